@@ -1,0 +1,55 @@
+package dev.stillframe.engine.capture;
+
+import java.time.Duration;
+
+/**
+ * What a user can choose about a snapshot. Immutable.
+ *
+ * @param stagingBytes size of the staging pool, at least {@link #MIN_STAGING_BYTES}; writers of pages that are
+ *     not yet captured wait when it is full, so the size of the target's memory is never too much
+ * @param pauseBudget how long the freeze may spend on copying hot pages; what is left is protected instead
+ * @param stallTimeout how long the sink may take no page at all before the snapshot is given up
+ * @param workers threads that answer faults and sweep, 1 to 16
+ * @param tuning how faults are answered
+ */
+public record SnapshotOptions(
+        long stagingBytes, Duration pauseBudget, Duration stallTimeout, int workers, Tuning tuning) {
+    /** The smallest staging pool. */
+    public static final long MIN_STAGING_BYTES = 8L << 20;
+
+    /**
+     * How faults are answered; the benchmarks compare settings, users keep the default.
+     *
+     * @param maxFaultAroundPages the most pages copied for one fault, a power of two
+     * @param spin whether workers poll while a capture is hot, or sleep until a fault comes
+     * @param preCopyHotPages whether the freeze copies pages that were written while arming
+     */
+    public record Tuning(int maxFaultAroundPages, boolean spin, boolean preCopyHotPages) {
+        /** What users get. */
+        public static final Tuning DEFAULT = new Tuning(512, true, true);
+    }
+
+    /** Checks the ranges. */
+    public SnapshotOptions {
+        if (stagingBytes < MIN_STAGING_BYTES) {
+            throw new IllegalArgumentException(
+                    "staging of " + stagingBytes + " bytes; the least is " + MIN_STAGING_BYTES);
+        }
+        if (workers < 1 || workers > 16) {
+            throw new IllegalArgumentException(workers + " workers; 1 to 16 are possible");
+        }
+        if (pauseBudget.isNegative() || !stallTimeout.isPositive()) {
+            throw new IllegalArgumentException("pause budget " + pauseBudget + ", stall timeout " + stallTimeout);
+        }
+    }
+
+    /** Sensible values for a machine with {@code processors} processors. */
+    public static SnapshotOptions defaults(int processors) {
+        return new SnapshotOptions(
+                1L << 30,
+                Duration.ofMillis(5),
+                Duration.ofSeconds(30),
+                Math.clamp(processors - 1, 1, 4),
+                Tuning.DEFAULT);
+    }
+}

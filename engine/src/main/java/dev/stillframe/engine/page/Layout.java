@@ -1,0 +1,69 @@
+package dev.stillframe.engine.page;
+
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
+import java.util.List;
+
+/**
+ * Everything about one instant but the pages: what was mapped where, which pages are accounted for,
+ * and the state of the threads. Do not modify the arrays.
+ *
+ * @param pageSizeBytes a power of two from 4096 to 65536
+ * @param instantEpochNanos T0: wall-clock time, nanoseconds since 1970
+ * @param source the process
+ * @param auxv {@code /proc/PID/auxv}, as the kernel gives it
+ * @param threads the main thread first
+ * @param regions in address order, disjoint
+ */
+@SuppressWarnings("ArrayRecordComponent") // a kernel blob, never compared
+public record Layout(
+        int pageSizeBytes,
+        long instantEpochNanos,
+        Source source,
+        byte[] auxv,
+        List<ThreadState> threads,
+        List<Region> regions) {
+    /** Copies the lists and checks every rule that a reader relies on. */
+    public Layout {
+        threads = List.copyOf(threads);
+        regions = List.copyOf(regions);
+        if (pageSizeBytes < 4096 || pageSizeBytes > 65536 || Integer.bitCount(pageSizeBytes) != 1) {
+            throw new IllegalArgumentException("page size " + pageSizeBytes);
+        }
+        checkOrder(regions, pageSizeBytes);
+    }
+
+    /** Pages that the image accounts for: the end of the last extent's ordinals. */
+    public long pageCount() {
+        long count = 0;
+        for (Region region : regions) {
+            for (Extent extent : region.extents()) {
+                count += extent.pageCount();
+            }
+        }
+        return count;
+    }
+
+    private static void checkOrder(List<Region> regions, int pageSizeBytes) {
+        long address = 0;
+        long ordinal = 0;
+        for (Region region : regions) {
+            long start = region.range().start();
+            long end = region.range().end();
+            if (start < address || start % pageSizeBytes != 0 || end % pageSizeBytes != 0) {
+                throw new IllegalArgumentException("region out of order or not aligned: " + region.range());
+            }
+            long page = 0;
+            for (Extent extent : region.extents()) {
+                if (extent.firstPage() < page
+                        || extent.pageCount() > (end - start) / pageSizeBytes - extent.firstPage()
+                        || extent.firstOrdinal() != ordinal) {
+                    throw new IllegalArgumentException(extent + " does not fit region " + region.range());
+                }
+                page = extent.firstPage() + extent.pageCount();
+                ordinal = extent.endOrdinal();
+            }
+            address = end;
+        }
+    }
+}

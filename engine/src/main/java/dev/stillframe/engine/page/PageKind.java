@@ -1,0 +1,39 @@
+package dev.stillframe.engine.page;
+
+/** What an image knows of a page. The codes are frozen: they are on the wire and in the index. */
+public enum PageKind {
+    /** Not yet heard of; an image with such a page is not complete. */
+    UNKNOWN(0),
+    /** All bytes are zero; nothing is stored. */
+    ZERO(1),
+    /** Stored, with its hash. */
+    DATA(2),
+    /** Lost before it was copied; its range is in the list of what is missing. */
+    LOST(3);
+
+    private final int code;
+
+    PageKind(int code) {
+        this.code = code;
+    }
+
+    /** The number on the wire and in the index. */
+    public int code() {
+        return code;
+    }
+
+    /**
+     * The kind of a code.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    public static PageKind of(int code) {
+        return switch (code) {
+            case 0 -> UNKNOWN;
+            case 1 -> ZERO;
+            case 2 -> DATA;
+            case 3 -> LOST;
+            default -> throw new IllegalArgumentException("page kind " + code);
+        };
+    }
+}

@@ -1,0 +1,52 @@
+package dev.stillframe.engine.page;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.List;
+
+/**
+ * The one hash that an image is known by: SHA-256 over the ASCII text {@code stillframe image 1}, the SHA-256
+ * of the layout's JSON, the SHA-256 of the JSON of what is missing, and then the {@link PageRecords} in order of
+ * their ordinals, {@link PageRecords#RECORD_BYTES} bytes each.
+ */
+public final class RootHash {
+    /** Length in bytes. */
+    public static final int BYTES = 32;
+
+    private static final int RECORDS_PER_STEP = 4096;
+
+    private RootHash() {}
+
+    /** Computes the root hash. Reads every record once. */
+    public static byte[] of(Layout layout, List<Missing> missing, PageRecords records) throws IOException {
+        MessageDigest root = sha256();
+        root.update("stillframe image 1".getBytes(StandardCharsets.US_ASCII));
+        root.update(sha256().digest(json(layout)));
+        root.update(sha256().digest(json(missing)));
+        ByteBuffer step = ByteBuffer.allocate(RECORDS_PER_STEP * PageRecords.RECORD_BYTES);
+        long pageCount = layout.pageCount();
+        for (long ordinal = 0; ordinal < pageCount; ordinal += RECORDS_PER_STEP) {
+            int count = (int) Math.min(RECORDS_PER_STEP, pageCount - ordinal);
+            step.clear().limit(count * PageRecords.RECORD_BYTES);
+            records.copy(ordinal, count, step);
+            root.update(step.flip());
+        }
+        return root.digest();
+    }
+
+    private static byte[] json(Object value) throws JsonProcessingException {
+        return Json.MAPPER.writeValueAsBytes(value);
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java platform has SHA-256", e);
+        }
+    }
+}
