@@ -1,0 +1,93 @@
+package dev.stillframe.engine.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** An open file of this process, close-on-exec. Thread-safe but for {@link #close()}, which its owner calls last. */
+public final class Descriptor implements AutoCloseable {
+    private static final int AT_FDCWD = -100;
+    private static final int O_RDWR = 2;
+    private static final int O_CLOEXEC = 0x80000;
+    private static final int SEEK_DATA = 3;
+    private static final int SEEK_HOLE = 4;
+
+    private final String name;
+    private int number;
+
+    Descriptor(String name, int number) {
+        this.name = name;
+        this.number = number;
+    }
+
+    /** open(2) for reading. */
+    public static Descriptor openRead(String path) throws ErrnoException {
+        return open(path, 0);
+    }
+
+    /** open(2) for reading and writing. */
+    public static Descriptor openReadWrite(String path) throws ErrnoException {
+        return open(path, O_RDWR);
+    }
+
+    private static Descriptor open(String path, int flags) throws ErrnoException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment text = arena.allocateFrom(path);
+            long fd =
+                    Kernel.call(
+                            Syscall.OPENAT, AT_FDCWD, text.address(), flags | O_CLOEXEC);
+            return new Descriptor(path, (int) Kernel.check(fd, "open(%s)", path));
+        }
+    }
+
+    int number() {
+        if (number < 0) {
+            throw new IllegalStateException(name + " is closed");
+        }
+        return number;
+    }
+
+    /**
+     * pread(2) of up to {@code length} bytes to {@code address} of this process. Never allocates pages of a sparse
+     * file, unlike touching a mapping of it.
+     *
+     * @return bytes read, fewer at the end of the file; or a negative errno
+     */
+    public long read(long address, long length, long offset) {
+        return Kernel.call(Syscall.PREAD64, number(), address, length, offset, 0, 0);
+    }
+
+    /**
+     * The next offset at or after {@code offset} that holds data, lseek(2) {@code SEEK_DATA}; -1 if there is none.
+     * Files that do not know holes answer {@code offset} itself.
+     */
+    public long nextData(long offset) throws ErrnoException {
+        return seek(offset, SEEK_DATA);
+    }
+
+    /** The next offset at or after {@code offset} that holds no data, {@code SEEK_HOLE}; -1 past the end. */
+    public long nextHole(long offset) throws ErrnoException {
+        return seek(offset, SEEK_HOLE);
+    }
+
+    private long seek(long offset, int whence) throws ErrnoException {
+        long found = Kernel.call(Syscall.LSEEK, number(), offset, whence);
+        if (Kernel.is(found, Errno.ENXIO)) {
+            return -1;
+        }
+        return Kernel.check(found, "lseek(%s, %d, %d)", name, offset, whence);
+    }
+
+    @Override
+    public void close() {
+        if (number >= 0) {
+            // EINTR and EIO leave the descriptor closed on Linux: close(2), "Dealing with error returns".
+            Kernel.call(Syscall.CLOSE, number, 0, 0);
+            number = -1;
+        }
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}

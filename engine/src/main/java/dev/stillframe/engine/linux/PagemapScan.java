@@ -1,0 +1,106 @@
+package dev.stillframe.engine.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Which pages of a process are populated, and how: the {@code PAGEMAP_SCAN} ioctl of {@code /proc/PID/pagemap}, Linux
+ * 6.7 ({@code Documentation/admin-guide/mm/pagemap.rst}). Bound to the memory that the process had when this was
+ * opened. Not thread-safe.
+ */
+public final class PagemapScan implements AutoCloseable {
+    /** Not write-protected. */
+    public static final long WRITTEN = 2;
+
+    /** A page of a file or of shared memory. */
+    public static final long FILE = 4;
+
+    /** In memory. */
+    public static final long PRESENT = 8;
+
+    /** Swapped out; a marker of an empty protected entry looks the same in anonymous memory. */
+    public static final long SWAPPED = 0x10;
+
+    /** The zero page. */
+    public static final long PFNZERO = 0x20;
+
+    /** Part of a huge page. */
+    public static final long HUGE = 0x40;
+
+    private static final long PAGEMAP_SCAN = 0xc0606610L;
+    private static final int ARGUMENT_BYTES = 96;
+    private static final int REGION_BYTES = 24;
+    private static final int REGIONS = 2048;
+
+    private final Descriptor pagemap;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment argument = arena.allocate(ARGUMENT_BYTES, 8);
+    private final MemorySegment regions = arena.allocate((long) REGIONS * REGION_BYTES, 8);
+
+    private PagemapScan(Descriptor pagemap) {
+        this.pagemap = pagemap;
+    }
+
+    /** Receives adjacent pages of equal categories. */
+    @FunctionalInterface
+    public interface Visitor {
+        /** Pages from {@code start} to {@code end} are in {@code categories}, of those that were asked for. */
+        void visit(long start, long end, long categories);
+    }
+
+    /**
+     * What to look for: a page matches if it has all of {@code required}, none of {@code excluded}, and one of {@code
+     * anyOf} (0: does not matter).
+     *
+     * @param report categories to tell the visitor; runs are split where they differ
+     */
+    public record Query(long required, long excluded, long anyOf, long report) {}
+
+    /** Opens the page map of a process, or of one of its threads. */
+    public static PagemapScan of(int pid) throws ErrnoException {
+        return new PagemapScan(Descriptor.openRead("/proc/" + pid + "/pagemap"));
+    }
+
+    /**
+     * Visits the matching pages of {@code [start, end)} in address order.
+     *
+     * @throws ErrnoException ESRCH when the process has gone
+     */
+    public void scan(long start, long end, Query query, Visitor visitor) throws ErrnoException {
+        long from = start;
+        while (from < end) {
+            argument.fill((byte) 0);
+            argument.set(JAVA_LONG, 0, ARGUMENT_BYTES);
+            argument.set(JAVA_LONG, 16, from);
+            argument.set(JAVA_LONG, 24, end);
+            argument.set(JAVA_LONG, 40, regions.address());
+            argument.set(JAVA_LONG, 48, REGIONS);
+            argument.set(JAVA_LONG, 64, query.excluded());
+            argument.set(JAVA_LONG, 72, query.required() | query.excluded());
+            argument.set(JAVA_LONG, 80, query.anyOf());
+            argument.set(JAVA_LONG, 88, query.report());
+            long count = Kernel.call(Syscall.IOCTL, pagemap.number(), PAGEMAP_SCAN, argument.address());
+            Kernel.check(count, "ioctl(%s, PAGEMAP_SCAN, %x-%x)", pagemap, from, end);
+            for (long i = 0; i < count; i++) {
+                long at = i * REGION_BYTES;
+                visitor.visit(
+                        regions.get(JAVA_LONG, at),
+                        regions.get(JAVA_LONG, at + 8),
+                        regions.get(JAVA_LONG, at + 16));
+            }
+            long walkEnd = argument.get(JAVA_LONG, 32); // the buffer may be full before the range ends
+            if (walkEnd <= from) {
+                throw new IllegalStateException("PAGEMAP_SCAN stood still at " + Long.toHexString(from));
+            }
+            from = walkEnd;
+        }
+    }
+
+    @Override
+    public void close() {
+        pagemap.close();
+        arena.close();
+    }
+}

@@ -1,0 +1,92 @@
+package dev.stillframe.engine.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The memory of another process, by copy: process_vm_readv(2), and {@code /proc/PID/mem} for what that refuses
+ * (mappings without read permission). Bound to the memory that the process had when this was opened as far as {@code
+ * /proc/PID/mem} goes; process_vm_readv follows the process through an exec, so a caller checks afterwards that the
+ * process is still what it was. Thread-safe.
+ */
+public final class ProcessMemory implements AutoCloseable {
+    private final int pid;
+    private final Descriptor mem;
+
+    private ProcessMemory(int pid, Descriptor mem) {
+        this.pid = pid;
+        this.mem = mem;
+    }
+
+    /** Opens the memory of a process; needs the right to trace it. */
+    public static ProcessMemory of(int pid) throws ErrnoException {
+        return new ProcessMemory(pid, Descriptor.openReadWrite("/proc/" + pid + "/mem"));
+    }
+
+    /**
+     * Copies {@code length} bytes from the other's {@code address} to {@code into}. Allocates nothing.
+     *
+     * @param into an address of this process with room for {@code length} bytes
+     * @return bytes copied from the start, fewer than {@code length} where memory is not mapped or cannot be read; or
+     *     a negative errno if there are none
+     */
+    public long read(long address, long length, long into) {
+        MemorySegment vectors = Kernel.scratch();
+        vectors.set(JAVA_LONG, 0, into);
+        vectors.set(JAVA_LONG, 8, length);
+        vectors.set(JAVA_LONG, 16, address);
+        vectors.set(JAVA_LONG, 24, length);
+        long at = vectors.address();
+        long copied = Kernel.call(Syscall.PROCESS_VM_READV, pid, at, 1, at + 16, 1, 0);
+        if (copied == length || Kernel.is(copied, Errno.ESRCH)) {
+            return copied;
+        }
+        long done = Math.max(copied, 0);
+        long rest = mem.read(into + done, length - done, address + done);
+        return rest > 0 ? done + rest : done > 0 ? done : copied;
+    }
+
+    /** Copies a small piece out, whole or not at all. */
+    public byte[] read(long address, int length) throws ErrnoException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment buffer = arena.allocate(Math.max(length, 1), 8);
+            long copied = read(address, length, buffer.address());
+            Kernel.check(copied, "read %d bytes at %x of process %d", length, address, pid);
+            if (copied != length) {
+                throw new ErrnoException(
+                        "read %d bytes at %x of process %d, only %d came".formatted(length, address, pid, copied),
+                        Errno.EFAULT.number());
+            }
+            return buffer.asSlice(0, length).toArray(JAVA_BYTE);
+        }
+    }
+
+    /** Writes {@code bytes} at {@code address}, whole or not at all as far as the mapping goes. */
+    public void write(long address, byte[] bytes) throws ErrnoException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment data = arena.allocateFrom(JAVA_BYTE, bytes);
+            MemorySegment vectors = arena.allocate(32, 8);
+            vectors.set(JAVA_LONG, 0, data.address());
+            vectors.set(JAVA_LONG, 8, bytes.length);
+            vectors.set(JAVA_LONG, 16, address);
+            vectors.set(JAVA_LONG, 24, bytes.length);
+            long at = vectors.address();
+            long written = Kernel.call(Syscall.PROCESS_VM_WRITEV, pid, at, 1, at + 16, 1, 0);
+            Kernel.check(written, "process_vm_writev(%d, %d bytes at %x)", pid, bytes.length, address);
+            if (written != bytes.length) {
+                throw new ErrnoException(
+                        "process_vm_writev(%d, %d bytes at %x), only %d done"
+                                .formatted(pid, bytes.length, address, written),
+                        Errno.EFAULT.number());
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        mem.close();
+    }
+}
