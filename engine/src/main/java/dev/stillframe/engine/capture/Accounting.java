@@ -1,0 +1,77 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.PageKind;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * After the sweep: says of every page of the layout that was not copied what it was: zero, or lost. Silence about a page
+ * would be a bug, and is one here.
+ */
+final class Accounting {
+    private static final String LOST_REASON =
+            "discarded, unmapped or moved by the target after T0, before it was copied";
+
+    private final BlockTable table;
+    private final Places places;
+    private final Encoder encoder;
+
+    Accounting(BlockTable table, Places places, Encoder encoder) {
+        this.table = table;
+        this.places = places;
+        this.encoder = encoder;
+    }
+
+    /** Sends what is left to say and adds what was lost to {@code missing}. */
+    void settle(List<Missing> missing) throws IOException {
+        for (int extent = 0; extent < places.count(); extent++) {
+            if (table.find(places.start(extent)) != null || !table.within(places.start(extent), places.end(extent)).isEmpty()) {
+                settle(extent, missing);
+            }
+        }
+    }
+
+    private void settle(int extent, List<Missing> missing) throws IOException {
+        long at = places.start(extent);
+        while (at < places.end(extent)) {
+            PageKind kind = kind(at);
+            long end = at + Block.PAGE_BYTES;
+            while (end < places.end(extent) && kind(end) == kind) {
+                end += Block.PAGE_BYTES;
+            }
+            if (kind != PageKind.DATA) {
+                encoder.sendEmpty(kind, places.ordinal(extent, at), (end - at) / Block.PAGE_BYTES);
+            }
+            if (kind == PageKind.LOST) {
+                missing.add(new Missing(new AddressRange(at, end), LOST_REASON));
+            }
+            at = end;
+        }
+    }
+
+    /** DATA: it was copied, and the encoder has said what it holds. */
+    private PageKind kind(long address) {
+        Block block = table.find(address);
+        if (block == null || !hasPiece(block, Block.pageOf(address))) {
+            return PageKind.DATA; // copied in the freeze, outside of what is tracked
+        }
+        byte claim = block.claim(Block.pageOf(address));
+        return switch (claim) {
+            case Claim.DONE -> PageKind.DATA;
+            case Claim.ZERO, Claim.EMPTY -> PageKind.ZERO;
+            case Claim.LOST -> PageKind.LOST;
+            default -> throw new IllegalStateException("page %x was left in state %d".formatted(address, claim));
+        };
+    }
+
+    private static boolean hasPiece(Block block, int page) {
+        for (Piece piece : block.pieces()) {
+            if (page >= piece.firstPage() && page < piece.endPage()) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

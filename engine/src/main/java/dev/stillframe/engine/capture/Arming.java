@@ -1,0 +1,199 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.memory.AddressRange;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Puts memory under protection while the target runs, in passes: the first protects everything, each next one what was
+ * written during the one before. Its steps run on the arming worker.
+ */
+final class Arming {
+    /** How much is protected between two looks at the faults. */
+    private static final int BLOCKS_PER_STEP = 8;
+
+    private static final int HOT_PAGES_PER_STEP = 64;
+
+    private final Capture capture;
+    private final Registration registration;
+
+    /** Pages that are never protected: the kernel may write to them where a fault is not possible. */
+    private final Set<Long> exempt = new TreeSet<>();
+
+    Arming(Capture capture, Registration registration) {
+        this.capture = capture;
+        this.registration = registration;
+    }
+
+    /** Keeps the pages of a range unprotected from now on. Called by any thread. */
+    void exempt(long start, long end) {
+        synchronized (exempt) {
+            for (long page = start & -Block.PAGE_BYTES; page < end; page += Block.PAGE_BYTES) {
+                exempt.add(page);
+            }
+        }
+    }
+
+    /** The exempt pages, by address. */
+    List<Long> exempt() {
+        synchronized (exempt) {
+            return List.copyOf(exempt);
+        }
+    }
+
+    /** Protects every block. */
+    Work first() {
+        List<Block> blocks = capture.table.blocks();
+        Iterator<Block> next = blocks.iterator();
+        return worker -> {
+            List<Block> some = new ArrayList<>(BLOCKS_PER_STEP);
+            while (next.hasNext() && some.size() < BLOCKS_PER_STEP) {
+                some.add(next.next());
+            }
+            capture.probe.at("arm: protect");
+            protect(worker, some);
+            return next.hasNext();
+        };
+    }
+
+    /** Protects again what was written; also what came to be in memory that was empty. */
+    Work again() throws IOException {
+        for (AddressRange empty : registration.emptyRanges()) {
+            registration.discover(empty, Claim.HOT);
+        }
+        List<Run> hot = hotRuns();
+        Iterator<Run> next = hot.iterator();
+        return worker -> {
+            capture.probe.at("arm: protect again");
+            for (int pages = 0; next.hasNext() && pages < HOT_PAGES_PER_STEP; ) {
+                Run run = next.next();
+                pages += protectHot(worker, run);
+            }
+            return next.hasNext();
+        };
+    }
+
+    /** Pages of one block. */
+    record Run(Block block, int first, int end) {}
+
+    /** Runs of hot pages, by address. */
+    List<Run> hotRuns() {
+        List<Run> runs = new ArrayList<>();
+        for (Block block : capture.table.blocks()) {
+            int page = 0;
+            while (page < Block.PAGES) {
+                if (block.claim(page) != Claim.HOT) {
+                    page++;
+                    continue;
+                }
+                int end = page;
+                while (end < Block.PAGES && block.claim(end) == Claim.HOT) {
+                    end++;
+                }
+                runs.add(new Run(block, page, end));
+                page = end;
+            }
+        }
+        return runs;
+    }
+
+    int hotPages() {
+        return capture.table.blocks().stream().mapToInt(block -> block.count(Claim.HOT)).sum();
+    }
+
+    private void protect(Worker worker, List<Block> blocks) throws IOException {
+        for (AddressRange range : registeredRanges(blocks)) {
+            for (AddressRange part : withoutExempt(range)) {
+                eachPage(part, Claim.EMPTY, Claim.ARMING_HOLE);
+                worker.protect(part.start(), part.sizeBytes());
+                // What was written between the look at the page tables and the protection is not empty.
+                for (TrackedMapping t : registration.tracked()) {
+                    if (t.range().overlaps(part)) {
+                        registration.populated(
+                                t,
+                                Math.max(part.start(), t.range().start()),
+                                Math.min(part.end(), t.range().end()),
+                                this::notEmpty);
+                    }
+                }
+                eachPage(part, Claim.ARMING, Claim.CLEAN);
+                eachPage(part, Claim.ARMING_HOLE, Claim.HOLE);
+            }
+        }
+        blocks.forEach(Arming::leaveExemptHot);
+    }
+
+    private void notEmpty(long address) {
+        Block block = capture.table.find(address);
+        if (block != null) {
+            block.move(Block.pageOf(address), Claim.ARMING_HOLE, Claim.ARMING);
+        }
+    }
+
+    /** Populated pages that were left out are as good as written. */
+    private static void leaveExemptHot(Block block) {
+        for (int page = 0; page < Block.PAGES; page++) {
+            block.move(page, Claim.ARMING, Claim.HOT);
+        }
+    }
+
+    private void eachPage(AddressRange range, byte from, byte to) {
+        for (long at = range.start(); at < range.end(); at += Block.PAGE_BYTES) {
+            Block block = capture.table.find(at);
+            if (block != null) {
+                block.move(Block.pageOf(at), from, to);
+            }
+        }
+    }
+
+    /** Neighbouring pieces joined, so that one call protects them. */
+    private static List<AddressRange> registeredRanges(List<Block> blocks) {
+        List<AddressRange> ranges = new ArrayList<>();
+        for (Block block : blocks) {
+            for (Piece piece : block.pieces()) {
+                AddressRange range =
+                        new AddressRange(block.address(piece.firstPage()), block.address(piece.endPage()));
+                if (!ranges.isEmpty() && ranges.getLast().end() == range.start()) {
+                    range = new AddressRange(ranges.removeLast().start(), range.end());
+                }
+                ranges.add(range);
+            }
+        }
+        return ranges;
+    }
+
+    private List<AddressRange> withoutExempt(AddressRange range) {
+        List<AddressRange> parts = new ArrayList<>();
+        long from = range.start();
+        for (long page : exempt()) {
+            if (range.contains(page)) {
+                if (page > from) {
+                    parts.add(new AddressRange(from, page));
+                }
+                from = page + Block.PAGE_BYTES;
+            }
+        }
+        if (from < range.end()) {
+            parts.add(new AddressRange(from, range.end()));
+        }
+        return parts;
+    }
+
+    /** Protects a run of hot pages again, but for the exempt ones; how many there were. */
+    int protectHot(Worker worker, Run run) throws IOException {
+        Block block = run.block();
+        AddressRange range = new AddressRange(block.address(run.first()), block.address(run.end()));
+        for (AddressRange part : withoutExempt(range)) {
+            int first = Block.pageOf(part.start());
+            int end = first + (int) (part.sizeBytes() / Block.PAGE_BYTES);
+            block.moveRun(first, end, Claim.HOT, Claim.ARMING);
+            worker.protect(part.start(), part.sizeBytes());
+            block.moveRun(first, end, Claim.ARMING, Claim.CLEAN);
+        }
+        return run.end() - run.first();
+    }
+}

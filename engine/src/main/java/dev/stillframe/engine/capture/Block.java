@@ -1,0 +1,137 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.memory.RegionKind;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Two MiB of the target's address space, aligned, with the claim of each page. Claims are thread-safe; pieces change only
+ * on the arming worker, before T0.
+ */
+final class Block {
+    static final int PAGE_BYTES = 4096;
+    static final int PAGES = 512;
+    static final long BYTES = (long) PAGES * PAGE_BYTES;
+
+    private static final VarHandle CLAIM = MethodHandles.arrayElementVarHandle(byte[].class);
+
+    final long start;
+    private final byte[] claims = new byte[PAGES];
+    private volatile List<Piece> pieces = List.of();
+    private volatile boolean huge;
+
+    Block(long start) {
+        this.start = start;
+    }
+
+    static long startOf(long address) {
+        return address & -BYTES;
+    }
+
+    static int pageOf(long address) {
+        return (int) ((address & (BYTES - 1)) / PAGE_BYTES);
+    }
+
+    long address(int page) {
+        return start + (long) page * PAGE_BYTES;
+    }
+
+    /** Whether it is one huge page, which stays whole only if it is protected and unprotected whole. */
+    boolean isHuge() {
+        return huge;
+    }
+
+    void setHuge(boolean huge) {
+        this.huge = huge;
+    }
+
+    /** Whether it is a page of the hugetlb pool, which the kernel never splits. */
+    boolean isHugetlb() {
+        List<Piece> now = pieces;
+        return now.size() == 1 && now.getFirst().kind() == RegionKind.HUGETLB;
+    }
+
+    List<Piece> pieces() {
+        return pieces;
+    }
+
+    /** Adds a piece in place of whatever overlaps it. */
+    void add(Piece piece) {
+        List<Piece> next = without(piece.firstPage(), piece.endPage());
+        next.add(piece);
+        next.sort((a, b) -> Integer.compare(a.firstPage(), b.firstPage()));
+        pieces = List.copyOf(next);
+    }
+
+    /** Forgets what is mapped from page {@code first} to {@code end}. */
+    void remove(int first, int end) {
+        pieces = List.copyOf(without(first, end));
+    }
+
+    private List<Piece> without(int first, int end) {
+        List<Piece> rest = new ArrayList<>();
+        for (Piece p : pieces) {
+            if (p.firstPage() < first) {
+                rest.add(new Piece(p.firstPage(), Math.min(p.endPage(), first), p.kind(), p.file(), p.fileDelta()));
+            }
+            if (p.endPage() > end) {
+                rest.add(new Piece(Math.max(p.firstPage(), end), p.endPage(), p.kind(), p.file(), p.fileDelta()));
+            }
+        }
+        return rest;
+    }
+
+    /** The piece that page {@code page} is in. */
+    Piece piece(int page) {
+        for (Piece piece : pieces) {
+            if (page >= piece.firstPage() && page < piece.endPage()) {
+                return piece;
+            }
+        }
+        throw new IllegalStateException("no mapping at %x".formatted(address(page)));
+    }
+
+    byte claim(int page) {
+        return (byte) CLAIM.getVolatile(claims, page);
+    }
+
+    void set(int page, byte claim) {
+        CLAIM.setVolatile(claims, page, claim);
+    }
+
+    boolean move(int page, byte from, byte to) {
+        return CLAIM.compareAndSet(claims, page, from, to);
+    }
+
+    /**
+     * Moves pages from {@code first} on, as long as they are in {@code from}, before {@code limit}; the pages of a huge
+     * block move one by one, but nobody moves them in part.
+     *
+     * @return the page behind the last that was moved
+     */
+    int moveRun(int first, int limit, byte from, byte to) {
+        int page = first;
+        while (page < limit && move(page, from, to)) {
+            page++;
+        }
+        return page;
+    }
+
+    void setRun(int first, int end, byte claim) {
+        for (int page = first; page < end; page++) {
+            set(page, claim);
+        }
+    }
+
+    int count(byte claim) {
+        int count = 0;
+        for (int page = 0; page < PAGES; page++) {
+            if (claim(page) == claim) {
+                count++;
+            }
+        }
+        return count;
+    }
+}

@@ -1,0 +1,103 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.target.Probe;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/** What the workers of one snapshot share. Thread-safe. */
+final class Capture {
+    /** What a fault means. */
+    enum Phase {
+        /** Before T0: let the write through and remember the page. */
+        ARM,
+        /** From T0 on: copy first. */
+        CAPTURE
+    }
+
+    final Userfaultfd userfaultfd;
+    final PageReader reader;
+    final Staging staging;
+    final SnapshotOptions options;
+    final Probe probe;
+    final BlockTable table = new BlockTable();
+    final Discards discards = new Discards();
+
+    /** Ranges that were discarded or moved before T0: their protection is gone, so they are looked at again. */
+    final List<AddressRange> stale = new CopyOnWriteArrayList<>();
+
+    /** Ranges that left the target's registered mappings before T0. */
+    final List<AddressRange> unmapped = new CopyOnWriteArrayList<>();
+
+    /** Moves of memory that were told after T0 and whose pages are not yet copied from their new place. */
+    final List<Move> moves = new CopyOnWriteArrayList<>();
+
+    /** Every worker, the arming one first. Set before the first starts. */
+    List<Worker> workers = List.of();
+
+    private volatile Phase phase = Phase.ARM;
+    private volatile boolean stopped;
+    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+
+    /** The target moved {@code from} to {@code target}. */
+    record Move(AddressRange from, long target) {
+        boolean arrivedAt(long address) {
+            return address >= target && address < target + from.sizeBytes();
+        }
+    }
+
+    Capture(Userfaultfd userfaultfd, PageReader reader, Staging staging, SnapshotOptions options, Probe probe) {
+        this.userfaultfd = userfaultfd;
+        this.reader = reader;
+        this.staging = staging;
+        this.options = options;
+        this.probe = probe;
+    }
+
+    Phase phase() {
+        return phase;
+    }
+
+    void beginCapture() {
+        phase = Phase.CAPTURE;
+    }
+
+    boolean isStopped() {
+        return stopped;
+    }
+
+    /** Makes the workers end. */
+    void stop() {
+        stopped = true;
+    }
+
+    /** The first failure wins; everybody stops. */
+    void fail(Throwable cause) {
+        failure.compareAndSet(null, cause);
+        stopped = true;
+    }
+
+    /** Whether anything has gone wrong. */
+    boolean hasFailed() {
+        return failure.get() != null;
+    }
+
+    /** Throws what made the capture fail, if anything did, or that the calling thread was interrupted. */
+    void check() throws IOException {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new InterruptedIOException("interrupted");
+        }
+        switch (failure.get()) {
+            case null -> {}
+            case IOException e -> throw e;
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            case Throwable e -> throw new IllegalStateException("capture", e);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package dev.stillframe.engine.capture;
+
+/**
+ * The states of a page's claim. Whoever moves a page into a state that ends in -ING owns it until it moves it on; nobody
+ * else copies, protects or unprotects it meanwhile.
+ *
+ * <p><b>Before T0</b> a page goes {@code EMPTY/ARMING -> CLEAN} or {@code HOLE} when it is protected, and {@code CLEAN ->
+ * LIFTING -> HOT} when the target writes to it.
+ *
+ * <p><b>From T0 on</b> there is one way for content: {@code CLEAN -> COPYING -> DONE}. The bytes are in staging before a
+ * page is {@code DONE}, and only {@code DONE} pages are unprotected. With two states instead of three, a fault between the
+ * claim and the copy would see "taken", unprotect, and the late copy would read bytes of after T0: a torn image.
+ */
+final class Claim {
+    /** Nothing was there at T0 as far as is known, and nothing is protected. */
+    static final byte EMPTY = 0;
+
+    /** Populated, being protected. */
+    static final byte ARMING = 1;
+
+    /** Empty so far, being protected. */
+    static final byte ARMING_HOLE = 2;
+
+    /** Protected, with content that is not yet copied. */
+    static final byte CLEAN = 3;
+
+    /** Protected and empty: its content is zero and needs no copy. */
+    static final byte HOLE = 4;
+
+    /** Before T0: written, being unprotected. */
+    static final byte LIFTING = 5;
+
+    /** Before T0: written, not protected. */
+    static final byte HOT = 6;
+
+    /** Being copied. */
+    static final byte COPYING = 7;
+
+    /** Copied. */
+    static final byte DONE = 8;
+
+    /** Known to be zero at T0, and released. */
+    static final byte ZERO = 9;
+
+    /** Discarded or unreadable before it was copied. */
+    static final byte LOST = 10;
+
+    /** Moved elsewhere by the target before it was copied, with its protection; whoever was told will copy it. */
+    static final byte MOVED = 11;
+
+    private Claim() {}
+}

@@ -1,0 +1,203 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Scheduling;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.PageSink;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From staging to the sink: finds zero pages, hashes the others, hands batches on, and gives their memory back when the
+ * sink has released them. One thread, which gives way to the target and to the workers.
+ */
+final class Encoder implements Runnable {
+    private static final int BATCHES = 16;
+    private static final int NICE = 10;
+    private static final long WAIT_NANOS = 2_000_000;
+    private static final MemorySegment ZERO_PAGE =
+            Arena.ofAuto().allocate(Block.PAGE_BYTES, Block.PAGE_BYTES).asReadOnly();
+
+    private final Capture capture;
+    private final PageSink sink;
+    private final Duration stallTimeout;
+    private final Arena arena = Arena.ofShared();
+    private final ArrayBlockingQueue<EncodedBatch> idle = new ArrayBlockingQueue<>(BATCHES);
+    private final ConcurrentHashMap<EncodedBatch, StagingBlock> inFlight = new ConcurrentHashMap<>();
+    private final PageHash hash = new PageHash();
+    private final CountDownLatch started = new CountDownLatch(1);
+    private final ThreadEnd ended = new ThreadEnd();
+    private volatile boolean last;
+    private @Nullable Layout layout;
+    private @Nullable PageLedger ledger;
+    private @Nullable Places places;
+    private final LongAdder dataPages = new LongAdder();
+    private final LongAdder zeroPages = new LongAdder();
+
+    Encoder(Capture capture, PageSink sink, Duration stallTimeout) {
+        this.capture = capture;
+        this.sink = sink;
+        this.stallTimeout = stallTimeout;
+        for (int i = 0; i < BATCHES; i++) {
+            idle.add(new EncodedBatch(arena, this::released));
+        }
+    }
+
+    /** Lets it begin: the layout is known. Called once. */
+    void begin(Layout layout, Places places) {
+        this.layout = layout;
+        this.places = places;
+        this.ledger = new PageLedger(layout.pageCount());
+        started.countDown();
+    }
+
+    /** No more staging blocks will come; it ends when those that are there have been taken by the sink. */
+    void finish() {
+        last = true;
+    }
+
+    /** Waits for its end, not longer than {@code nanos}; whether it has ended. A failure is in the capture. */
+    boolean awaitEnd(long nanos) {
+        return ended.await(nanos);
+    }
+
+    /** Copied pages that the sink has taken, by what they held. */
+    long dataPages() {
+        return dataPages.sum();
+    }
+
+    /** Copied pages that held only zeros. */
+    long zeroPages() {
+        return zeroPages.sum();
+    }
+
+    PageLedger ledger() {
+        return known(ledger);
+    }
+
+    private static <T> T known(@Nullable T value) {
+        if (value == null) {
+            throw new IllegalStateException("the layout is not known yet");
+        }
+        return value;
+    }
+
+    @Override
+    public void run() {
+        try {
+            Scheduling.nice(NICE);
+            while (!started.await(WAIT_NANOS, TimeUnit.NANOSECONDS)) {
+                if (capture.hasFailed()) {
+                    return;
+                }
+            }
+            sink.begin(known(layout));
+            while (!capture.hasFailed()) {
+                StagingBlock block = capture.staging.take(WAIT_NANOS);
+                if (block != null) {
+                    encode(block);
+                } else if (last && !capture.staging.hasFilled()) {
+                    return;
+                }
+            }
+        } catch (Throwable t) { // the thread's top: nobody else would see it
+            capture.fail(t);
+        } finally {
+            ended.reached();
+        }
+    }
+
+    private void encode(StagingBlock block) throws IOException {
+        EncodedBatch batch = idleBatch();
+        batch.begin(block.memory());
+        for (int run = 0; run < block.runs(); run++) {
+            encodeRun(batch, block, run);
+        }
+        inFlight.put(batch, block);
+        known(ledger).record(batch);
+        sink.accept(batch);
+    }
+
+    private void encodeRun(EncodedBatch batch, StagingBlock block, int run) {
+        Places at = known(places);
+        MemorySegment memory = block.memory();
+        long address = block.address(run);
+        long offset = block.offset(run);
+        int extent = -1;
+        for (int page = 0; page < block.pages(run); page++) {
+            if (extent < 0 || address >= at.end(extent)) {
+                extent = at.find(address);
+                if (extent < 0) {
+                    throw new IllegalStateException("page %x is outside the layout".formatted(address));
+                }
+            }
+            long ordinal = at.ordinal(extent, address);
+            if (isZero(memory, offset)) {
+                batch.add(PageKind.ZERO, ordinal, 1, 0);
+                zeroPages.increment();
+            } else {
+                hash.hash(memory, offset, Block.PAGE_BYTES, batch.hashTable(), batch.nextHash());
+                batch.add(PageKind.DATA, ordinal, 1, offset);
+                dataPages.increment();
+            }
+            address += Block.PAGE_BYTES;
+            offset += Block.PAGE_BYTES;
+        }
+    }
+
+    private static boolean isZero(MemorySegment memory, long offset) {
+        return MemorySegment.mismatch(
+                        memory, offset, offset + Block.PAGE_BYTES, ZERO_PAGE, 0, Block.PAGE_BYTES)
+                < 0;
+    }
+
+    /** Sends pages without content: {@code kind} is ZERO or LOST. Called by one thread after the end of this one. */
+    void sendEmpty(PageKind kind, long ordinal, long count) throws IOException {
+        EncodedBatch batch = idleBatch();
+        batch.begin(MemorySegment.NULL);
+        batch.add(kind, ordinal, count, 0);
+        known(ledger).record(batch);
+        sink.accept(batch);
+    }
+
+    private EncodedBatch idleBatch() throws IOException {
+        try {
+            EncodedBatch batch = idle.poll(stallTimeout.toNanos(), TimeUnit.NANOSECONDS);
+            if (batch == null) {
+                throw new IOException(
+                        "the receiving end took no page for %d s; look at its disk and network, or give it longer with --timeout"
+                                .formatted(stallTimeout.toSeconds()));
+            }
+            return batch;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw (IOException) new InterruptedIOException("interrupted while waiting for the sink").initCause(e);
+        }
+    }
+
+    private void released(EncodedBatch batch) {
+        StagingBlock block = inFlight.remove(batch);
+        if (block != null) {
+            capture.staging.recycle(block);
+        }
+        idle.add(batch);
+    }
+
+    /** Frees the hashes and the ledger, when the sink is closed and holds nothing any more. */
+    void free() {
+        if (ledger != null) {
+            ledger.close();
+        }
+        arena.close();
+    }
+}

@@ -1,0 +1,264 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Descriptor;
+import dev.stillframe.engine.linux.PagemapScan;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.target.FrozenThread;
+import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.target.TargetProcess;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What is done between the stop of the last thread and the start of the first: T0. One step of work on the arming worker;
+ * everything in it follows what the target wrote lately, not how large it is, but for the walk over its list of mappings.
+ */
+final class Freeze implements Work {
+    /** Changed pages of private file mappings are copied while the target stands: up to this much. */
+    static final long CHANGED_LIMIT_BYTES = 64L << 20;
+
+    private static final PagemapScan.Query CHANGED =
+            new PagemapScan.Query(
+                    0,
+                    PagemapScan.FILE | PagemapScan.PFNZERO,
+                    PagemapScan.PRESENT | PagemapScan.SWAPPED,
+                    PagemapScan.PRESENT);
+    private static final int STACK_TOP_PAGES = 2;
+
+    private final Capture capture;
+    private final TargetProcess target;
+    private final Registration registration;
+    private final Arming arming;
+    private final Map<Long, Set<String>> flags;
+    private final List<FrozenThread> threads;
+    private final List<Missing> missing = new ArrayList<>();
+    private final Map<Mapping, List<AddressRange>> stored = new HashMap<>();
+    private List<Mapping> mappings = List.of();
+    private long changedBytes;
+
+    Freeze(
+            Capture capture,
+            TargetProcess target,
+            Registration registration,
+            Arming arming,
+            Discovered discovered) {
+        this.capture = capture;
+        this.target = target;
+        this.registration = registration;
+        this.arming = arming;
+        this.flags = discovered.flags();
+        this.threads = discovered.threads();
+    }
+
+    /**
+     * What is known when the target stands.
+     *
+     * @param flags VmFlags by mapping start, from before
+     * @param threads all threads, stopped
+     */
+    record Discovered(Map<Long, Set<String>> flags, List<FrozenThread> threads) {}
+
+    /** The mappings at T0. */
+    List<Mapping> mappings() {
+        return mappings;
+    }
+
+    /** What could not be captured, known so far. */
+    List<Missing> missing() {
+        return missing;
+    }
+
+    /** Ranges of mappings that are not tracked whose pages were copied in the freeze. */
+    Map<Mapping, List<AddressRange>> stored() {
+        return stored;
+    }
+
+    @Override
+    public boolean step(Worker worker) throws IOException {
+        capture.probe.at("freeze: begin");
+        capture.beginCapture();
+        worker.awaitFaultsAnswered();
+        mappings = target.mappings();
+        lookAgain();
+        threads.forEach(this::exempt);
+        capture.probe.at("freeze: copy control pages");
+        copyExempt(worker);
+        capture.probe.at("freeze: copy hot pages");
+        copyHot(worker);
+        capture.probe.at("freeze: copy what cannot be protected");
+        for (Mapping mapping : mappings) {
+            copyUnprotected(worker, mapping);
+        }
+        return false;
+    }
+
+    /** Finds what was mapped, unmapped, discarded or first used while arming. */
+    private void lookAgain() throws IOException {
+        capture.unmapped.forEach(registration::remove);
+        for (AddressRange range : capture.stale) {
+            forgetClaims(range);
+        }
+        for (Mapping mapping : mappings) {
+            Treatment treatment = treatment(mapping);
+            if (treatment.way() == Treatment.Way.PROTECT) {
+                for (AddressRange added : registration.add(mapping, treatment)) {
+                    registration.discover(added, Claim.HOT);
+                }
+            }
+        }
+        for (AddressRange range : capture.stale) {
+            registration.discover(range, Claim.HOT);
+        }
+        for (AddressRange range : registration.emptyRanges()) {
+            registration.discover(range, Claim.HOT);
+        }
+        missing.addAll(registration.refused());
+    }
+
+    private void forgetClaims(AddressRange range) {
+        for (Block block : capture.table.within(range.start(), range.end())) {
+            block.setHuge(block.isHugetlb());
+            for (int page = 0; page < Block.PAGES; page++) {
+                if (range.contains(block.address(page))) {
+                    block.set(page, Claim.EMPTY);
+                }
+            }
+        }
+    }
+
+    private Treatment treatment(Mapping mapping) {
+        return Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+    }
+
+    /**
+     * The memory of a thread that the kernel writes when the thread exits, where a fault would be dropped: its control
+     * block with its thread id, its robust list and the mutexes on it; and the top of its stack, which is about to be used.
+     */
+    private void exempt(FrozenThread thread) {
+        ThreadPages.of(thread, target.memory()).forEach(range -> arming.exempt(range.start(), range.end()));
+        long top = thread.stackPointer() & -Block.PAGE_BYTES;
+        arming.exempt(top - Block.PAGE_BYTES, top + STACK_TOP_PAGES * Block.PAGE_BYTES);
+    }
+
+    private void copyExempt(Worker worker) throws IOException {
+        for (long address : arming.exempt()) {
+            Block block = capture.table.find(address);
+            if (block != null) {
+                int page = Block.pageOf(address);
+                int first = block.isHuge() ? 0 : page;
+                int end = block.isHuge() ? Block.PAGES : page + 1;
+                worker.copyClean(block, first, end);
+                worker.releaseHoles(block, first, end);
+                copyHotRun(worker, block, page, page + 1);
+            }
+        }
+    }
+
+    /** Hot pages are copied now as long as it is cheap; the rest is protected. */
+    private void copyHot(Worker worker) throws IOException {
+        long until = System.nanoTime() + capture.options.pauseBudget().toNanos();
+        for (Arming.Run run : arming.hotRuns()) {
+            boolean copy = capture.options.tuning().preCopyHotPages() && System.nanoTime() < until;
+            if (copy && worker.hasRoom(run.end() - run.first())) {
+                copyHotRun(worker, run.block(), run.first(), run.end());
+            } else {
+                arming.protectHot(worker, run);
+            }
+        }
+    }
+
+    private static void copyHotRun(Worker worker, Block block, int first, int end) throws IOException {
+        int page = first;
+        while (page < end) {
+            if (!block.move(page, Claim.HOT, Claim.COPYING)) {
+                page++;
+                continue;
+            }
+            int limit = Math.min(end, block.piece(page).endPage());
+            int after = block.moveRun(page + 1, limit, Claim.HOT, Claim.COPYING);
+            worker.copyHot(block, page, after);
+            page = after;
+        }
+    }
+
+    private void copyUnprotected(Worker worker, Mapping mapping) throws IOException {
+        Treatment treatment = treatment(mapping);
+        switch (treatment.way()) {
+            case PROTECT, REFERENCE -> {}
+            case MISSING -> missing.add(new Missing(mapping.range(), treatment.reason()));
+            case COPY_CHANGED -> copyChanged(worker, mapping);
+            case COPY_WHOLE -> copyWhole(worker, mapping, treatment.kind());
+        }
+    }
+
+    private void copyChanged(Worker worker, Mapping mapping) throws IOException {
+        List<AddressRange> changed = new ArrayList<>();
+        target.pagemap()
+                .scan(
+                        mapping.range().start(),
+                        mapping.range().end(),
+                        CHANGED,
+                        (start, end, categories) -> changed.add(new AddressRange(start, end)));
+        for (AddressRange range : changed) {
+            if (changedBytes + range.sizeBytes() > CHANGED_LIMIT_BYTES) {
+                missing.add(
+                        new Missing(
+                                range,
+                                "changed pages of a private file mapping, more than the "
+                                        + (CHANGED_LIMIT_BYTES >> 20)
+                                        + " MiB that are copied while the target stands"));
+            } else {
+                store(worker, mapping, range, target.memory()::read);
+            }
+        }
+    }
+
+    private void copyWhole(Worker worker, Mapping mapping, RegionKind kind) throws IOException {
+        if (changedBytes + mapping.range().sizeBytes() > CHANGED_LIMIT_BYTES) {
+            missing.add(new Missing(mapping.range(), "its file has been deleted, and it is too large to be copied while the target stands"));
+        } else if (kind == RegionKind.SHARED_FILE) {
+            try (Descriptor file =
+                    Descriptor.openRead("/proc/" + target.pid() + "/map_files/" + mapping.range())) {
+                long delta = mapping.range().start() - mapping.offset();
+                store(worker, mapping, mapping.range(), (at, length, into) -> file.read(into, length, at - delta));
+            }
+        } else {
+            store(worker, mapping, mapping.range(), target.memory()::read);
+        }
+    }
+
+    private void store(Worker worker, Mapping mapping, AddressRange range, PageReader reader) throws IOException {
+        for (long at = range.start(); at < range.end(); ) {
+            int pages = (int) Math.min(StagingBlock.PAGES / 4, (range.end() - at) / Block.PAGE_BYTES);
+            if (worker.copyFrozen(at, pages, reader)) {
+                long end = at + (long) pages * Block.PAGE_BYTES;
+                List<AddressRange> ranges = stored.computeIfAbsent(mapping, m -> new ArrayList<>());
+                if (!ranges.isEmpty() && ranges.getLast().end() == at) {
+                    ranges.add(new AddressRange(ranges.removeLast().start(), end));
+                } else {
+                    ranges.add(new AddressRange(at, end));
+                }
+                at = end;
+            } else if (pages > 1) {
+                at = storeSingly(worker, mapping, new AddressRange(at, at + (long) pages * Block.PAGE_BYTES), reader);
+            } else {
+                missing.add(new Missing(new AddressRange(at, at + Block.PAGE_BYTES), "could not be read (beyond the end of its file?)"));
+                at += Block.PAGE_BYTES;
+            }
+        }
+        changedBytes += range.sizeBytes();
+    }
+
+    private long storeSingly(Worker worker, Mapping mapping, AddressRange range, PageReader reader) throws IOException {
+        for (long at = range.start(); at < range.end(); at += Block.PAGE_BYTES) {
+            store(worker, mapping, new AddressRange(at, at + Block.PAGE_BYTES), reader);
+        }
+        return range.end();
+    }
+}

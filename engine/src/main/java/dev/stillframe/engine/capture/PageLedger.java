@@ -1,0 +1,48 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.PageRecords;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** The sender's own record of every page that it sent, from which the root hash is made. Owned by one thread. */
+final class PageLedger implements PageRecords, AutoCloseable {
+    private static final ValueLayout.OfLong WORD =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment records;
+
+    PageLedger(long pageCount) {
+        records = arena.allocate(Math.max(1, pageCount * RECORD_BYTES), Long.BYTES);
+    }
+
+    void record(PageBatch batch) {
+        for (int run = 0; run < batch.runCount(); run++) {
+            PageKind kind = batch.kind(run);
+            long at = batch.firstOrdinal(run) * RECORD_BYTES;
+            for (long page = 0; page < batch.pageCount(run); page++, at += RECORD_BYTES) {
+                records.set(WORD, at, kind.code());
+                if (kind == PageKind.DATA) {
+                    MemorySegment.copy(
+                            batch.hashes(run), page * PageHash.BYTES, records, at + Long.BYTES, PageHash.BYTES);
+                }
+            }
+        }
+    }
+
+    @Override
+    public void copy(long firstOrdinal, int count, ByteBuffer into) {
+        into.put(records.asSlice(firstOrdinal * RECORD_BYTES, (long) count * RECORD_BYTES).asByteBuffer());
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

@@ -1,0 +1,101 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.target.TargetProcess;
+import dev.stillframe.engine.target.Tracer;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.io.IOException;
+
+/**
+ * Takes images of running processes. Thread-safe; each call of {@link #take} is a snapshot of its own with threads of its
+ * own.
+ */
+public final class Snapshot {
+    /** For what is copied in the freeze, before the sink knows what will come. */
+    private static final long FREEZE_RESERVE_BYTES = Freeze.CHANGED_LIMIT_BYTES / 4;
+
+    private final SnapshotOptions options;
+    private final MeterRegistry registry;
+    private final Progress progress;
+    private final Seams seams;
+
+    /**
+     * Where tests put themselves in between.
+     *
+     * @param probe told at every point where being killed must do no harm
+     * @param reader decorates the reader of the target's pages
+     */
+    public record Seams(Probe probe, ReaderDecorator reader) {
+        /** Nobody in between. */
+        public static final Seams NONE = new Seams(Probe.NONE, (reader, userfaultfd) -> reader);
+    }
+
+    /** Puts something between the engine and the target's pages. */
+    @FunctionalInterface
+    public interface ReaderDecorator {
+        /** A reader in place of {@code reader}; {@code userfaultfd} protects the pages. */
+        PageReader decorate(PageReader reader, Userfaultfd userfaultfd);
+    }
+
+    /** With {@code registry} for the figures and {@code progress} to be told how far it is. */
+    public Snapshot(SnapshotOptions options, MeterRegistry registry, Progress progress) {
+        this(options, registry, progress, Seams.NONE);
+    }
+
+    /** For tests. */
+    public Snapshot(SnapshotOptions options, MeterRegistry registry, Progress progress, Seams seams) {
+        this.options = options;
+        this.registry = registry;
+        this.progress = progress;
+        this.seams = seams;
+    }
+
+    /**
+     * Takes a snapshot of process {@code pid} into {@code sink}, and closes the sink.
+     *
+     * @throws SnapshotException if it did not come about; nothing is published, and the target runs on unharmed
+     * @throws InterruptedException if the calling thread was interrupted; the same holds
+     */
+    public SnapshotReport take(int pid, PageSink sink) throws SnapshotException, InterruptedException {
+        long startNanos = System.nanoTime();
+        try (sink) {
+            try {
+                progress.at(Progress.Step.PREPARE, 0, 0);
+                SnapshotReport report = take(pid, sink, startNanos);
+                SnapshotMetrics.record(registry, report);
+                return report;
+            } catch (IOException e) {
+                sink.abort(String.valueOf(e.getMessage()));
+                if (Thread.interrupted()) {
+                    throw (InterruptedException) new InterruptedException("snapshot of process " + pid).initCause(e);
+                }
+                throw new SnapshotException("no snapshot of process " + pid + ": " + e.getMessage(), e);
+            } catch (RuntimeException e) {
+                sink.abort("the snapshot was stopped: " + e);
+                throw e;
+            }
+        }
+    }
+
+    private SnapshotReport take(int pid, PageSink sink, long startNanos) throws IOException {
+        try (TargetProcess target = TargetProcess.open(pid);
+                Staging staging = new Staging(options.stagingBytes() + FREEZE_RESERVE_BYTES);
+                Tracer tracer = new Tracer(target, seams.probe());
+                SnapshotRun run = new SnapshotRun(target, tracer, staging, sink, progress)) {
+            run.prepare();
+            progress.at(Progress.Step.ATTACH, 0, 0);
+            long attachNanos = System.nanoTime();
+            Userfaultfd userfaultfd = tracer.injectUserfaultfd();
+            Capture capture =
+                    new Capture(
+                            userfaultfd,
+                            seams.reader().decorate(target.memory()::read, userfaultfd),
+                            staging,
+                            options,
+                            seams.probe());
+            return run.take(capture, startNanos, attachNanos);
+        }
+    }
+}

@@ -1,0 +1,327 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Userfaultfd.Feature;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.target.FrozenThread;
+import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.target.TargetProcess;
+import dev.stillframe.engine.target.Tracer;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
+import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One snapshot, told in its steps. Owned by the thread that takes it. {@link #close} is the one place that undoes
+ * everything, whatever had been reached.
+ */
+final class SnapshotRun implements AutoCloseable {
+    private static final int MAX_PASSES = 4;
+    private static final int FEW_HOT_PAGES = 1024;
+    private static final long POLL_NANOS = 200_000;
+    private static final long ENCODER_WAIT_NANOS = 100_000_000;
+    private static final long WORKER_WAIT_NANOS = 10_000_000_000L;
+
+    private final TargetProcess target;
+    private final Tracer tracer;
+    private final Staging staging;
+    private final PageSink sink;
+    private final Progress progress;
+    private List<Missing> shared = List.of();
+    private Map<Long, Set<String>> flags = Map.of();
+    private @Nullable Capture capture;
+    private @Nullable Encoder encoder;
+    private @Nullable Registration registration;
+    private boolean released;
+    private boolean encoding;
+
+    SnapshotRun(TargetProcess target, Tracer tracer, Staging staging, PageSink sink, Progress progress) {
+        this.target = target;
+        this.tracer = tracer;
+        this.staging = staging;
+        this.sink = sink;
+        this.progress = progress;
+    }
+
+    /** What can be learnt without touching the target. */
+    void prepare() throws IOException {
+        shared = SharedElsewhere.find(target.pid(), target.mappings());
+        flags = target.mappingFlags();
+        for (Map.Entry<Long, Set<String>> mapping : flags.entrySet()) {
+            if (mapping.getValue().contains("uw") || mapping.getValue().contains("um") || mapping.getValue().contains("ui")) {
+                throw new TargetException(
+                        "the target uses a userfaultfd of its own on the mapping at %x, or another snapshot of it is running"
+                                .formatted(mapping.getKey()));
+            }
+        }
+    }
+
+    /** The snapshot itself, from a userfaultfd of the target that is not yet enabled. */
+    SnapshotReport take(Capture capture, long startNanos, long attachNanos) throws IOException {
+        this.capture = capture;
+        try {
+            return takeSteps(capture, startNanos, attachNanos);
+        } catch (IOException | RuntimeException e) {
+            capture.fail(e);
+            releaseTarget();
+            awaitEncoder();
+            sink.abort(String.valueOf(e.getMessage()));
+            throw e;
+        }
+    }
+
+    private SnapshotReport takeSteps(Capture capture, long startNanos, long attachNanos)
+            throws IOException {
+        capture.probe.at("attach: enable");
+        capture.userfaultfd.enable(
+                Feature.PAGEFAULT_FLAG_WP,
+                Feature.EVENT_REMAP,
+                Feature.EVENT_REMOVE,
+                Feature.EVENT_UNMAP,
+                Feature.WP_HUGETLBFS_SHMEM,
+                Feature.WP_UNPOPULATED);
+        Registration registered = new Registration(target, capture);
+        registration = registered;
+        Encoder encoding = new Encoder(capture, sink, capture.options.stallTimeout());
+        encoder = encoding;
+        start(capture, encoding);
+        progress.at(Progress.Step.ARM, 0, 0);
+        Arming arming = new Arming(capture, registered);
+        arm(capture, registered, arming);
+
+        progress.at(Progress.Step.FREEZE, 0, 0);
+        List<Block> hottestFirst = hottestFirst(capture);
+        long freezeNanos = System.nanoTime();
+        List<FrozenThread> frozen = tracer.freeze();
+        Instant instant = Instant.now();
+        Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen));
+        Worker first = capture.workers.getFirst();
+        first.assign(freeze);
+        List<ThreadState> states = tracer.states();
+        while (first.hasWork() && !capture.isStopped()) {
+            Thread.onSpinWait();
+        }
+        capture.check();
+        capture.probe.at("freeze: thaw");
+        tracer.thaw();
+        long thawNanos = System.nanoTime();
+
+        progress.at(Progress.Step.SWEEP, 0, 0);
+        sweep(capture, hottestFirst);
+        Layout layout = layout(capture, freeze, instant, states);
+        Places places = new Places(layout);
+        encoding.begin(layout, places);
+        awaitWork(capture, encoding, layout, Progress.Step.SWEEP);
+        releaseTarget();
+        capture.check();
+        List<Missing> missing = new ArrayList<>(shared);
+        missing.addAll(freeze.missing());
+        Published published = publish(capture, encoding, layout, places, missing);
+        return report(
+                published,
+                capture,
+                encoding,
+                new Times(startNanos, attachNanos, freezeNanos, thawNanos));
+    }
+
+    private record Times(long start, long attach, long freeze, long thaw) {}
+
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Published(String image, byte[] rootHash, List<Missing> missing) {}
+
+    private void start(Capture capture, Encoder encoding) {
+        // Without spinning a worker sleeps in poll, and the sweep needs another.
+        int count = Math.max(capture.options.workers(), capture.options.tuning().spin() ? 1 : 2);
+        capture.workers = IntStream.range(0, count).mapToObj(i -> new Worker(capture)).toList();
+        for (int i = 0; i < count; i++) {
+            Thread.ofPlatform().name("stillframe-worker-" + i).daemon().start(capture.workers.get(i));
+        }
+        Thread.ofPlatform().name("stillframe-encoder").daemon().start(encoding);
+        this.encoding = true;
+    }
+
+    private void arm(Capture capture, Registration registered, Arming arming)
+            throws IOException {
+        tracer.seize(
+                thread -> {
+                    List<AddressRange> pages = ThreadPages.of(thread, target.memory());
+                    pages.forEach(range -> arming.exempt(range.start(), range.end()));
+                    try {
+                        capture.workers.getFirst().lift(pages);
+                    } catch (InterruptedException e) {
+                        throw new IllegalStateException("nobody interrupts the tracer", e);
+                    }
+                });
+        for (Mapping mapping : target.mappings()) {
+            Treatment treatment = Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+            if (treatment.way() == Treatment.Way.PROTECT) {
+                capture.probe.at("arm: register");
+                for (AddressRange added : registered.add(mapping, treatment)) {
+                    registered.discover(added, Claim.ARMING);
+                }
+            }
+        }
+        assign(capture, arming.first());
+        for (int pass = 1; pass < MAX_PASSES && arming.hotPages() > FEW_HOT_PAGES; pass++) {
+            assign(capture, arming.again());
+        }
+    }
+
+    private static void assign(Capture capture, Work work) throws IOException {
+        Worker first = capture.workers.getFirst();
+        first.assign(work);
+        while (first.hasWork() && !capture.isStopped()) {
+            LockSupport.parkNanos(POLL_NANOS);
+        }
+        capture.check();
+    }
+
+    private static List<Block> hottestFirst(Capture capture) {
+        List<Block> blocks = new ArrayList<>(capture.table.blocks());
+        Map<Block, Integer> heat = new HashMap<>();
+        blocks.forEach(block -> heat.put(block, block.count(Claim.HOT)));
+        blocks.sort(Comparator.comparingInt((Block block) -> heat.getOrDefault(block, 0)).reversed());
+        return blocks;
+    }
+
+    private static void sweep(Capture capture, List<Block> hottestFirst) {
+        List<Block> order = new ArrayList<>(hottestFirst);
+        Set<Block> known = new HashSet<>();
+        known.addAll(order);
+        for (Block block : capture.table.blocks()) {
+            if (known.add(block)) { // found in the freeze
+                order.add(block);
+            }
+        }
+        Sweep sweep = new Sweep(capture, order);
+        // Without spinning the last worker is left to the faults.
+        int sweepers = capture.options.tuning().spin() ? capture.workers.size() : capture.workers.size() - 1;
+        capture.workers.subList(0, sweepers).forEach(worker -> worker.assign(sweep));
+    }
+
+    private void awaitWork(Capture capture, Encoder encoding, Layout layout, Progress.Step step) throws IOException {
+        while (capture.workers.stream().anyMatch(Worker::hasWork)) {
+            capture.check();
+            tell(encoding, layout, step);
+            LockSupport.parkNanos(POLL_NANOS);
+        }
+        capture.check();
+    }
+
+    private void tell(Encoder encoding, Layout layout, Progress.Step step) {
+        long done = (encoding.dataPages() + encoding.zeroPages()) * Block.PAGE_BYTES;
+        progress.at(step, done, layout.pageCount() * Block.PAGE_BYTES);
+    }
+
+    private Layout layout(Capture capture, Freeze freeze, Instant instant, List<ThreadState> states) throws IOException {
+        LayoutBuilder builder = new LayoutBuilder(capture.table, new FileReferences(target.pid()), flags);
+        return new Layout(
+                Block.PAGE_BYTES,
+                instant.getEpochSecond() * 1_000_000_000L + instant.getNano(),
+                target.source(),
+                target.auxv(),
+                states,
+                builder.regions(freeze));
+    }
+
+    private Published publish(
+            Capture capture, Encoder encoding, Layout layout, Places places, List<Missing> missing)
+            throws IOException {
+        encoding.finish();
+        while (!encoding.awaitEnd(POLL_NANOS)) {
+            capture.check();
+            tell(encoding, layout, Progress.Step.DRAIN);
+        }
+        capture.check();
+        new Accounting(capture.table, places, encoding).settle(missing);
+        missing.sort(Comparator.comparingLong((Missing m) -> m.range().start()));
+        progress.at(Progress.Step.PUBLISH, 0, 0);
+        byte[] rootHash = RootHash.of(layout, missing, encoding.ledger());
+        return new Published(sink.finish(new Ending(missing, rootHash)), rootHash, missing);
+    }
+
+    private SnapshotReport report(Published published, Capture capture, Encoder encoding, Times times)
+            throws IOException {
+        Histogram latency = new Histogram(3);
+        long lastCopy = times.thaw();
+        for (Worker worker : capture.workers) {
+            latency.add(worker.latency());
+            lastCopy = Math.max(lastCopy, worker.lastCopyNanos());
+        }
+        long pages = encoding.dataPages() + encoding.zeroPages();
+        return new SnapshotReport(
+                published.image(),
+                HexFormat.of().formatHex(published.rootHash()),
+                pages * Block.PAGE_BYTES,
+                pages,
+                encoding.zeroPages(),
+                times.thaw() - times.freeze(),
+                times.freeze() - times.attach(),
+                lastCopy - times.freeze(),
+                System.nanoTime() - times.start(),
+                latency.getTotalCount(),
+                latency.getValueAtPercentile(50),
+                latency.getValueAtPercentile(99),
+                latency.getMaxValue(),
+                staging.waitedNanos(),
+                published.missing());
+    }
+
+    /** Lets the target go: no protection, no registration, no parked writer is left. Idempotent. */
+    private void releaseTarget() {
+        Capture known = capture;
+        if (known == null || released) {
+            return;
+        }
+        released = true;
+        known.probe.at("release: stop the workers");
+        known.stop();
+        for (Worker worker : known.workers) {
+            if (!worker.awaitEnd(WORKER_WAIT_NANOS)) { // closing the descriptor below lets the target go all the same
+                known.fail(new IllegalStateException("a worker did not end"));
+            }
+        }
+        known.probe.at("release: close the userfaultfd");
+        known.userfaultfd.close();
+        known.probe.at("release: done");
+    }
+
+    /** Bounded by the sink's own deadline. */
+    private void awaitEncoder() {
+        Encoder known = encoder;
+        while (encoding && known != null && !known.awaitEnd(ENCODER_WAIT_NANOS)) {
+            Thread.onSpinWait();
+        }
+    }
+
+    @Override
+    public void close() {
+        releaseTarget();
+        awaitEncoder();
+        sink.close(); // it may still hold memory of batches
+        if (encoder != null) {
+            encoder.free();
+        }
+        if (registration != null) {
+            registration.close();
+        }
+    }
+}

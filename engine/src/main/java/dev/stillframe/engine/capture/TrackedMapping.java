@@ -1,0 +1,23 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Descriptor;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.RegionKind;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A range that is registered with the userfaultfd. Immutable.
+ *
+ * @param range what was registered
+ * @param kind of the mapping
+ * @param file what is mapped, for shared memory; null otherwise
+ * @param fileDelta address minus file offset
+ */
+record TrackedMapping(AddressRange range, RegionKind kind, @Nullable Descriptor file, long fileDelta) {
+    /** The part of it that lies in {@code block}. */
+    Piece piece(Block block) {
+        int first = range.start() <= block.start ? 0 : Block.pageOf(range.start());
+        int end = range.end() >= block.start + Block.BYTES ? Block.PAGES : Block.pageOf(range.end());
+        return new Piece(first, end, kind, file, fileDelta);
+    }
+}

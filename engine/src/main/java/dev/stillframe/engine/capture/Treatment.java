@@ -1,0 +1,96 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.target.Mapping;
+import java.util.Set;
+
+/**
+ * How a mapping is captured. Immutable.
+ *
+ * @param kind what it is made of
+ * @param way what is done with it
+ * @param reason why it is missing; empty unless it is
+ */
+record Treatment(RegionKind kind, Way way, String reason) {
+    /** Ways to capture. */
+    enum Way {
+        /** Write-protected, copied while the target runs. */
+        PROTECT,
+        /** Pages that are no longer the file's are copied while the target is stopped. */
+        COPY_CHANGED,
+        /** Copied whole while the target is stopped. */
+        COPY_WHOLE,
+        /** Nothing is copied: the file, or the kernel, has it. */
+        REFERENCE,
+        /** Listed as missing. */
+        MISSING
+    }
+
+    /** Shared file mappings up to this size are copied while the target is stopped. */
+    static final long SMALL_BYTES = 1 << 20;
+
+    private static final Set<String> KERNELS_OWN = Set.of("[vvar]", "[vvar_vclock]", "[uprobes]", "[vsyscall]");
+
+    /**
+     * Decides by what {@code /proc/PID/maps} says.
+     *
+     * @param flags the kernel's VmFlags, empty where they were not read
+     */
+    static Treatment of(Mapping mapping, Set<String> flags) {
+        String name = mapping.name();
+        if (KERNELS_OWN.contains(name)) {
+            return new Treatment(RegionKind.KERNEL, Way.REFERENCE, "");
+        }
+        if (name.equals("[vdso]")) {
+            return new Treatment(RegionKind.KERNEL, Way.COPY_WHOLE, "");
+        }
+        if (flags.contains("io") || flags.contains("pf")) {
+            return missing("device memory changes without a page fault");
+        }
+        if (name.startsWith("anon_inode:") || name.startsWith("/anon_inode:")) {
+            return missing("memory shared with the kernel (" + name.substring(name.indexOf(':') + 1) + ")");
+        }
+        if (flags.contains("mg")) {
+            return missing("mergeable memory: the kernel drops the protection of pages that it merges; turn KSM off for it");
+        }
+        if (flags.contains("ht")) {
+            return new Treatment(RegionKind.HUGETLB, Way.PROTECT, "");
+        }
+        if (mapping.isShared()) {
+            return ofShared(mapping);
+        }
+        if (mapping.inode() == 0) {
+            return new Treatment(RegionKind.ANONYMOUS, Way.PROTECT, "");
+        }
+        boolean fileGone = name.endsWith(" (deleted)") || name.startsWith("/memfd:");
+        return new Treatment(RegionKind.PRIVATE_FILE, fileGone ? Way.COPY_WHOLE : Way.COPY_CHANGED, "");
+    }
+
+    private static Treatment ofShared(Mapping mapping) {
+        if (isMemory(mapping.name())) {
+            return new Treatment(RegionKind.SHARED, Way.PROTECT, "");
+        }
+        if (!mapping.isWritable()) {
+            return new Treatment(RegionKind.SHARED_FILE, Way.REFERENCE, "");
+        }
+        if (mapping.range().sizeBytes() <= SMALL_BYTES) {
+            return new Treatment(RegionKind.SHARED_FILE, Way.COPY_WHOLE, "");
+        }
+        return new Treatment(
+                RegionKind.SHARED_FILE,
+                Way.MISSING,
+                "a writable shared mapping of a file cannot be protected; the file has what was written to it");
+    }
+
+    private static boolean isMemory(String name) {
+        return name.startsWith("/memfd:")
+                || name.startsWith("/dev/zero")
+                || name.startsWith("/SYSV")
+                || name.startsWith("/dev/shm/")
+                || name.startsWith("[anon_shmem:");
+    }
+
+    private static Treatment missing(String reason) {
+        return new Treatment(RegionKind.DEVICE, Way.MISSING, reason);
+    }
+}

@@ -1,0 +1,593 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.target.TargetException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A thread that answers the target's faults and, between them, does its {@link Work}. Faults come first: after every step
+ * the descriptor is read again, which is all the spinning there is while a capture is hot. Without work it sleeps in poll.
+ *
+ * <p>Nothing on the way of a fault allocates or takes a lock; the only thing that it can wait for is free staging.
+ */
+final class Worker implements Runnable {
+    private static final int MESSAGES = 64;
+    private static final int PENDING = 4096;
+    private static final int LEAST_FAULT_AROUND = 16;
+    private static final long SLEEP_NANOS = 2_000_000;
+    private static final long LIFT_PATIENCE_MILLIS = 1_000;
+    private static final long SPIN_NANOS = 300_000;
+    private static final long HISTOGRAM_MAX_NANOS = 3_600_000_000_000L;
+
+    private final Capture capture;
+    private final Userfaultfd userfaultfd;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment messages = arena.allocate((long) MESSAGES * Userfaultfd.MESSAGE_BYTES, 8);
+    private final long[] pending = new long[PENDING];
+    private final long[] pendingSince = new long[PENDING];
+    private final Histogram latency = new Histogram(HISTOGRAM_MAX_NANOS, 2);
+    private final ThreadEnd ended = new ThreadEnd();
+    private int pendingCount;
+    private int faultAround;
+    private long lastCopyNanos;
+    private @Nullable StagingBlock block;
+
+    private final List<Capture.Move> moves = new ArrayList<>();
+    private final ConcurrentLinkedQueue<LiftRequest> requests = new ConcurrentLinkedQueue<>();
+
+    /** Odd while messages are read and the events among them are being logged. */
+    private final AtomicLong eventTurn = new AtomicLong();
+
+    /** Odd while faults are being answered. */
+    private final AtomicLong faultTurn = new AtomicLong();
+
+    private volatile @Nullable Work work;
+
+    /** Pages that must be writable before a thread may exit. */
+    private record LiftRequest(List<AddressRange> ranges, CountDownLatch done) {}
+
+    Worker(Capture capture) {
+        this.capture = capture;
+        this.userfaultfd = capture.userfaultfd;
+        this.faultAround = leastFaultAround();
+    }
+
+    private int leastFaultAround() {
+        return Math.min(LEAST_FAULT_AROUND, capture.options.tuning().maxFaultAroundPages());
+    }
+
+    /** Gives it something to do; the previous work must be finished. */
+    void assign(Work next) {
+        work = next;
+    }
+
+    boolean hasWork() {
+        return work != null;
+    }
+
+    /** Waits for the thread's end, at most {@code nanos}; whether it has ended. */
+    boolean awaitEnd(long nanos) {
+        return ended.await(nanos);
+    }
+
+    /** Latencies of the faults that were answered from T0 on; read after the end. */
+    Histogram latency() {
+        return latency;
+    }
+
+    /** {@link System#nanoTime} of its last copy; read after the end. */
+    long lastCopyNanos() {
+        return lastCopyNanos;
+    }
+
+    @Override
+    public void run() {
+        try {
+            long idleSince = System.nanoTime();
+            while (!capture.isStopped()) {
+                if (turn()) {
+                    idleSince = System.nanoTime();
+                } else if (capture.options.tuning().spin() && System.nanoTime() - idleSince < SPIN_NANOS) {
+                    Thread.onSpinWait();
+                } else {
+                    userfaultfd.await(SLEEP_NANOS);
+                }
+            }
+        } catch (Throwable t) { // the thread's top: nobody else would see it
+            capture.fail(t);
+        } finally {
+            flush();
+            arena.close();
+            ended.reached();
+        }
+    }
+
+    /**
+     * Before T0: makes ranges writable, between two steps of arming, and returns when they are. Called by the tracer.
+     *
+     * @return false if it took too long
+     */
+    boolean lift(List<AddressRange> ranges) throws InterruptedException {
+        LiftRequest request = new LiftRequest(ranges, new CountDownLatch(1));
+        requests.add(request);
+        return request.done().await(LIFT_PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    private void answerRequests() throws IOException {
+        for (LiftRequest request = requests.poll(); request != null; request = requests.poll()) {
+            for (AddressRange range : request.ranges()) {
+                for (long at = range.start() & -Block.PAGE_BYTES; at < range.end(); at += Block.PAGE_BYTES) {
+                    Block on = capture.table.find(at);
+                    if (on != null && capture.phase() == Capture.Phase.ARM) {
+                        lift(on, Block.pageOf(at));
+                    }
+                }
+            }
+            request.done().countDown();
+        }
+    }
+
+    /** Without spinning, a worker with work leaves the faults to one that sleeps in poll. */
+    private boolean turn() throws IOException {
+        answerRequests();
+        if (capture.options.tuning().spin()) {
+            return serve() || advance();
+        }
+        return advance() || serve();
+    }
+
+    private boolean advance() throws IOException {
+        Work now = work;
+        if (now == null) {
+            return false;
+        }
+        if (!now.step(this)) {
+            work = null;
+        }
+        return true;
+    }
+
+    /** Reads what there is and answers it; false if there was nothing. */
+    boolean serve() throws IOException {
+        receive();
+        followMoves();
+        if (pendingCount == 0) {
+            faultAround = Math.max(leastFaultAround(), faultAround / 2);
+            return false;
+        }
+        faultTurn.incrementAndGet();
+        try {
+            Capture.Phase phase = capture.phase();
+            while (pendingCount > 0) {
+                pendingCount--;
+                answer(pending[pendingCount], phase, pendingSince[pendingCount]);
+            }
+        } finally {
+            faultTurn.incrementAndGet();
+        }
+        faultAround = Math.min(capture.options.tuning().maxFaultAroundPages(), faultAround * 2);
+        return true;
+    }
+
+    /** Reads messages; events are dealt with at once, faults are put aside. */
+    private void receive() throws IOException {
+        eventTurn.incrementAndGet();
+        try {
+            int count = userfaultfd.read(messages);
+            if (count < 0) {
+                throw new TargetException("reading the userfaultfd answered " + Errno.nameOf(-count));
+            }
+            long now = count > 0 ? System.nanoTime() : 0;
+            for (int i = 0; i < count; i++) {
+                long start = Userfaultfd.messageStart(messages, i);
+                switch (Userfaultfd.messageEvent(messages, i)) {
+                    case FAULT -> remember(start, now);
+                    case REMOVE -> discarded(start, Userfaultfd.messageEnd(messages, i), false);
+                    case UNMAP -> discarded(start, Userfaultfd.messageEnd(messages, i), true);
+                    case REMAP -> moved(start, Userfaultfd.messageEnd(messages, i), Userfaultfd.messageTarget(messages, i));
+                }
+            }
+        } finally {
+            eventTurn.incrementAndGet();
+        }
+    }
+
+    private void remember(long address, long now) {
+        for (int i = 0; i < pendingCount; i++) {
+            if (pending[i] == address) {
+                return; // many threads on one page, or a signal: one answer wakes them all
+            }
+        }
+        if (pendingCount == PENDING) {
+            // Its writer is woken when the sweep comes to the page, or faults again.
+            userfaultfd.wake(address & -Block.PAGE_BYTES, Block.PAGE_BYTES);
+            return;
+        }
+        pending[pendingCount] = address;
+        pendingSince[pendingCount++] = now;
+    }
+
+    private void discarded(long start, long end, boolean gone) {
+        AddressRange range = new AddressRange(start, end);
+        if (capture.phase() == Capture.Phase.ARM) {
+            (gone ? capture.unmapped : capture.stale).add(range);
+            return;
+        }
+        capture.discards.add(range);
+        for (Block each : capture.table.within(start, end)) {
+            for (Piece piece : each.pieces()) {
+                // A discard of shared memory may only unmap it here; whether the content has gone is seen when it is read.
+                if (gone || piece.kind() != RegionKind.SHARED) {
+                    lose(each, piece, range);
+                }
+            }
+        }
+    }
+
+    private static void lose(Block block, Piece piece, AddressRange range) {
+        for (int page = piece.firstPage(); page < piece.endPage(); page++) {
+            if (range.contains(block.address(page))) {
+                block.move(page, Claim.CLEAN, Claim.LOST);
+            }
+        }
+    }
+
+    private void moved(long from, long end, long target) {
+        AddressRange range = new AddressRange(from, end);
+        if (capture.phase() == Capture.Phase.ARM) {
+            capture.unmapped.add(range);
+            capture.stale.add(new AddressRange(target, target + range.sizeBytes()));
+            return;
+        }
+        capture.discards.add(range);
+        Capture.Move move = new Capture.Move(range, target);
+        // Claimed now, so that nobody looks for them at their old place.
+        for (Block each : capture.table.within(from, end)) {
+            for (int page = 0; page < Block.PAGES; page++) {
+                if (range.contains(each.address(page))) {
+                    each.move(page, Claim.CLEAN, Claim.MOVED);
+                }
+            }
+        }
+        capture.moves.add(move);
+        moves.add(move);
+    }
+
+    /** The content of T0 is at its new place, still protected: it is copied from there. */
+    private void followMoves() throws IOException {
+        while (!moves.isEmpty()) {
+            Capture.Move move = moves.removeLast();
+            AddressRange from = move.from();
+            for (Block each : capture.table.within(from.start(), from.end())) {
+                for (int page = 0; page < Block.PAGES; page++) {
+                    long address = each.address(page);
+                    if (from.contains(address) && each.move(page, Claim.MOVED, Claim.COPYING)) {
+                        boolean copied = copy(each, page, page + 1, address - from.start() + move.target());
+                        each.set(page, copied ? Claim.DONE : Claim.LOST);
+                    }
+                }
+            }
+            release(move.target(), from.sizeBytes());
+            capture.moves.remove(move);
+        }
+    }
+
+    /** Lets the writer of {@code address} go on, as soon as the law allows it. */
+    private void answer(long address, Capture.Phase phase, long since) throws IOException {
+        Block at = capture.table.find(address);
+        int page = Block.pageOf(address);
+        if (at == null || at.claim(page) == Claim.EMPTY) {
+            releaseUnknown(address);
+        } else if (phase == Capture.Phase.ARM) {
+            lift(at, page);
+        } else {
+            capture(at, page);
+            latency.recordValue(Math.min(System.nanoTime() - since, HISTOGRAM_MAX_NANOS));
+        }
+    }
+
+    /** A fault where nothing is tracked: memory that was moved there, or a message that is out of date. */
+    private void releaseUnknown(long address) throws IOException {
+        long page = address & -Block.PAGE_BYTES;
+        long result;
+        do {
+            receive(); // a move whose event is unread makes the call below answer EAGAIN
+            followMoves();
+            awaitEventsLogged();
+            for (Capture.Move move : capture.moves) {
+                if (move.arrivedAt(page)) {
+                    return; // another worker follows the move and releases it
+                }
+            }
+            result = userfaultfd.unprotect(page, Block.PAGE_BYTES);
+        } while (result == -Errno.EAGAIN.number());
+        userfaultfd.wake(page, Block.PAGE_BYTES);
+        if (result != -Errno.ENOENT.number()) {
+            check(result, "unprotecting", page, Block.PAGE_BYTES);
+        }
+    }
+
+    private void lift(Block at, int page) throws IOException {
+        awaitArmed(at, page);
+        int first = at.isHuge() ? 0 : page;
+        int end = at.isHuge() ? Block.PAGES : page + 1;
+        for (int each = first; each < end; each++) {
+            if (!at.move(each, Claim.CLEAN, Claim.LIFTING)) {
+                at.move(each, Claim.HOLE, Claim.LIFTING);
+            }
+        }
+        release(at.address(first), (long) (end - first) * Block.PAGE_BYTES);
+        for (int each = first; each < end; each++) {
+            at.move(each, Claim.LIFTING, Claim.HOT);
+        }
+    }
+
+    private static void awaitArmed(Block at, int page) {
+        byte claim = at.claim(page);
+        while (claim == Claim.ARMING || claim == Claim.ARMING_HOLE) {
+            Thread.onSpinWait(); // another worker is in one ioctl for it
+            claim = at.claim(page);
+        }
+    }
+
+    private void capture(Block at, int page) throws IOException {
+        switch (at.claim(page)) {
+            case Claim.CLEAN -> {
+                int window = at.isHuge() ? Block.PAGES : faultAround;
+                int first = page & -window;
+                copyClean(at, first, first + window);
+            }
+            case Claim.HOLE -> releaseHoles(at, page);
+            case Claim.COPYING, Claim.MOVED -> {} // whoever copies it unprotects and wakes
+            default -> {
+                if (at.isHugetlb()) {
+                    release(at.start, Block.BYTES);
+                } else {
+                    release(at.address(page), Block.PAGE_BYTES);
+                }
+            }
+        }
+    }
+
+    private void releaseHoles(Block at, int page) throws IOException {
+        int window = at.isHuge() ? Block.PAGES : faultAround;
+        int first = page & -window;
+        releaseHoles(at, first, first + window);
+    }
+
+    /** Releases the empty pages from {@code first} to {@code end}: there is nothing to copy. */
+    void releaseHoles(Block at, int first, int end) throws IOException {
+        int page = first;
+        while (page < end) {
+            int after = at.moveRun(page, end, Claim.HOLE, Claim.ZERO);
+            if (after > page) {
+                release(at.address(page), (long) (after - page) * Block.PAGE_BYTES);
+            }
+            page = after + 1;
+        }
+    }
+
+    /** Copies and releases the pages from {@code first} to {@code end} that nobody has claimed. */
+    void copyClean(Block at, int first, int end) throws IOException {
+        int page = first;
+        while (page < end) {
+            if (at.claim(page) != Claim.CLEAN) {
+                page++;
+                continue;
+            }
+            int limit = Math.min(end, at.piece(page).endPage());
+            int after = at.moveRun(page, limit, Claim.CLEAN, Claim.COPYING);
+            if (after > page) {
+                copyClaimed(at, page, after);
+            }
+            page = Math.max(after, page + 1);
+        }
+    }
+
+    /** Copies and releases pages of one piece that this worker has claimed. */
+    void copyClaimed(Block at, int first, int end) throws IOException {
+        int mark = capture.discards.mark();
+        long start = at.address(first);
+        long bytes = (long) (end - first) * Block.PAGE_BYTES;
+        boolean copied = copy(at, first, end, start);
+        at.setRun(first, end, copied ? Claim.DONE : Claim.LOST);
+        release(start, bytes);
+        if (!copied) {
+            return;
+        }
+        awaitEventsLogged();
+        if (capture.discards.since(mark, start, start + bytes) && !stillThere(at, first, end)) {
+            staged().drop(end - first);
+            at.setRun(first, end, Claim.LOST);
+        }
+    }
+
+    /** Into staging, whole or not at all. Waits for room as long as it takes; the encoder gives up when the sink does. */
+    private boolean copy(Block at, int first, int end, long from) throws IOException {
+        int count = end - first;
+        long bytes = (long) count * Block.PAGE_BYTES;
+        StagingBlock into = room(count);
+        Piece piece = at.piece(first);
+        long copied =
+                piece.file() == null
+                        ? capture.reader.read(from, bytes, into.nextAddress())
+                        : piece.file().read(into.nextAddress(), bytes, from - piece.fileDelta());
+        if (copied == -Errno.ESRCH.number()) {
+            throw new TargetException("the target has ended");
+        }
+        if (copied != bytes) {
+            return false;
+        }
+        into.add(at.address(first), count);
+        lastCopyNanos = System.nanoTime();
+        return true;
+    }
+
+    /**
+     * After a discard was told: shared memory has lost its content only where its file has a hole now. The copy came
+     * before this look, so content that is still there now was there then.
+     */
+    private static boolean stillThere(Block at, int first, int end) throws IOException {
+        Piece piece = at.piece(first);
+        if (piece.file() == null) {
+            return false;
+        }
+        long offset = at.address(first) - piece.fileDelta();
+        long hole = piece.file().nextHole(offset);
+        return hole < 0 || hole >= offset + (long) (end - first) * Block.PAGE_BYTES;
+    }
+
+    private StagingBlock staged() {
+        StagingBlock now = block;
+        if (now == null) {
+            throw new IllegalStateException("nothing staged");
+        }
+        return now;
+    }
+
+    /** Whether {@code count} pages can be staged now without waiting. */
+    boolean hasRoom(int count) {
+        if (block == null || block.room() < count) {
+            flush();
+            block = capture.staging.poll();
+        }
+        return block != null;
+    }
+
+    private StagingBlock room(int count) throws IOException {
+        while (!hasRoom(count)) {
+            try {
+                block = capture.staging.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException("nobody interrupts a worker", e);
+            }
+            if (capture.isStopped()) {
+                capture.check();
+                throw new TargetException("the capture was stopped while it waited for staging");
+            }
+        }
+        return staged();
+    }
+
+    /** Copies pages that are not protected and that this worker has claimed; the target is frozen. */
+    void copyHot(Block at, int first, int end) throws IOException {
+        boolean copied = copy(at, first, end, at.address(first));
+        at.setRun(first, end, copied ? Claim.DONE : Claim.LOST);
+    }
+
+    /** Copies pages that need no claim into staging: the target is frozen. False if they cannot be read. */
+    boolean copyFrozen(long address, int count, PageReader reader) throws IOException {
+        StagingBlock into = room(count);
+        long bytes = (long) count * Block.PAGE_BYTES;
+        if (reader.read(address, bytes, into.nextAddress()) != bytes) {
+            return false;
+        }
+        into.add(address, count);
+        return true;
+    }
+
+    /** Hands what is staged on to the encoder. */
+    void flush() {
+        StagingBlock now = block;
+        block = null;
+        if (now == null) {
+            return;
+        }
+        if (now.isEmpty()) {
+            capture.staging.recycle(now);
+        } else {
+            capture.staging.submit(now);
+        }
+    }
+
+    /** Protects a range, however long the target's events make that take. */
+    void protect(long start, long bytes) throws IOException {
+        long result = userfaultfd.protect(start, bytes);
+        while (result == -Errno.EAGAIN.number()) {
+            receive();
+            result = userfaultfd.protect(start, bytes);
+        }
+        if (result == -Errno.ENOENT.number()) {
+            eachPage(start, bytes, userfaultfd::protect); // a part of it was unmapped meanwhile
+        } else {
+            check(result, "protecting", start, bytes);
+        }
+    }
+
+    /** Unprotects a range and wakes its writers. */
+    void release(long start, long bytes) throws IOException {
+        long result = userfaultfd.unprotect(start, bytes);
+        while (result == -Errno.EAGAIN.number()) {
+            receive(); // an unread event blocks every call; the faults among the messages are answered later
+            result = userfaultfd.unprotect(start, bytes);
+        }
+        if (result == -Errno.ENOENT.number()) {
+            eachPage(start, bytes, userfaultfd::unprotect);
+            userfaultfd.wake(start, bytes);
+        } else {
+            check(result, "unprotecting", start, bytes);
+        }
+    }
+
+    @FunctionalInterface
+    private interface PageCall {
+        long apply(long start, long bytes);
+    }
+
+    private void eachPage(long start, long bytes, PageCall call) throws IOException {
+        for (long page = start; page < start + bytes; page += Block.PAGE_BYTES) {
+            long result = call.apply(page, Block.PAGE_BYTES);
+            while (result == -Errno.EAGAIN.number()) {
+                receive();
+                result = call.apply(page, Block.PAGE_BYTES);
+            }
+            // ENOENT: not mapped any more; EINVAL: inside a hugetlb page whose first page was done for all.
+            if (result != -Errno.ENOENT.number() && result != -Errno.EINVAL.number()) {
+                check(result, "protecting or unprotecting", page, Block.PAGE_BYTES);
+            }
+        }
+    }
+
+    private static void check(long result, String what, long start, long bytes) throws IOException {
+        if (result == -Errno.ESRCH.number()) {
+            throw new TargetException("the target has ended or has started another program");
+        }
+        if (result < 0) {
+            throw new TargetException(
+                    "%s %d bytes at %x answered %s".formatted(what, bytes, start, Errno.nameOf((int) -result)));
+        }
+    }
+
+    /** Returns when every event that any worker had read before the call is in the log. */
+    private void awaitEventsLogged() {
+        for (Worker other : capture.workers) {
+            long turn = other.eventTurn.get();
+            while (other != this && (turn & 1) == 1 && other.eventTurn.get() == turn && !capture.isStopped()) {
+                Thread.onSpinWait();
+            }
+        }
+    }
+
+    /** Returns when no other worker is still answering a fault as it was meant before the call. */
+    void awaitFaultsAnswered() {
+        for (Worker other : capture.workers) {
+            long turn = other.faultTurn.get();
+            while (other != this && (turn & 1) == 1 && other.faultTurn.get() == turn && !capture.isStopped()) {
+                Thread.onSpinWait();
+            }
+        }
+    }
+}
