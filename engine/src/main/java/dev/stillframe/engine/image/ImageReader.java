@@ -125,7 +125,7 @@ public final class ImageReader implements AutoCloseable {
      *
      * @throws ImageFormatException if the index is damaged there
      */
-    public PageKind kind(long ordinal) throws ImageFormatException {
+    public PageKind kind(long ordinal) throws IOException {
         locator.address(ordinal); // refuses what does not exist
         long code = index.kindCode(ordinal);
         if (code < PageKind.ZERO.code() || code > PageKind.LOST.code()) {
@@ -135,7 +135,7 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /** The hash of a page, {@link PageHash#BYTES} bytes; all zero unless it is {@code DATA}. */
-    public byte[] hash(long ordinal) {
+    public byte[] hash(long ordinal) throws IOException {
         index.copy(ordinal, 1, record.clear());
         return Arrays.copyOfRange(record.array(), Long.BYTES, PageRecords.RECORD_BYTES);
     }

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +31,9 @@ public final class ImageStore {
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}");
     private static final Pattern PARTIAL_NAME =
             Pattern.compile(NAME.pattern() + Pattern.quote(ImageFormat.PARTIAL) + "[0-9a-f]{8}");
+
+    private static final Set<String> FILES =
+            Set.of(ImageFormat.MANIFEST, ImageFormat.INDEX, ImageFormat.PAGES);
 
     private final Path directory;
 
@@ -127,15 +131,26 @@ public final class ImageStore {
         if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
             throw new NoSuchFileException(path.toString(), null, "no image there");
         }
+        refuseForeign(path);
         if (!partial) {
             int random = ThreadLocalRandom.current().nextInt();
             Path unnamed = directory.resolve(name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
             path = Files.move(path, unnamed, StandardCopyOption.ATOMIC_MOVE);
         }
-        for (String file : List.of(ImageFormat.MANIFEST, ImageFormat.INDEX, ImageFormat.PAGES)) {
+        for (String file : FILES) {
             Files.deleteIfExists(path.resolve(file));
         }
-        Files.delete(path); // what else is in there is not ours, and then this says so
+        Files.delete(path);
+    }
+
+    private static void refuseForeign(Path path) throws IOException {
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
+            for (Path entry : entries) {
+                if (!FILES.contains(entry.getFileName().toString())) {
+                    throw new IOException(entry + " does not belong to an image: move it away first");
+                }
+            }
+        }
     }
 
     private static Entry publishedEntry(String name, Path path) {

@@ -21,9 +21,10 @@ import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
 /**
  * The index of an image, mapped as a whole: a header, then a record per page by ordinal. One thread at a time.
  *
- * <p>Chronicle Bytes maps whole pages and lengthens the file to them; {@link #seal} cuts it back to its exact
- * length. A store into a mapped hole of a full disk is a SIGBUS, so a part of the table is written as zeros
- * through the file, where a full disk is an exception, before the first record is stored into it.
+ * <p>The mapping is one chunk as long as the table: Chronicle's own single mapping is never unmapped (2026.4).
+ * Chronicle maps whole pages and lengthens the file to them; {@link #seal} cuts it back to its exact
+ * length. Touching a mapped hole of a full disk is a SIGBUS (with tmpfs even a load is), so a part of the table is
+ * written as zeros through the file, where a full disk is an exception, before it is touched the first time.
  */
 final class IndexFile implements PageRecords, AutoCloseable {
     private static final int RESERVE_BYTES = 1 << 20;
@@ -35,6 +36,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
     private final long pageCount;
     private final FileChannel channel;
     private final MappedBytes mapped;
+    private final boolean readOnly;
     private final BitSet reserved = new BitSet();
     private boolean closed;
 
@@ -42,9 +44,10 @@ final class IndexFile implements PageRecords, AutoCloseable {
         this.file = file;
         this.pageCount = pageCount;
         this.channel = channel;
+        this.readOnly = readOnly;
         this.mapped =
-                MappedBytes.singleMappedBytes(
-                        file.toFile(), roundUp(ImageFormat.indexBytes(pageCount)), readOnly);
+                MappedBytes.mappedBytes(
+                        file.toFile(), roundUp(ImageFormat.indexBytes(pageCount)), 0, readOnly);
         mapped.singleThreadedCheckDisabled(true); // whoever gives up may close it
     }
 
@@ -87,7 +90,8 @@ final class IndexFile implements PageRecords, AutoCloseable {
     }
 
     /** The kind code of a page, as it stands in the file; not necessarily a valid one. */
-    long kindCode(long ordinal) {
+    long kindCode(long ordinal) throws IOException {
+        reserve(position(ordinal), RECORD_BYTES);
         return mapped.readLong(position(ordinal));
     }
 
@@ -111,10 +115,11 @@ final class IndexFile implements PageRecords, AutoCloseable {
     }
 
     @Override
-    public void copy(long firstOrdinal, int count, ByteBuffer into) {
+    public void copy(long firstOrdinal, int count, ByteBuffer into) throws IOException {
         if (firstOrdinal < 0 || count < 0 || firstOrdinal > pageCount - count) {
             throw new IndexOutOfBoundsException(count + " pages from " + firstOrdinal + " of " + pageCount);
         }
+        reserve(position(firstOrdinal), (long) count * RECORD_BYTES);
         // Chronicle Bytes has the machine's byte order, which is little-endian on every supported machine.
         ByteBuffer words = into.slice().order(ByteOrder.LITTLE_ENDIAN);
         long end = position(firstOrdinal + count);
@@ -149,6 +154,9 @@ final class IndexFile implements PageRecords, AutoCloseable {
     }
 
     private void reserve(long from, long sizeBytes) throws IOException {
+        if (readOnly || sizeBytes == 0) {
+            return;
+        }
         int first = (int) (from / RESERVE_BYTES);
         int last = (int) ((from + sizeBytes - 1) / RESERVE_BYTES);
         int part = reserved.nextClearBit(first);
