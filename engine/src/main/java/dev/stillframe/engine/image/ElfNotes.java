@@ -1,5 +1,6 @@
 package dev.stillframe.engine.image;
 
+import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Source;
@@ -102,27 +103,24 @@ final class ElfNotes {
 
     /** {@code NT_FILE}: count and unit of the offsets, then start, end and offset of each mapping, then the names. */
     private byte[] mappedFiles() {
-        List<Region> mapped =
-                layout.regions().stream().filter(region -> fileName(region).startsWith("/")).toList();
         ByteArrayOutputStream names = new ByteArrayOutputStream();
+        List<Region> mapped = layout.regions().stream().filter(region -> region.file() != null).toList();
         byte[] numbers = new byte[(2 + 3 * mapped.size()) * Long.BYTES];
-        ByteBuffer table = littleEndian(numbers);
-        table.putLong(mapped.size()).putLong(layout.pageSizeBytes());
+        ByteBuffer table = littleEndian(numbers).putLong(mapped.size()).putLong(layout.pageSizeBytes());
         for (Region region : mapped) {
-            table.putLong(region.range().start())
-                    .putLong(region.range().end())
-                    .putLong(region.fileOffsetBytes() / layout.pageSizeBytes());
-            names.writeBytes(fileName(region).getBytes(StandardCharsets.UTF_8));
-            names.write(0);
+            FileReference file = region.file();
+            if (file != null) {
+                table.putLong(region.range().start())
+                        .putLong(region.range().end())
+                        .putLong(region.fileOffsetBytes() / layout.pageSizeBytes());
+                names.writeBytes(file.path().getBytes(StandardCharsets.UTF_8));
+                names.write(0);
+            }
         }
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         all.writeBytes(numbers);
         all.writeBytes(names.toByteArray());
         return all.toByteArray();
-    }
-
-    private static String fileName(Region region) {
-        return region.file() != null ? region.file().path() : region.name();
     }
 
     /** Name and contents are padded to 4 bytes each; the lengths stated are without the padding. */

@@ -8,9 +8,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Decides which memory goes into a core file. A region is one loadable segment, unless parts of it are not
- * there: those become segments without contents, so that a debugger says that it cannot read them, or takes them
- * from the file, and never shows zeros that were not there. Without contents are also:
+ * Decides which memory goes into a core file. A region is one loadable segment, unless parts of it are not in the
+ * image: those are in no segment, so that a debugger says that it cannot read them. A segment without contents would
+ * not do for them, as gdb takes it for zeros. Without contents, but there, are:
  *
  * <ul>
  *   <li>memory that nobody can read and that holds nothing, such as reserved address space;
@@ -59,9 +59,14 @@ final class ElfSegments {
         reader.walk(
                 region.range(),
                 stretch -> {
+                    if (stretch instanceof Stretch.Unavailable) {
+                        return;
+                    }
                     boolean contents = hasContents(region, stretch);
                     Segment last = segments.size() > before ? segments.getLast() : null;
-                    if (last != null && last.contents() == contents) {
+                    if (last != null
+                            && last.contents() == contents
+                            && last.range().end() == stretch.range().start()) {
                         AddressRange joined = new AddressRange(last.range().start(), stretch.range().end());
                         segments.set(segments.size() - 1, new Segment(joined, flags, contents));
                     } else {
