@@ -5,6 +5,7 @@ import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -12,15 +13,19 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Writes an image as an ELF core file that gdb and jhsdb open: every thread with its registers, all mappings, the
- * auxiliary vector. Zero pages are holes. Layout: System V ABI, chapter 4 and 5; core(5); elf(5). Stateless.
+ * Writes an image as an ELF core file that gdb and jhsdb open: every thread with its registers, all
+ * mappings, the auxiliary vector. Zero pages are holes. Layout: System V ABI, chapter 4 and 5;
+ * core(5); elf(5). Stateless.
  */
 public final class ElfCoreExport {
     private static final int HEADER_BYTES = 64;
     private static final int PROGRAM_HEADER_BYTES = 56;
     private static final int SECTION_HEADER_BYTES = 64;
 
-    /** elf.h: stands in {@code e_phnum} when the number is in {@code sh_info} of the first section header. */
+    /**
+     * elf.h: stands in {@code e_phnum} when the number is in {@code sh_info} of the first section
+     * header.
+     */
     private static final int PN_XNUM = 0xffff;
 
     private static final short ET_CORE = 4;
@@ -43,14 +48,16 @@ public final class ElfCoreExport {
     }
 
     /**
-     * Writes the core file, mode 0600. On failure there is no file, or the one that was there before.
+     * Writes the core file, mode 0600. On failure there is no file, or the one that was there
+     * before.
      *
      * @param overwrite whether an existing regular file may be replaced
-     * @return memory that the process could read but the image does not have; a debugger cannot read it either.
-     *     Without the kernel's own pages, which are in no core file
+     * @return memory that the process could read but the image does not have; a debugger cannot
+     *     read it either. Without the kernel's own pages, which are in no core file
      * @throws IOException if the file exists, a page is damaged or the file cannot be written
      */
-    public static List<Missing> write(ImageReader reader, Path file, boolean overwrite) throws IOException {
+    public static List<Missing> write(ImageReader reader, Path file, boolean overwrite)
+            throws IOException {
         ElfCoreExport core = new ElfCoreExport(reader);
         long size = core.align(core.tableBytes + core.notes.length);
         for (ElfSegments.Segment segment : core.segments) {
@@ -72,7 +79,8 @@ public final class ElfCoreExport {
     }
 
     private ByteBuffer tables() {
-        ByteBuffer out = ByteBuffer.allocate(Math.toIntExact(tableBytes)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer out =
+                ByteBuffer.allocate(Math.toIntExact(tableBytes)).order(ByteOrder.LITTLE_ENDIAN);
         putHeader(out);
         putNoteSegment(out);
         long offset = align(tableBytes + notes.length);
@@ -90,14 +98,17 @@ public final class ElfCoreExport {
             offset += inFile;
         }
         if (extended()) {
-            // An SHT_NULL section: sh_size is the number of sections if that is extended, sh_info that of segments.
+            // An SHT_NULL section: sh_size is the number of sections if that is extended, sh_info
+            // that of segments.
             out.putInt(out.position() + 44, headerCount());
         }
         return out.rewind();
     }
 
     private void putHeader(ByteBuffer out) {
-        byte[] identity = {0x7f, 'E', 'L', 'F', 2 /* 64 bits */, 1 /* little-endian */, 1 /* version */};
+        byte[] identity = {
+            0x7f, 'E', 'L', 'F', 2 /* 64 bits */, 1 /* little-endian */, 1 /* version */
+        };
         out.put(0, identity);
         out.position(16);
         out.putShort(ET_CORE)
@@ -137,7 +148,8 @@ public final class ElfCoreExport {
         MissingCollector missing = new MissingCollector();
         for (Region region : reader.layout().regions()) {
             if (region.protection().startsWith("r") && region.kind() != RegionKind.KERNEL) {
-                reader.unavailable(region.range()).forEach(part -> missing.add(part.range(), part.reason()));
+                reader.unavailable(region.range())
+                        .forEach(part -> missing.add(part.range(), part.reason()));
             }
         }
         return missing.entries();

@@ -1,10 +1,16 @@
 package dev.stillframe.engine.image;
 
-/** What a core file of a machine looks like. Sizes of the register sets are those of the kernel's ptrace(2) regsets. */
+/**
+ * What a core file of a machine looks like. Sizes of the register sets are those of the kernel's
+ * ptrace(2) regsets.
+ */
 enum ElfMachine {
     /** {@code EM_X86_64} of elf.h; {@code struct user_regs_struct} and the FXSAVE image. */
     X86_64("x86_64", 62, 216, 512),
-    /** {@code EM_AARCH64} of elf.h; {@code struct user_pt_regs} and {@code struct user_fpsimd_state}. */
+    /**
+     * {@code EM_AARCH64} of elf.h; {@code struct user_pt_regs} and {@code struct
+     * user_fpsimd_state}.
+     */
     AARCH64("aarch64", 183, 272, 528);
 
     private final String unameMachine;
@@ -30,7 +36,8 @@ enum ElfMachine {
                 return machine;
             }
         }
-        throw new ImageFormatException("no core file can be made for the machine '" + unameMachine + "'");
+        throw new ImageFormatException(
+                "no core file can be made for the machine '" + unameMachine + "'");
     }
 
     /** {@code e_machine}. */
@@ -48,7 +55,9 @@ enum ElfMachine {
         return floatingBytes;
     }
 
-    /** Bytes of {@code struct elf_prstatus}, which ends with the registers and an int, aligned to 8. */
+    /**
+     * Bytes of {@code struct elf_prstatus}, which ends with the registers and an int, aligned to 8.
+     */
     int statusBytes() {
         return (ElfNotes.STATUS_REGISTERS_AT + generalBytes + Integer.BYTES + 7) / 8 * 8;
     }

@@ -5,6 +5,7 @@ import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Source;
 import dev.stillframe.engine.page.ThreadState;
+
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -12,9 +13,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * The notes of a core file: the process, its threads with their registers, the auxiliary vector and the mapped
- * files. Structures: Linux {@code include/uapi/linux/elfcore.h} and {@code include/linux/elfcore-compat.h}; order as
- * gdb's gcore writes them. Owned by one thread.
+ * The notes of a core file: the process, its threads with their registers, the auxiliary vector and
+ * the mapped files. Structures: Linux {@code include/uapi/linux/elfcore.h} and {@code
+ * include/linux/elfcore-compat.h}; order as gdb's gcore writes them. Owned by one thread.
  */
 final class ElfNotes {
     /** Offset of {@code pr_reg} in {@code struct elf_prstatus}. */
@@ -101,12 +102,17 @@ final class ElfNotes {
         return bytes;
     }
 
-    /** {@code NT_FILE}: count and unit of the offsets, then start, end and offset of each mapping, then the names. */
+    /**
+     * {@code NT_FILE}: count and unit of the offsets, then start, end and offset of each mapping,
+     * then the names.
+     */
     private byte[] mappedFiles() {
         ByteArrayOutputStream names = new ByteArrayOutputStream();
-        List<Region> mapped = layout.regions().stream().filter(region -> region.file() != null).toList();
+        List<Region> mapped =
+                layout.regions().stream().filter(region -> region.file() != null).toList();
         byte[] numbers = new byte[(2 + 3 * mapped.size()) * Long.BYTES];
-        ByteBuffer table = littleEndian(numbers).putLong(mapped.size()).putLong(layout.pageSizeBytes());
+        ByteBuffer table =
+                littleEndian(numbers).putLong(mapped.size()).putLong(layout.pageSizeBytes());
         for (Region region : mapped) {
             FileReference file = region.file();
             if (file != null) {

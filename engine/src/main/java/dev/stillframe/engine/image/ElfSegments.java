@@ -3,23 +3,26 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
+
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Decides which memory goes into a core file. A region is one loadable segment, unless parts of it are not in the
- * image: those are in no segment, so that a debugger says that it cannot read them. A segment without contents would
- * not do for them, as gdb takes it for zeros. Without contents, but there, are:
+ * Decides which memory goes into a core file. A region is one loadable segment, unless parts of it
+ * are not in the image: those are in no segment, so that a debugger says that it cannot read them.
+ * A segment without contents would not do for them, as gdb takes it for zeros. Without contents,
+ * but there, are:
  *
  * <ul>
  *   <li>memory that nobody can read and that holds nothing, such as reserved address space;
- *   <li>what is only in a shared file mapping, and private mappings of more than {@value #MAX_FILE_BYTES} bytes of
- *       an unchanged file: the debugger finds the file by {@code NT_FILE}.
+ *   <li>what is only in a shared file mapping, and private mappings of more than {@value
+ *       #MAX_FILE_BYTES} bytes of an unchanged file: the debugger finds the file by {@code
+ *       NT_FILE}.
  * </ul>
  *
- * Smaller private file mappings, in particular the programs and libraries, are there as a whole, so that the core
- * can be read on another machine and has their build ids.
+ * Smaller private file mappings, in particular the programs and libraries, are there as a whole, so
+ * that the core can be read on another machine and has their build ids.
  */
 final class ElfSegments {
     private static final long MAX_FILE_BYTES = 256L << 20;
@@ -67,7 +70,8 @@ final class ElfSegments {
                     if (last != null
                             && last.contents() == contents
                             && last.range().end() == stretch.range().start()) {
-                        AddressRange joined = new AddressRange(last.range().start(), stretch.range().end());
+                        AddressRange joined =
+                                new AddressRange(last.range().start(), stretch.range().end());
                         segments.set(segments.size() - 1, new Segment(joined, flags, contents));
                     } else {
                         add(new Segment(stretch.range(), flags, contents));
@@ -78,7 +82,9 @@ final class ElfSegments {
     private void add(Segment segment) throws IOException {
         if (segments.size() == MAX_SEGMENTS) {
             throw new IOException(
-                    "the image has more than " + MAX_SEGMENTS + " fragments; export ranges of it as raw instead");
+                    "the image has more than "
+                            + MAX_SEGMENTS
+                            + " fragments; export ranges of it as raw instead");
         }
         segments.add(segment);
     }

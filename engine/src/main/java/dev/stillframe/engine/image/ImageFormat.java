@@ -1,6 +1,7 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.page.PageRecords;
+
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -15,13 +16,18 @@ final class ImageFormat {
     static final String INDEX = "index";
     static final String PAGES = "pages";
 
-    /** Stands between an image's name and eight hexadecimal digits while the image is not complete. */
+    /**
+     * Stands between an image's name and eight hexadecimal digits while the image is not complete.
+     */
     static final String PARTIAL = ".partial-";
 
     /** Length of the header of the index; the records follow. */
     static final int HEADER_BYTES = 128;
 
-    /** Most pages of one image: 256 TiB of 4 KiB pages, all that a process can address with 4-level tables. */
+    /**
+     * Most pages of one image: 256 TiB of 4 KiB pages, all that a process can address with 4-level
+     * tables.
+     */
     static final long MAX_PAGE_COUNT = 1L << 36;
 
     /** Longest manifest that is read; a mapping takes about 500 bytes of it, an extent about 90. */

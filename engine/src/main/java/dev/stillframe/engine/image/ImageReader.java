@@ -6,6 +6,7 @@ import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
+
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -22,8 +23,8 @@ import java.util.HexFormat;
 import java.util.List;
 
 /**
- * Reads a published image. What is read of pages is checked against their hashes. Owned by one thread, but for
- * the values of the manifest.
+ * Reads a published image. What is read of pages is checked against their hashes. Owned by one
+ * thread, but for the values of the manifest.
  */
 public final class ImageReader implements AutoCloseable {
     private static final int STEP_BYTES = 1 << 20;
@@ -53,11 +54,12 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /**
-     * Opens an image and checks that its files belong together: versions, checksums of header and manifest,
-     * lengths. The pages and their records are not looked at; {@link ImageVerifier} does that.
+     * Opens an image and checks that its files belong together: versions, checksums of header and
+     * manifest, lengths. The pages and their records are not looked at; {@link ImageVerifier} does
+     * that.
      *
-     * @throws ImageFormatException if this is no image, an unfinished or a damaged one; the message says which
-     *     file, what was found and what was expected
+     * @throws ImageFormatException if this is no image, an unfinished or a damaged one; the message
+     *     says which file, what was found and what was expected
      */
     public static ImageReader open(Path image) throws IOException {
         Path indexPath = existing(image, ImageFormat.INDEX);
@@ -66,7 +68,8 @@ public final class ImageReader implements AutoCloseable {
         byte[] text = Manifest.load(manifestPath);
         if (!Arrays.equals(Manifest.digest(text), header.manifestHash())) {
             throw new ImageFormatException(
-                    manifestPath + " is damaged: its SHA-256 is not the one in the header of the index");
+                    manifestPath
+                            + " is damaged: its SHA-256 is not the one in the header of the index");
         }
         Manifest manifest = Manifest.decode(text, manifestPath);
         Layout layout = manifest.layout();
@@ -105,7 +108,10 @@ public final class ImageReader implements AutoCloseable {
         return manifest.missing();
     }
 
-    /** The root hash that the manifest states; {@link ImageVerifier} tells whether it is right. 32 bytes. */
+    /**
+     * The root hash that the manifest states; {@link ImageVerifier} tells whether it is right. 32
+     * bytes.
+     */
     public byte[] rootHash() {
         return HexFormat.of().parseHex(manifest.rootHash());
     }
@@ -129,7 +135,8 @@ public final class ImageReader implements AutoCloseable {
         locator.address(ordinal); // refuses what does not exist
         long code = index.kindCode(ordinal);
         if (code < PageKind.ZERO.code() || code > PageKind.LOST.code()) {
-            throw new ImageFormatException("the index of " + image + " says " + code + " of page " + ordinal);
+            throw new ImageFormatException(
+                    "the index of " + image + " says " + code + " of page " + ordinal);
         }
         return PageKind.of((int) code);
     }
@@ -144,8 +151,10 @@ public final class ImageReader implements AutoCloseable {
      * Reads memory as it was at T0.
      *
      * @param range any addresses, not necessarily aligned
-     * @param into receives {@code range.sizeBytes()} bytes from its beginning; zeros where the image has none
-     * @return what the image does not have of the range, and why, in address order; empty if all was read
+     * @param into receives {@code range.sizeBytes()} bytes from its beginning; zeros where the
+     *     image has none
+     * @return what the image does not have of the range, and why, in address order; empty if all
+     *     was read
      * @throws ImageFormatException if a page is damaged; the message names it
      */
     public List<Missing> read(AddressRange range, MemorySegment into) throws IOException {
@@ -154,11 +163,13 @@ public final class ImageReader implements AutoCloseable {
                 range,
                 stretch -> {
                     AddressRange part = stretch.range();
-                    MemorySegment target = into.asSlice(part.start() - range.start(), part.sizeBytes());
+                    MemorySegment target =
+                            into.asSlice(part.start() - range.start(), part.sizeBytes());
                     switch (stretch) {
                         case Stretch.Stored _ -> readStored(part, target);
                         case Stretch.Zero _ -> target.fill((byte) 0);
-                        case Stretch.FileBacked(_, Path file, long offset) -> readFile(file, offset, target);
+                        case Stretch.FileBacked(_, Path file, long offset) ->
+                                readFile(file, offset, target);
                         case Stretch.Unavailable(_, String reason) -> {
                             target.fill((byte) 0);
                             lacking.add(part, reason);
@@ -190,7 +201,9 @@ public final class ImageReader implements AutoCloseable {
         return locator;
     }
 
-    /** Reads whole pages as they are in the file, unchecked; {@code into} is aligned native memory. */
+    /**
+     * Reads whole pages as they are in the file, unchecked; {@code into} is aligned native memory.
+     */
     void readPages(long firstOrdinal, MemorySegment into) throws IOException {
         pages.read(firstOrdinal * layout().pageSizeBytes(), into);
     }
@@ -209,7 +222,10 @@ public final class ImageReader implements AutoCloseable {
         long ordinal = locator.ordinal(address);
         while (address < range.end()) {
             long pageStart = address - address % pageSize;
-            long bytes = Math.min(STEP_BYTES, (range.end() - pageStart + pageSize - 1) / pageSize * pageSize);
+            long bytes =
+                    Math.min(
+                            STEP_BYTES,
+                            (range.end() - pageStart + pageSize - 1) / pageSize * pageSize);
             MemorySegment whole = step.asSlice(0, bytes);
             readPages(ordinal, whole);
             checkHashes(ordinal, whole);
@@ -261,7 +277,8 @@ public final class ImageReader implements AutoCloseable {
             throw new NoSuchFileException(image.toString(), null, "no image there");
         }
         if (!Files.isRegularFile(file)) {
-            throw new ImageFormatException(image + " is not a finished image: it has no file " + name);
+            throw new ImageFormatException(
+                    image + " is not a finished image: it has no file " + name);
         }
         return file;
     }
@@ -271,7 +288,11 @@ public final class ImageReader implements AutoCloseable {
         if (found != expected) {
             throw new ImageFormatException(
                     "%s is %d bytes long, %d were expected: it is %s"
-                            .formatted(file, found, expected, found < expected ? "truncated" : "not as it was written"));
+                            .formatted(
+                                    file,
+                                    found,
+                                    expected,
+                                    found < expected ? "truncated" : "not as it was written"));
         }
     }
 

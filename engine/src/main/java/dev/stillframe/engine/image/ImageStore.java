@@ -3,6 +3,11 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.PageSink;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,9 +26,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** A directory of images, by names that may come from a hostile peer. Immutable; thread-safe. */
 public final class ImageStore {
@@ -46,7 +48,8 @@ public final class ImageStore {
      *
      * @param name of the image, or of the directory of an unfinished one
      * @param published whether it is finished
-     * @param storedBytes bytes of stored pages, index and manifest; up to twice that is taken on disk
+     * @param storedBytes bytes of stored pages, index and manifest; up to twice that is taken on
+     *     disk
      * @param instantEpochNanos T0, or null where it cannot be read, as of an unfinished image
      * @param problem why the entry cannot be read, or null
      */
@@ -79,15 +82,17 @@ public final class ImageStore {
     }
 
     /**
-     * The place of the image called {@code name}, whether it exists or not; always directly in the store.
+     * The place of the image called {@code name}, whether it exists or not; always directly in the
+     * store.
      *
-     * @throws ImageFormatException if that is no name: 1 to 128 letters, digits, dots, underscores and hyphens,
-     *     no dot first and no {@code .partial-} inside
+     * @throws ImageFormatException if that is no name: 1 to 128 letters, digits, dots, underscores
+     *     and hyphens, no dot first and no {@code .partial-} inside
      */
     public Path resolve(String name) throws ImageFormatException {
         if (!NAME.matcher(name).matches() || name.contains(ImageFormat.PARTIAL)) {
             throw new ImageFormatException(
-                    "'%s' cannot be the name of an image: 1 to 128 of A-Z a-z 0-9 . _ - are allowed, not beginning with a dot, not containing %s"
+                    ("'%s' cannot be the name of an image: 1 to 128 of A-Z a-z 0-9 . _ - are "
+                            + "allowed, not beginning with a dot, not containing %s")
                             .formatted(printable(name), ImageFormat.PARTIAL));
         }
         return directory.resolve(name);
@@ -120,8 +125,8 @@ public final class ImageStore {
     }
 
     /**
-     * Removes an image, finished or not. A finished one loses its name first, so that a half-removed image is
-     * never taken for a whole one.
+     * Removes an image, finished or not. A finished one loses its name first, so that a
+     * half-removed image is never taken for a whole one.
      *
      * @throws IOException if there is no such image or it cannot be removed
      */
@@ -134,7 +139,9 @@ public final class ImageStore {
         refuseForeign(path);
         if (!partial) {
             int random = ThreadLocalRandom.current().nextInt();
-            Path unnamed = directory.resolve(name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
+            Path unnamed =
+                    directory.resolve(
+                            name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
             path = Files.move(path, unnamed, StandardCopyOption.ATOMIC_MOVE);
         }
         for (String file : FILES) {
@@ -147,7 +154,8 @@ public final class ImageStore {
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
             for (Path entry : entries) {
                 if (!FILES.contains(entry.getFileName().toString())) {
-                    throw new IOException(entry + " does not belong to an image: move it away first");
+                    throw new IOException(
+                            entry + " does not belong to an image: move it away first");
                 }
             }
         }
@@ -155,7 +163,8 @@ public final class ImageStore {
 
     private static Entry publishedEntry(String name, Path path) {
         try (ImageReader reader = ImageReader.open(path)) {
-            return new Entry(name, true, storedBytes(path), reader.layout().instantEpochNanos(), null);
+            return new Entry(
+                    name, true, storedBytes(path), reader.layout().instantEpochNanos(), null);
         } catch (IOException e) {
             LOG.debug("cannot read {}", path, e);
             return new Entry(name, true, 0, null, e.getMessage());

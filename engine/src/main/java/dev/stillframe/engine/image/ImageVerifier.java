@@ -6,6 +6,9 @@ import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.RootHash;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,12 +19,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Checks every bit of an image: manifest and index header against their checksums, lengths, every record's form,
- * every stored page against its hash, everything else in the page file for being zero, lost pages for being
- * listed, and all of it against the root hash. Owned by one thread.
+ * Checks every bit of an image: manifest and index header against their checksums, lengths, every
+ * record's form, every stored page against its hash, everything else in the page file for being
+ * zero, lost pages for being listed, and all of it against the root hash. Owned by one thread.
  */
 public final class ImageVerifier {
     private static final int STEP_BYTES = 4 << 20;
@@ -57,7 +59,8 @@ public final class ImageVerifier {
         this.hash = arena.allocate(PageHash.BYTES);
         int pagesPerStep = STEP_BYTES / layout.pageSizeBytes();
         this.records =
-                ByteBuffer.allocate(pagesPerStep * PageRecords.RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+                ByteBuffer.allocate(pagesPerStep * PageRecords.RECORD_BYTES)
+                        .order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /**
@@ -73,10 +76,16 @@ public final class ImageVerifier {
             verifier.checkPages(progress);
             verifier.checkRoot();
             return new Verification(
-                    verifier.layout.pageCount(), verifier.dataPages, verifier.damageCount, verifier.damages);
+                    verifier.layout.pageCount(),
+                    verifier.dataPages,
+                    verifier.damageCount,
+                    verifier.damages);
         } catch (ImageFormatException e) {
             return new Verification(
-                    0, 0, 1, List.of(new Verification.Damage(null, String.valueOf(e.getMessage()))));
+                    0,
+                    0,
+                    1,
+                    List.of(new Verification.Damage(null, String.valueOf(e.getMessage()))));
         }
     }
 
@@ -127,14 +136,17 @@ public final class ImageVerifier {
             dataPages++;
             hasher.hash(bytes, 0, bytes.byteSize(), hash, 0);
             MemorySegment recorded =
-                    MemorySegment.ofArray(records.array()).asSlice(record + Long.BYTES, PageHash.BYTES);
+                    MemorySegment.ofArray(records.array())
+                            .asSlice(record + Long.BYTES, PageHash.BYTES);
             if (recorded.mismatch(hash) != -1) {
                 damaged(ordinal, "its bytes do not have the recorded hash");
             }
             return;
         }
         if (code != PageKind.ZERO.code() && code != PageKind.LOST.code()) {
-            damaged(ordinal, "the index says that it is of kind " + code + ", which no page of an image is");
+            damaged(
+                    ordinal,
+                    "the index says that it is of kind " + code + ", which no page of an image is");
             return;
         }
         if (low != 0 || high != 0) {
@@ -143,7 +155,8 @@ public final class ImageVerifier {
         if (bytes.mismatch(zeros) != -1) {
             damaged(ordinal, "its place in the page file is not zero, though nothing is stored");
         }
-        if (code == PageKind.LOST.code() && !missing.cover(range(ordinal).start(), range(ordinal).end())) {
+        if (code == PageKind.LOST.code()
+                && !missing.cover(range(ordinal).start(), range(ordinal).end())) {
             damaged(ordinal, "it was lost, but is not in the list of what is missing");
         }
     }

@@ -9,8 +9,12 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -23,18 +27,16 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Writes an image directory. Everything goes into {@code NAME.partial-XXXXXXXX} beside the final place; only
- * {@link #finish} gives it its name, when every page is there, its hashes are right and all is on the disk. A
- * failure leaves the partial directory, for a person to look at or remove, and nothing under the name.
+ * Writes an image directory. Everything goes into {@code NAME.partial-XXXXXXXX} beside the final
+ * place; only {@link #finish} gives it its name, when every page is there, its hashes are right and
+ * all is on the disk. A failure leaves the partial directory, for a person to look at or remove,
+ * and nothing under the name.
  *
- * <p>Everything that arrives may come from a hostile peer. Owned by one thread, as {@link PageSink} says.
+ * <p>Everything that arrives may come from a hostile peer. Owned by one thread, as {@link PageSink}
+ * says.
  */
 public final class ImageWriter implements PageSink {
     private static final Logger LOG = LoggerFactory.getLogger(ImageWriter.class);
@@ -43,7 +45,7 @@ public final class ImageWriter implements PageSink {
     private final Path partial;
     private final boolean verify;
     private final PageHash hasher = new PageHash();
-    private @Nullable Contents contents;
+    private @Nullable ImageContents contents;
     private @Nullable String failure;
     private boolean closed;
 
@@ -54,7 +56,8 @@ public final class ImageWriter implements PageSink {
     }
 
     /**
-     * A writer of pages that were hashed in this process; their hashes are stored, not computed again.
+     * A writer of pages that were hashed in this process; their hashes are stored, not computed
+     * again.
      *
      * @param image where the image will be; its directory exists
      * @throws IOException if something is there already, or the directory cannot be written
@@ -63,7 +66,10 @@ public final class ImageWriter implements PageSink {
         return create(image, false);
     }
 
-    /** A writer of pages that came from elsewhere: like {@link #create}, but every page's hash is checked. */
+    /**
+     * A writer of pages that came from elsewhere: like {@link #create}, but every page's hash is
+     * checked.
+     */
     public static ImageWriter createVerifying(Path image) throws IOException {
         return create(image, true);
     }
@@ -72,13 +78,17 @@ public final class ImageWriter implements PageSink {
         Path target = image.toAbsolutePath();
         Path name = target.getFileName();
         if (name == null || !Files.isDirectory(parent(target))) {
-            throw new IOException("cannot make the image " + image + ": its directory does not exist; make it first");
+            throw new IOException(
+                    "cannot make the image "
+                            + image
+                            + ": its directory does not exist; make it first");
         }
         refuseExisting(target);
         // Eight digits, so that two writers of one name do not meet; not a secret.
         int random = ThreadLocalRandom.current().nextInt();
         Path partial =
-                target.resolveSibling(name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
+                target.resolveSibling(
+                        name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
         Files.createDirectory(partial, ImageFormat.PRIVATE_DIRECTORY);
         return new ImageWriter(target, partial, verify);
     }
@@ -93,19 +103,20 @@ public final class ImageWriter implements PageSink {
         if (contents != null || closed) {
             throw new IllegalStateException("begin came twice, or after close: " + partial);
         }
-        failing(() -> contents = Contents.create(partial, layout));
+        failing(() -> contents = ImageContents.create(partial, layout));
     }
 
     /**
      * {@inheritDoc}
      *
-     * @throws ImageFormatException if a page is outside the extents or already recorded, or its hash is wrong
+     * @throws ImageFormatException if a page is outside the extents or already recorded, or its
+     *     hash is wrong
      * @throws IOException if it cannot be written; either way the image cannot be finished any more
      */
     @Override
     public void accept(PageBatch batch) throws IOException {
         try {
-            Contents open = open();
+            ImageContents open = open();
             failing(
                     () -> {
                         for (int run = 0; run < batch.runCount(); run++) {
@@ -121,11 +132,12 @@ public final class ImageWriter implements PageSink {
     /**
      * {@inheritDoc}
      *
-     * @throws ImageFormatException if a page is not known, a lost page is not listed, or the root hash differs
+     * @throws ImageFormatException if a page is not known, a lost page is not listed, or the root
+     *     hash differs
      */
     @Override
     public String finish(Ending ending) throws IOException {
-        Contents open = open();
+        ImageContents open = open();
         failing(
                 () -> {
                     checkComplete(open, new MissingRanges(ending.missing()));
@@ -137,7 +149,11 @@ public final class ImageWriter implements PageSink {
                     }
                     Manifest manifest =
                             new Manifest(
-                                    ImageFormat.VERSION, open.layout, null, ending.missing(), hex(rootHash));
+                                    ImageFormat.VERSION,
+                                    open.layout,
+                                    null,
+                                    ending.missing(),
+                                    hex(rootHash));
                     open.complete(partial, manifest);
                     publish();
                 });
@@ -171,7 +187,7 @@ public final class ImageWriter implements PageSink {
         }
     }
 
-    private void record(Contents open, PageBatch batch, int run) throws IOException {
+    private void record(ImageContents open, PageBatch batch, int run) throws IOException {
         long first = batch.firstOrdinal(run);
         long count = batch.pageCount(run);
         if (!open.locator.inOneExtent(first, count)) {
@@ -190,11 +206,13 @@ public final class ImageWriter implements PageSink {
                 checkData(open, batch, run);
                 open.index.recordData(first, count, batch.hashes(run));
             }
-            case UNKNOWN -> throw new ImageFormatException(describe(open, first) + " came as unknown");
+            case UNKNOWN ->
+                    throw new ImageFormatException(describe(open, first) + " came as unknown");
         }
     }
 
-    private void checkData(Contents open, PageBatch batch, int run) throws ImageFormatException {
+    private void checkData(ImageContents open, PageBatch batch, int run)
+            throws ImageFormatException {
         MemorySegment data = batch.data(run);
         MemorySegment hashes = batch.hashes(run);
         long pageSize = open.layout.pageSizeBytes();
@@ -215,7 +233,8 @@ public final class ImageWriter implements PageSink {
         }
     }
 
-    private static void checkComplete(Contents open, MissingRanges missing) throws IOException {
+    private static void checkComplete(ImageContents open, MissingRanges missing)
+            throws IOException {
         int step = 4096;
         ByteBuffer records =
                 ByteBuffer.allocate(step * PageRecords.RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -233,7 +252,8 @@ public final class ImageWriter implements PageSink {
                     long address = open.locator.address(first + page);
                     if (!missing.cover(address, address + open.layout.pageSizeBytes())) {
                         throw new ImageFormatException(
-                                describe(open, first + page) + " is lost, but not in the list of what is missing");
+                                describe(open, first + page)
+                                        + " is lost, but not in the list of what is missing");
                     }
                 }
             }
@@ -248,12 +268,15 @@ public final class ImageWriter implements PageSink {
         try {
             force(directory);
         } catch (IOException e) {
-            Files.move(image, partial, StandardCopyOption.ATOMIC_MOVE); // the name must mean: on the disk
+            Files.move(
+                    image,
+                    partial,
+                    StandardCopyOption.ATOMIC_MOVE); // the name must mean: on the disk
             throw e;
         }
     }
 
-    private Contents open() throws IOException {
+    private ImageContents open() throws IOException {
         if (failure != null) {
             throw new IOException(partial + " failed before: " + failure);
         }
@@ -263,7 +286,9 @@ public final class ImageWriter implements PageSink {
         return contents;
     }
 
-    /** Runs a step after whose failure nothing more may be added and the image is never published. */
+    /**
+     * Runs a step after whose failure nothing more may be added and the image is never published.
+     */
     private void failing(Step step) throws IOException {
         boolean done = false;
         try {
@@ -279,15 +304,17 @@ public final class ImageWriter implements PageSink {
         }
     }
 
-    private static String describe(Contents open, long ordinal) {
+    private static String describe(ImageContents open, long ordinal) {
         long address = open.locator.address(ordinal);
         return "page %d (%s)"
-                .formatted(ordinal, new AddressRange(address, address + open.layout.pageSizeBytes()));
+                .formatted(
+                        ordinal, new AddressRange(address, address + open.layout.pageSizeBytes()));
     }
 
     private static void refuseExisting(Path image) throws IOException {
         if (Files.exists(image, LinkOption.NOFOLLOW_LINKS)) {
-            throw new IOException(image + " exists already: choose another name or remove it first");
+            throw new IOException(
+                    image + " exists already: choose another name or remove it first");
         }
     }
 
@@ -318,77 +345,5 @@ public final class ImageWriter implements PageSink {
     @FunctionalInterface
     private interface Step {
         void run() throws IOException;
-    }
-
-    /** The open files of an image whose layout is known. */
-    private static final class Contents implements AutoCloseable {
-        final Layout layout;
-        final PageLocator locator;
-        final IndexFile index;
-        final PageFile pages;
-        final PageGather gather;
-        final Arena arena = Arena.ofShared();
-        final MemorySegment hash = arena.allocate(PageHash.BYTES);
-
-        private Contents(Layout layout, IndexFile index, PageFile pages) {
-            this.layout = layout;
-            this.locator = new PageLocator(layout);
-            this.index = index;
-            this.pages = pages;
-            this.gather = new PageGather(pages, layout.pageSizeBytes());
-        }
-
-        static Contents create(Path directory, Layout layout) throws IOException {
-            long pageCount = layout.pageCount();
-            if (pageCount > ImageFormat.MAX_PAGE_COUNT) {
-                throw new ImageFormatException(
-                        "a layout of %d pages; an image has at most %d"
-                                .formatted(pageCount, ImageFormat.MAX_PAGE_COUNT));
-            }
-            IndexFile index =
-                    IndexFile.create(
-                            directory.resolve(ImageFormat.INDEX), pageCount, layout.pageSizeBytes());
-            try {
-                long size = Math.multiplyExact(pageCount, (long) layout.pageSizeBytes());
-                Path file = directory.resolve(ImageFormat.PAGES);
-                return new Contents(layout, index, PageFile.create(file, size, layout.pageSizeBytes()));
-            } catch (IOException | RuntimeException e) {
-                index.close();
-                throw e;
-            }
-        }
-
-        /** Writes what is left and forces all files to the disk. */
-        void complete(Path directory, Manifest manifest) throws IOException {
-            pages.force();
-            byte[] text = manifest.encode();
-            if (text.length > ImageFormat.MAX_MANIFEST_BYTES) {
-                throw new ImageFormatException(
-                        "a manifest of %d bytes; the most allowed is %d"
-                                .formatted(text.length, ImageFormat.MAX_MANIFEST_BYTES));
-            }
-            index.seal(new IndexHeader(layout.pageSizeBytes(), layout.pageCount(), Manifest.digest(text)));
-            Path file = directory.resolve(ImageFormat.MANIFEST);
-            Set<StandardOpenOption> options =
-                    Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-            try (FileChannel channel = FileChannel.open(file, options, ImageFormat.PRIVATE_FILE)) {
-                ByteBuffer out = ByteBuffer.wrap(text);
-                while (out.hasRemaining()) {
-                    channel.write(out);
-                }
-                channel.force(true);
-            } catch (IOException e) {
-                throw WriteFailure.of(file, 0, text.length, e);
-            }
-        }
-
-        @Override
-        public void close() throws IOException {
-            try (index;
-                    pages;
-                    gather) {
-                arena.close();
-            }
-        }
     }
 }

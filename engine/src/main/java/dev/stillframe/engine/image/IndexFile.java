@@ -3,6 +3,10 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
+
+import net.openhft.chronicle.bytes.MappedBytes;
+import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
+
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
@@ -15,16 +19,16 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
 import java.util.Set;
-import net.openhft.chronicle.bytes.MappedBytes;
-import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
 
 /**
- * The index of an image, mapped as a whole: a header, then a record per page by ordinal. One thread at a time.
+ * The index of an image, mapped as a whole: a header, then a record per page by ordinal. One thread
+ * at a time.
  *
- * <p>The mapping is one chunk as long as the table: Chronicle's own single mapping is never unmapped (2026.4).
- * Chronicle maps whole pages and lengthens the file to them; {@link #seal} cuts it back to its exact
- * length. Touching a mapped hole of a full disk is a SIGBUS (with tmpfs even a load is), so a part of the table is
- * written as zeros through the file, where a full disk is an exception, before it is touched the first time.
+ * <p>The mapping is one chunk as long as the table: Chronicle's own single mapping is never
+ * unmapped (2026.4). Chronicle maps whole pages and lengthens the file to them; {@link #seal} cuts
+ * it back to its exact length. Touching a mapped hole of a full disk is a SIGBUS (with tmpfs even a
+ * load is), so a part of the table is written as zeros through the file, where a full disk is an
+ * exception, before it is touched the first time.
  */
 final class IndexFile implements PageRecords, AutoCloseable {
     private static final int RESERVE_BYTES = 1 << 20;
@@ -40,7 +44,8 @@ final class IndexFile implements PageRecords, AutoCloseable {
     private final BitSet reserved = new BitSet();
     private boolean closed;
 
-    private IndexFile(Path file, long pageCount, FileChannel channel, boolean readOnly) throws IOException {
+    private IndexFile(Path file, long pageCount, FileChannel channel, boolean readOnly)
+            throws IOException {
         this.file = file;
         this.pageCount = pageCount;
         this.channel = channel;
@@ -54,14 +59,16 @@ final class IndexFile implements PageRecords, AutoCloseable {
     /**
      * Makes the file, all pages unknown.
      *
-     * @throws IOException also when the table would not fit the free space, before anything is written
+     * @throws IOException also when the table would not fit the free space, before anything is
+     *     written
      */
     static IndexFile create(Path file, long pageCount, int pageSizeBytes) throws IOException {
         long size = ImageFormat.indexBytes(pageCount);
         long room = Files.getFileStore(file.toAbsolutePath().getParent()).getUsableSpace();
         if (size > room) {
             throw new IOException(
-                    "the index of %d pages needs %d bytes, and %s has room for %d: make room or choose another place"
+                    ("the index of %d pages needs %d bytes, and %s has room for %d: make room or "
+                            + "choose another place")
                             .formatted(pageCount, size, file, room));
         }
         FileChannel channel =
@@ -76,7 +83,11 @@ final class IndexFile implements PageRecords, AutoCloseable {
             sized.setLength(roundUp(size));
             IndexFile index = new IndexFile(file, pageCount, channel, false);
             index.reserve(0, ImageFormat.HEADER_BYTES);
-            index.mapped.write(0L, IndexHeader.unfinished(pageSizeBytes, pageCount), 0, ImageFormat.HEADER_BYTES);
+            index.mapped.write(
+                    0L,
+                    IndexHeader.unfinished(pageSizeBytes, pageCount),
+                    0,
+                    ImageFormat.HEADER_BYTES);
             return index;
         } catch (IOException e) {
             channel.close();
@@ -86,7 +97,8 @@ final class IndexFile implements PageRecords, AutoCloseable {
 
     /** Opens the file to read; the caller has checked its length. */
     static IndexFile open(Path file, long pageCount) throws IOException {
-        return new IndexFile(file, pageCount, FileChannel.open(file, StandardOpenOption.READ), true);
+        return new IndexFile(
+                file, pageCount, FileChannel.open(file, StandardOpenOption.READ), true);
     }
 
     /** The kind code of a page, as it stands in the file; not necessarily a valid one. */
@@ -110,17 +122,20 @@ final class IndexFile implements PageRecords, AutoCloseable {
             long at = position(firstOrdinal + page);
             mapped.writeLong(at, PageKind.DATA.code());
             mapped.writeLong(at + Long.BYTES, hashes.get(WORD, page * PageHash.BYTES));
-            mapped.writeLong(at + 2 * Long.BYTES, hashes.get(WORD, page * PageHash.BYTES + Long.BYTES));
+            mapped.writeLong(
+                    at + 2 * Long.BYTES, hashes.get(WORD, page * PageHash.BYTES + Long.BYTES));
         }
     }
 
     @Override
     public void copy(long firstOrdinal, int count, ByteBuffer into) throws IOException {
         if (firstOrdinal < 0 || count < 0 || firstOrdinal > pageCount - count) {
-            throw new IndexOutOfBoundsException(count + " pages from " + firstOrdinal + " of " + pageCount);
+            throw new IndexOutOfBoundsException(
+                    count + " pages from " + firstOrdinal + " of " + pageCount);
         }
         reserve(position(firstOrdinal), (long) count * RECORD_BYTES);
-        // Chronicle Bytes has the machine's byte order, which is little-endian on every supported machine.
+        // Chronicle Bytes has the machine's byte order, which is little-endian on every supported
+        // machine.
         ByteBuffer words = into.slice().order(ByteOrder.LITTLE_ENDIAN);
         long end = position(firstOrdinal + count);
         for (long at = position(firstOrdinal); at < end; at += Long.BYTES) {
@@ -166,7 +181,12 @@ final class IndexFile implements PageRecords, AutoCloseable {
         ByteBuffer zeros = ByteBuffer.allocateDirect(RESERVE_BYTES);
         for (; part <= last; part = reserved.nextClearBit(part)) {
             long at = (long) part * RESERVE_BYTES;
-            zeros.clear().limit((int) Math.min(RESERVE_BYTES, roundUp(ImageFormat.indexBytes(pageCount)) - at));
+            zeros.clear()
+                    .limit(
+                            (int)
+                                    Math.min(
+                                            RESERVE_BYTES,
+                                            roundUp(ImageFormat.indexBytes(pageCount)) - at));
             try {
                 while (zeros.hasRemaining()) {
                     channel.write(zeros, at + zeros.position());

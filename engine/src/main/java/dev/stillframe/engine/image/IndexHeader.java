@@ -2,6 +2,7 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageRecords;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -12,9 +13,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * The first {@value ImageFormat#HEADER_BYTES} bytes of the index, little-endian: magic (8), format (4), header
- * length (4), page count (8), page size (4), record length (4), SHA-256 of the manifest (32), zeros (48),
- * {@link PageHash} of all that (16). Until the image is finished the hash of the manifest and the checksum are zero.
+ * The first {@value ImageFormat#HEADER_BYTES} bytes of the index, little-endian: magic (8), format
+ * (4), header length (4), page count (8), page size (4), record length (4), SHA-256 of the manifest
+ * (32), zeros (48), {@link PageHash} of all that (16). Until the image is finished the hash of the
+ * manifest and the checksum are zero.
  */
 @SuppressWarnings("ArrayRecordComponent") // compared with Arrays.equals
 record IndexHeader(int pageSizeBytes, long pageCount, byte[] manifestHash) {
@@ -25,7 +27,8 @@ record IndexHeader(int pageSizeBytes, long pageCount, byte[] manifestHash) {
 
     /** The header of an image whose manifest is not known yet; {@link #decode} refuses it. */
     static byte[] unfinished(int pageSizeBytes, long pageCount) {
-        byte[] header = new IndexHeader(pageSizeBytes, pageCount, new byte[MANIFEST_HASH_BYTES]).encode();
+        byte[] header =
+                new IndexHeader(pageSizeBytes, pageCount, new byte[MANIFEST_HASH_BYTES]).encode();
         Arrays.fill(header, CHECKED_BYTES, header.length, (byte) 0);
         return header;
     }
@@ -36,7 +39,8 @@ record IndexHeader(int pageSizeBytes, long pageCount, byte[] manifestHash) {
     }
 
     byte[] encode() {
-        ByteBuffer out = ByteBuffer.allocate(ImageFormat.HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer out =
+                ByteBuffer.allocate(ImageFormat.HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         out.put(MAGIC)
                 .putInt(ImageFormat.VERSION)
                 .putInt(ImageFormat.HEADER_BYTES)
@@ -61,12 +65,20 @@ record IndexHeader(int pageSizeBytes, long pageCount, byte[] manifestHash) {
                     "%s has format %d; this program reads format %d"
                             .formatted(file, format, ImageFormat.VERSION));
         }
-        if (Arrays.equals(header, CHECKED_BYTES, header.length, new byte[PageHash.BYTES], 0, PageHash.BYTES)) {
-            throw new ImageFormatException(file + " has a header without a checksum: the image was never finished");
+        if (Arrays.equals(
+                header,
+                CHECKED_BYTES,
+                header.length,
+                new byte[PageHash.BYTES],
+                0,
+                PageHash.BYTES)) {
+            throw new ImageFormatException(
+                    file + " has a header without a checksum: the image was never finished");
         }
         if (!Arrays.equals(
                 header, CHECKED_BYTES, header.length, checksum(header), 0, PageHash.BYTES)) {
-            throw new ImageFormatException(file + ": the checksum of the header does not match its bytes");
+            throw new ImageFormatException(
+                    file + ": the checksum of the header does not match its bytes");
         }
         in.getInt(); // the lengths cannot differ within a format, and the checksum covers them
         long pageCount = in.getLong();

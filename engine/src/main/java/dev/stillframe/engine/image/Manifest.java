@@ -3,9 +3,13 @@ package dev.stillframe.engine.image;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+
 import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -14,7 +18,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code manifest.json} says. Immutable.
@@ -25,7 +28,12 @@ import org.jspecify.annotations.Nullable;
  * @param missing what the image lacks; empty means complete
  * @param rootHash 64 hexadecimal digits in lower case
  */
-record Manifest(int format, Layout layout, @Nullable String parent, List<Missing> missing, String rootHash) {
+record Manifest(
+        int format,
+        Layout layout,
+        @Nullable String parent,
+        List<Missing> missing,
+        String rootHash) {
     Manifest {
         Objects.requireNonNull(layout, "layout");
         missing = List.copyOf(missing);
@@ -53,7 +61,8 @@ record Manifest(int format, Layout layout, @Nullable String parent, List<Missing
     /** Reads what {@link #encode} wrote; {@code file} is for messages. */
     static Manifest decode(byte[] bytes, Path file) throws ImageFormatException {
         try {
-            return Objects.requireNonNull(Json.MAPPER.readValue(bytes, Manifest.class), "the text null");
+            return Objects.requireNonNull(
+                    Json.MAPPER.readValue(bytes, Manifest.class), "the text null");
         } catch (IOException | NullPointerException | ArithmeticException e) {
             throw new ImageFormatException(file + " is not a manifest: " + e.getMessage(), e);
         }
@@ -65,7 +74,10 @@ record Manifest(int format, Layout layout, @Nullable String parent, List<Missing
             byte[] bytes = in.readNBytes((int) ImageFormat.MAX_MANIFEST_BYTES + 1);
             if (bytes.length > ImageFormat.MAX_MANIFEST_BYTES) {
                 throw new ImageFormatException(
-                        file + " is longer than " + ImageFormat.MAX_MANIFEST_BYTES + " bytes, the most allowed");
+                        file
+                                + " is longer than "
+                                + ImageFormat.MAX_MANIFEST_BYTES
+                                + " bytes, the most allowed");
             }
             return bytes;
         }

@@ -2,6 +2,7 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Missing;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -20,7 +21,8 @@ final class MissingCollector {
         Missing last = entries.getLast();
         AddressRange joined = new AddressRange(last.range().start(), range.end());
         if (entries.size() > MAX_ENTRIES) {
-            entries.set(MAX_ENTRIES, new Missing(joined, "many more parts in this range are missing"));
+            entries.set(
+                    MAX_ENTRIES, new Missing(joined, "many more parts in this range are missing"));
         } else if (last.range().end() == range.start() && last.reason().equals(reason)) {
             entries.set(entries.size() - 1, new Missing(joined, reason));
         } else {

@@ -2,11 +2,13 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Missing;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /** The list of what is missing, to be asked by address. Immutable. */
 final class MissingRanges {
@@ -15,7 +17,9 @@ final class MissingRanges {
 
     MissingRanges(List<Missing> missing) {
         List<Missing> sorted =
-                missing.stream().sorted(Comparator.comparingLong(entry -> entry.range().start())).toList();
+                missing.stream()
+                        .sorted(Comparator.comparingLong(entry -> entry.range().start()))
+                        .toList();
         long end = 0;
         for (Missing entry : sorted) {
             if (entry.range().end() > end) {
@@ -29,10 +33,15 @@ final class MissingRanges {
     /** The entry that holds {@code address}, or null. */
     @Nullable Missing at(long address) {
         Map.Entry<Long, Missing> floor = byStart.floorEntry(address);
-        return floor != null && floor.getValue().range().contains(address) ? floor.getValue() : null;
+        return floor != null && floor.getValue().range().contains(address)
+                ? floor.getValue()
+                : null;
     }
 
-    /** The first address behind {@code address} at which an entry begins, or {@code limit} if that is lower. */
+    /**
+     * The first address behind {@code address} at which an entry begins, or {@code limit} if that
+     * is lower.
+     */
     long nextStart(long address, long limit) {
         Long next = byStart.higherKey(address);
         return next == null ? limit : Math.min(next, limit);

@@ -1,5 +1,8 @@
 package dev.stillframe.engine.image;
 
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -12,13 +15,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Set;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * The sparse file that holds the pages. With O_DIRECT where the file system has it, which is several times as
- * fast as a cold page cache and leaves the machine's cache to others; so all memory must be page-aligned
- * native memory, and all places and lengths multiples of the page size. Owned by one thread.
+ * The sparse file that holds the pages. With O_DIRECT where the file system has it, which is
+ * several times as fast as a cold page cache and leaves the machine's cache to others; so all
+ * memory must be page-aligned native memory, and all places and lengths multiples of the page size.
+ * Owned by one thread.
  */
 final class PageFile implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PageFile.class);
@@ -43,7 +45,8 @@ final class PageFile implements AutoCloseable {
             sized.setLength(sizeBytes);
         } catch (IOException e) {
             throw new IOException(
-                    "cannot make %s %d bytes long: %s; the file system or a limit (ulimit -f) is too small for it"
+                    ("cannot make %s %d bytes long: %s; the file system or a limit (ulimit -f) "
+                            + "is too small for it")
                             .formatted(file, sizeBytes, e.getMessage()),
                     e);
         }
@@ -54,7 +57,8 @@ final class PageFile implements AutoCloseable {
         return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.READ));
     }
 
-    private static FileChannel open(Path file, int pageSizeBytes, OpenOption access) throws IOException {
+    private static FileChannel open(Path file, int pageSizeBytes, OpenOption access)
+            throws IOException {
         try {
             if (pageSizeBytes % Files.getFileStore(file).getBlockSize() == 0) {
                 return FileChannel.open(file, Set.of(access, DIRECT));
@@ -68,9 +72,13 @@ final class PageFile implements AutoCloseable {
     /** Found by name, because javac warns of its package in a way that nothing can suppress. */
     private static OpenOption directOption() {
         try {
-            return (OpenOption) Class.forName("com.sun.nio.file.ExtendedOpenOption").getField("DIRECT").get(null);
+            return (OpenOption)
+                    Class.forName("com.sun.nio.file.ExtendedOpenOption")
+                            .getField("DIRECT")
+                            .get(null);
         } catch (ReflectiveOperationException e) {
-            throw new LinkageError("the module jdk.unsupported has no ExtendedOpenOption.DIRECT", e);
+            throw new LinkageError(
+                    "the module jdk.unsupported has no ExtendedOpenOption.DIRECT", e);
         }
     }
 
@@ -122,7 +130,9 @@ final class PageFile implements AutoCloseable {
     /** Cuts memory into buffers that can be written. */
     static void addBuffers(MemorySegment memory, List<ByteBuffer> into) {
         for (long at = 0; at < memory.byteSize(); at += MAX_TRANSFER_BYTES) {
-            into.add(memory.asSlice(at, Math.min(MAX_TRANSFER_BYTES, memory.byteSize() - at)).asByteBuffer());
+            into.add(
+                    memory.asSlice(at, Math.min(MAX_TRANSFER_BYTES, memory.byteSize() - at))
+                            .asByteBuffer());
         }
     }
 }

@@ -2,6 +2,7 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -10,10 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Turns the runs of a batch into few large writes: runs that lie side by side in the file go in one, also
- * across zero pages that are no more than the data before them and no more than {@value #MAX_GAP_PAGES}, for
- * which zeros are written. A write costs about as much as 30 pages do, and the file at most doubles by it.
- * Owned by one thread.
+ * Turns the runs of a batch into few large writes: runs that lie side by side in the file go in
+ * one, also across zero pages that are no more than the data before them and no more than {@value
+ * #MAX_GAP_PAGES}, for which zeros are written. A write costs about as much as 30 pages do, and the
+ * file at most doubles by it. Owned by one thread.
  */
 final class PageGather implements AutoCloseable {
     private static final int MAX_GAP_PAGES = 32;
@@ -57,7 +58,10 @@ final class PageGather implements AutoCloseable {
         }
     }
 
-    /** Whether the run at {@code first} continues the write, having filled a gap of zero pages if there is one. */
+    /**
+     * Whether the run at {@code first} continues the write, having filled a gap of zero pages if
+     * there is one.
+     */
     private boolean bridge(PageBatch batch, int run, long first) {
         long gap = first - endOrdinal;
         if (pieces.isEmpty() || gap < 0 || gap > Math.min(dataPages, MAX_GAP_PAGES)) {

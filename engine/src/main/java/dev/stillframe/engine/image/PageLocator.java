@@ -3,6 +3,7 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.page.Layout;
+
 import java.util.Arrays;
 import java.util.List;
 
@@ -38,7 +39,10 @@ final class PageLocator {
 
     /** Whether the pages exist and lie side by side in memory, that is, in one extent. */
     boolean inOneExtent(long firstOrdinal, long count) {
-        if (firstOrdinal < 0 || count < 1 || count > pageCount || firstOrdinal > pageCount - count) {
+        if (firstOrdinal < 0
+                || count < 1
+                || count > pageCount
+                || firstOrdinal > pageCount - count) {
             return false;
         }
         int extent = extentOf(firstOrdinal);
@@ -67,7 +71,10 @@ final class PageLocator {
         return regions.get(regionOfExtent[extentOf(ordinal)]);
     }
 
-    /** Index of the first region that ends behind {@code address}; the number of regions if there is none. */
+    /**
+     * Index of the first region that ends behind {@code address}; the number of regions if there is
+     * none.
+     */
     int firstRegionBehind(long address) {
         int found = Arrays.binarySearch(regionStarts, address);
         int before = found >= 0 ? found : -found - 2;

@@ -1,6 +1,9 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.FileReference;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -10,11 +13,10 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Tells whether the files that an image refers to are still what they were at T0: a regular file of the same
- * inode, size and time of modification. Each is looked at once. Owned by one thread.
+ * Tells whether the files that an image refers to are still what they were at T0: a regular file of
+ * the same inode, size and time of modification. Each is looked at once. Owned by one thread.
  */
 final class ReferencedFiles {
     private final Map<FileReference, Finding> findings = new HashMap<>();
@@ -39,7 +41,8 @@ final class ReferencedFiles {
             return new Finding(Path.of("/"), "the file's path is not one: " + e.getMessage());
         } catch (IOException e) {
             return new Finding(
-                    Path.of("/"), reference.path() + " cannot be found any more (" + e.getMessage() + ")");
+                    Path.of("/"),
+                    reference.path() + " cannot be found any more (" + e.getMessage() + ")");
         }
     }
 
@@ -50,12 +53,19 @@ final class ReferencedFiles {
         if (!path.isAbsolute() || !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
             return reference.path() + " is not there as a regular file";
         }
-        Map<String, Object> now = Files.readAttributes(path, "unix:ino,size,lastModifiedTime", LinkOption.NOFOLLOW_LINKS);
+        Map<String, Object> now =
+                Files.readAttributes(
+                        path, "unix:ino,size,lastModifiedTime", LinkOption.NOFOLLOW_LINKS);
         long inode = ((Number) Objects.requireNonNull(now.get("ino"))).longValue();
         long size = (Long) Objects.requireNonNull(now.get("size"));
-        long modified = ((FileTime) Objects.requireNonNull(now.get("lastModifiedTime"))).to(TimeUnit.NANOSECONDS);
-        if (inode != reference.inode() || size != reference.sizeBytes() || modified != reference.modifiedNanos()) {
-            return reference.path() + " is not the file any more that was mapped: inode, size or time differ";
+        long modified =
+                ((FileTime) Objects.requireNonNull(now.get("lastModifiedTime")))
+                        .to(TimeUnit.NANOSECONDS);
+        if (inode != reference.inode()
+                || size != reference.sizeBytes()
+                || modified != reference.modifiedNanos()) {
+            return reference.path()
+                    + " is not the file any more that was mapped: inode, size or time differ";
         }
         return null;
     }

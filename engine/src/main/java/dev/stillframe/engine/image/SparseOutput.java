@@ -1,6 +1,7 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
+
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
@@ -17,8 +18,9 @@ import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * A file that an export makes: with holes where the memory is zero, mode 0600, under a temporary name beside the
- * final one until {@link #commit}. Closed without that, it is deleted. Owned by one thread.
+ * A file that an export makes: with holes where the memory is zero, mode 0600, under a temporary
+ * name beside the final one until {@link #commit}. Closed without that, it is deleted. Owned by one
+ * thread.
  */
 final class SparseOutput implements AutoCloseable {
     private static final int STEP_BYTES = 1 << 20;
@@ -59,7 +61,8 @@ final class SparseOutput implements AutoCloseable {
         } catch (IOException e) {
             output.close();
             throw new IOException(
-                    "cannot make %s %d bytes long: %s; the file system or a limit (ulimit -f) is too small for it"
+                    ("cannot make %s %d bytes long: %s; the file system or a limit (ulimit -f) "
+                            + "is too small for it")
                             .formatted(file, sizeBytes, e.getMessage()),
                     e);
         }
@@ -106,9 +109,11 @@ final class SparseOutput implements AutoCloseable {
         Files.deleteIfExists(temporary);
     }
 
-    private void copyBytes(ImageReader reader, AddressRange range, long offsetBytes) throws IOException {
+    private void copyBytes(ImageReader reader, AddressRange range, long offsetBytes)
+            throws IOException {
         for (long address = range.start(); address < range.end(); address += STEP_BYTES) {
-            AddressRange part = new AddressRange(address, Math.min(address + STEP_BYTES, range.end()));
+            AddressRange part =
+                    new AddressRange(address, Math.min(address + STEP_BYTES, range.end()));
             MemorySegment bytes = step.asSlice(0, part.sizeBytes());
             reader.read(part, bytes);
             write(offsetBytes + address - range.start(), bytes.asByteBuffer());

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
+
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -14,7 +15,10 @@ sealed interface Stretch {
     /** Zeros, of which nothing is stored. */
     record Zero(AddressRange range) implements Stretch {}
 
-    /** Bytes of a file that is still as it was at T0; {@code offsetBytes} is where the range begins in it. */
+    /**
+     * Bytes of a file that is still as it was at T0; {@code offsetBytes} is where the range begins
+     * in it.
+     */
     record FileBacked(AddressRange range, Path file, long offsetBytes) implements Stretch {}
 
     /** Bytes that the image does not have, and why. */

@@ -1,8 +1,10 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
-import java.util.List;
+
 import org.jspecify.annotations.Nullable;
+
+import java.util.List;
 
 /**
  * What a check of an image found. Immutable.
@@ -10,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param pages pages that the image accounts for; 0 if it could not be opened
  * @param dataPages how many of them are stored
  * @param damageCount everything that is wrong
- * @param damages the first {@link #MAX_LISTED} of it: the image as a whole, then pages in their order, then the
- *     root hash
+ * @param damages the first {@link #MAX_LISTED} of it: the image as a whole, then pages in their
+ *     order, then the root hash
  */
 public record Verification(long pages, long dataPages, long damageCount, List<Damage> damages) {
     /** Most entries of the list. */
@@ -34,7 +36,10 @@ public record Verification(long pages, long dataPages, long damageCount, List<Da
      * @param problem a sentence without a full stop
      */
     public record Damage(@Nullable Page page, String problem) {
-        /** For a person: {@code page 7 (7f00a000-7f00b000, [heap]): its bytes do not have the recorded hash}. */
+        /**
+         * For a person: {@code page 7 (7f00a000-7f00b000, [heap]): its bytes do not have the
+         * recorded hash}.
+         */
         @Override
         public String toString() {
             return page == null ? problem : page + ": " + problem;

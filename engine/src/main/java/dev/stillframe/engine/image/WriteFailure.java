@@ -4,7 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Says of a failed write what the system's own message leaves out: the place, the size and the room left. */
+/**
+ * Says of a failed write what the system's own message leaves out: the place, the size and the room
+ * left.
+ */
 final class WriteFailure {
     private WriteFailure() {}
 
@@ -13,7 +16,9 @@ final class WriteFailure {
         String room;
         try {
             Path directory = file.toAbsolutePath().getParent();
-            room = Files.getFileStore(directory == null ? file : directory).getUsableSpace() + " bytes are free";
+            room =
+                    Files.getFileStore(directory == null ? file : directory).getUsableSpace()
+                            + " bytes are free";
         } catch (IOException e) {
             cause.addSuppressed(e);
             room = "the free space is unknown";

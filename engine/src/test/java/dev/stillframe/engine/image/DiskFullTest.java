@@ -9,16 +9,18 @@ import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageKind;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Needs root, for a file system of 4 MiB. */
 class DiskFullTest {
@@ -29,7 +31,9 @@ class DiskFullTest {
 
     @BeforeEach
     void mount() throws Exception {
-        assumeTrue("root".equals(System.getProperty("user.name")), "mounting a small file system needs root");
+        assumeTrue(
+                "root".equals(System.getProperty("user.name")),
+                "mounting a small file system needs root");
         int code = run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", directory.toString());
         assumeTrue(code == 0, "this system does not let root mount a tmpfs (a container?)");
         mounted = true;
@@ -52,7 +56,8 @@ class DiskFullTest {
             RunsBatch batch = new RunsBatch().addData(0, data);
             assertThatThrownBy(() -> writer.accept(batch))
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining("cannot write 8388608 bytes at 0 of " + writer.partial() + "/pages")
+                    .hasMessageContaining(
+                            "cannot write 8388608 bytes at 0 of " + writer.partial() + "/pages")
                     .hasMessageContaining("No space left on device")
                     .hasMessageContaining("make room or choose another place");
             assertThat(batch.released).isOne();
@@ -89,7 +94,11 @@ class DiskFullTest {
     private static Layout layout(int pages) {
         Region heap =
                 SampleImage.region(
-                        SampleImage.HEAP, pages, RegionKind.ANONYMOUS, "", List.of(new Extent(0, pages, 0)));
+                        SampleImage.HEAP,
+                        pages,
+                        RegionKind.ANONYMOUS,
+                        "",
+                        List.of(new Extent(0, pages, 0)));
         return SampleImage.layout(List.of(), List.of(heap));
     }
 

@@ -14,6 +14,11 @@ import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.Source;
 import dev.stillframe.engine.page.ThreadState;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -23,9 +28,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Asks gdb and readelf what they see. Synthetic instants; the system tests take real ones. */
 class ElfCoreExportTest {
@@ -44,7 +46,9 @@ class ElfCoreExportTest {
     @BeforeEach
     void needTools() {
         for (String tool : List.of("gdb", "gcc", "readelf", "nm")) {
-            assumeTrue(Files.isExecutable(Path.of("/usr/bin", tool)), "needs the Debian packages gdb, gcc, binutils");
+            assumeTrue(
+                    Files.isExecutable(Path.of("/usr/bin", tool)),
+                    "needs the Debian packages gdb, gcc, binutils");
         }
     }
 
@@ -53,23 +57,39 @@ class ElfCoreExportTest {
         Path program = compile();
         Path core = directory.resolve("core");
         List<Missing> missing = export(program(program), core);
-        assertThat(missing).containsExactly(new Missing(page(RING + PAGE), "discarded by the process"));
+        assertThat(missing)
+                .containsExactly(new Missing(page(RING + PAGE), "discarded by the process"));
         String seen =
                 run(
-                        "gdb", "-nx", "-batch",
-                        "-ex", "info threads",
-                        "-ex", "bt",
-                        "-ex", "p (int) counter",
-                        "-ex", "p/x $rax",
-                        "-ex", "thread 2",
-                        "-ex", "p/x $rax",
-                        "-ex", "p/x $xmm3.v2_int64[0]",
-                        "-ex", "p/x $ymm3.v4_int64[2]",
-                        "-ex", "p $_siginfo.si_signo",
-                        "-ex", "x/xb " + RING,
-                        "-ex", "x/s " + (RING + 2 * PAGE),
-                        "-ex", "x/xb " + (RING + PAGE),
-                        "-ex", "info auxv",
+                        "gdb",
+                        "-nx",
+                        "-batch",
+                        "-ex",
+                        "info threads",
+                        "-ex",
+                        "bt",
+                        "-ex",
+                        "p (int) counter",
+                        "-ex",
+                        "p/x $rax",
+                        "-ex",
+                        "thread 2",
+                        "-ex",
+                        "p/x $rax",
+                        "-ex",
+                        "p/x $xmm3.v2_int64[0]",
+                        "-ex",
+                        "p/x $ymm3.v4_int64[2]",
+                        "-ex",
+                        "p $_siginfo.si_signo",
+                        "-ex",
+                        "x/xb " + RING,
+                        "-ex",
+                        "x/s " + (RING + 2 * PAGE),
+                        "-ex",
+                        "x/xb " + (RING + PAGE),
+                        "-ex",
+                        "info auxv",
                         program.toString(),
                         core.toString());
         assertThat(seen)
@@ -104,8 +124,11 @@ class ElfCoreExportTest {
         assertThat(missing.getFirst().reason()).contains("is not there");
         String seen =
                 run(
-                        "gdb", "-nx", "-batch",
-                        "-ex", "p (int) counter",
+                        "gdb",
+                        "-nx",
+                        "-batch",
+                        "-ex",
+                        "p (int) counter",
                         directory.resolve("moved").toString(),
                         directory.resolve("core").toString());
         assertThat(seen).contains("$1 = 42");
@@ -115,19 +138,25 @@ class ElfCoreExportTest {
     void moreSegmentsThanTheHeaderCanCountAreCountedElsewhere() throws Exception {
         List<Region> regions = new ArrayList<>();
         for (int i = 0; i < 70_000; i++) {
-            regions.add(SampleImage.region(STACK + 2L * i * PAGE, 1, RegionKind.ANONYMOUS, "", List.of()));
+            regions.add(
+                    SampleImage.region(
+                            STACK + 2L * i * PAGE, 1, RegionKind.ANONYMOUS, "", List.of()));
         }
         Layout layout = SampleImage.layout(List.of(thread(4711, 0, 0, 0)), regions);
         Path core = directory.resolve("core");
         export(new SampleImage(layout, List.of(), new PageKind[0], new byte[0]), core);
         assertThat(run("readelf", "-hW", core.toString())).contains("65535 (70001)");
-        assertThat(run("readelf", "-lW", core.toString()).lines().filter(line -> line.contains(" LOAD ")))
+        assertThat(
+                        run("readelf", "-lW", core.toString())
+                                .lines()
+                                .filter(line -> line.contains(" LOAD ")))
                 .hasSize(70_000);
     }
 
     @Test
     void coresOfTheOtherMachineHaveItsSizes() throws Exception {
-        ThreadState thread = new ThreadState(9, "main", 0, 0, new byte[272], new byte[528], new byte[0]);
+        ThreadState thread =
+                new ThreadState(9, "main", 0, 0, new byte[272], new byte[528], new byte[0]);
         Layout x86 = SampleImage.layout(List.of(thread), List.of());
         Layout arm = onMachine(x86, "aarch64");
         Path core = directory.resolve("core");
@@ -137,7 +166,8 @@ class ElfCoreExportTest {
                 .containsPattern("CORE\\s+0x00000188\\s+NT_PRSTATUS")
                 .containsPattern("CORE\\s+0x00000210\\s+NT_FPREGSET");
         assertRefused(x86, "the general registers of thread 9 are 272 bytes");
-        assertRefused(onMachine(x86, "riscv64"), "no core file can be made for the machine 'riscv64'");
+        assertRefused(
+                onMachine(x86, "riscv64"), "no core file can be made for the machine 'riscv64'");
     }
 
     private void assertRefused(Layout layout, String message) throws IOException {
@@ -168,14 +198,28 @@ class ElfCoreExportTest {
                 int main(void) { spin(); return counter; }
                 """);
         Path program = directory.resolve("sample");
-        run("gcc", "-O0", "-fno-pie", "-no-pie", "-static", "-nostdlib", "-Wl,-e,main", "-Wl,-z,separate-code",
-                "-o", program.toString(), source.toString());
+        run(
+                "gcc",
+                "-O0",
+                "-fno-pie",
+                "-no-pie",
+                "-static",
+                "-nostdlib",
+                "-Wl,-e,main",
+                "-Wl,-z,separate-code",
+                "-o",
+                program.toString(),
+                source.toString());
         return program;
     }
 
-    /** An instant of the program: two threads in spin(), the counter raised, a ring with a lost page, a stack. */
+    /**
+     * An instant of the program: two threads in spin(), the counter raised, a ring with a lost
+     * page, a stack.
+     */
     private SampleImage program(Path program) throws Exception {
-        ByteBuffer elf = ByteBuffer.wrap(Files.readAllBytes(program)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer elf =
+                ByteBuffer.wrap(Files.readAllBytes(program)).order(ByteOrder.LITTLE_ENDIAN);
         FileReference reference = ImageReaderTest.reference(program);
         long counter = symbol(program, "counter");
         List<Region> regions = new ArrayList<>();
@@ -207,14 +251,20 @@ class ElfCoreExportTest {
                                 extents));
             }
         }
-        regions.add(SampleImage.region(RING, 3, RegionKind.SHARED, "/memfd:ring", List.of(new Extent(0, 3, 1))));
-        regions.add(SampleImage.region(STACK, 2, RegionKind.ANONYMOUS, "[stack]", List.of(new Extent(0, 2, 4))));
+        regions.add(
+                SampleImage.region(
+                        RING, 3, RegionKind.SHARED, "/memfd:ring", List.of(new Extent(0, 3, 1))));
+        regions.add(
+                SampleImage.region(
+                        STACK, 2, RegionKind.ANONYMOUS, "[stack]", List.of(new Extent(0, 2, 4))));
         byte[] text = "here is the ring\0".getBytes(StandardCharsets.US_ASCII);
         System.arraycopy(text, 0, bytes, 3 * PAGE, text.length);
-        // spin() was entered, and pushed rbp: then the return address into main is above the frame pointer.
+        // spin() was entered, and pushed rbp: then the return address into main is above the frame
+        // pointer.
         long frame = STACK + PAGE + 64;
         ByteBuffer stack = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        stack.putLong(5 * PAGE + 64, frame + 32).putLong(5 * PAGE + 72, symbol(program, "main") + 9);
+        stack.putLong(5 * PAGE + 64, frame + 32)
+                .putLong(5 * PAGE + 72, symbol(program, "main") + 9);
         long rip = symbol(program, "spin") + 4;
         PageKind[] kinds = {
             PageKind.DATA, PageKind.ZERO, PageKind.LOST, PageKind.DATA, PageKind.ZERO, PageKind.DATA
@@ -238,7 +288,8 @@ class ElfCoreExportTest {
         byte[] floating = new byte[512];
         extended.get(0, floating);
         int signal = tid == 4712 ? 11 : 0;
-        return new ThreadState(tid, "spinner", signal, 0, general.array(), floating, extended.array());
+        return new ThreadState(
+                tid, "spinner", signal, 0, general.array(), floating, extended.array());
     }
 
     private static Layout withPageSizeInAuxv(Layout layout) {
@@ -269,7 +320,13 @@ class ElfCoreExportTest {
                         old.host(),
                         machine,
                         old.kernel());
-        return new Layout(PAGE, layout.instantEpochNanos(), source, layout.auxv(), layout.threads(), layout.regions());
+        return new Layout(
+                PAGE,
+                layout.instantEpochNanos(),
+                source,
+                layout.auxv(),
+                layout.threads(),
+                layout.regions());
     }
 
     private static long symbol(Path program, String name) throws Exception {
@@ -289,10 +346,14 @@ class ElfCoreExportTest {
         Path output = Files.createTempFile("stillframe-test", ".out");
         try {
             Process process =
-                    new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile()).start();
+                    new ProcessBuilder(command)
+                            .redirectErrorStream(true)
+                            .redirectOutput(output.toFile())
+                            .start();
             if (!process.waitFor(60, TimeUnit.SECONDS)) {
                 process.destroyForcibly();
-                throw new AssertionError(String.join(" ", command) + " did not end within a minute");
+                throw new AssertionError(
+                        String.join(" ", command) + " did not end within a minute");
             }
             String text = Files.readString(output);
             assertThat(process.exitValue()).as(text).isZero();

@@ -11,6 +11,12 @@ import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageKind;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
@@ -21,10 +27,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 class ImageReaderTest {
     private static final int PAGE = SampleImage.PAGE;
@@ -43,11 +45,15 @@ class ImageReaderTest {
         try (ImageReader reader = ImageReader.open(directory.resolve("image"))) {
             for (int round = 0; round < 100; round++) {
                 long start = random.nextLong(span - 1);
-                long end = Math.min(span, start + 1 + random.nextLong(round % 2 == 0 ? 3 * PAGE : span));
+                long end =
+                        Math.min(
+                                span,
+                                start + 1 + random.nextLong(round % 2 == 0 ? 3 * PAGE : span));
                 byte[] read = new byte[(int) (end - start)];
                 AddressRange range = new AddressRange(HEAP + start, HEAP + end);
                 List<Missing> missing = reader.read(range, MemorySegment.ofArray(read));
-                assertThat(Arrays.mismatch(read, 0, read.length, memory, (int) start, (int) end)).isEqualTo(-1);
+                assertThat(Arrays.mismatch(read, 0, read.length, memory, (int) start, (int) end))
+                        .isEqualTo(-1);
                 assertThat(missing).isEqualTo(reader.unavailable(range));
             }
         }
@@ -67,12 +73,19 @@ class ImageReaderTest {
     void whatIsNotThereIsNamedWithItsReason() throws IOException {
         List<Region> regions =
                 List.of(
-                        SampleImage.region(HEAP, 3, RegionKind.ANONYMOUS, "[heap]", List.of(new Extent(1, 2, 0))),
-                        SampleImage.region(HEAP + 4 * PAGE, 2, RegionKind.DEVICE, "/dev/sample", List.of()));
+                        SampleImage.region(
+                                HEAP,
+                                3,
+                                RegionKind.ANONYMOUS,
+                                "[heap]",
+                                List.of(new Extent(1, 2, 0))),
+                        SampleImage.region(
+                                HEAP + 4 * PAGE, 2, RegionKind.DEVICE, "/dev/sample", List.of()));
         Missing lost = missing(HEAP + 2 * PAGE, HEAP + 3 * PAGE, "discarded by the process");
         PageKind[] kinds = {PageKind.ZERO, PageKind.LOST};
         Layout layout = SampleImage.layout(List.of(), regions);
-        new SampleImage(layout, List.of(lost), kinds, new byte[2 * PAGE]).write(directory.resolve("image"));
+        new SampleImage(layout, List.of(lost), kinds, new byte[2 * PAGE])
+                .write(directory.resolve("image"));
         try (ImageReader reader = ImageReader.open(directory.resolve("image"))) {
             assertThat(reader.unavailable(new AddressRange(HEAP - 10, HEAP + 5 * PAGE)))
                     .containsExactly(
@@ -92,7 +105,8 @@ class ImageReaderTest {
         Region ring = SampleImage.region(HEAP, 4, RegionKind.SHARED, "/memfd:ring", List.of());
         Missing hidden = missing(HEAP + PAGE, HEAP + 2 * PAGE, "written by another process");
         Layout layout = SampleImage.layout(List.of(), List.of(ring));
-        new SampleImage(layout, List.of(hidden), new PageKind[0], new byte[0]).write(directory.resolve("image"));
+        new SampleImage(layout, List.of(hidden), new PageKind[0], new byte[0])
+                .write(directory.resolve("image"));
         try (ImageReader reader = ImageReader.open(directory.resolve("image"))) {
             assertThat(reader.unavailable(ring.range())).containsExactly(hidden);
         }
@@ -105,7 +119,12 @@ class ImageReaderTest {
         Path file = Files.write(directory.resolve("library.so"), content);
         Region mapped =
                 SampleImage.region(
-                        HEAP, 4, RegionKind.PRIVATE_FILE, file.toString(), List.of(new Extent(1, 1, 0)), reference(file));
+                        HEAP,
+                        4,
+                        RegionKind.PRIVATE_FILE,
+                        file.toString(),
+                        List.of(new Extent(1, 1, 0)),
+                        reference(file));
         byte[] changed = new byte[PAGE];
         Arrays.fill(changed, (byte) 8);
         PageKind[] kinds = {PageKind.DATA};
@@ -117,7 +136,8 @@ class ImageReaderTest {
         byte[] read = new byte[4 * PAGE];
         try (ImageReader reader = ImageReader.open(directory.resolve("image"))) {
             assertThat(reader.read(mapped.range(), MemorySegment.ofArray(read)))
-                    .containsExactly(missing(HEAP + 3 * PAGE, HEAP + 4 * PAGE, "behind the end of " + file));
+                    .containsExactly(
+                            missing(HEAP + 3 * PAGE, HEAP + 4 * PAGE, "behind the end of " + file));
         }
         assertThat(read).isEqualTo(expected);
 
@@ -131,7 +151,8 @@ class ImageReaderTest {
 
         Files.delete(file);
         try (ImageReader reader = ImageReader.open(directory.resolve("image"))) {
-            assertThat(reader.unavailable(mapped.range()).getFirst().reason()).contains("is not there");
+            assertThat(reader.unavailable(mapped.range()).getFirst().reason())
+                    .contains("is not there");
         }
     }
 
@@ -192,7 +213,8 @@ class ImageReaderTest {
                     .isInstanceOf(ImageFormatException.class)
                     .hasMessageContaining("not a finished image");
         }
-        assertThatThrownBy(() -> ImageReader.open(directory.resolve("none"))).hasMessageContaining("no image there");
+        assertThatThrownBy(() -> ImageReader.open(directory.resolve("none")))
+                .hasMessageContaining("no image there");
     }
 
     private static Missing missing(long start, long end, String reason) {

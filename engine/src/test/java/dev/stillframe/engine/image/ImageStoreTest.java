@@ -4,14 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.page.PageSink;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 
 class ImageStoreTest {
     @TempDir Path directory;
@@ -19,7 +21,8 @@ class ImageStoreTest {
     @Test
     void aNewStoreIsPrivate() throws IOException {
         Path store = ImageStore.open(directory.resolve("a/store")).directory();
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(store))).isEqualTo("rwx------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(store)))
+                .isEqualTo("rwx------");
         Path file = Files.writeString(directory.resolve("file"), "");
         assertThatThrownBy(() -> ImageStore.open(file)).hasMessageContaining("is not a directory");
     }
@@ -27,8 +30,19 @@ class ImageStoreTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", ".", "..", ".hidden", "a/b", "../a", "/etc", "a\0b", "a b", "a\n", "ä",
-                "a.partial-0123abcd", "a.partial-"
+                "",
+                ".",
+                "..",
+                ".hidden",
+                "a/b",
+                "../a",
+                "/etc",
+                "a\0b",
+                "a b",
+                "a\n",
+                "ä",
+                "a.partial-0123abcd",
+                "a.partial-"
             })
     void whatIsNoNameIsRefused(String name) throws IOException {
         ImageStore store = ImageStore.open(directory);
@@ -65,7 +79,9 @@ class ImageStoreTest {
         Files.createDirectory(directory.resolve("not an image"));
 
         var entries = store.list();
-        assertThat(entries).extracting(ImageStore.Entry::published).containsExactly(true, false, true);
+        assertThat(entries)
+                .extracting(ImageStore.Entry::published)
+                .containsExactly(true, false, true);
         assertThat(entries.get(0).problem()).contains("not a finished image");
         assertThat(entries.get(1).name()).matches("db\\.partial-[0-9a-f]{8}");
         assertThat(entries.get(1).instantEpochNanos()).isNull();

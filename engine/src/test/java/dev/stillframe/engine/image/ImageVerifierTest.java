@@ -3,6 +3,11 @@ package dev.stillframe.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.page.PageKind;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -10,9 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class ImageVerifierTest {
     private static final int PAGE = SampleImage.PAGE;
@@ -69,7 +71,9 @@ class ImageVerifierTest {
         SampleImage.tiny().write(image);
         for (long bit = 0; bit < 128 * 8; bit++) {
             flip(image.resolve("index"), bit);
-            assertThat(ImageVerifier.verify(image, ImageVerifier.Progress.NONE).intact()).as("bit %d", bit).isFalse();
+            assertThat(ImageVerifier.verify(image, ImageVerifier.Progress.NONE).intact())
+                    .as("bit %d", bit)
+                    .isFalse();
             flip(image.resolve("index"), bit);
         }
     }
@@ -82,8 +86,10 @@ class ImageVerifierTest {
         Verification result = ImageVerifier.verify(image, ImageVerifier.Progress.NONE);
         assertThat(result.damages().stream().map(Verification.Damage::toString))
                 .containsExactly(
-                        "page 0 (10000000-10001000, [heap]): its bytes do not have the recorded hash",
-                        "page 1 (10001000-10002000, [heap]): its place in the page file is not zero, though nothing is stored");
+                        "page 0 (10000000-10001000, [heap]): its bytes do not have the recorded"
+                            + " hash",
+                        "page 1 (10001000-10002000, [heap]): its place in the page file is not"
+                            + " zero, though nothing is stored");
     }
 
     @Test
@@ -92,7 +98,8 @@ class ImageVerifierTest {
         flip(image.resolve("index"), (128 + 24) * 8L + 1); // kind 1 becomes 3, lost
         Verification result = ImageVerifier.verify(image, ImageVerifier.Progress.NONE);
         assertThat(result.damages()).hasSize(2);
-        assertThat(result.damages().getFirst().problem()).contains("not in the list of what is missing");
+        assertThat(result.damages().getFirst().problem())
+                .contains("not in the list of what is missing");
         assertThat(result.damages().getLast().problem()).contains("the root hash is");
     }
 

@@ -9,6 +9,10 @@ import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageKind;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -20,8 +24,6 @@ import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class ImageWriterTest {
     /** From engine/IMAGE.md. */
@@ -38,7 +40,9 @@ class ImageWriterTest {
                     + "0200000000000000" // pages
                     + "00100000" // page size
                     + "18000000" // length of a record
-                    + "b88b919a7be799d2c77c856e49479054678b55c29fd183ecccd202493eca2168" // SHA-256 of the manifest
+                    + "b88b919a7be799d2c77c856e49479054678b55c29fd183ecccd202493eca2168" // SHA-256
+                                                                                         // of the
+                                                                                         // manifest
                     + "00".repeat(48)
                     + "83a8ce64c61069fc885552c20b4f8306";
 
@@ -63,12 +67,14 @@ class ImageWriterTest {
             Path image = directory.resolve("image" + round);
             writeShuffled(sample, image, random);
             byte[] index = Files.readAllBytes(image.resolve("index"));
-            assertThat(Arrays.copyOfRange(index, 128, index.length)).isEqualTo(sample.recordBytes());
+            assertThat(Arrays.copyOfRange(index, 128, index.length))
+                    .isEqualTo(sample.recordBytes());
             assertThat(Files.readAllBytes(image.resolve("pages"))).isEqualTo(sample.bytes);
         }
     }
 
-    private static void writeShuffled(SampleImage sample, Path image, Random random) throws IOException {
+    private static void writeShuffled(SampleImage sample, Path image, Random random)
+            throws IOException {
         List<int[]> runs = new ArrayList<>();
         for (int page = 0; page < sample.kinds.length; ) {
             int end = sample.runEnd(page, 1 + random.nextInt(8));
@@ -117,7 +123,8 @@ class ImageWriterTest {
             writer.begin(sample.layout);
             writer.accept(sample.batch());
             Files.writeString(image, "in between");
-            assertThatThrownBy(() -> writer.finish(sample.ending())).hasMessageContaining("exists already");
+            assertThatThrownBy(() -> writer.finish(sample.ending()))
+                    .hasMessageContaining("exists already");
         }
         assertThat(image).hasContent("in between");
         assertThatThrownBy(() -> ImageWriter.create(image)).hasMessageContaining("exists already");
@@ -154,7 +161,9 @@ class ImageWriterTest {
     @Test
     void pagesOutsideTheExtentsAreRefused() throws IOException {
         Layout layout = SampleImage.tiny().layout;
-        long[][] outside = {{2, 1}, {1, 2}, {-1, 1}, {0, 3}, {Long.MAX_VALUE, 1}, {1, Long.MAX_VALUE}, {0, 0}};
+        long[][] outside = {
+            {2, 1}, {1, 2}, {-1, 1}, {0, 3}, {Long.MAX_VALUE, 1}, {1, Long.MAX_VALUE}, {0, 0}
+        };
         for (long[] run : outside) {
             RunsBatch batch = new RunsBatch().add(PageKind.ZERO, run[0], run[1]);
             assertRefused(layout, batch, "not inside one extent of the 2 pages");
@@ -185,7 +194,10 @@ class ImageWriterTest {
     void aWrongHashIsRefusedWhenItCameFromElsewhere() throws IOException {
         RunsBatch batch = SampleImage.tiny().batch();
         batch.data(0).set(ValueLayout.JAVA_BYTE, 17, (byte) 9);
-        assertRefused(SampleImage.tiny().layout, batch, "page 0 (10000000-10001000) does not have the hash");
+        assertRefused(
+                SampleImage.tiny().layout,
+                batch,
+                "page 0 (10000000-10001000) does not have the hash");
     }
 
     private void assertRefused(Layout layout, RunsBatch batch, String message) throws IOException {
@@ -205,14 +217,19 @@ class ImageWriterTest {
     @Test
     void anEndingThatDoesNotFitIsRefused() throws IOException {
         SampleImage sample = SampleImage.tiny();
-        assertNotFinished(sample, new RunsBatch().add(PageKind.ZERO, 0, 1), sample.ending(), "page 1 (10001000-10002000) never came");
-        assertNotFinished(sample, sample.batch(), new Ending(List.of(), new byte[32]), "the root hash of");
+        assertNotFinished(
+                sample,
+                new RunsBatch().add(PageKind.ZERO, 0, 1),
+                sample.ending(),
+                "page 1 (10001000-10002000) never came");
+        assertNotFinished(
+                sample, sample.batch(), new Ending(List.of(), new byte[32]), "the root hash of");
         RunsBatch lost = new RunsBatch().add(PageKind.ZERO, 0, 1).add(PageKind.LOST, 1, 1);
         assertNotFinished(sample, lost, sample.ending(), "is lost, but not in the list");
     }
 
-    private void assertNotFinished(SampleImage sample, RunsBatch batch, Ending ending, String message)
-            throws IOException {
+    private void assertNotFinished(
+            SampleImage sample, RunsBatch batch, Ending ending, String message) throws IOException {
         try (ImageWriter writer = ImageWriter.create(directory.resolve("image"))) {
             writer.begin(sample.layout);
             writer.accept(batch);
@@ -233,7 +250,11 @@ class ImageWriterTest {
     private void assertLayoutRefused(long pages, String message) throws IOException {
         Region huge =
                 SampleImage.region(
-                        SampleImage.HEAP, pages, RegionKind.ANONYMOUS, "", List.of(new Extent(0, pages, 0)));
+                        SampleImage.HEAP,
+                        pages,
+                        RegionKind.ANONYMOUS,
+                        "",
+                        List.of(new Extent(0, pages, 0)));
         Layout layout = SampleImage.layout(List.of(), List.of(huge));
         try (ImageWriter writer = ImageWriter.create(directory.resolve("image"))) {
             assertThatThrownBy(() -> writer.begin(layout))

@@ -4,14 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.memory.AddressRange;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class RawExportTest {
     private static final int PAGE = SampleImage.PAGE;
@@ -31,7 +33,8 @@ class RawExportTest {
         }
         byte[] expected = Arrays.copyOfRange(SampleImage.tiny().bytes, 10, PAGE + 20);
         assertThat(file).hasBinaryContent(expected);
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                .isEqualTo("rw-------");
         assertThat(directory.toFile().list()).containsExactlyInAnyOrder("image", "raw");
     }
 

@@ -3,6 +3,7 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -16,7 +17,12 @@ final class RunsBatch implements PageBatch {
     private final List<Run> runs = new ArrayList<>();
     int released;
 
-    record Run(PageKind kind, long firstOrdinal, long pageCount, MemorySegment data, MemorySegment hashes) {}
+    record Run(
+            PageKind kind,
+            long firstOrdinal,
+            long pageCount,
+            MemorySegment data,
+            MemorySegment hashes) {}
 
     RunsBatch add(PageKind kind, long firstOrdinal, long pageCount) {
         runs.add(new Run(kind, firstOrdinal, pageCount, MemorySegment.NULL, MemorySegment.NULL));
@@ -30,7 +36,8 @@ final class RunsBatch implements PageBatch {
         data.copyFrom(MemorySegment.ofArray(bytes));
         MemorySegment hashes = arena.allocate((long) count * PageHash.BYTES);
         for (int page = 0; page < count; page++) {
-            new PageHash().hash(data, (long) page * PAGE, PAGE, hashes, (long) page * PageHash.BYTES);
+            new PageHash()
+                    .hash(data, (long) page * PAGE, PAGE, hashes, (long) page * PageHash.BYTES);
         }
         runs.add(new Run(PageKind.DATA, firstOrdinal, count, data, hashes));
         return this;

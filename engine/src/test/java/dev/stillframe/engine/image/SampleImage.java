@@ -14,6 +14,9 @@ import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.Source;
 import dev.stillframe.engine.page.ThreadState;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -25,9 +28,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import org.jspecify.annotations.Nullable;
 
-/** An instant with known pages, and what its image must be, computed without the code under test. */
+/**
+ * An instant with known pages, and what its image must be, computed without the code under test.
+ */
 final class SampleImage {
     static final int PAGE = RunsBatch.PAGE;
     static final long HEAP = 0x10000000L;
@@ -53,13 +57,20 @@ final class SampleImage {
         return new SampleImage(layout(List.of(), List.of(heap)), List.of(), kinds, bytes);
     }
 
-    /** Three regions with gaps between and in their extents, pages of all kinds, lost pages listed. */
+    /**
+     * Three regions with gaps between and in their extents, pages of all kinds, lost pages listed.
+     */
     static SampleImage random(Random random, int pages) {
         int first = 1 + random.nextInt(pages - 2);
         int second = first + 1 + random.nextInt(pages - first - 1);
         List<Region> regions =
                 List.of(
-                        region(HEAP, pages, RegionKind.ANONYMOUS, "[heap]", List.of(new Extent(1, first, 0))),
+                        region(
+                                HEAP,
+                                pages,
+                                RegionKind.ANONYMOUS,
+                                "[heap]",
+                                List.of(new Extent(1, first, 0))),
                         region(
                                 HEAP + (long) (pages + 3) * PAGE,
                                 2L * pages + 10,
@@ -87,14 +98,18 @@ final class SampleImage {
                 System.arraycopy(content, 0, bytes, page * PAGE, PAGE);
             } else if (kinds[page] == PageKind.LOST) {
                 long address = locator.address(page);
-                missing.add(new Missing(new AddressRange(address, address + PAGE), "discarded by the process"));
+                missing.add(
+                        new Missing(
+                                new AddressRange(address, address + PAGE),
+                                "discarded by the process"));
             }
         }
         missing.add(new Missing(regions.getLast().range(), "memory of a device"));
         return new SampleImage(layout, missing, kinds, bytes);
     }
 
-    static Region region(long start, long pages, RegionKind kind, String name, List<Extent> extents) {
+    static Region region(
+            long start, long pages, RegionKind kind, String name, List<Extent> extents) {
         return region(start, pages, kind, name, extents, null);
     }
 
@@ -130,7 +145,8 @@ final class SampleImage {
 
     /** What the index must hold, made from the documentation. */
     PageRecords records() {
-        return (firstOrdinal, count, into) -> into.put(recordBytes(), (int) firstOrdinal * 24, count * 24);
+        return (firstOrdinal, count, into) ->
+                into.put(recordBytes(), (int) firstOrdinal * 24, count * 24);
     }
 
     byte[] recordBytes() {
@@ -155,7 +171,9 @@ final class SampleImage {
         return new Ending(missing, RootHash.of(layout, missing, records()));
     }
 
-    /** A run of pages of one kind and one extent, from {@code first}, of at most {@code most} pages. */
+    /**
+     * A run of pages of one kind and one extent, from {@code first}, of at most {@code most} pages.
+     */
     int runEnd(int first, int most) {
         PageLocator locator = new PageLocator(layout);
         int end = first + 1;
