@@ -2,6 +2,7 @@ package dev.stillframe.engine.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
@@ -260,6 +261,29 @@ class ImageWriterTest {
             assertThatThrownBy(() -> writer.begin(layout))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining(message);
+        }
+    }
+
+    @Test
+    void aTableOfSeveralGigabytesIsMappedAsAWhole() throws IOException {
+        long pages = 200_000_000;
+        assumeTrue(
+                directory.toFile().getUsableSpace() > ImageFormat.indexBytes(pages),
+                "needs 5 GB that it does not use");
+        Region heap =
+                SampleImage.region(
+                        SampleImage.HEAP,
+                        pages,
+                        RegionKind.ANONYMOUS,
+                        "",
+                        List.of(new Extent(0, pages, 0)));
+        try (ImageWriter writer = ImageWriter.create(directory.resolve("image"))) {
+            writer.begin(SampleImage.layout(List.of(), List.of(heap)));
+            writer.accept(new RunsBatch().add(PageKind.ZERO, pages - 1, 1).add(PageKind.ZERO, 0, 1));
+            RunsBatch again = new RunsBatch().add(PageKind.ZERO, pages - 1, 1);
+            assertThatThrownBy(() -> writer.accept(again))
+                    .hasMessageContaining("page 199999999 (")
+                    .hasMessageContaining("came twice");
         }
     }
 
