@@ -1,4 +1,7 @@
-/** The image format: writer, reader, verifier, exporters. Byte layouts in engine/IMAGE.md; Chronicle Bytes stays in here. */
+/**
+ * The image format: writer, reader, verifier, exporters. Byte layouts in engine/IMAGE.md; Chronicle Bytes stays in
+ * here.
+ */
 @NullMarked
 package dev.stillframe.engine.image;
 

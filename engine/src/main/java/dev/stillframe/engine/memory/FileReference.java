@@ -1,5 +1,6 @@
 package dev.stillframe.engine.memory;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,4 +14,9 @@ import org.jspecify.annotations.Nullable;
  * @param buildId the GNU build id of an ELF file in hexadecimal, or null where there is none
  */
 public record FileReference(
-        String path, long inode, long sizeBytes, long modifiedNanos, @Nullable String buildId) {}
+        String path, long inode, long sizeBytes, long modifiedNanos, @Nullable String buildId) {
+    /** JSON from elsewhere may say null. */
+    public FileReference {
+        Objects.requireNonNull(path, "path");
+    }
+}

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.memory;
 
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +26,9 @@ public record Region(
         List<Extent> extents) {
     /** Copies the list and checks the shape of the protection string. */
     public Region {
+        Objects.requireNonNull(range, "range"); // JSON from elsewhere may say null
+        Objects.requireNonNull(kind, "kind");
+        Objects.requireNonNull(name, "name");
         extents = List.copyOf(extents);
         if (!protection.matches("[r-][w-][x-][ps]")) {
             throw new IllegalArgumentException("not a protection: '" + protection + "'");

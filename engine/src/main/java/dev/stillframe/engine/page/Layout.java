@@ -3,6 +3,7 @@ package dev.stillframe.engine.page;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Everything about one instant but the pages: what was mapped where, which pages are accounted for,
@@ -25,6 +26,8 @@ public record Layout(
         List<Region> regions) {
     /** Copies the lists and checks every rule that a reader relies on. */
     public Layout {
+        Objects.requireNonNull(source, "source"); // JSON from elsewhere may say null
+        Objects.requireNonNull(auxv, "auxv");
         threads = List.copyOf(threads);
         regions = List.copyOf(regions);
         if (pageSizeBytes < 4096 || pageSizeBytes > 65536 || Integer.bitCount(pageSizeBytes) != 1) {

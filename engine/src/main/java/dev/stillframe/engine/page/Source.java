@@ -1,6 +1,7 @@
 package dev.stillframe.engine.page;
 
 import java.util.List;
+import java.util.Objects;
 
 /**
  * The process that an image was taken from. Immutable.
@@ -33,6 +34,11 @@ public record Source(
         String kernel) {
     /** Copies the list. */
     public Source {
+        Objects.requireNonNull(command, "command"); // JSON from elsewhere may say null
+        Objects.requireNonNull(executable, "executable");
+        Objects.requireNonNull(host, "host");
+        Objects.requireNonNull(machine, "machine");
+        Objects.requireNonNull(kernel, "kernel");
         arguments = List.copyOf(arguments);
     }
 }

@@ -1,5 +1,7 @@
 package dev.stillframe.engine.page;
 
+import java.util.Objects;
+
 /**
  * A thread of the target at T0. The register sets are the kernel's own byte layouts, so that they
  * go into a core file unchanged. Do not modify the arrays.
@@ -22,4 +24,12 @@ public record ThreadState(
         long signalMask,
         byte[] general,
         byte[] floating,
-        byte[] extended) {}
+        byte[] extended) {
+    /** JSON from elsewhere may say null. */
+    public ThreadState {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(general, "general");
+        Objects.requireNonNull(floating, "floating");
+        Objects.requireNonNull(extended, "extended");
+    }
+}

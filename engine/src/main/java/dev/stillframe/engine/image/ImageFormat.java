@@ -1,0 +1,49 @@
+package dev.stillframe.engine.image;
+
+import dev.stillframe.engine.page.PageRecords;
+
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+
+/** The names, numbers and limits of the image format; {@code engine/IMAGE.md} gives every byte. */
+final class ImageFormat {
+    /** The version written, and the only one read. */
+    static final int VERSION = 1;
+
+    static final String MANIFEST = "manifest.json";
+    static final String INDEX = "index";
+    static final String PAGES = "pages";
+
+    /**
+     * Stands between an image's name and eight hexadecimal digits while the image is not complete.
+     */
+    static final String PARTIAL = ".partial-";
+
+    /** Length of the header of the index; the records follow. */
+    static final int HEADER_BYTES = 128;
+
+    /**
+     * Most pages of one image: 256 TiB of 4 KiB pages, all that a process can address with 4-level
+     * tables.
+     */
+    static final long MAX_PAGE_COUNT = 1L << 36;
+
+    /** Longest manifest that is read; a mapping takes about 500 bytes of it, an extent about 90. */
+    static final long MAX_MANIFEST_BYTES = 512L << 20;
+
+    /** What is in an image is as secret as the memory it came from. */
+    static final FileAttribute<Set<PosixFilePermission>> PRIVATE_FILE =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
+    static final FileAttribute<Set<PosixFilePermission>> PRIVATE_DIRECTORY =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
+    private ImageFormat() {}
+
+    /** Exact length of the index of an image with {@code pageCount} pages. */
+    static long indexBytes(long pageCount) {
+        return HEADER_BYTES + pageCount * PageRecords.RECORD_BYTES;
+    }
+}

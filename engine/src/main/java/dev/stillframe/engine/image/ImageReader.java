@@ -1,0 +1,313 @@
+package dev.stillframe.engine.image;
+
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.PageRecords;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+
+/**
+ * Reads a published image. What is read of pages is checked against their hashes. Owned by one
+ * thread, but for the values of the manifest.
+ */
+public final class ImageReader implements AutoCloseable {
+    private static final int STEP_BYTES = 1 << 20;
+
+    private final Path image;
+    private final Manifest manifest;
+    private final PageLocator locator;
+    private final IndexFile index;
+    private final PageFile pages;
+    private final StretchWalk stretches;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment step;
+    private final MemorySegment hash = arena.allocate(PageHash.BYTES);
+    private final PageHash hasher = new PageHash();
+    private final ByteBuffer record =
+            ByteBuffer.allocate(PageRecords.RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+
+    private ImageReader(Path image, Manifest manifest, IndexFile index, PageFile pages) {
+        this.image = image;
+        this.manifest = manifest;
+        this.locator = new PageLocator(manifest.layout());
+        this.index = index;
+        this.pages = pages;
+        this.stretches =
+                new StretchWalk(manifest.layout(), new MissingRanges(manifest.missing()), index);
+        this.step = arena.allocate(STEP_BYTES, manifest.layout().pageSizeBytes());
+    }
+
+    /**
+     * Opens an image and checks that its files belong together: versions, checksums of header and
+     * manifest, lengths. The pages and their records are not looked at; {@link ImageVerifier} does
+     * that.
+     *
+     * @throws ImageFormatException if this is no image, an unfinished or a damaged one; the message
+     *     says which file, what was found and what was expected
+     */
+    public static ImageReader open(Path image) throws IOException {
+        Path indexPath = existing(image, ImageFormat.INDEX);
+        Path manifestPath = existing(image, ImageFormat.MANIFEST);
+        IndexHeader header = IndexHeader.decode(headerBytes(indexPath), indexPath);
+        byte[] text = Manifest.load(manifestPath);
+        if (!Arrays.equals(Manifest.digest(text), header.manifestHash())) {
+            throw new ImageFormatException(
+                    manifestPath
+                            + " is damaged: its SHA-256 is not the one in the header of the index");
+        }
+        Manifest manifest = Manifest.decode(text, manifestPath);
+        Layout layout = manifest.layout();
+        long pageCount = layout.pageCount();
+        if (header.pageCount() != pageCount
+                || header.pageSizeBytes() != layout.pageSizeBytes()
+                || pageCount > ImageFormat.MAX_PAGE_COUNT) {
+            throw new ImageFormatException(
+                    "%s is for %d pages of %d bytes, the manifest for %d of %d"
+                            .formatted(
+                                    indexPath,
+                                    header.pageCount(),
+                                    header.pageSizeBytes(),
+                                    pageCount,
+                                    layout.pageSizeBytes()));
+        }
+        Path pagesPath = existing(image, ImageFormat.PAGES);
+        checkLength(indexPath, ImageFormat.indexBytes(pageCount));
+        checkLength(pagesPath, pageCount * layout.pageSizeBytes());
+        PageFile pages = PageFile.openToRead(pagesPath, layout.pageSizeBytes());
+        try {
+            return new ImageReader(image, manifest, IndexFile.open(indexPath, pageCount), pages);
+        } catch (IOException | RuntimeException e) {
+            pages.close();
+            throw e;
+        }
+    }
+
+    /** The instant without its pages. */
+    public Layout layout() {
+        return manifest.layout();
+    }
+
+    /** What the image lacks, by address; empty means complete. */
+    public List<Missing> missing() {
+        return manifest.missing();
+    }
+
+    /**
+     * The root hash that the manifest states; {@link ImageVerifier} tells whether it is right. 32
+     * bytes.
+     */
+    public byte[] rootHash() {
+        return HexFormat.of().parseHex(manifest.rootHash());
+    }
+
+    /** The directory. */
+    public Path image() {
+        return image;
+    }
+
+    /** The records of all pages, for computing the root hash. */
+    public PageRecords records() {
+        return index;
+    }
+
+    /**
+     * What is known of a page.
+     *
+     * @throws ImageFormatException if the index is damaged there
+     */
+    public PageKind kind(long ordinal) throws IOException {
+        locator.address(ordinal); // refuses what does not exist
+        long code = index.kindCode(ordinal);
+        if (code < PageKind.ZERO.code() || code > PageKind.LOST.code()) {
+            throw new ImageFormatException(
+                    "the index of " + image + " says " + code + " of page " + ordinal);
+        }
+        return PageKind.of((int) code);
+    }
+
+    /** The hash of a page, {@link PageHash#BYTES} bytes; all zero unless it is {@code DATA}. */
+    public byte[] hash(long ordinal) throws IOException {
+        index.copy(ordinal, 1, record.clear());
+        return Arrays.copyOfRange(record.array(), Long.BYTES, PageRecords.RECORD_BYTES);
+    }
+
+    /**
+     * Reads memory as it was at T0.
+     *
+     * @param range any addresses, not necessarily aligned
+     * @param into receives {@code range.sizeBytes()} bytes from its beginning; zeros where the
+     *     image has none
+     * @return what the image does not have of the range, and why, in address order; empty if all
+     *     was read
+     * @throws ImageFormatException if a page is damaged; the message names it
+     */
+    public List<Missing> read(AddressRange range, MemorySegment into) throws IOException {
+        MissingCollector lacking = new MissingCollector();
+        stretches.walk(
+                range,
+                stretch -> {
+                    AddressRange part = stretch.range();
+                    MemorySegment target =
+                            into.asSlice(part.start() - range.start(), part.sizeBytes());
+                    switch (stretch) {
+                        case Stretch.Stored _ -> readStored(part, target);
+                        case Stretch.Zero _ -> target.fill((byte) 0);
+                        case Stretch.FileBacked(_, Path file, long offset) ->
+                                readFile(file, offset, target);
+                        case Stretch.Unavailable(_, String reason) -> {
+                            target.fill((byte) 0);
+                            lacking.add(part, reason);
+                        }
+                    }
+                });
+        return lacking.entries();
+    }
+
+    /** What {@link #read} would return for the range, without reading any page. */
+    public List<Missing> unavailable(AddressRange range) throws IOException {
+        MissingCollector lacking = new MissingCollector();
+        stretches.walk(
+                range,
+                stretch -> {
+                    if (stretch instanceof Stretch.Unavailable(AddressRange part, String reason)) {
+                        lacking.add(part, reason);
+                    }
+                });
+        return lacking.entries();
+    }
+
+    /** Shows where the bytes of a range are. */
+    void walk(AddressRange range, Stretch.Visitor visitor) throws IOException {
+        stretches.walk(range, visitor);
+    }
+
+    PageLocator locator() {
+        return locator;
+    }
+
+    /**
+     * Reads whole pages as they are in the file, unchecked; {@code into} is aligned native memory.
+     */
+    void readPages(long firstOrdinal, MemorySegment into) throws IOException {
+        pages.read(firstOrdinal * layout().pageSizeBytes(), into);
+    }
+
+    @Override
+    public void close() throws IOException {
+        try (index;
+                pages) {
+            arena.close();
+        }
+    }
+
+    private void readStored(AddressRange range, MemorySegment into) throws IOException {
+        int pageSize = layout().pageSizeBytes();
+        long address = range.start();
+        long ordinal = locator.ordinal(address);
+        while (address < range.end()) {
+            long pageStart = address - address % pageSize;
+            long bytes =
+                    Math.min(
+                            STEP_BYTES,
+                            (range.end() - pageStart + pageSize - 1) / pageSize * pageSize);
+            MemorySegment whole = step.asSlice(0, bytes);
+            readPages(ordinal, whole);
+            checkHashes(ordinal, whole);
+            long until = Math.min(pageStart + bytes, range.end());
+            MemorySegment.copy(
+                    whole, address - pageStart, into, address - range.start(), until - address);
+            address = until;
+            ordinal += bytes / pageSize;
+        }
+    }
+
+    private void checkHashes(long firstOrdinal, MemorySegment whole) throws IOException {
+        int pageSize = layout().pageSizeBytes();
+        for (long page = 0; page < whole.byteSize() / pageSize; page++) {
+            hasher.hash(whole, page * pageSize, pageSize, hash, 0);
+            index.copy(firstOrdinal + page, 1, record.clear());
+            MemorySegment expected = MemorySegment.ofArray(record.array()).asSlice(Long.BYTES);
+            if (expected.mismatch(hash) != -1) {
+                long address = locator.address(firstOrdinal + page);
+                throw new ImageFormatException(
+                        "page %d (%s) of %s is damaged: its bytes do not have the hash that was recorded"
+                                .formatted(
+                                        firstOrdinal + page,
+                                        new AddressRange(address, address + pageSize),
+                                        image));
+            }
+        }
+    }
+
+    /** Reads a file that was mapped; behind its end, up to the end of the last page, are zeros. */
+    private static void readFile(Path file, long offset, MemorySegment into) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            long inFile = Math.clamp(channel.size() - offset, 0, into.byteSize());
+            for (long done = 0; done < inFile; ) {
+                MemorySegment part = into.asSlice(done, Math.min(STEP_BYTES, inFile - done));
+                int got = channel.read(part.asByteBuffer(), offset + done);
+                if (got <= 0) {
+                    throw new EOFException(file + " became shorter while it was read");
+                }
+                done += got;
+            }
+            into.asSlice(inFile).fill((byte) 0);
+        }
+    }
+
+    private static Path existing(Path image, String name) throws IOException {
+        Path file = image.resolve(name);
+        if (!Files.isDirectory(image)) {
+            throw new NoSuchFileException(image.toString(), null, "no image there");
+        }
+        if (!Files.isRegularFile(file)) {
+            throw new ImageFormatException(
+                    image + " is not a finished image: it has no file " + name);
+        }
+        return file;
+    }
+
+    private static void checkLength(Path file, long expected) throws IOException {
+        long found = Files.size(file);
+        if (found != expected) {
+            throw new ImageFormatException(
+                    "%s is %d bytes long, %d were expected: it is %s"
+                            .formatted(
+                                    file,
+                                    found,
+                                    expected,
+                                    found < expected ? "truncated" : "not as it was written"));
+        }
+    }
+
+    /** The header of an index as it is. */
+    static byte[] headerBytes(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            ByteBuffer header = ByteBuffer.allocate(ImageFormat.HEADER_BYTES);
+            while (header.hasRemaining()) {
+                if (channel.read(header) < 0) {
+                    throw new ImageFormatException(
+                            "%s is %d bytes long; its header alone has %d: it is truncated"
+                                    .formatted(file, header.position(), ImageFormat.HEADER_BYTES));
+                }
+            }
+            return header.array();
+        }
+    }
+}

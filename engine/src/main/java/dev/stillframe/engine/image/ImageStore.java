@@ -1,0 +1,210 @@
+package dev.stillframe.engine.image;
+
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.page.PageSink;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Pattern;
+
+/** A directory of images, by names that may come from a hostile peer. Immutable; thread-safe. */
+public final class ImageStore {
+    private static final Logger LOG = LoggerFactory.getLogger(ImageStore.class);
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}");
+    private static final Pattern PARTIAL_NAME =
+            Pattern.compile(NAME.pattern() + Pattern.quote(ImageFormat.PARTIAL) + "[0-9a-f]{8}");
+
+    private static final Set<String> FILES =
+            Set.of(ImageFormat.MANIFEST, ImageFormat.INDEX, ImageFormat.PAGES);
+
+    private final Path directory;
+
+    private ImageStore(Path directory) {
+        this.directory = directory;
+    }
+
+    /**
+     * What is in a store.
+     *
+     * @param name of the image, or of the directory of an unfinished one
+     * @param published whether it is finished
+     * @param storedBytes bytes of stored pages, index and manifest; up to twice that is taken on
+     *     disk
+     * @param instantEpochNanos T0, or null where it cannot be read, as of an unfinished image
+     * @param problem why the entry cannot be read, or null
+     */
+    public record Entry(
+            String name,
+            boolean published,
+            long storedBytes,
+            @Nullable Long instantEpochNanos,
+            @Nullable String problem) {}
+
+    /**
+     * Opens the store, making the directory (mode 0700) if it is not there.
+     *
+     * @throws IOException if it is not a directory or cannot be made
+     */
+    public static ImageStore open(Path directory) throws IOException {
+        Path absolute = directory.toAbsolutePath().normalize();
+        if (!Files.exists(absolute)) {
+            Files.createDirectories(absolute, ImageFormat.PRIVATE_DIRECTORY);
+        }
+        if (!Files.isDirectory(absolute)) {
+            throw new IOException(directory + " is not a directory: an image store has to be one");
+        }
+        return new ImageStore(absolute);
+    }
+
+    /** The directory. */
+    public Path directory() {
+        return directory;
+    }
+
+    /**
+     * The place of the image called {@code name}, whether it exists or not; always directly in the
+     * store.
+     *
+     * @throws ImageFormatException if that is no name: 1 to 128 letters, digits, dots, underscores
+     *     and hyphens, no dot first and no {@code .partial-} inside
+     */
+    public Path resolve(String name) throws ImageFormatException {
+        if (!NAME.matcher(name).matches() || name.contains(ImageFormat.PARTIAL)) {
+            throw new ImageFormatException(
+                    ("'%s' cannot be the name of an image: 1 to 128 of A-Z a-z 0-9 . _ - are "
+                            + "allowed, not beginning with a dot, not containing %s")
+                            .formatted(printable(name), ImageFormat.PARTIAL));
+        }
+        return directory.resolve(name);
+    }
+
+    /**
+     * A writer for an image that comes from elsewhere: everything is checked.
+     *
+     * @throws ImageFormatException if the name is not one
+     * @throws IOException if there is such an image already
+     */
+    public PageSink create(String name) throws IOException {
+        return ImageWriter.createVerifying(resolve(name));
+    }
+
+    /** All images, finished or not, by name; other things in the directory are left out. */
+    public List<Entry> list() throws IOException {
+        List<Entry> entries = new ArrayList<>();
+        try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
+            for (Path path : stream) {
+                String name = path.getFileName().toString();
+                boolean partial = PARTIAL_NAME.matcher(name).matches();
+                if (Files.isDirectory(path) && (partial || NAME.matcher(name).matches())) {
+                    entries.add(partial ? partialEntry(name, path) : publishedEntry(name, path));
+                }
+            }
+        }
+        entries.sort(Comparator.comparing(Entry::name));
+        return entries;
+    }
+
+    /**
+     * Removes an image, finished or not. A finished one loses its name first, so that a
+     * half-removed image is never taken for a whole one.
+     *
+     * @throws IOException if there is no such image or it cannot be removed
+     */
+    public void remove(String name) throws IOException {
+        boolean partial = PARTIAL_NAME.matcher(name).matches();
+        Path path = partial ? directory.resolve(name) : resolve(name);
+        if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+            throw new NoSuchFileException(path.toString(), null, "no image there");
+        }
+        refuseForeign(path);
+        if (!partial) {
+            int random = ThreadLocalRandom.current().nextInt();
+            Path unnamed =
+                    directory.resolve(
+                            name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
+            path = Files.move(path, unnamed, StandardCopyOption.ATOMIC_MOVE);
+        }
+        for (String file : FILES) {
+            Files.deleteIfExists(path.resolve(file));
+        }
+        Files.delete(path);
+    }
+
+    private static void refuseForeign(Path path) throws IOException {
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
+            for (Path entry : entries) {
+                if (!FILES.contains(entry.getFileName().toString())) {
+                    throw new IOException(
+                            entry + " does not belong to an image: move it away first");
+                }
+            }
+        }
+    }
+
+    private static Entry publishedEntry(String name, Path path) {
+        try (ImageReader reader = ImageReader.open(path)) {
+            return new Entry(
+                    name, true, storedBytes(path), reader.layout().instantEpochNanos(), null);
+        } catch (IOException e) {
+            LOG.debug("cannot read {}", path, e);
+            return new Entry(name, true, 0, null, e.getMessage());
+        }
+    }
+
+    private static Entry partialEntry(String name, Path path) {
+        try {
+            boolean begun = Files.exists(path.resolve(ImageFormat.INDEX));
+            return new Entry(name, false, begun ? storedBytes(path) : 0, null, null);
+        } catch (IOException e) {
+            LOG.debug("cannot read {}", path, e);
+            return new Entry(name, false, 0, null, e.getMessage());
+        }
+    }
+
+    /** Counts the stored pages in the index, as Java does not tell the blocks of a sparse file. */
+    private static long storedBytes(Path image) throws IOException {
+        Path manifest = image.resolve(ImageFormat.MANIFEST);
+        Path index = image.resolve(ImageFormat.INDEX);
+        long stored = Files.size(index) + (Files.exists(manifest) ? Files.size(manifest) : 0);
+        ByteBuffer records =
+                ByteBuffer.allocate(4096 * PageRecords.RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        long pageSize = IndexHeader.pageSizeBytes(ImageReader.headerBytes(index));
+        try (FileChannel channel = FileChannel.open(index, StandardOpenOption.READ)) {
+            long position = ImageFormat.HEADER_BYTES;
+            int got;
+            while ((got = channel.read(records.clear(), position)) >= PageRecords.RECORD_BYTES) {
+                int whole = got - got % PageRecords.RECORD_BYTES;
+                for (int at = 0; at < whole; at += PageRecords.RECORD_BYTES) {
+                    stored += records.getLong(at) == PageKind.DATA.code() ? pageSize : 0;
+                }
+                position += whole;
+            }
+        }
+        return stored;
+    }
+
+    private static String printable(String name) {
+        String shown = name.length() <= 160 ? name : name.substring(0, 160) + "...";
+        return shown.replaceAll("[^\\x20-\\x7e]", "?");
+    }
+}

@@ -1,0 +1,349 @@
+package dev.stillframe.engine.image;
+
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.page.RootHash;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * Writes an image directory. Everything goes into {@code NAME.partial-XXXXXXXX} beside the final
+ * place; only {@link #finish} gives it its name, when every page is there, its hashes are right and
+ * all is on the disk. A failure leaves the partial directory, for a person to look at or remove,
+ * and nothing under the name.
+ *
+ * <p>Everything that arrives may come from a hostile peer. Owned by one thread, as {@link PageSink}
+ * says.
+ */
+public final class ImageWriter implements PageSink {
+    private static final Logger LOG = LoggerFactory.getLogger(ImageWriter.class);
+
+    private final Path image;
+    private final Path partial;
+    private final boolean verify;
+    private final PageHash hasher = new PageHash();
+    private @Nullable ImageContents contents;
+    private @Nullable String failure;
+    private boolean closed;
+
+    private ImageWriter(Path image, Path partial, boolean verify) {
+        this.image = image;
+        this.partial = partial;
+        this.verify = verify;
+    }
+
+    /**
+     * A writer of pages that were hashed in this process; their hashes are stored, not computed
+     * again.
+     *
+     * @param image where the image will be; its directory exists
+     * @throws IOException if something is there already, or the directory cannot be written
+     */
+    public static ImageWriter create(Path image) throws IOException {
+        return create(image, false);
+    }
+
+    /**
+     * A writer of pages that came from elsewhere: like {@link #create}, but every page's hash is
+     * checked.
+     */
+    public static ImageWriter createVerifying(Path image) throws IOException {
+        return create(image, true);
+    }
+
+    private static ImageWriter create(Path image, boolean verify) throws IOException {
+        Path target = image.toAbsolutePath();
+        Path name = target.getFileName();
+        if (name == null || !Files.isDirectory(parent(target))) {
+            throw new IOException(
+                    "cannot make the image "
+                            + image
+                            + ": its directory does not exist; make it first");
+        }
+        refuseExisting(target);
+        // Eight digits, so that two writers of one name do not meet; not a secret.
+        int random = ThreadLocalRandom.current().nextInt();
+        Path partial =
+                target.resolveSibling(
+                        name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
+        Files.createDirectory(partial, ImageFormat.PRIVATE_DIRECTORY);
+        return new ImageWriter(target, partial, verify);
+    }
+
+    /** Where the image is until it is finished. */
+    public Path partial() {
+        return partial;
+    }
+
+    @Override
+    public void begin(Layout layout) throws IOException {
+        if (contents != null || closed) {
+            throw new IllegalStateException("begin came twice, or after close: " + partial);
+        }
+        failing(() -> contents = ImageContents.create(partial, layout));
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws ImageFormatException if a page is outside the extents or already recorded, or its
+     *     hash is wrong
+     * @throws IOException if it cannot be written; either way the image cannot be finished any more
+     */
+    @Override
+    public void accept(PageBatch batch) throws IOException {
+        try {
+            ImageContents open = open();
+            failing(
+                    () -> {
+                        for (int run = 0; run < batch.runCount(); run++) {
+                            record(open, batch, run);
+                        }
+                        open.gather.write(batch);
+                    });
+        } finally {
+            batch.release();
+        }
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws ImageFormatException if a page is not known, a lost page is not listed, or the root
+     *     hash differs
+     */
+    @Override
+    public String finish(Ending ending) throws IOException {
+        ImageContents open = open();
+        failing(
+                () -> {
+                    checkComplete(open, new MissingRanges(ending.missing()));
+                    byte[] rootHash = RootHash.of(open.layout, ending.missing(), open.index);
+                    if (!Arrays.equals(rootHash, ending.rootHash())) {
+                        throw new ImageFormatException(
+                                "the root hash of %s is %s, but %s was announced"
+                                        .formatted(partial, hex(rootHash), hex(ending.rootHash())));
+                    }
+                    Manifest manifest =
+                            new Manifest(
+                                    ImageFormat.VERSION,
+                                    open.layout,
+                                    null,
+                                    ending.missing(),
+                                    hex(rootHash));
+                    open.complete(partial, manifest);
+                    publish();
+                });
+        close();
+        return image.toString();
+    }
+
+    @Override
+    public void abort(String reason) {
+        if (failure == null && !closed) {
+            failure = reason;
+        }
+        close();
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        try {
+            if (contents != null) {
+                contents.close();
+            }
+            if (Files.isDirectory(partial) && isEmpty(partial)) {
+                Files.delete(partial);
+            }
+        } catch (IOException e) {
+            LOG.warn("could not close {}", partial, e); // what was published is on the disk already
+        }
+    }
+
+    private void record(ImageContents open, PageBatch batch, int run) throws IOException {
+        long first = batch.firstOrdinal(run);
+        long count = batch.pageCount(run);
+        if (!open.locator.inOneExtent(first, count)) {
+            throw new ImageFormatException(
+                    "%d pages from %d are not inside one extent of the %d pages announced"
+                            .formatted(count, first, open.layout.pageCount()));
+        }
+        for (long ordinal = first; ordinal < first + count; ordinal++) {
+            if (open.index.kindCode(ordinal) != PageKind.UNKNOWN.code()) {
+                throw new ImageFormatException(describe(open, ordinal) + " came twice");
+            }
+        }
+        switch (batch.kind(run)) {
+            case ZERO, LOST -> open.index.record(first, count, batch.kind(run));
+            case DATA -> {
+                checkData(open, batch, run);
+                open.index.recordData(first, count, batch.hashes(run));
+            }
+            case UNKNOWN ->
+                    throw new ImageFormatException(describe(open, first) + " came as unknown");
+        }
+    }
+
+    private void checkData(ImageContents open, PageBatch batch, int run)
+            throws ImageFormatException {
+        MemorySegment data = batch.data(run);
+        MemorySegment hashes = batch.hashes(run);
+        long pageSize = open.layout.pageSizeBytes();
+        long count = batch.pageCount(run);
+        if (data.byteSize() != count * pageSize || hashes.byteSize() != count * PageHash.BYTES) {
+            throw new ImageFormatException(
+                    "%d pages came with %d bytes and %d bytes of hashes"
+                            .formatted(count, data.byteSize(), hashes.byteSize()));
+        }
+        for (long page = 0; verify && page < count; page++) {
+            hasher.hash(data, page * pageSize, pageSize, open.hash, 0);
+            MemorySegment announced = hashes.asSlice(page * PageHash.BYTES, PageHash.BYTES);
+            if (announced.mismatch(open.hash) != -1) {
+                throw new ImageFormatException(
+                        describe(open, batch.firstOrdinal(run) + page)
+                                + " does not have the hash that came with it");
+            }
+        }
+    }
+
+    private static void checkComplete(ImageContents open, MissingRanges missing)
+            throws IOException {
+        int step = 4096;
+        ByteBuffer records =
+                ByteBuffer.allocate(step * PageRecords.RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        long pageCount = open.layout.pageCount();
+        for (long first = 0; first < pageCount; first += step) {
+            int count = (int) Math.min(step, pageCount - first);
+            records.clear();
+            open.index.copy(first, count, records);
+            for (int page = 0; page < count; page++) {
+                long code = records.getLong(page * PageRecords.RECORD_BYTES);
+                if (code == PageKind.UNKNOWN.code()) {
+                    throw new ImageFormatException(describe(open, first + page) + " never came");
+                }
+                if (code == PageKind.LOST.code()) {
+                    long address = open.locator.address(first + page);
+                    if (!missing.cover(address, address + open.layout.pageSizeBytes())) {
+                        throw new ImageFormatException(
+                                describe(open, first + page)
+                                        + " is lost, but not in the list of what is missing");
+                    }
+                }
+            }
+        }
+    }
+
+    private void publish() throws IOException {
+        Path directory = parent(image);
+        force(partial);
+        refuseExisting(image);
+        Files.move(partial, image, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            force(directory);
+        } catch (IOException e) {
+            Files.move(
+                    image,
+                    partial,
+                    StandardCopyOption.ATOMIC_MOVE); // the name must mean: on the disk
+            throw e;
+        }
+    }
+
+    private ImageContents open() throws IOException {
+        if (failure != null) {
+            throw new IOException(partial + " failed before: " + failure);
+        }
+        if (contents == null || closed) {
+            throw new IllegalStateException("not between begin and close: " + partial);
+        }
+        return contents;
+    }
+
+    /**
+     * Runs a step after whose failure nothing more may be added and the image is never published.
+     */
+    private void failing(Step step) throws IOException {
+        boolean done = false;
+        try {
+            step.run();
+            done = true;
+        } catch (IOException | RuntimeException e) {
+            failure = String.valueOf(e.getMessage());
+            throw e;
+        } finally {
+            if (!done && failure == null) {
+                failure = "an error of the virtual machine";
+            }
+        }
+    }
+
+    private static String describe(ImageContents open, long ordinal) {
+        long address = open.locator.address(ordinal);
+        return "page %d (%s)"
+                .formatted(
+                        ordinal, new AddressRange(address, address + open.layout.pageSizeBytes()));
+    }
+
+    private static void refuseExisting(Path image) throws IOException {
+        if (Files.exists(image, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(
+                    image + " exists already: choose another name or remove it first");
+        }
+    }
+
+    private static void force(Path directory) throws IOException {
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+
+    private static boolean isEmpty(Path directory) throws IOException {
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+            return !entries.iterator().hasNext();
+        }
+    }
+
+    private static Path parent(Path absolute) throws IOException {
+        Path parent = absolute.getParent();
+        if (parent == null) {
+            throw new IOException(absolute + " cannot be the name of an image");
+        }
+        return parent;
+    }
+
+    private static String hex(byte[] bytes) {
+        return HexFormat.of().formatHex(bytes);
+    }
+
+    @FunctionalInterface
+    private interface Step {
+        void run() throws IOException;
+    }
+}

@@ -1,0 +1,208 @@
+package dev.stillframe.engine.image;
+
+import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.PageRecords;
+
+import net.openhft.chronicle.bytes.MappedBytes;
+import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.BitSet;
+import java.util.Set;
+
+/**
+ * The index of an image, mapped as a whole: a header, then a record per page by ordinal. One thread
+ * at a time.
+ *
+ * <p>The mapping is one chunk as long as the table: Chronicle's own single mapping is never
+ * unmapped (2026.4). Chronicle maps whole pages and lengthens the file to them; {@link #seal} cuts
+ * it back to its exact length. Touching a mapped hole of a full disk is a SIGBUS (with tmpfs even a
+ * load is), so a part of the table is written as zeros through the file, where a full disk is an
+ * exception, before it is touched the first time.
+ */
+final class IndexFile implements PageRecords, AutoCloseable {
+    private static final int RESERVE_BYTES = 1 << 20;
+    private static final int MAPPING_UNIT = 4096;
+    private static final ValueLayout.OfLong WORD =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final Path file;
+    private final long pageCount;
+    private final FileChannel channel;
+    private final MappedBytes mapped;
+    private final boolean readOnly;
+    private final BitSet reserved = new BitSet();
+    private boolean closed;
+
+    private IndexFile(Path file, long pageCount, FileChannel channel, boolean readOnly)
+            throws IOException {
+        this.file = file;
+        this.pageCount = pageCount;
+        this.channel = channel;
+        this.readOnly = readOnly;
+        this.mapped =
+                MappedBytes.mappedBytes(
+                        file.toFile(), roundUp(ImageFormat.indexBytes(pageCount)), 0, readOnly);
+        mapped.singleThreadedCheckDisabled(true); // whoever gives up may close it
+    }
+
+    /**
+     * Makes the file, all pages unknown.
+     *
+     * @throws IOException also when the table would not fit the free space, before anything is
+     *     written
+     */
+    static IndexFile create(Path file, long pageCount, int pageSizeBytes) throws IOException {
+        long size = ImageFormat.indexBytes(pageCount);
+        long room = Files.getFileStore(file.toAbsolutePath().getParent()).getUsableSpace();
+        if (size > room) {
+            throw new IOException(
+                    ("the index of %d pages needs %d bytes, and %s has room for %d: make room or "
+                            + "choose another place")
+                            .formatted(pageCount, size, file, room));
+        }
+        FileChannel channel =
+                FileChannel.open(
+                        file,
+                        Set.of(
+                                StandardOpenOption.CREATE_NEW,
+                                StandardOpenOption.READ,
+                                StandardOpenOption.WRITE),
+                        ImageFormat.PRIVATE_FILE);
+        try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
+            sized.setLength(roundUp(size));
+            IndexFile index = new IndexFile(file, pageCount, channel, false);
+            index.reserve(0, ImageFormat.HEADER_BYTES);
+            index.mapped.write(
+                    0L,
+                    IndexHeader.unfinished(pageSizeBytes, pageCount),
+                    0,
+                    ImageFormat.HEADER_BYTES);
+            return index;
+        } catch (IOException e) {
+            channel.close();
+            throw WriteFailure.of(file, 0, size, e);
+        }
+    }
+
+    /** Opens the file to read; the caller has checked its length. */
+    static IndexFile open(Path file, long pageCount) throws IOException {
+        return new IndexFile(
+                file, pageCount, FileChannel.open(file, StandardOpenOption.READ), true);
+    }
+
+    /** The kind code of a page, as it stands in the file; not necessarily a valid one. */
+    long kindCode(long ordinal) throws IOException {
+        reserve(position(ordinal), RECORD_BYTES);
+        return mapped.readLong(position(ordinal));
+    }
+
+    /** Records pages that have no data. */
+    void record(long firstOrdinal, long count, PageKind kind) throws IOException {
+        reserve(position(firstOrdinal), count * RECORD_BYTES);
+        for (long ordinal = firstOrdinal; ordinal < firstOrdinal + count; ordinal++) {
+            mapped.writeLong(position(ordinal), kind.code()); // the hash is zero already
+        }
+    }
+
+    /** Records pages of data; {@code hashes} holds {@link PageHash#BYTES} for each. */
+    void recordData(long firstOrdinal, long count, MemorySegment hashes) throws IOException {
+        reserve(position(firstOrdinal), count * RECORD_BYTES);
+        for (long page = 0; page < count; page++) {
+            long at = position(firstOrdinal + page);
+            mapped.writeLong(at, PageKind.DATA.code());
+            mapped.writeLong(at + Long.BYTES, hashes.get(WORD, page * PageHash.BYTES));
+            mapped.writeLong(
+                    at + 2 * Long.BYTES, hashes.get(WORD, page * PageHash.BYTES + Long.BYTES));
+        }
+    }
+
+    @Override
+    public void copy(long firstOrdinal, int count, ByteBuffer into) throws IOException {
+        if (firstOrdinal < 0 || count < 0 || firstOrdinal > pageCount - count) {
+            throw new IndexOutOfBoundsException(
+                    count + " pages from " + firstOrdinal + " of " + pageCount);
+        }
+        reserve(position(firstOrdinal), (long) count * RECORD_BYTES);
+        // Chronicle Bytes has the machine's byte order, which is little-endian on every supported
+        // machine.
+        ByteBuffer words = into.slice().order(ByteOrder.LITTLE_ENDIAN);
+        long end = position(firstOrdinal + count);
+        for (long at = position(firstOrdinal); at < end; at += Long.BYTES) {
+            words.putLong(mapped.readLong(at));
+        }
+        into.position(into.position() + words.position());
+    }
+
+    /** Writes the header, which makes the index valid, and forces all of it to the disk. */
+    void seal(IndexHeader header) throws IOException {
+        byte[] bytes = header.encode();
+        mapped.write(0L, bytes, 0, bytes.length);
+        release();
+        channel.truncate(ImageFormat.indexBytes(pageCount));
+        channel.force(true);
+    }
+
+    /** Unmaps and closes; idempotent. What was recorded stays in the file. */
+    @Override
+    public void close() throws IOException {
+        release();
+        channel.close();
+    }
+
+    private void release() {
+        if (!closed) {
+            closed = true;
+            mapped.releaseLast();
+            BackgroundResourceReleaser.releasePendingResources(); // unmapped now, not some time
+        }
+    }
+
+    private void reserve(long from, long sizeBytes) throws IOException {
+        if (readOnly || sizeBytes == 0) {
+            return;
+        }
+        int first = (int) (from / RESERVE_BYTES);
+        int last = (int) ((from + sizeBytes - 1) / RESERVE_BYTES);
+        int part = reserved.nextClearBit(first);
+        if (part > last) {
+            return;
+        }
+        ByteBuffer zeros = ByteBuffer.allocateDirect(RESERVE_BYTES);
+        for (; part <= last; part = reserved.nextClearBit(part)) {
+            long at = (long) part * RESERVE_BYTES;
+            zeros.clear()
+                    .limit(
+                            (int)
+                                    Math.min(
+                                            RESERVE_BYTES,
+                                            roundUp(ImageFormat.indexBytes(pageCount)) - at));
+            try {
+                while (zeros.hasRemaining()) {
+                    channel.write(zeros, at + zeros.position());
+                }
+            } catch (IOException e) {
+                throw WriteFailure.of(file, at, RESERVE_BYTES, e);
+            }
+            reserved.set(part);
+        }
+    }
+
+    private static long position(long ordinal) {
+        return ImageFormat.indexBytes(ordinal);
+    }
+
+    private static long roundUp(long sizeBytes) {
+        return (sizeBytes + MAPPING_UNIT - 1) / MAPPING_UNIT * MAPPING_UNIT;
+    }
+}

@@ -1,0 +1,138 @@
+package dev.stillframe.engine.image;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The sparse file that holds the pages. With O_DIRECT where the file system has it, which is
+ * several times as fast as a cold page cache and leaves the machine's cache to others; so all
+ * memory must be page-aligned native memory, and all places and lengths multiples of the page size.
+ * Owned by one thread.
+ */
+final class PageFile implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(PageFile.class);
+
+    /** Longest single transfer; a ByteBuffer ends at 2 GiB. */
+    private static final long MAX_TRANSFER_BYTES = 1L << 30;
+
+    private static final OpenOption DIRECT = directOption();
+
+    private final Path file;
+    private final FileChannel channel;
+
+    private PageFile(Path file, FileChannel channel) {
+        this.file = file;
+        this.channel = channel;
+    }
+
+    /** Makes the file with its final length and no blocks. */
+    static PageFile create(Path file, long sizeBytes, int pageSizeBytes) throws IOException {
+        Files.createFile(file, ImageFormat.PRIVATE_FILE);
+        try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
+            sized.setLength(sizeBytes);
+        } catch (IOException e) {
+            throw new IOException(
+                    ("cannot make %s %d bytes long: %s; the file system or a limit (ulimit -f) "
+                            + "is too small for it")
+                            .formatted(file, sizeBytes, e.getMessage()),
+                    e);
+        }
+        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
+    }
+
+    static PageFile openToRead(Path file, int pageSizeBytes) throws IOException {
+        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.READ));
+    }
+
+    private static FileChannel open(Path file, int pageSizeBytes, OpenOption access)
+            throws IOException {
+        try {
+            if (pageSizeBytes % Files.getFileStore(file).getBlockSize() == 0) {
+                return FileChannel.open(file, Set.of(access, DIRECT));
+            }
+        } catch (IOException | UnsupportedOperationException e) {
+            LOG.debug("no O_DIRECT for {}, using the page cache", file, e);
+        }
+        return FileChannel.open(file, access);
+    }
+
+    /** Found by name, because javac warns of its package in a way that nothing can suppress. */
+    private static OpenOption directOption() {
+        try {
+            return (OpenOption)
+                    Class.forName("com.sun.nio.file.ExtendedOpenOption")
+                            .getField("DIRECT")
+                            .get(null);
+        } catch (ReflectiveOperationException e) {
+            throw new LinkageError(
+                    "the module jdk.unsupported has no ExtendedOpenOption.DIRECT", e);
+        }
+    }
+
+    /** Writes the pieces one behind the other in as few system calls as the machine allows. */
+    void write(long offsetBytes, List<ByteBuffer> pieces) throws IOException {
+        ByteBuffer[] buffers = pieces.toArray(ByteBuffer[]::new);
+        long remaining = 0;
+        for (ByteBuffer buffer : buffers) {
+            remaining += buffer.remaining();
+        }
+        long size = remaining;
+        try {
+            channel.position(offsetBytes);
+            int first = 0;
+            while (remaining > 0) {
+                remaining -= channel.write(buffers, first, buffers.length - first);
+                while (first < buffers.length && !buffers[first].hasRemaining()) {
+                    first++;
+                }
+            }
+        } catch (IOException e) {
+            throw WriteFailure.of(file, offsetBytes, size, e);
+        }
+    }
+
+    /** Fills all of {@code into}. */
+    void read(long offsetBytes, MemorySegment into) throws IOException {
+        long done = 0;
+        while (done < into.byteSize()) {
+            long step = Math.min(into.byteSize() - done, MAX_TRANSFER_BYTES);
+            int got = channel.read(into.asSlice(done, step).asByteBuffer(), offsetBytes + done);
+            if (got <= 0) {
+                throw new EOFException(file + " ends before " + (offsetBytes + done + step));
+            }
+            done += got;
+        }
+    }
+
+    /** Returns when all that was written is on the disk. */
+    void force() throws IOException {
+        channel.force(true);
+    }
+
+    @Override
+    public void close() throws IOException {
+        channel.close();
+    }
+
+    /** Cuts memory into buffers that can be written. */
+    static void addBuffers(MemorySegment memory, List<ByteBuffer> into) {
+        for (long at = 0; at < memory.byteSize(); at += MAX_TRANSFER_BYTES) {
+            into.add(
+                    memory.asSlice(at, Math.min(MAX_TRANSFER_BYTES, memory.byteSize() - at))
+                            .asByteBuffer());
+        }
+    }
+}
