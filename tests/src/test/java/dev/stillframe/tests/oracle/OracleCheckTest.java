@@ -3,7 +3,7 @@ package dev.stillframe.tests.oracle;
 import static dev.stillframe.tests.oracle.OracleShape.PAGE_BYTES;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.tests.target.Seed;
+import dev.stillframe.tests.Seed;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.random.RandomGenerator;
