@@ -154,9 +154,9 @@ public final class MemoryImage implements PageSink {
         return ending().missing().stream().anyMatch(missing -> missing.range().contains(address));
     }
 
-    /** The bytes of {@code range}; pages without data are zero. */
+    /** The bytes of {@code range}, valid until {@link #free()}; pages without data are zero. */
     public MemorySegment read(AddressRange range) {
-        MemorySegment bytes = Arena.ofAuto().allocate(range.sizeBytes(), 4096);
+        MemorySegment bytes = arena.allocate(range.sizeBytes(), 4096);
         List<Region> regions =
                 layout().regions().stream().filter(region -> region.range().overlaps(range)).toList();
         for (Region region : regions) {
