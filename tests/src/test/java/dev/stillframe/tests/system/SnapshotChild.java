@@ -1,6 +1,6 @@
 package dev.stillframe.tests.system;
 
-import dev.stillframe.engine.capture.Progress;
+import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.tests.image.DiscardingSink;
 import java.util.Map;
@@ -29,7 +29,7 @@ public final class SnapshotChild {
                     }
                 };
         System.out.println("go");
-        Snapshots.takeProbed(pid, new DiscardingSink(), probe, Progress.NONE);
+        Snapshots.takeBetween(pid, new DiscardingSink(), new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader()));
         new TreeMap<>(calls).forEach((point, count) -> System.out.printf("point %d %s%n", count.get(), point));
         System.out.println("done");
     }

@@ -6,7 +6,6 @@ import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.target.Probe;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 
@@ -36,10 +35,10 @@ public final class Snapshots {
         return take(pid, sink, options(), Progress.NONE);
     }
 
-    /** Takes one that tells {@code probe} of its steps. */
-    public static SnapshotReport takeProbed(int pid, PageSink sink, Probe probe, Progress progress)
+    /** Takes one with something of the test's in between. */
+    public static SnapshotReport takeBetween(int pid, PageSink sink, Snapshot.Seams seams)
             throws SnapshotException, InterruptedException {
-        return new Snapshot(options(), new SimpleMeterRegistry(), progress, probe).take(pid, sink);
+        return new Snapshot(options(), new SimpleMeterRegistry(), Progress.NONE, seams).take(pid, sink);
     }
 
     /** Takes one. */
