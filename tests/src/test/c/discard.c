@@ -1,10 +1,11 @@
 /*
- * Ranges of memory that are discarded, unmapped and mapped again, or moved, and filled again: one operation after
- * the other, each known from its number, so that the board's number tells what every range held at an instant.
+ * Ranges of memory that are discarded, unmapped and mapped again, or moved, and filled again: one
+ * operation after the other, each known from its number, so that the board's number tells what every
+ * range held at an instant.
  *
- * There are RANGES + 1 places; range r begins at place r, and the last place is free. Operation n takes range
- * mix(n) % RANGES and does mix(n) / 256 % 3: 0 discards it, 1 unmaps it and maps it again, 2 moves it to the
- * free place. Then its pages are filled: the first word of each is n, the last n * page number.
+ * There are RANGES + 1 places; range r begins at place r, and the last place is free. Operation n takes
+ * range mix(n) % RANGES and does mix(n) / 256 % 3: 0 discards it, 1 unmaps it and maps it again, 2 moves
+ * it to the free place. Then its pages are filled: the first word of each is n, the last n * page number.
  * DiscardModel.java has the same rules.
  */
 #include "common.h"
@@ -54,8 +55,8 @@ int main(int argc, char **argv) {
             break;
         case 1:
             munmap(*chosen, size);
-            if (mmap(*chosen, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
-                     0) != *chosen) {
+            if (mmap(*chosen, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != *chosen) {
                 die("mmap");
             }
             madvise(*chosen, size, MADV_NOHUGEPAGE);

@@ -1,8 +1,8 @@
 /*
- * Everything a thread can do when it ends, over and over: threads created and joined, detached threads that are
- * lost, owners of robust mutexes that die holding them, 1,000 signals a second, registers with known contents, and
- * with "--fork 1" children. A watchdog inside prints FAIL when anything takes more than 20 s or gives a wrong value.
- * SIGTERM ends it with a line that begins with OK.
+ * Everything a thread can do when it ends, over and over: threads created and joined, detached threads
+ * that are lost, owners of robust mutexes that die holding them, 1,000 signals a second, registers with
+ * known contents, and with "--fork 1" children. A watchdog inside prints FAIL when anything takes more
+ * than 20 s or gives a wrong value. SIGTERM ends it with a line that begins with OK.
  */
 #include "common.h"
 

@@ -1,4 +1,7 @@
-/* 5,000 mappings of two pages, writable and read-only in turn; the first pages of the writable ones are written. */
+/*
+ * 5,000 mappings of two pages, writable and read-only in turn; the first pages of the writable ones are
+ * written.
+ */
 #include "sequence.h"
 
 #define MAPPINGS 5000

@@ -1,15 +1,16 @@
 /*
  * The oracle: a writer whose memory at any instant follows from the highest sequence number in it.
  *
- * The region is one board page and then `pages` cells of 4 KiB. Cell p belongs to thread p % threads and is
- * that thread's page p / threads. A thread counts its writes from 1; in round r it visits its pages in the order
- * (a * k + r * c) mod m, where m is how many it has, a is prime to m, so that every round visits every page once.
- * Write n stores into SLOTS places of the page, in the fixed order below: the number itself, then the last
- * number of the thread before that this thread has seen (its cause), then values made of number, page and seed.
- * When the last store is done the number is published on the board.
+ * The region is one board page and then `pages` cells of 4 KiB. Cell p belongs to thread p % threads and
+ * is that thread's page p / threads. A thread counts its writes from 1; in round r it visits its pages in
+ * the order (a * k + r * c) mod m, where m is how many it has, a is prime to m, so that every round
+ * visits every page once. Write n stores into SLOTS places of the page, in the fixed order below: the
+ * number itself, then the last number of the thread before that this thread has seen (its cause), then
+ * values made of number, page and seed. When the last store is done the number is published on the board.
  *
- * So of every thread at most one page is half written, as a prefix of the slot order; every other page is known
- * exactly; and no page names a cause that the board does not show. OracleCheck.java has the same rules.
+ * So of every thread at most one page is half written, as a prefix of the slot order; every other page is
+ * known exactly; and no page names a cause that the board does not show. OracleCheck.java has the same
+ * rules.
  */
 #include "common.h"
 

@@ -23,7 +23,8 @@ int main(int argc, char **argv) {
         write++;
         write_number(memory + write % count * PAGE, write);
         if (write == count) {
-            printf("ready address=%llu size=%llu\n", (unsigned long long)(uintptr_t)memory, (unsigned long long)size);
+            printf("ready address=%llu size=%llu\n", (unsigned long long)(uintptr_t)memory,
+                   (unsigned long long)size);
             fflush(stdout);
         }
     }

@@ -1,6 +1,6 @@
 /*
- * One memfd mapped twice and written through both mappings in turn. With "--second 1" another process maps its
- * upper half writable as well and writes there.
+ * One memfd mapped twice and written through both mappings in turn. With "--second 1" another process
+ * maps its upper half writable as well and writes there.
  */
 #include "sequence.h"
 

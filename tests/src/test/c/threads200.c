@@ -1,8 +1,9 @@
 /*
- * 200 threads at known places: four spin, the others wait in system calls, and each holds values in its registers
- * that follow from its number: r12 = 0x5717000000000000 + number, st(0) = number, the low half of ymm6 is
- * {0x1111000000000000 + number, 0x2222000000000000 + number}, the high half {0x3333.., 0x4444..} + number.
- * The name of thread n is "held-n", and each is inside known_outer(), which gdb must find.
+ * 200 threads at known places: four spin, the others wait in system calls, and each holds values in its
+ * registers that follow from its number: r12 = 0x5717000000000000 + number, st(0) = number, the low half
+ * of ymm6 is {0x1111000000000000 + number, 0x2222000000000000 + number}, the high half {0x3333..,
+ * 0x4444..} + number. The name of thread n is "held-n", and each is inside known_outer(), which gdb must
+ * find.
  */
 #include "common.h"
 
@@ -24,7 +25,8 @@ static int silent_pipe[2];
 static uint32_t never_woken;
 
 /* One system call with the values in their registers; it does not return. */
-__attribute__((noinline)) static long hold(const struct held *held, long call, long a, long b, long c, long d) {
+__attribute__((noinline)) static long hold(const struct held *held, long call, long a, long b, long c,
+                                           long d) {
     register long r10 __asm__("r10") = d;
     long result = call;
     __asm__ volatile("mov (%[held]), %%r12\n\t"

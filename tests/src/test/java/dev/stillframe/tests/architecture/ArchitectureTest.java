@@ -10,14 +10,16 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
+
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Data flows one way, memory to capture to pages to wire to image, and so does knowledge: a package knows what its
- * rule names and nothing else of ours. Rules whose package is not there yet hold trivially.
+ * Data flows one way, memory to capture to pages to wire to image, and so does knowledge: a package
+ * knows what its rule names and nothing else of ours. Rules whose package is not there yet hold
+ * trivially.
  */
 @AnalyzeClasses(packages = "dev.stillframe", importOptions = ImportOption.DoNotIncludeTests.class)
 final class ArchitectureTest {
@@ -43,7 +45,12 @@ final class ArchitectureTest {
                     .resideInAPackage(ENGINE)
                     .should()
                     .dependOnClassesThat()
-                    .resideInAnyPackage("io.netty..", "picocli..", "me.tongfei..", ROOT + "transport..", ROOT + "agent..");
+                    .resideInAnyPackage(
+                            "io.netty..",
+                            "picocli..",
+                            "me.tongfei..",
+                            ROOT + "transport..",
+                            ROOT + "agent..");
 
     @ArchTest
     static final ArchRule theTransportSeesOnlyPagesAndImages =
@@ -53,17 +60,18 @@ final class ArchitectureTest {
                     .should()
                     .dependOnClassesThat()
                     .resideInAnyPackage(
-                            ROOT + "engine.capture..", ROOT + "engine.linux..", ROOT + "engine.target..", ROOT + "agent..")
+                            ROOT + "engine.capture..",
+                            ROOT + "engine.linux..",
+                            ROOT + "engine.target..",
+                            ROOT + "agent..")
                     .allowEmptyShould(true);
 
-    @ArchTest
-    static final ArchRule linuxKnowsNothingOfOurs = onlyKnows("engine.linux");
+    @ArchTest static final ArchRule memoryIsPlainValues = onlyKnows("engine.memory");
 
     @ArchTest
-    static final ArchRule memoryIsPlainValues = onlyKnows("engine.memory", "engine.linux");
+    static final ArchRule linuxKnowsMemoryOnly = onlyKnows("engine.linux", "engine.memory");
 
-    @ArchTest
-    static final ArchRule pagesKnowMemoryOnly = onlyKnows("engine.page", "engine.memory");
+    @ArchTest static final ArchRule pagesKnowMemoryOnly = onlyKnows("engine.page", "engine.memory");
 
     @ArchTest
     static final ArchRule targetsKnowMemoryAndLinux =
@@ -75,7 +83,12 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule captureDoesNotKnowWhoIsBehindASink =
-            onlyKnows("engine.capture", "engine.memory", "engine.page", "engine.target", "engine.linux");
+            onlyKnows(
+                    "engine.capture",
+                    "engine.memory",
+                    "engine.page",
+                    "engine.target",
+                    "engine.linux");
 
     @ArchTest
     static final ArchRule chronicleStaysInImages =
@@ -109,11 +122,15 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule packagesHaveNoCycles =
-            SlicesRuleDefinition.slices().matching("dev.stillframe.(*).(*)..").should().beFreeOfCycles();
+            SlicesRuleDefinition.slices()
+                    .matching("dev.stillframe.(*).(*)..")
+                    .should()
+                    .beFreeOfCycles();
 
     /** A package may use itself, the packages named, and whatever is not ours. */
     private static ArchRule onlyKnows(String module, String... others) {
-        List<String> known = Stream.concat(Stream.of(module), Stream.of(others)).map(ROOT::concat).toList();
+        List<String> known =
+                Stream.concat(Stream.of(module), Stream.of(others)).map(ROOT::concat).toList();
         return classes()
                 .that()
                 .resideInAPackage(ROOT + module + "..")
@@ -123,7 +140,9 @@ final class ArchitectureTest {
                                 "are in " + known + " or not ours",
                                 type ->
                                         !type.getPackageName().startsWith(ROOT)
-                                                || known.stream().anyMatch(type.getPackageName()::startsWith)))
+                                                || known.stream()
+                                                        .anyMatch(
+                                                                type.getPackageName()::startsWith)))
                 .allowEmptyShould(true);
     }
 }

@@ -2,6 +2,7 @@ package dev.stillframe.tests.bench;
 
 import dev.stillframe.engine.page.Json;
 import dev.stillframe.tests.target.NativeProgram;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,7 +11,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** What a benchmark found: printed as it comes, written to {@code tests/target/bench/NAME.json} at the end. */
+/**
+ * What a benchmark found: printed as it comes, written to {@code tests/target/bench/NAME.json} at
+ * the end.
+ */
 final class Figures {
     private final String benchmark;
     private final Map<String, Object> found = new LinkedHashMap<>();
@@ -37,7 +41,9 @@ final class Figures {
     void write() throws IOException {
         Path directory = Files.createDirectories(NativeProgram.scratch().resolveSibling("bench"));
         Path file = directory.resolve(benchmark + ".json");
-        Files.writeString(file, Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(found) + "\n");
+        Files.writeString(
+                file,
+                Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(found) + "\n");
         System.out.println("written to " + file);
     }
 
@@ -47,6 +53,7 @@ final class Figures {
         if (sorted.length == 0) {
             throw new IllegalArgumentException("no values");
         }
-        return sorted[Math.clamp((long) Math.ceil(share * sorted.length) - 1, 0, sorted.length - 1)];
+        return sorted[
+                Math.clamp((long) Math.ceil(share * sorted.length) - 1, 0, sorted.length - 1)];
     }
 }

@@ -13,7 +13,10 @@ public final class DiscardModel {
     private int spare;
     private long done;
 
-    /** Before the first operation: {@code ranges} ranges of {@code rangePages} pages from address {@code area}. */
+    /**
+     * Before the first operation: {@code ranges} ranges of {@code rangePages} pages from address
+     * {@code area}.
+     */
     public DiscardModel(long area, long rangePages, int ranges) {
         this.area = area;
         this.rangePages = rangePages;

@@ -4,13 +4,14 @@ import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
+
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A sink that stops being one after some batches: it throws, as when a disk is full, or takes nothing more, as when
- * a receiver stalls. Thread-safe.
+ * A sink that stops being one after some batches: it throws, as when a disk is full, or takes
+ * nothing more, as when a receiver stalls. Thread-safe.
  */
 public final class FailingSink implements PageSink {
     /** What it does when its time has come. */

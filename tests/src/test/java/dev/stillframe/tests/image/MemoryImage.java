@@ -11,6 +11,9 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,11 +23,10 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
- * An image in memory, and the strictest of sinks: every page must come exactly once, with the right hash, and the
- * root hash must be that of the pages. Owned by one thread at a time.
+ * An image in memory, and the strictest of sinks: every page must come exactly once, with the right
+ * hash, and the root hash must be that of the pages. Owned by one thread at a time.
  */
 public final class MemoryImage implements PageSink {
     private final Arena arena = Arena.ofShared();
@@ -65,17 +67,24 @@ public final class MemoryImage implements PageSink {
         long first = batch.firstOrdinal(run);
         long count = batch.pageCount(run);
         require(kind != PageKind.UNKNOWN, "a run of kind UNKNOWN");
-        require(first >= 0 && count > 0 && first + count <= kinds.length, "a run outside the layout");
+        require(
+                first >= 0 && count > 0 && first + count <= kinds.length,
+                "a run outside the layout");
         for (long ordinal = first; ordinal < first + count; ordinal++) {
             require(kinds[(int) ordinal] == PageKind.UNKNOWN.code(), "page " + ordinal + " twice");
             kinds[(int) ordinal] = (byte) kind.code();
         }
-        return kind == PageKind.DATA ? acceptData(batch.data(run), batch.hashes(run), first, count) : 0;
+        return kind == PageKind.DATA
+                ? acceptData(batch.data(run), batch.hashes(run), first, count)
+                : 0;
     }
 
-    private long acceptData(MemorySegment data, MemorySegment given, long first, long count) throws IOException {
+    private long acceptData(MemorySegment data, MemorySegment given, long first, long count)
+            throws IOException {
         long pageSize = layout().pageSizeBytes();
-        require(data.byteSize() == count * pageSize && data.address() % pageSize == 0, "misplaced data");
+        require(
+                data.byteSize() == count * pageSize && data.address() % pageSize == 0,
+                "misplaced data");
         require(given.byteSize() == count * PageHash.BYTES, "misplaced hashes");
         pages.asSlice(first * pageSize, count * pageSize).copyFrom(data);
         for (long page = 0; page < count; page++) {
@@ -140,7 +149,9 @@ public final class MemoryImage implements PageSink {
 
     /** The region that holds {@code address}. */
     public Optional<Region> region(long address) {
-        return layout().regions().stream().filter(region -> region.range().contains(address)).findFirst();
+        return layout().regions().stream()
+                .filter(region -> region.range().contains(address))
+                .findFirst();
     }
 
     /** What is known of the page at {@code address}; empty where the image accounts for none. */
@@ -158,7 +169,9 @@ public final class MemoryImage implements PageSink {
     public MemorySegment read(AddressRange range) {
         MemorySegment bytes = arena.allocate(range.sizeBytes(), 4096);
         List<Region> regions =
-                layout().regions().stream().filter(region -> region.range().overlaps(range)).toList();
+                layout().regions().stream()
+                        .filter(region -> region.range().overlaps(range))
+                        .toList();
         for (Region region : regions) {
             for (Extent extent : region.extents()) {
                 copyExtent(region, extent, range, bytes);
@@ -174,7 +187,8 @@ public final class MemoryImage implements PageSink {
         long end = Math.min(range.end(), extentStart + extent.pageCount() * pageSize);
         if (start < end) {
             long from = extent.firstOrdinal() * pageSize + start - extentStart;
-            into.asSlice(start - range.start(), end - start).copyFrom(pages.asSlice(from, end - start));
+            into.asSlice(start - range.start(), end - start)
+                    .copyFrom(pages.asSlice(from, end - start));
         }
     }
 
@@ -184,7 +198,8 @@ public final class MemoryImage implements PageSink {
             if (region.range().contains(address)) {
                 long page = (address - region.range().start()) / pageSize;
                 for (Extent extent : region.extents()) {
-                    if (page >= extent.firstPage() && page < extent.firstPage() + extent.pageCount()) {
+                    if (page >= extent.firstPage()
+                            && page < extent.firstPage() + extent.pageCount()) {
                         return extent.firstOrdinal() + page - extent.firstPage();
                     }
                 }

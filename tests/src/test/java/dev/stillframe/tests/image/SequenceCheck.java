@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Decides whether pages written in turn ({@code sequence.h}) are one instant: write n goes to page n % count, its
- * first word and then its last. Stateless.
+ * Decides whether pages written in turn ({@code sequence.h}) are one instant: write n goes to page
+ * n % count, its first word and then its last. Stateless.
  */
 public final class SequenceCheck {
     private static final ValueLayout.OfLong WORD =

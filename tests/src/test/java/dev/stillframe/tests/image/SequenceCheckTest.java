@@ -2,11 +2,12 @@ package dev.stillframe.tests.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.Test;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 
 class SequenceCheckTest {
     private static final int PAGES = 7;
@@ -57,7 +58,9 @@ class SequenceCheckTest {
 
     private static List<MemorySegment> written(long writes) {
         List<MemorySegment> pages =
-                IntStream.range(0, PAGES).mapToObj(_ -> MemorySegment.ofArray(new long[4096 / 8])).toList();
+                IntStream.range(0, PAGES)
+                        .mapToObj(_ -> MemorySegment.ofArray(new long[4096 / 8]))
+                        .toList();
         for (long write = 1; write <= writes; write++) {
             pages.get((int) (write % PAGES)).set(ValueLayout.JAVA_LONG, 0, write);
             pages.get((int) (write % PAGES)).set(ValueLayout.JAVA_LONG, LAST_WORD, write);

@@ -4,10 +4,14 @@ import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
+
 import java.io.IOException;
 import java.util.concurrent.locks.LockSupport;
 
-/** Hands pages on to another sink no faster than a receiver with a given bandwidth would. Owned by one thread. */
+/**
+ * Hands pages on to another sink no faster than a receiver with a given bandwidth would. Owned by
+ * one thread.
+ */
 public final class ThrottledSink implements PageSink {
     private final PageSink next;
     private final long bytesPerSecond;

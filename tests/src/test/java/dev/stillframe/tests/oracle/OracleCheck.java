@@ -11,14 +11,17 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Decides whether bytes are what the memory of {@code oracle.c} was at one instant. Every byte is accounted for:
+ * Decides whether bytes are what the memory of {@code oracle.c} was at one instant. Every byte is
+ * accounted for:
  *
  * <ul>
- *   <li>the newest write of a thread may be half done, as a prefix of its stores; then its number is not published;
+ *   <li>the newest write of a thread may be half done, as a prefix of its stores; then its number
+ *       is not published;
  *   <li>every other page of the thread holds exactly the last write that went there, or zeros;
- *   <li>the board shows a thread's newest finished write, or the one before while the newest is not yet published;
- *   <li>no page names a cause that the board does not show (an effect without its cause), and the causes that a
- *       thread saw never go back.
+ *   <li>the board shows a thread's newest finished write, or the one before while the newest is not
+ *       yet published;
+ *   <li>no page names a cause that the board does not show (an effect without its cause), and the
+ *       causes that a thread saw never go back.
  * </ul>
  *
  * <p>Owned by one thread.
@@ -40,7 +43,8 @@ public final class OracleCheck {
      */
     public static Optional<String> deviation(OracleShape shape, MemorySegment region) {
         if (region.byteSize() != shape.sizeBytes()) {
-            return Optional.of("%d bytes instead of %d".formatted(region.byteSize(), shape.sizeBytes()));
+            return Optional.of(
+                    "%d bytes instead of %d".formatted(region.byteSize(), shape.sizeBytes()));
         }
         return new OracleCheck(shape).deviation(region);
     }
@@ -132,8 +136,8 @@ public final class OracleCheck {
     }
 
     /**
-     * How many stores of the newest write are in its page, with what {@code writeBefore} left (nothing, if it is 0)
-     * behind them; or 0 if it is no such mixture.
+     * How many stores of the newest write are in its page, with what {@code writeBefore} left
+     * (nothing, if it is 0) behind them; or 0 if it is no such mixture.
      */
     private int storesOfUnfinished(MemorySegment region, Place place, long writeBefore) {
         long offset = shape.offsetOf(place.thread, place.index);
@@ -141,7 +145,8 @@ public final class OracleCheck {
         long baseBefore = base(place, writeBefore);
         long cause = OraclePage.slot(region, offset, CAUSE_SLOT);
         long seal = OraclePage.slot(region, offset, SEAL_SLOT);
-        // Between the store of the cause and that of its seal, the seal alone tells the cause of the write before.
+        // Between the store of the cause and that of its seal, the seal alone tells the cause of
+        // the write before.
         long causeBefore = writeBefore == 0 ? 0 : OraclePage.unseal(seal, baseBefore);
         for (int done = SLOTS; done > 0; done--) {
             if (done == CAUSE_SLOT + 1 && !lowerCause(causeBefore, writeBefore, cause)) {
@@ -162,7 +167,8 @@ public final class OracleCheck {
     }
 
     private boolean lowerCause(long causeBefore, long writeBefore, long cause) {
-        return causeBefore != cause && (writeBefore == 0 || causeFits(causeBefore, writeBefore, cause));
+        return causeBefore != cause
+                && (writeBefore == 0 || causeFits(causeBefore, writeBefore, cause));
     }
 
     private Optional<String> neverWrittenDeviation(

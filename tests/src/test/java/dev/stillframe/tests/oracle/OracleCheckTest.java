@@ -1,15 +1,18 @@
 package dev.stillframe.tests.oracle;
 
 import static dev.stillframe.tests.oracle.OracleShape.PAGE_BYTES;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.tests.Seed;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.random.RandomGenerator;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.random.RandomGenerator;
 
 class OracleCheckTest {
     private final RandomGenerator random = Seed.random("OracleCheckTest");
@@ -22,7 +25,9 @@ class OracleCheckTest {
         assertThat(OracleCheck.deviation(shape, oracle.region())).isEmpty();
         for (int step = 0; step < 20_000; step++) {
             oracle.step(random.nextInt(threads));
-            assertThat(OracleCheck.deviation(shape, oracle.region())).as("after step %d", step).isEmpty();
+            assertThat(OracleCheck.deviation(shape, oracle.region()))
+                    .as("after step %d", step)
+                    .isEmpty();
         }
     }
 
@@ -65,13 +70,17 @@ class OracleCheckTest {
                 differing++;
                 MemorySegment image = instants.copyOfLater();
                 image.asSlice(offset, PAGE_BYTES).copyFrom(before);
-                assertThat(OracleCheck.deviation(instants.shape, image)).as("too old at %d", offset).isPresent();
+                assertThat(OracleCheck.deviation(instants.shape, image))
+                        .as("too old at %d", offset)
+                        .isPresent();
                 if (instants.isNextWriteOfAThread(offset)) {
                     continue; // finished but not yet published: that may be an instant
                 }
                 image = instants.copyOfEarlier();
                 image.asSlice(offset, PAGE_BYTES).copyFrom(after);
-                assertThat(OracleCheck.deviation(instants.shape, image)).as("too new at %d", offset).isPresent();
+                assertThat(OracleCheck.deviation(instants.shape, image))
+                        .as("too new at %d", offset)
+                        .isPresent();
             }
         }
         assertThat(differing).isGreaterThan(threads);
@@ -85,7 +94,9 @@ class OracleCheckTest {
         for (int cut = 8; cut < PAGE_BYTES; cut += 8) {
             MemorySegment image = instants.copyOfLater();
             image.asSlice(offset, cut).copyFrom(instants.earlier.asSlice(offset, cut));
-            assertThat(OracleCheck.deviation(instants.shape, image)).as("cut at %d", cut).isPresent();
+            assertThat(OracleCheck.deviation(instants.shape, image))
+                    .as("cut at %d", cut)
+                    .isPresent();
         }
     }
 
@@ -98,7 +109,8 @@ class OracleCheckTest {
         long page = oracle.offsetOfWrite(0, 61);
         oracle.writes(0, 1);
         for (int skipped = 1; skipped < OraclePage.SLOTS; skipped++) {
-            // The publication of 61 is not yet there, its first and its last store are, one between is not.
+            // The publication of 61 is not yet there, its first and its last store are, one between
+            // is not.
             MemorySegment image = oracle.instant();
             image.set(OraclePage.WORD, 0, 60L);
             assertThat(OracleCheck.deviation(shape, image)).isEmpty();
@@ -119,15 +131,22 @@ class OracleCheckTest {
         for (long offset = PAGE_BYTES; offset < instants.later.byteSize(); offset += PAGE_BYTES) {
             MemorySegment image = instants.copyOfLater();
             image.asSlice(offset, PAGE_BYTES).fill((byte) 0);
-            assertThat(OracleCheck.deviation(instants.shape, image)).as("zeros at %d", offset).isPresent();
+            assertThat(OracleCheck.deviation(instants.shape, image))
+                    .as("zeros at %d", offset)
+                    .isPresent();
             long other = offset == PAGE_BYTES ? 2 * PAGE_BYTES : PAGE_BYTES;
             image = instants.copyOfLater();
             image.asSlice(offset, PAGE_BYTES).copyFrom(instants.later.asSlice(other, PAGE_BYTES));
-            assertThat(OracleCheck.deviation(instants.shape, image)).as("moved to %d", offset).isPresent();
+            assertThat(OracleCheck.deviation(instants.shape, image))
+                    .as("moved to %d", offset)
+                    .isPresent();
         }
     }
 
-    /** Each thread's pages are one instant, but not the same one: the second saw numbers of the first. */
+    /**
+     * Each thread's pages are one instant, but not the same one: the second saw numbers of the
+     * first.
+     */
     @Test
     void anEffectWithoutItsCauseIsFound() {
         OracleShape shape = new OracleShape(24 * PAGE_BYTES, 2, random.nextLong());
@@ -153,7 +172,8 @@ class OracleCheckTest {
     private static long slotOffset(MemorySegment now, MemorySegment previous, long page, int slot) {
         for (long offset = 0; offset < PAGE_BYTES; offset += Long.BYTES) {
             if (now.get(OraclePage.WORD, page + offset) == OraclePage.slot(now, page, slot)
-                    && now.get(OraclePage.WORD, page + offset) != previous.get(OraclePage.WORD, offset)) {
+                    && now.get(OraclePage.WORD, page + offset)
+                            != previous.get(OraclePage.WORD, offset)) {
                 return offset;
             }
         }
@@ -198,11 +218,13 @@ class OracleCheckTest {
         }
 
         MemorySegment copyOfLater() {
-            return MemorySegment.ofArray(new long[(int) later.byteSize() / Long.BYTES]).copyFrom(later);
+            return MemorySegment.ofArray(new long[(int) later.byteSize() / Long.BYTES])
+                    .copyFrom(later);
         }
 
         MemorySegment copyOfEarlier() {
-            return MemorySegment.ofArray(new long[(int) earlier.byteSize() / Long.BYTES]).copyFrom(earlier);
+            return MemorySegment.ofArray(new long[(int) earlier.byteSize() / Long.BYTES])
+                    .copyFrom(earlier);
         }
     }
 }

@@ -20,7 +20,8 @@ final class OraclePage {
     /** The store that binds the cause to its write. */
     static final int SEAL_SLOT = 3;
 
-    static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    static final ValueLayout.OfLong WORD =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private static final long GOLDEN = 0x9E3779B97F4A7C15L;
     private static final long GOLDEN_INVERSE = 0xF1DE83E19937733DL;

@@ -13,8 +13,12 @@ public record OracleShape(long sizeBytes, int threads, long seed) {
 
     /** Checks the ranges. */
     public OracleShape {
-        if (sizeBytes % PAGE_BYTES != 0 || threads < 1 || threads > 8 || sizeBytes / PAGE_BYTES - 1 < threads) {
-            throw new IllegalArgumentException("oracle of " + sizeBytes + " bytes and " + threads + " threads");
+        if (sizeBytes % PAGE_BYTES != 0
+                || threads < 1
+                || threads > 8
+                || sizeBytes / PAGE_BYTES - 1 < threads) {
+            throw new IllegalArgumentException(
+                    "oracle of " + sizeBytes + " bytes and " + threads + " threads");
         }
     }
 

@@ -2,7 +2,10 @@ package dev.stillframe.tests.oracle;
 
 import java.lang.foreign.MemorySegment;
 
-/** The program {@code oracle.c} as a model: one store at a time, by whichever thread the caller picks. */
+/**
+ * The program {@code oracle.c} as a model: one store at a time, by whichever thread the caller
+ * picks.
+ */
 final class SimulatedOracle {
     private final OracleShape shape;
     private final MemorySegment region;
@@ -24,7 +27,8 @@ final class SimulatedOracle {
 
     /** A copy of the memory now. */
     MemorySegment instant() {
-        return MemorySegment.ofArray(new long[Math.toIntExact(shape.sizeBytes() / Long.BYTES)]).copyFrom(region);
+        return MemorySegment.ofArray(new long[Math.toIntExact(shape.sizeBytes() / Long.BYTES)])
+                .copyFrom(region);
     }
 
     /** Lets a thread make its next store. */
@@ -35,7 +39,8 @@ final class SimulatedOracle {
     /** Lets a thread finish the write it is in and make {@code count} more. */
     void writes(int thread, long count) {
         Writer writer = writers[thread];
-        for (long wanted = writer.write + count; writer.write < wanted || writer.done < OraclePage.SLOTS + 1; ) {
+        for (long wanted = writer.write + count;
+                writer.write < wanted || writer.done < OraclePage.SLOTS + 1; ) {
             writer.step();
         }
     }
@@ -72,7 +77,8 @@ final class SimulatedOracle {
                 region.set(OraclePage.WORD, thread * 64L, write);
             } else {
                 long index = order.page(write);
-                MemorySegment page = region.asSlice(shape.offsetOf(thread, index), OracleShape.PAGE_BYTES);
+                MemorySegment page =
+                        region.asSlice(shape.offsetOf(thread, index), OracleShape.PAGE_BYTES);
                 long base = OraclePage.base(shape.seed(), write, shape.cellOf(thread, index));
                 OraclePage.store(page, done, base, write, cause);
             }

@@ -2,7 +2,8 @@ package dev.stillframe.tests.oracle;
 
 /**
  * The order in which a writer of {@code oracle.c} visits its pages: round {@code r} visits page
- * {@code (stride * k + r * shift) mod count} at step {@code k}. Writes are numbered from 1. Immutable.
+ * {@code (stride * k + r * shift) mod count} at step {@code k}. Writes are numbered from 1.
+ * Immutable.
  */
 final class VisitOrder {
     private final long count;
@@ -59,7 +60,10 @@ final class VisitOrder {
         return b == 0 ? a : gcd(b, a % b);
     }
 
-    /** The number whose product with {@code value} is 1 modulo {@code modulus}, by Euclid's algorithm. */
+    /**
+     * The number whose product with {@code value} is 1 modulo {@code modulus}, by Euclid's
+     * algorithm.
+     */
     private static long inverse(long value, long modulus) {
         long rest = modulus;
         long next = value;

@@ -1,4 +1,7 @@
-/** Knows what the memory of the program {@code oracle.c} can be at one instant, and tells when it is not. */
+/**
+ * Knows what the memory of the program {@code oracle.c} can be at one instant, and tells when it is
+ * not.
+ */
 @NullMarked
 package dev.stillframe.tests.oracle;
 

@@ -14,12 +14,14 @@ import dev.stillframe.tests.target.Health;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
 import dev.stillframe.tests.target.TargetProcess;
-import java.time.Duration;
-import java.util.List;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+
+import java.time.Duration;
+import java.util.List;
 
 /** What cannot work is refused or given up with words that help, and the target is let go. */
 @Timeout(180)
@@ -41,17 +43,26 @@ class BadInputTest {
     @Test
     void thisProcessIsRefused() {
         int self = (int) ProcessHandle.current().pid();
-        assertThatThrownBy(() -> Snapshots.take(self, new MemoryImage())).isInstanceOf(SnapshotException.class);
+        assertThatThrownBy(() -> Snapshots.take(self, new MemoryImage()))
+                .isInstanceOf(SnapshotException.class);
     }
 
     @Test
     void aTargetThatAnotherTracesIsRefused() throws Exception {
-        try (OracleTarget target = OracleTarget.start(Settings.of("anon", SIZE_BYTES, 1), Seed.value());
+        try (OracleTarget target =
+                        OracleTarget.start(Settings.of("anon", SIZE_BYTES, 1), Seed.value());
                 TargetProcess gdb =
                         TargetProcess.start(
                                 List.of(
-                                        "gdb", "-nx", "-q", "-p", Integer.toString(target.pid()),
-                                        "-ex", "echo attached\\n", "-ex", "shell sleep 100"))) {
+                                        "gdb",
+                                        "-nx",
+                                        "-q",
+                                        "-p",
+                                        Integer.toString(target.pid()),
+                                        "-ex",
+                                        "echo attached\\n",
+                                        "-ex",
+                                        "shell sleep 100"))) {
             gdb.awaitLine("attached");
             assertThatThrownBy(() -> Snapshots.take(target.pid(), new MemoryImage()))
                     .isInstanceOf(SnapshotException.class)
@@ -60,9 +71,12 @@ class BadInputTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = Progress.Step.class, names = {"ARM", "FREEZE", "SWEEP"})
+    @EnumSource(
+            value = Progress.Step.class,
+            names = {"ARM", "FREEZE", "SWEEP"})
     void aTargetThatDiesOnTheWayPublishesNothing(Progress.Step last) throws Exception {
-        try (OracleTarget target = OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
+        try (OracleTarget target =
+                OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
             MemoryImage image = new MemoryImage();
             Progress killer =
                     (step, done, total) -> {
@@ -70,7 +84,8 @@ class BadInputTest {
                             target.process().kill();
                         }
                     };
-            assertThatThrownBy(() -> Snapshots.take(target.pid(), image, Snapshots.options(), killer))
+            assertThatThrownBy(
+                            () -> Snapshots.take(target.pid(), image, Snapshots.options(), killer))
                     .isInstanceOf(SnapshotException.class);
             assertThat(image.isPublished()).isFalse();
             image.free();
@@ -90,7 +105,8 @@ class BadInputTest {
                                             target.pid(),
                                             sink,
                                             Snapshots.withStallTimeout(
-                                                    Snapshots.withStaging(Snapshots.options(), 8 << 20),
+                                                    Snapshots.withStaging(
+                                                            Snapshots.options(), 8 << 20),
                                                     Duration.ofSeconds(2)),
                                             Progress.NONE))
                     .isInstanceOf(SnapshotException.class);

@@ -13,16 +13,19 @@ import dev.stillframe.tests.image.SequenceCheck;
 import dev.stillframe.tests.image.ThrottledSink;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.TargetProcess;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /**
- * The list of what is missing is exact: a page of the target that was discarded, unmapped or moved before it was
- * copied is listed, no other page is, and what is not listed holds what it held at T0.
+ * The list of what is missing is exact: a page of the target that was discarded, unmapped or moved
+ * before it was copied is listed, no other page is, and what is not listed holds what it held at
+ * T0.
  */
 @Timeout(180)
 class DiscardTest {
@@ -36,11 +39,13 @@ class DiscardTest {
             for (int turn = 0; turn < Campaign.turns(3, 20); turn++) {
                 MemoryImage image = new MemoryImage();
                 try {
-                    // Small staging and a slow sink: pages stay uncopied long enough to be discarded.
+                    // Small staging and a slow sink: pages stay uncopied long enough to be
+                    // discarded.
                     Snapshots.take(
                             target.pid(),
                             new ThrottledSink(image, 64 << 20),
-                            Snapshots.withStaging(Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES),
+                            Snapshots.withStaging(
+                                    Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES),
                             Progress.NONE);
                     lost += check(image, facts, target.pid());
                 } finally {
@@ -53,7 +58,8 @@ class DiscardTest {
     }
 
     /** The number of lost pages. */
-    private static long check(MemoryImage image, Map<String, Long> facts, int pid) throws IOException {
+    private static long check(MemoryImage image, Map<String, Long> facts, int pid)
+            throws IOException {
         long board = facts.getOrDefault("board", 0L);
         long atT0 = word(image.read(new AddressRange(board, board + PAGE)));
         long atEnd = word(MemorySegment.ofArray(new ProcessFacts(pid).memory(board, PAGE)));
@@ -66,7 +72,9 @@ class DiscardTest {
         }
         AddressRange whole = new AddressRange(area, area + (ranges + 1) * rangePages * PAGE);
         List<Missing> listed =
-                image.ending().missing().stream().filter(missing -> missing.range().overlaps(whole)).toList();
+                image.ending().missing().stream()
+                        .filter(missing -> missing.range().overlaps(whole))
+                        .toList();
         int inFlight = model.rangeOf(atT0 + 1); // between two operations or anywhere in the next
         long lost = 0;
         for (int range = 0; range < ranges; range++) {
@@ -75,7 +83,9 @@ class DiscardTest {
             }
         }
         for (Missing missing : listed) {
-            assertThat(whole.start() <= missing.range().start() && missing.range().end() <= whole.end())
+            assertThat(
+                            whole.start() <= missing.range().start()
+                                    && missing.range().end() <= whole.end())
                     .as("%s within the area", missing)
                     .isTrue();
         }
@@ -91,7 +101,8 @@ class DiscardTest {
         return false;
     }
 
-    private static long checkRange(MemoryImage image, DiscardModel model, int range, boolean mayBeLost) {
+    private static long checkRange(
+            MemoryImage image, DiscardModel model, int range, boolean mayBeLost) {
         AddressRange addresses = model.addresses(range);
         MemorySegment bytes = image.read(addresses);
         long lost = 0;
@@ -99,7 +110,9 @@ class DiscardTest {
             long page = (at - addresses.start()) / PAGE;
             PageKind kind = image.kind(at).orElseThrow();
             if (kind == PageKind.LOST) {
-                assertThat(mayBeLost).as("page %d of range %d was never discarded", page, range).isTrue();
+                assertThat(mayBeLost)
+                        .as("page %d of range %d was never discarded", page, range)
+                        .isTrue();
                 lost++;
             } else {
                 MemorySegment content = bytes.asSlice(page * PAGE, PAGE);
@@ -107,7 +120,9 @@ class DiscardTest {
                 assertThat(SequenceCheck.first(content)).isEqualTo(model.filledBy(range));
                 assertThat(SequenceCheck.last(content)).isEqualTo(model.filledBy(range) * page);
             }
-            assertThat(image.isMissing(at)).as("page %d of range %d listed", page, range).isEqualTo(kind == PageKind.LOST);
+            assertThat(image.isMissing(at))
+                    .as("page %d of range %d listed", page, range)
+                    .isEqualTo(kind == PageKind.LOST);
         }
         return lost;
     }

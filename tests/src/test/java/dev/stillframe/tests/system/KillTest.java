@@ -11,6 +11,10 @@ import dev.stillframe.tests.target.OracleTarget.Settings;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,10 +24,11 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.random.RandomGenerator;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-/** kill -9 of the snapshotting process, at every step and at any moment, leaves the target as it was. */
+/**
+ * kill -9 of the snapshotting process, at every step and at any moment, leaves the target as it
+ * was.
+ */
 @Timeout(value = 60, unit = TimeUnit.MINUTES)
 class KillTest {
     private static final long SIZE_BYTES = 64L << 20;
@@ -64,7 +69,8 @@ class KillTest {
             for (int turn = 0; turn < Campaign.turns(8, 100); turn++) {
                 try (TargetProcess child = child(target, NOWHERE, 1)) {
                     child.awaitLine("go");
-                    LockSupport.parkNanos(random.nextLong(Math.min(whole, Duration.ofSeconds(2).toNanos())));
+                    LockSupport.parkNanos(
+                            random.nextLong(Math.min(whole, Duration.ofSeconds(2).toNanos())));
                     child.kill();
                     child.awaitExit();
                 }
@@ -93,17 +99,23 @@ class KillTest {
         return points;
     }
 
-    /** Whether the child died at its point; it may also have come to its end without passing there so often. */
+    /**
+     * Whether the child died at its point; it may also have come to its end without passing there
+     * so often.
+     */
     private static boolean dies(OracleTarget target, String point, long call) throws Exception {
         try (TargetProcess child = child(target, point, call)) {
             child.awaitLine("go");
             int status = child.awaitExit();
-            assertThat(status).as("exit status of the child at '%s', call %d", point, call).isIn(0, KILLED);
+            assertThat(status)
+                    .as("exit status of the child at '%s', call %d", point, call)
+                    .isIn(0, KILLED);
             return status == KILLED;
         }
     }
 
-    private static TargetProcess child(OracleTarget target, String point, long call) throws Exception {
+    private static TargetProcess child(OracleTarget target, String point, long call)
+            throws Exception {
         return TargetProcess.start(
                 JavaCommand.of(
                         SnapshotChild.class,
@@ -114,7 +126,8 @@ class KillTest {
     /** No write was lost or repeated: the memory is still an instant of the oracle. */
     private static void mustStillBeWhole(OracleTarget target) throws Exception {
         Signals.stop(target.pid());
-        byte[] bytes = new ProcessFacts(target.pid()).memory(target.region().start(), (int) SIZE_BYTES);
+        byte[] bytes =
+                new ProcessFacts(target.pid()).memory(target.region().start(), (int) SIZE_BYTES);
         assertThat(OracleCheck.deviation(target.shape(), MemorySegment.ofArray(bytes))).isEmpty();
     }
 }

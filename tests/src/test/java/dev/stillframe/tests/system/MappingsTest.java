@@ -11,6 +11,10 @@ import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.SequenceCheck;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.TargetProcess;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,8 +24,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.function.LongUnaryOperator;
 import java.util.stream.LongStream;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Many mappings, memory mapped twice, memory that others write, private mappings of files. */
 @Timeout(180)
@@ -42,11 +44,13 @@ class MappingsTest {
                 assertThat(SequenceCheck.deviation(written)).isEmpty();
                 List<MemorySegment> still = pages(image, mappings, n -> area + n * 2 * PAGE + PAGE);
                 for (int n = 0; n < mappings; n++) {
-                    assertThat(SequenceCheck.first(still.get(n))).isEqualTo(0xABCD000000000000L + n);
+                    assertThat(SequenceCheck.first(still.get(n)))
+                            .isEqualTo(0xABCD000000000000L + n);
                     assertThat(SequenceCheck.last(still.get(n))).isEqualTo(0xABCD000000000000L + n);
                 }
                 AddressRange range = new AddressRange(area, area + mappings * 2 * PAGE);
-                assertThat(image.ending().missing()).noneMatch(missing -> missing.range().overlaps(range));
+                assertThat(image.ending().missing())
+                        .noneMatch(missing -> missing.range().overlaps(range));
             } finally {
                 image.free();
             }
@@ -64,8 +68,10 @@ class MappingsTest {
                 MemoryImage image = new MemoryImage();
                 try {
                     Snapshots.take(target.pid(), image);
-                    assertThat(SequenceCheck.deviation(pages(image, pages, n -> one + n * PAGE))).isEmpty();
-                    assertThat(SequenceCheck.deviation(pages(image, pages, n -> other + n * PAGE))).isEmpty();
+                    assertThat(SequenceCheck.deviation(pages(image, pages, n -> one + n * PAGE)))
+                            .isEmpty();
+                    assertThat(SequenceCheck.deviation(pages(image, pages, n -> other + n * PAGE)))
+                            .isEmpty();
                     assertThat(image.isMissing(one) || image.isMissing(other)).isFalse();
                 } finally {
                     image.free();
@@ -85,8 +91,12 @@ class MappingsTest {
             try {
                 Snapshots.take(target.pid(), image);
                 for (long offset = size / 2; offset < size; offset += PAGE) {
-                    assertThat(image.isMissing(one + offset)).as("page at %d is listed", offset).isTrue();
-                    assertThat(image.isMissing(other + offset)).as("page at %d is listed", offset).isTrue();
+                    assertThat(image.isMissing(one + offset))
+                            .as("page at %d is listed", offset)
+                            .isTrue();
+                    assertThat(image.isMissing(other + offset))
+                            .as("page at %d is listed", offset)
+                            .isTrue();
                 }
                 assertThat(image.ending().missing())
                         .filteredOn(missing -> missing.range().contains(one + size / 2))
@@ -104,7 +114,8 @@ class MappingsTest {
         byte[] content = new byte[8 << 20];
         new Random(1).nextBytes(content);
         Files.write(file, content);
-        try (TargetProcess target = TargetProcess.startNative("privatefile", List.of("--file", file.toString()))) {
+        try (TargetProcess target =
+                TargetProcess.startNative("privatefile", List.of("--file", file.toString()))) {
             Map<String, Long> facts = target.awaitReady();
             long address = facts.getOrDefault("address", 0L);
             long pages = content.length / PAGE;
@@ -113,18 +124,30 @@ class MappingsTest {
                 Snapshots.take(target.pid(), image);
                 Region region = image.region(address).orElseThrow();
                 assertThat(region.kind()).isEqualTo(RegionKind.PRIVATE_FILE);
-                assertThat(region.file()).isNotNull().satisfies(found -> {
-                    assertThat(found.path()).isEqualTo(file.toRealPath().toString());
-                    assertThat(found.sizeBytes()).isEqualTo(content.length);
-                });
-                assertThat(SequenceCheck.deviation(pages(image, pages / 4, n -> address + n * PAGE))).isEmpty();
+                assertThat(region.file())
+                        .isNotNull()
+                        .satisfies(
+                                found -> {
+                                    assertThat(found.path())
+                                            .isEqualTo(file.toRealPath().toString());
+                                    assertThat(found.sizeBytes()).isEqualTo(content.length);
+                                });
+                assertThat(
+                                SequenceCheck.deviation(
+                                        pages(image, pages / 4, n -> address + n * PAGE)))
+                        .isEmpty();
                 byte[] first = new byte[PAGE - 16]; // between the two words that are written
                 MemorySegment.copy(
-                        image.read(new AddressRange(address + 8, address + PAGE - 8)), 0,
-                        MemorySegment.ofArray(first), 0, first.length);
+                        image.read(new AddressRange(address + 8, address + PAGE - 8)),
+                        0,
+                        MemorySegment.ofArray(first),
+                        0,
+                        first.length);
                 assertThat(first).isEqualTo(Arrays.copyOfRange(content, 8, PAGE - 8));
                 for (long page = pages / 4; page < pages; page++) {
-                    assertThat(image.kind(address + page * PAGE)).as("page %d is the file's", page).isEmpty();
+                    assertThat(image.kind(address + page * PAGE))
+                            .as("page %d is the file's", page)
+                            .isEmpty();
                 }
             } finally {
                 image.free();
@@ -134,11 +157,19 @@ class MappingsTest {
         }
     }
 
-    /** The pages at {@code address.applyAsLong(0)} to {@code (count - 1)}, each with data in the image. */
-    private static List<MemorySegment> pages(MemoryImage image, long count, LongUnaryOperator address) {
+    /**
+     * The pages at {@code address.applyAsLong(0)} to {@code (count - 1)}, each with data in the
+     * image.
+     */
+    private static List<MemorySegment> pages(
+            MemoryImage image, long count, LongUnaryOperator address) {
         return LongStream.range(0, count)
                 .map(address)
-                .peek(at -> assertThat(image.kind(at)).as("page at 0x%x", at).contains(PageKind.DATA))
+                .peek(
+                        at ->
+                                assertThat(image.kind(at))
+                                        .as("page at 0x%x", at)
+                                        .contains(PageKind.DATA))
                 .mapToObj(at -> image.read(new AddressRange(at, at + PAGE)))
                 .toList();
     }

@@ -1,7 +1,8 @@
 package dev.stillframe.tests.system;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.image.ElfCoreExport;
@@ -16,6 +17,12 @@ import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.TargetProcess;
 import dev.stillframe.tests.target.Tool;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,10 +30,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Programs that know nothing of us, under load: they go on, and debuggers read their images. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
@@ -47,14 +50,42 @@ class RealTargetsTest {
     void redisUnderLoadGoesOnAndGdbReadsItsCore() throws Exception {
         String socket = Files.createTempDirectory("stillframe-redis").resolve("s").toString();
         List<String> server =
-                List.of("redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--maxmemory", "256mb",
-                        "--maxmemory-policy", "allkeys-random");
+                List.of(
+                        "redis-server",
+                        "--port",
+                        "0",
+                        "--unixsocket",
+                        socket,
+                        "--save",
+                        "",
+                        "--maxmemory",
+                        "256mb",
+                        "--maxmemory-policy",
+                        "allkeys-random");
         List<String> load =
-                List.of("redis-benchmark", "-s", socket, "-t", "set,get", "-r", "100000", "-d", "512", "-n",
-                        "2000000000", "-q");
+                List.of(
+                        "redis-benchmark",
+                        "-s",
+                        socket,
+                        "-t",
+                        "set,get",
+                        "-r",
+                        "100000",
+                        "-d",
+                        "512",
+                        "-n",
+                        "2000000000",
+                        "-q");
         try (TargetProcess redis = TargetProcess.start(server)) {
             redis.awaitLine("eady to accept connections");
-            Tool.run(List.of("redis-cli", "-s", socket, "set", "marker", "written before the snapshot"));
+            Tool.run(
+                    List.of(
+                            "redis-cli",
+                            "-s",
+                            socket,
+                            "set",
+                            "marker",
+                            "written before the snapshot"));
             try (TargetProcess benchmark = TargetProcess.start(load)) {
                 for (int turn = 0; turn < 3; turn++) {
                     Layout layout = snapshotToCore(redis.pid());
@@ -63,7 +94,9 @@ class RealTargetsTest {
                             .allSatisfy(trace -> assertThat(trace).contains("#0 "));
                     String commands = "total_commands_processed";
                     long before = info(socket, commands);
-                    assertThat(info(socket, commands)).as("redis still serves").isGreaterThan(before);
+                    assertThat(info(socket, commands))
+                            .as("redis still serves")
+                            .isGreaterThan(before);
                     assertThat(benchmark.isAlive()).isTrue();
                 }
             }
@@ -77,7 +110,9 @@ class RealTargetsTest {
     @Test
     void aJvmUnderAllocationGoesOnAndJhsdbReadsItsCore() throws Exception {
         try (TargetProcess jvm =
-                TargetProcess.start(JavaCommand.of(AllocatingJvm.class, List.of("-Xmx256m", "-Xms256m"), List.of()))) {
+                TargetProcess.start(
+                        JavaCommand.of(
+                                AllocatingJvm.class, List.of("-Xmx256m", "-Xms256m"), List.of()))) {
             jvm.awaitLine("ready");
             for (int turn = 0; turn < 2; turn++) {
                 snapshotToCore(jvm.pid());
@@ -87,9 +122,14 @@ class RealTargetsTest {
             String stacks =
                     Tool.run(
                             List.of(
-                                    home.resolve("bin/jhsdb").toString(), "jstack",
-                                    "--exe", home.resolve("bin/java").toString(), "--core", core().toString()));
-            assertThat(stacks).contains("allocator-0", "allocator-1", "AllocatingJvm.allocateForever");
+                                    home.resolve("bin/jhsdb").toString(),
+                                    "jstack",
+                                    "--exe",
+                                    home.resolve("bin/java").toString(),
+                                    "--core",
+                                    core().toString()));
+            assertThat(stacks)
+                    .contains("allocator-0", "allocator-1", "AllocatingJvm.allocateForever");
             jvm.writeLine("how many");
             assertThat(jvm.awaitLine("allocated=")).isNotEmpty();
         }
@@ -106,13 +146,17 @@ class RealTargetsTest {
                 for line in sys.stdin:
                     print('sum', sum(int(v) for v in numbers.values()), flush=True)
                 """;
-        try (TargetProcess python = TargetProcess.start(List.of("/usr/bin/env", "python3", "-c", script))) {
+        try (TargetProcess python =
+                TargetProcess.start(List.of("/usr/bin/env", "python3", "-c", script))) {
             python.awaitLine("ready");
             Layout layout = snapshotToCore(python.pid());
             assertThat(layout.source().arguments()).contains("-c");
-            assertThat(backtraces(Path.of("/proc/" + python.pid() + "/exe").toRealPath())).hasSize(1);
+            assertThat(backtraces(Path.of("/proc/" + python.pid() + "/exe").toRealPath()))
+                    .hasSize(1);
             byte[] marker = ("stillframe is here: " + python.pid()).getBytes(US_ASCII);
-            assertThat(indexOf(Files.readAllBytes(core()), marker)).as("the string in the core").isNotNegative();
+            assertThat(indexOf(Files.readAllBytes(core()), marker))
+                    .as("the string in the core")
+                    .isNotNegative();
             python.writeLine("sum");
             assertThat(python.awaitLine("sum")).isEqualTo("sum 19999900000");
         }
@@ -127,11 +171,18 @@ class RealTargetsTest {
             List<String> traces = backtraces(NativeProgram.of("threads200"));
             assertThat(traces).hasSize(201);
             assertThat(traces).filteredOn(trace -> trace.contains("known_outer")).hasSize(200);
-            for (String place : List.of("thread_in_read", "thread_in_futex", "thread_in_poll", "thread_in_sleep")) {
+            for (String place :
+                    List.of(
+                            "thread_in_read",
+                            "thread_in_futex",
+                            "thread_in_poll",
+                            "thread_in_sleep")) {
                 assertThat(traces).filteredOn(trace -> trace.contains(place)).hasSize(49);
             }
             assertThat(traces).filteredOn(trace -> trace.contains("thread_spinning")).hasSize(4);
-            assertThat(traces).filteredOn(trace -> trace.contains("wait_for_end_of_input")).hasSize(1);
+            assertThat(traces)
+                    .filteredOn(trace -> trace.contains("wait_for_end_of_input"))
+                    .hasSize(1);
         }
     }
 
@@ -159,7 +210,13 @@ class RealTargetsTest {
     private List<String> backtraces(Path executable) throws IOException, InterruptedException {
         String printed =
                 Tool.run(
-                        List.of("gdb", "-nx", "-batch", "-ex", "thread apply all backtrace", executable.toString(),
+                        List.of(
+                                "gdb",
+                                "-nx",
+                                "-batch",
+                                "-ex",
+                                "thread apply all backtrace",
+                                executable.toString(),
                                 core().toString()));
         List<String> parts = List.of(Pattern.compile("(?m)^Thread \\d+ ").split(printed, -1));
         return parts.subList(1, parts.size());

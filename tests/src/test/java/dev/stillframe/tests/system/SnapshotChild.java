@@ -3,14 +3,16 @@ package dev.stillframe.tests.system;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.tests.image.DiscardingSink;
+
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A process that takes a snapshot and may kill itself on the way. Arguments: pid, name of a probe's point, and at
- * which call of it to die; a name that is no point lets it live, and then it prints each point with its calls.
+ * A process that takes a snapshot and may kill itself on the way. Arguments: pid, name of a probe's
+ * point, and at which call of it to die; a name that is no point lets it live, and then it prints
+ * each point with its calls.
  */
 public final class SnapshotChild {
     private SnapshotChild() {}
@@ -23,14 +25,17 @@ public final class SnapshotChild {
         Map<String, AtomicLong> calls = new ConcurrentHashMap<>();
         Probe probe =
                 point -> {
-                    long call = calls.computeIfAbsent(point, _ -> new AtomicLong()).incrementAndGet();
+                    long call =
+                            calls.computeIfAbsent(point, _ -> new AtomicLong()).incrementAndGet();
                     if (call == fatalCall && point.equals(fatalPoint)) {
                         SelfKill.now();
                     }
                 };
         System.out.println("go");
-        Snapshots.takeBetween(pid, new DiscardingSink(), new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader()));
-        new TreeMap<>(calls).forEach((point, count) -> System.out.printf("point %d %s%n", count.get(), point));
+        Snapshots.takeBetween(
+                pid, new DiscardingSink(), new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader()));
+        new TreeMap<>(calls)
+                .forEach((point, count) -> System.out.printf("point %d %s%n", count.get(), point));
         System.out.println("done");
     }
 }

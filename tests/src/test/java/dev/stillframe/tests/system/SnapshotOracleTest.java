@@ -15,6 +15,12 @@ import dev.stillframe.tests.target.HugePages;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -24,10 +30,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.random.RandomGenerator;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /** Every image is one instant, whatever the memory is made of and however many threads write. */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
@@ -38,12 +40,28 @@ class SnapshotOracleTest {
 
     @ParameterizedTest
     @CsvSource({
-        "anon,1", "anon,2", "anon,4", "anon,8", "thp,1", "thp,2", "thp,4", "thp,8", "memfd,1", "memfd,2", "memfd,4",
-        "memfd,8", "hugetlb,1", "hugetlb,2", "hugetlb,4", "hugetlb,8"
+        "anon,1",
+        "anon,2",
+        "anon,4",
+        "anon,8",
+        "thp,1",
+        "thp,2",
+        "thp,4",
+        "thp,8",
+        "memfd,1",
+        "memfd,2",
+        "memfd,4",
+        "memfd,8",
+        "hugetlb,1",
+        "hugetlb,2",
+        "hugetlb,4",
+        "hugetlb,8"
     })
     void everyImageIsOneInstant(String memory, int threads) throws Exception {
         try (HugePages _ = HugePages.reserve(memory.equals("hugetlb") ? SIZE_BYTES : 0);
-                OracleTarget target = OracleTarget.start(Settings.of(memory, SIZE_BYTES, threads), Seed.value())) {
+                OracleTarget target =
+                        OracleTarget.start(
+                                Settings.of(memory, SIZE_BYTES, threads), Seed.value())) {
             for (int turn = 0; turn < Campaign.turns(2, 13); turn++) {
                 atARandomMoment();
                 if (turn % 2 == 0) {
@@ -68,8 +86,11 @@ class SnapshotOracleTest {
 
     @Test
     void theSmallestStagingIsEnough() throws Exception {
-        try (OracleTarget target = OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
-            checkInMemory(target, Snapshots.withStaging(Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES));
+        try (OracleTarget target =
+                OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
+            checkInMemory(
+                    target,
+                    Snapshots.withStaging(Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES));
         }
     }
 
@@ -84,7 +105,8 @@ class SnapshotOracleTest {
                         options.stallTimeout(),
                         2,
                         new SnapshotOptions.Tuning(pages, spin, preCopy));
-        try (OracleTarget target = OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
+        try (OracleTarget target =
+                OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
             checkInMemory(target, tuned);
         }
     }
@@ -101,7 +123,9 @@ class SnapshotOracleTest {
     }
 
     private void checkOnDisk(OracleTarget target) throws Exception {
-        Path path = NativeProgram.scratch().resolve("oracle-" + target.pid() + "-" + random.nextLong(Long.MAX_VALUE));
+        Path path =
+                NativeProgram.scratch()
+                        .resolve("oracle-" + target.pid() + "-" + random.nextLong(Long.MAX_VALUE));
         try (Arena arena = Arena.ofConfined()) {
             List<Long> before = target.published();
             SnapshotReport report;
@@ -119,13 +143,17 @@ class SnapshotOracleTest {
     }
 
     private static void check(
-            OracleTarget target, List<Long> before, MemorySegment region, SnapshotReport report) throws IOException {
+            OracleTarget target, List<Long> before, MemorySegment region, SnapshotReport report)
+            throws IOException {
         assertThat(OracleCheck.deviation(target.shape(), region)).as("%s", report).isEmpty();
-        assertThat(report.missing()).noneMatch(missing -> missing.range().overlaps(target.region()));
+        assertThat(report.missing())
+                .noneMatch(missing -> missing.range().overlaps(target.region()));
         List<Long> at = OracleCheck.published(target.shape(), region);
         List<Long> after = target.published();
         for (int thread = 0; thread < at.size(); thread++) {
-            assertThat(at.get(thread)).as("T0 lies in the snapshot").isBetween(before.get(thread), after.get(thread));
+            assertThat(at.get(thread))
+                    .as("T0 lies in the snapshot")
+                    .isBetween(before.get(thread), after.get(thread));
         }
         assertThat(target.process().isAlive()).isTrue();
     }

@@ -9,14 +9,16 @@ import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
-import java.util.Optional;
+
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.util.Optional;
+
 /**
- * The order matters, and the oracle sees it: an engine that unprotects a page and copies it then takes torn images.
- * The whole engine, with only those two steps exchanged.
+ * The order matters, and the oracle sees it: an engine that unprotects a page and copies it then
+ * takes torn images. The whole engine, with only those two steps exchanged.
  */
 @Timeout(180)
 class UnprotectFirstTest {
@@ -34,12 +36,14 @@ class UnprotectFirstTest {
                                     userfaultfd.unprotect(address, length);
                                     return reader.read(address, length, into);
                                 });
-        try (OracleTarget target = OracleTarget.start(Settings.of("anon", SIZE_BYTES, threads), Seed.value())) {
+        try (OracleTarget target =
+                OracleTarget.start(Settings.of("anon", SIZE_BYTES, threads), Seed.value())) {
             for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
                 MemoryImage image = new MemoryImage();
                 try {
                     Snapshots.takeBetween(target.pid(), image, unprotectFirst);
-                    Optional<String> deviation = OracleCheck.deviation(target.shape(), image.read(target.region()));
+                    Optional<String> deviation =
+                            OracleCheck.deviation(target.shape(), image.read(target.region()));
                     if (deviation.isPresent()) {
                         System.out.println("unprotect, then copy: " + deviation.get());
                         assertThat(target.process().isAlive()).isTrue();
@@ -50,6 +54,7 @@ class UnprotectFirstTest {
                 }
             }
         }
-        throw new AssertionError(ATTEMPTS + " images in the wrong order all looked like one instant");
+        throw new AssertionError(
+                ATTEMPTS + " images in the wrong order all looked like one instant");
     }
 }
