@@ -1,0 +1,148 @@
+package dev.stillframe.tests.architecture;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
+
+import java.lang.foreign.Linker;
+import java.lang.foreign.SymbolLookup;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Data flows one way, memory to capture to pages to wire to image, and so does knowledge: a package
+ * knows what its rule names and nothing else of ours. Rules whose package is not there yet hold
+ * trivially.
+ */
+@AnalyzeClasses(packages = "dev.stillframe", importOptions = ImportOption.DoNotIncludeTests.class)
+final class ArchitectureTest {
+    private static final String ROOT = "dev.stillframe.";
+    private static final String ENGINE = ROOT + "engine..";
+
+    @ArchTest
+    static final ArchRule onlyEngineLinuxLinksNativeCode =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackage(ROOT + "engine.linux..")
+                    .should()
+                    .dependOnClassesThat()
+                    .areAssignableTo(Linker.class)
+                    .orShould()
+                    .dependOnClassesThat()
+                    .areAssignableTo(SymbolLookup.class);
+
+    @ArchTest
+    static final ArchRule theEngineKnowsNeitherNettyNorTheCommandLine =
+            noClasses()
+                    .that()
+                    .resideInAPackage(ENGINE)
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "io.netty..",
+                            "picocli..",
+                            "me.tongfei..",
+                            ROOT + "transport..",
+                            ROOT + "agent..");
+
+    @ArchTest
+    static final ArchRule theTransportSeesOnlyPagesAndImages =
+            noClasses()
+                    .that()
+                    .resideInAPackage(ROOT + "transport..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            ROOT + "engine.capture..",
+                            ROOT + "engine.linux..",
+                            ROOT + "engine.target..",
+                            ROOT + "agent..")
+                    .allowEmptyShould(true);
+
+    @ArchTest static final ArchRule memoryIsPlainValues = onlyKnows("engine.memory");
+
+    @ArchTest
+    static final ArchRule linuxKnowsMemoryOnly = onlyKnows("engine.linux", "engine.memory");
+
+    @ArchTest static final ArchRule pagesKnowMemoryOnly = onlyKnows("engine.page", "engine.memory");
+
+    @ArchTest
+    static final ArchRule targetsKnowMemoryAndLinux =
+            onlyKnows("engine.target", "engine.memory", "engine.page", "engine.linux");
+
+    @ArchTest
+    static final ArchRule imagesKnowMemoryPagesAndLinux =
+            onlyKnows("engine.image", "engine.memory", "engine.page", "engine.linux");
+
+    @ArchTest
+    static final ArchRule captureDoesNotKnowWhoIsBehindASink =
+            onlyKnows(
+                    "engine.capture",
+                    "engine.memory",
+                    "engine.page",
+                    "engine.target",
+                    "engine.linux");
+
+    @ArchTest
+    static final ArchRule chronicleStaysInImages =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackage(ROOT + "engine.image..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage("net.openhft.chronicle..");
+
+    @ArchTest
+    static final ArchRule nettyStaysInTheTransport =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackage(ROOT + "transport..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage("io.netty..");
+
+    @ArchTest
+    static final ArchRule onlyTheAgentHasAMain =
+            methods()
+                    .that()
+                    .haveName("main")
+                    .and()
+                    .areStatic()
+                    .should()
+                    .beDeclaredInClassesThat()
+                    .resideInAPackage(ROOT + "agent..")
+                    .allowEmptyShould(true);
+
+    @ArchTest
+    static final ArchRule packagesHaveNoCycles =
+            SlicesRuleDefinition.slices()
+                    .matching("dev.stillframe.(*).(*)..")
+                    .should()
+                    .beFreeOfCycles();
+
+    /** A package may use itself, the packages named, and whatever is not ours. */
+    private static ArchRule onlyKnows(String module, String... others) {
+        List<String> known =
+                Stream.concat(Stream.of(module), Stream.of(others)).map(ROOT::concat).toList();
+        return classes()
+                .that()
+                .resideInAPackage(ROOT + module + "..")
+                .should()
+                .onlyDependOnClassesThat(
+                        DescribedPredicate.describe(
+                                "are in " + known + " or not ours",
+                                type ->
+                                        !type.getPackageName().startsWith(ROOT)
+                                                || known.stream()
+                                                        .anyMatch(
+                                                                type.getPackageName()::startsWith)))
+                .allowEmptyShould(true);
+    }
+}

@@ -1,0 +1,5 @@
+/** Rules about who may know whom. */
+@NullMarked
+package dev.stillframe.tests.architecture;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,176 @@
+package dev.stillframe.tests.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.tests.image.MemoryImage;
+import dev.stillframe.tests.image.SequenceCheck;
+import dev.stillframe.tests.target.NativeProgram;
+import dev.stillframe.tests.target.TargetProcess;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.function.LongUnaryOperator;
+import java.util.stream.LongStream;
+
+/** Many mappings, memory mapped twice, memory that others write, private mappings of files. */
+@Timeout(180)
+class MappingsTest {
+    private static final int PAGE = 4096;
+
+    @Test
+    void fiveThousandMappingsAreOneInstant() throws Exception {
+        try (TargetProcess target = TargetProcess.startNative("mappings5000", List.of())) {
+            Map<String, Long> facts = target.awaitReady();
+            long area = facts.getOrDefault("address", 0L);
+            long mappings = facts.getOrDefault("mappings", 0L);
+            MemoryImage image = new MemoryImage();
+            try {
+                Snapshots.take(target.pid(), image);
+                assertThat(image.layout().regions()).hasSizeGreaterThan((int) mappings - 1);
+                List<MemorySegment> written = pages(image, mappings / 2, n -> area + n * 4 * PAGE);
+                assertThat(SequenceCheck.deviation(written)).isEmpty();
+                List<MemorySegment> still = pages(image, mappings, n -> area + n * 2 * PAGE + PAGE);
+                for (int n = 0; n < mappings; n++) {
+                    assertThat(SequenceCheck.first(still.get(n)))
+                            .isEqualTo(0xABCD000000000000L + n);
+                    assertThat(SequenceCheck.last(still.get(n))).isEqualTo(0xABCD000000000000L + n);
+                }
+                AddressRange range = new AddressRange(area, area + mappings * 2 * PAGE);
+                assertThat(image.ending().missing())
+                        .noneMatch(missing -> missing.range().overlaps(range));
+            } finally {
+                image.free();
+            }
+        }
+    }
+
+    @Test
+    void memoryMappedTwiceIsOneInstantThroughBothMappings() throws Exception {
+        try (TargetProcess target = TargetProcess.startNative("shared", List.of())) {
+            Map<String, Long> facts = target.awaitReady();
+            long one = facts.getOrDefault("one", 0L);
+            long other = facts.getOrDefault("other", 0L);
+            long pages = facts.getOrDefault("size", 0L) / PAGE;
+            for (int turn = 0; turn < Campaign.turns(3, 20); turn++) {
+                MemoryImage image = new MemoryImage();
+                try {
+                    Snapshots.take(target.pid(), image);
+                    assertThat(SequenceCheck.deviation(pages(image, pages, n -> one + n * PAGE)))
+                            .isEmpty();
+                    assertThat(SequenceCheck.deviation(pages(image, pages, n -> other + n * PAGE)))
+                            .isEmpty();
+                    assertThat(image.isMissing(one) || image.isMissing(other)).isFalse();
+                } finally {
+                    image.free();
+                }
+            }
+        }
+    }
+
+    @Test
+    void memoryThatAnotherProcessCanWriteIsListed() throws Exception {
+        try (TargetProcess target = TargetProcess.startNative("shared", List.of("--second", "1"))) {
+            Map<String, Long> facts = target.awaitReady();
+            long one = facts.getOrDefault("one", 0L);
+            long other = facts.getOrDefault("other", 0L);
+            long size = facts.getOrDefault("size", 0L);
+            MemoryImage image = new MemoryImage();
+            try {
+                Snapshots.take(target.pid(), image);
+                for (long offset = size / 2; offset < size; offset += PAGE) {
+                    assertThat(image.isMissing(one + offset))
+                            .as("page at %d is listed", offset)
+                            .isTrue();
+                    assertThat(image.isMissing(other + offset))
+                            .as("page at %d is listed", offset)
+                            .isTrue();
+                }
+                assertThat(image.ending().missing())
+                        .filteredOn(missing -> missing.range().contains(one + size / 2))
+                        .extracting(Missing::reason)
+                        .allMatch(reason -> reason.contains("process"));
+            } finally {
+                image.free();
+            }
+        }
+    }
+
+    @Test
+    void ofAPrivateFileMappingTheChangedPagesAreStored() throws Exception {
+        Path file = Files.createTempFile(NativeProgram.scratch(), "private-", ".bin");
+        byte[] content = new byte[8 << 20];
+        new Random(1).nextBytes(content);
+        Files.write(file, content);
+        try (TargetProcess target =
+                TargetProcess.startNative("privatefile", List.of("--file", file.toString()))) {
+            Map<String, Long> facts = target.awaitReady();
+            long address = facts.getOrDefault("address", 0L);
+            long pages = content.length / PAGE;
+            MemoryImage image = new MemoryImage();
+            try {
+                Snapshots.take(target.pid(), image);
+                Region region = image.region(address).orElseThrow();
+                assertThat(region.kind()).isEqualTo(RegionKind.PRIVATE_FILE);
+                assertThat(region.file())
+                        .isNotNull()
+                        .satisfies(
+                                found -> {
+                                    assertThat(found.path())
+                                            .isEqualTo(file.toRealPath().toString());
+                                    assertThat(found.sizeBytes()).isEqualTo(content.length);
+                                });
+                assertThat(
+                                SequenceCheck.deviation(
+                                        pages(image, pages / 4, n -> address + n * PAGE)))
+                        .isEmpty();
+                byte[] first = new byte[PAGE - 16]; // between the two words that are written
+                MemorySegment.copy(
+                        image.read(new AddressRange(address + 8, address + PAGE - 8)),
+                        0,
+                        MemorySegment.ofArray(first),
+                        0,
+                        first.length);
+                assertThat(first).isEqualTo(Arrays.copyOfRange(content, 8, PAGE - 8));
+                for (long page = pages / 4; page < pages; page++) {
+                    assertThat(image.kind(address + page * PAGE))
+                            .as("page %d is the file's", page)
+                            .isEmpty();
+                }
+            } finally {
+                image.free();
+            }
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    /**
+     * The pages at {@code address.applyAsLong(0)} to {@code (count - 1)}, each with data in the
+     * image.
+     */
+    private static List<MemorySegment> pages(
+            MemoryImage image, long count, LongUnaryOperator address) {
+        return LongStream.range(0, count)
+                .map(address)
+                .peek(
+                        at ->
+                                assertThat(image.kind(at))
+                                        .as("page at 0x%x", at)
+                                        .contains(PageKind.DATA))
+                .mapToObj(at -> image.read(new AddressRange(at, at + PAGE)))
+                .toList();
+    }
+}

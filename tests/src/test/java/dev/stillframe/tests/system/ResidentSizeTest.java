@@ -1,0 +1,61 @@
+package dev.stillframe.tests.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.stillframe.tests.Seed;
+import dev.stillframe.tests.image.DiscardingSink;
+import dev.stillframe.tests.target.Health;
+import dev.stillframe.tests.target.HugePages;
+import dev.stillframe.tests.target.OracleTarget;
+import dev.stillframe.tests.target.OracleTarget.Settings;
+import dev.stillframe.tests.target.ProcessFacts;
+
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A snapshot gives the target no memory that it did not have, splits no huge page, and leaves
+ * nothing behind.
+ */
+@Timeout(180)
+class ResidentSizeTest {
+    private static final long SIZE_BYTES = 128L << 20;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"anon", "thp", "memfd", "hugetlb"})
+    void theTargetIsAsItWas(String memory) throws Exception {
+        try (HugePages _ = HugePages.reserve(memory.equals("hugetlb") ? SIZE_BYTES : 0);
+                OracleTarget target =
+                        OracleTarget.start(
+                                Settings.of(memory, SIZE_BYTES, 2).withCounters(), Seed.value())) {
+            Health before = Health.of(target);
+            if (memory.equals("thp")) {
+                assertThat(before.hugeKib())
+                        .as("the kernel gives huge pages")
+                        .isGreaterThan(SIZE_BYTES / 2 / 1024);
+            }
+            for (int turn = 0; turn < 3; turn++) {
+                Snapshots.take(target.pid(), new DiscardingSink());
+                before.mustHoldFor(target);
+            }
+        }
+    }
+
+    /**
+     * Reading a hole of shared memory allocates it, reading one of anonymous memory maps the zero
+     * page.
+     */
+    @ParameterizedTest
+    @ValueSource(strings = {"anon", "memfd"})
+    void holesStayHoles(String memory) throws Exception {
+        Settings mostlyHoles = Settings.of(memory, SIZE_BYTES, 1).withRate(20).withHoles();
+        try (OracleTarget target = OracleTarget.start(mostlyHoles, Seed.value())) {
+            ProcessFacts facts = new ProcessFacts(target.pid());
+            long residentKib = facts.kibibytes("Rss");
+            assertThat(residentKib).isLessThan(SIZE_BYTES / 4 / 1024);
+            Snapshots.take(target.pid(), new DiscardingSink());
+            assertThat(facts.kibibytes("Rss")).isLessThan(residentKib + SIZE_BYTES / 100 / 1024);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+package dev.stillframe.tests.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.stillframe.engine.capture.Snapshot;
+import dev.stillframe.engine.target.Probe;
+import dev.stillframe.tests.Seed;
+import dev.stillframe.tests.image.MemoryImage;
+import dev.stillframe.tests.oracle.OracleCheck;
+import dev.stillframe.tests.target.OracleTarget;
+import dev.stillframe.tests.target.OracleTarget.Settings;
+
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.util.Optional;
+
+/**
+ * The order matters, and the oracle sees it: an engine that unprotects a page and copies it then
+ * takes torn images. The whole engine, with only those two steps exchanged.
+ */
+@Timeout(180)
+class UnprotectFirstTest {
+    private static final long SIZE_BYTES = 64L << 20;
+    private static final int ATTEMPTS = 20;
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 4})
+    void unprotectingBeforeTheCopyTearsTheImage(int threads) throws Exception {
+        Snapshot.Seams unprotectFirst =
+                new Snapshot.Seams(
+                        Probe.NONE,
+                        (reader, userfaultfd) ->
+                                (address, length, into) -> {
+                                    userfaultfd.unprotect(address, length);
+                                    return reader.read(address, length, into);
+                                });
+        try (OracleTarget target =
+                OracleTarget.start(Settings.of("anon", SIZE_BYTES, threads), Seed.value())) {
+            for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+                MemoryImage image = new MemoryImage();
+                try {
+                    Snapshots.takeBetween(target.pid(), image, unprotectFirst);
+                    Optional<String> deviation =
+                            OracleCheck.deviation(target.shape(), image.read(target.region()));
+                    if (deviation.isPresent()) {
+                        System.out.println("unprotect, then copy: " + deviation.get());
+                        assertThat(target.process().isAlive()).isTrue();
+                        return;
+                    }
+                } finally {
+                    image.free();
+                }
+            }
+        }
+        throw new AssertionError(
+                ATTEMPTS + " images in the wrong order all looked like one instant");
+    }
+}
