@@ -1,0 +1,216 @@
+package dev.stillframe.engine.target;
+
+import dev.stillframe.engine.linux.PagemapScan;
+import dev.stillframe.engine.linux.Pidfd;
+import dev.stillframe.engine.linux.ProcessMemory;
+import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.page.Source;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * A running process, looked at from outside: its memory, its page tables, its mappings. Reading changes nothing in it.
+ * Thread-safe but for {@link #pagemap()}.
+ */
+public final class TargetProcess implements AutoCloseable {
+    private static final int ELF_CLASS_OFFSET = 4;
+    private static final int ELF_CLASS_32 = 1;
+
+    private final int pid;
+    private final Pidfd pidfd;
+    private final ProcessMemory memory;
+    private final PagemapScan pagemap;
+
+    private TargetProcess(int pid, Pidfd pidfd, ProcessMemory memory, PagemapScan pagemap) {
+        this.pid = pid;
+        this.pidfd = pidfd;
+        this.memory = memory;
+        this.pagemap = pagemap;
+    }
+
+    /**
+     * Opens a process as a target.
+     *
+     * @throws TargetException if it cannot be one; the message says why and what to do
+     */
+    public static TargetProcess open(int pid) throws IOException {
+        if (pid < 1) {
+            throw new TargetException("a process id is a positive number, not " + pid);
+        }
+        refuse(pid, ProcessStatus.of(pid));
+        Pidfd pidfd = Pidfd.open(pid);
+        try {
+            ProcessMemory memory = ProcessMemory.of(pid);
+            try {
+                return new TargetProcess(pid, pidfd, memory, PagemapScan.of(pid));
+            } catch (IOException e) {
+                memory.close();
+                throw e;
+            }
+        } catch (IOException e) {
+            pidfd.close();
+            throw new TargetException(
+                    "process "
+                            + pid
+                            + " is not ours to trace ("
+                            + e.getMessage()
+                            + "); run as root or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE,"
+                            + " and see /proc/sys/kernel/yama/ptrace_scope",
+                    e);
+        }
+    }
+
+    private static void refuse(int pid, ProcessStatus status) throws IOException {
+        if (pid == ProcessHandle.current().pid()) {
+            throw new TargetException(
+                    "process "
+                            + pid
+                            + " is this one: a JVM that handles the faults of its own threads hangs at the first garbage"
+                            + " collection; run the snapshot from another process");
+        }
+        int leader = status.number("Tgid");
+        if (leader != pid) {
+            throw new TargetException(
+                    "%d is a thread of process %d; give the process".formatted(pid, leader));
+        }
+        if (status.state() == 'Z' || status.state() == 'X') {
+            throw new TargetException(
+                    status.number("Threads") > 1
+                            ? "the main thread of process " + pid + " has ended; such a process cannot be attached"
+                            : "process " + pid + " has ended (a zombie that its parent has not waited for)");
+        }
+        if (!status.hasMemory()) {
+            throw new TargetException("process " + pid + " is a kernel thread and has no memory of its own");
+        }
+        int tracer = status.number("TracerPid");
+        if (tracer != 0) {
+            throw new TargetException(
+                    "process %d is already traced by process %d; detach that (a debugger, strace) first"
+                            .formatted(pid, tracer));
+        }
+        if (status.text("x86_Thread_features").contains("shstk")) {
+            throw new TargetException(
+                    "process " + pid + " runs with shadow stacks, under which no call can be injected; start it without"
+                            + " (GLIBC_TUNABLES=glibc.cpu.x86_shstk=off)");
+        }
+        refuse32Bit(pid);
+    }
+
+    private static void refuse32Bit(int pid) throws IOException {
+        try (InputStream executable = Files.newInputStream(Path.of("/proc/" + pid + "/exe"))) {
+            byte[] head = executable.readNBytes(ELF_CLASS_OFFSET + 1);
+            if (head.length > ELF_CLASS_OFFSET && head[ELF_CLASS_OFFSET] == ELF_CLASS_32) {
+                throw new TargetException("process " + pid + " is a 32-bit program; only 64-bit ones are supported");
+            }
+        } catch (java.nio.file.AccessDeniedException e) {
+            throw new TargetException(
+                    "process " + pid + " is not ours to trace (" + e.getMessage() + "); run as its owner or as root", e);
+        }
+    }
+
+    /** Its process id. */
+    public int pid() {
+        return pid;
+    }
+
+    /** Its memory. */
+    public ProcessMemory memory() {
+        return memory;
+    }
+
+    /** Its page tables. Not thread-safe. */
+    public PagemapScan pagemap() {
+        return pagemap;
+    }
+
+    /** Whether it has ended. */
+    public boolean hasEnded() throws IOException {
+        return pidfd.hasEnded();
+    }
+
+    /** Its mappings now, by address. */
+    public List<Mapping> mappings() throws IOException {
+        return Mapping.of(pid);
+    }
+
+    /** The kernel's flags of its mappings, by start address; takes a walk of its page tables. */
+    public Map<Long, Set<String>> mappingFlags() throws IOException {
+        return Mapping.flags(pid);
+    }
+
+    /** The auxiliary vector. */
+    public byte[] auxv() throws IOException {
+        return Files.readAllBytes(Path.of("/proc/" + pid + "/auxv"));
+    }
+
+    /** Who it is. */
+    public Source source() throws IOException {
+        ProcessStatus status = ProcessStatus.of(pid);
+        int[] groupAndSession = status.groupAndSession();
+        return new Source(
+                pid,
+                status.number("PPid"),
+                groupAndSession[0],
+                groupAndSession[1],
+                status.number("Uid"),
+                status.number("Gid"),
+                status.command(),
+                status.arguments(),
+                Files.readSymbolicLink(Path.of("/proc/" + pid + "/exe")).toString(),
+                InetAddress.getLocalHost().getHostName(),
+                dev.stillframe.engine.linux.Machine.CURRENT.unameName(),
+                System.getProperty("os.version"));
+    }
+
+    /**
+     * Makes the process create a userfaultfd and takes it; to be called on a tracer's thread.
+     *
+     * @throws TargetException if the process forbids it
+     */
+    Userfaultfd injectUserfaultfd(Probe probe) throws IOException {
+        List<Mapping> mappings = mappings();
+        Mapping stack =
+                mappings.stream()
+                        .filter(m -> m.name().equals("[stack]"))
+                        .findFirst()
+                        .orElseThrow(() -> new TargetException("process " + pid + " has no [stack] mapping"));
+        Gadgets gadgets = Gadgets.find(memory, mappings);
+        return new UserfaultfdInjection(pid, memory, (sp, bytes) -> room(stack, sp, bytes), gadgets, probe).call();
+    }
+
+    /**
+     * Below the stack pointer, where the kernel too would put a signal's frame; or, where the thread runs on a stack of
+     * its program's making (goroutines, coroutines), in pages at the far end of the main stack that were never used.
+     */
+    private long room(Mapping stack, long stackPointer, int bytes) throws IOException {
+        if (stack.range().contains(stackPointer) && stackPointer - bytes - 64 > stack.range().start()) {
+            return (stackPointer - bytes) & -64;
+        }
+        long start = stack.range().start();
+        boolean[] used = new boolean[1];
+        try (PagemapScan scan = PagemapScan.of(pid)) { // this runs on the tracer's thread
+            scan.scan(
+                    start,
+                    Math.min(start + 3 * 4096, stack.range().end()),
+                    new PagemapScan.Query(0, 0, PagemapScan.PRESENT | PagemapScan.SWAPPED, PagemapScan.PRESENT),
+                    (from, end, categories) -> used[0] = true);
+        }
+        if (used[0] || bytes > 3 * 4096 || stack.range().sizeBytes() < 3 * 4096) {
+            throw new TargetException("the main stack of process " + pid + " has no unused room for a signal frame");
+        }
+        return start;
+    }
+
+    @Override
+    public void close() {
+        pagemap.close();
+        memory.close();
+        pidfd.close();
+    }
+}

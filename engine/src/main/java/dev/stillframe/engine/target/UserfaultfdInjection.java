@@ -1,0 +1,273 @@
+package dev.stillframe.engine.target;
+
+import dev.stillframe.engine.linux.Descriptor;
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Pidfd;
+import dev.stillframe.engine.linux.ProcessMemory;
+import dev.stillframe.engine.linux.Ptrace;
+import dev.stillframe.engine.linux.Ptrace.Wait;
+import dev.stillframe.engine.linux.SeccompFilter;
+import dev.stillframe.engine.linux.Syscall;
+import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.target.Registers.X86;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes a target that knows nothing of us call userfaultfd(2), and takes the descriptor. Owned by the tracer thread.
+ *
+ * <p><b>Nothing that we do here needs us to finish it.</b> One thread of the target is stopped. Below its red zone we
+ * write signal frames, from which rt_sigreturn(2) restores a thread whole. The stopped thread is then made to clone a
+ * short-lived thread that has the target's memory but a copy of its descriptor table (no {@code CLONE_FILES}), and to
+ * wait for it ({@code CLONE_VFORK}). The short-lived thread calls userfaultfd(2), so that the descriptor never is in the
+ * target's own table, and exits, which closes it. When the first thread comes back from clone it returns into a frame
+ * that holds its own registers, floating-point state and signal mask.
+ *
+ * <p>We, meanwhile, stop the short-lived thread between its two calls, copy the descriptor, and put the first thread's
+ * registers back ourselves, so that an interrupted system call restarts as the kernel wants it. If we are killed at any
+ * instruction the kernel detaches us and the two threads run their frames to the end.
+ */
+final class UserfaultfdInjection {
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final long POLL_NANOS = 20_000;
+    private static final int RED_ZONE_BYTES = 128;
+    private static final int FRAMES = 3;
+    private static final long ALL_SIGNALS = -1;
+
+    /** VM, FS, SIGHAND, VFORK, THREAD, SYSVSEM; not FILES. Source: clone(2). */
+    private static final long CLONE_FLAGS = 0x100 | 0x200 | 0x800 | 0x4000 | 0x10000 | 0x40000;
+
+    private final int tid;
+    private final ProcessMemory memory;
+    private final StackSpace stackSpace;
+    private final Gadgets gadgets;
+    private final Probe probe;
+
+    /** Where in the target there is room for {@code bytes} that nobody uses, given a stopped thread's stack pointer. */
+    @FunctionalInterface
+    interface StackSpace {
+        long find(long stackPointer, int bytes) throws IOException;
+    }
+
+    /** Prepares a call by thread {@code tid}. */
+    UserfaultfdInjection(int tid, ProcessMemory memory, StackSpace stackSpace, Gadgets gadgets, Probe probe) {
+        this.tid = tid;
+        this.memory = memory;
+        this.stackSpace = stackSpace;
+        this.gadgets = gadgets;
+        this.probe = probe;
+    }
+
+    /**
+     * Makes the call. The thread must not be traced yet, and is not traced afterwards.
+     *
+     * @throws TargetException if the target forbids it; it runs on unharmed
+     */
+    Userfaultfd call() throws IOException {
+        if (Machine.CURRENT != Machine.X86_64) {
+            throw new TargetException("attaching to a process is only known for x86-64, this is " + Machine.CURRENT);
+        }
+        probe.at("inject: seize");
+        Ptrace.seize(tid, Ptrace.O_TRACEVFORK | Ptrace.O_TRACEVFORKDONE | Ptrace.O_TRACESYSGOOD);
+        boolean stopped = false;
+        try {
+            probe.at("inject: interrupt");
+            stop(tid);
+            stopped = true;
+            refuseSeccomp();
+            return inject();
+        } finally {
+            probe.at("inject: detach");
+            if (stopped) {
+                Ptrace.detach(tid, 0);
+            }
+            // Not stopped: it is uninterruptible or gone; the end of the tracer thread detaches it.
+        }
+    }
+
+    private Userfaultfd inject() throws IOException {
+        Registers original = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT);
+        long mask = Ptrace.signalMask(tid);
+        byte[] floating = SignalFrame.floatingState(Ptrace.registers(tid, Ptrace.NT_X86_XSTATE));
+        int bytes = FRAMES * SignalFrame.BYTES + 64 + floating.length;
+        long base = stackSpace.find(original.stackPointer() - RED_ZONE_BYTES, bytes);
+        byte[] before = memory.read(base, bytes);
+        probe.at("inject: write frames");
+        memory.write(base, frames(base, bytes, original, mask, floating));
+        // From here on, a thread that is let go restores itself; only then may its signals be blocked.
+        probe.at("inject: aim at the frame");
+        set(original.copy().set(X86.RIP, gadgets.sigreturn()).set(X86.RSP, base + 8).set(X86.ORIG_RAX, -1));
+        probe.at("inject: block signals");
+        Ptrace.setSignalMask(tid, ALL_SIGNALS);
+        probe.at("inject: aim at clone");
+        set(
+                SignalFrame.calling(
+                                original, Syscall.CLONE, gadgets.syscall(), CLONE_FLAGS, base + SignalFrame.BYTES)
+                        .set(X86.RSP, base));
+        try {
+            return runClone();
+        } finally {
+            probe.at("inject: restore mask");
+            Ptrace.setSignalMask(tid, mask);
+            probe.at("inject: restore registers");
+            set(original);
+            probe.at("inject: restore stack");
+            memory.write(base, before);
+        }
+    }
+
+    /** The first thread's way home, then the two steps of the short-lived thread, then the floating-point state. */
+    private byte[] frames(long base, int bytes, Registers original, long mask, byte[] floating) {
+        long floatingAddress = (base + FRAMES * SignalFrame.BYTES + 63) & -64;
+        ByteBuffer out = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+        SignalFrame.put(out, gadgets.sigreturn(), SignalFrame.restarted(original), mask, floatingAddress);
+        Registers open =
+                SignalFrame.calling(original, Syscall.USERFAULTFD, gadgets.syscall(), Userfaultfd.OPEN_FLAGS)
+                        .set(X86.RSP, base + 2 * SignalFrame.BYTES);
+        SignalFrame.put(out, gadgets.sigreturn(), open, ALL_SIGNALS, 0);
+        Registers exit = SignalFrame.calling(original, Syscall.EXIT, gadgets.syscall());
+        SignalFrame.put(out, gadgets.sigreturn(), exit.set(X86.RSP, base), ALL_SIGNALS, 0);
+        out.put((int) (floatingAddress - base), floating);
+        return out.array();
+    }
+
+    private Userfaultfd runClone() throws IOException {
+        probe.at("inject: clone");
+        Ptrace.resume(tid, 0);
+        if (!(await(tid) instanceof Wait.Cloned)) {
+            long answer = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT).get(X86.RAX);
+            throw new TargetException(
+                    "the target could not start a thread: clone answered "
+                            + Errno.nameOf((int) -answer)
+                            + "; look at its limits of processes (ulimit -u, pids.max of its cgroup)");
+        }
+        int worker = (int) Ptrace.eventMessage(tid);
+        await(worker);
+        Ptrace.resume(tid, 0); // into the wait for the short-lived thread
+        Userfaultfd taken = null;
+        try {
+            taken = takeFrom(worker);
+        } finally {
+            probe.at("inject: let the short-lived thread exit");
+            Ptrace.resume(worker, 0);
+            awaitEnd(worker);
+            awaitHome();
+        }
+        return taken;
+    }
+
+    /** Follows the short-lived thread through rt_sigreturn and userfaultfd(2) and copies the descriptor. */
+    private Userfaultfd takeFrom(int worker) throws IOException {
+        for (int stop = 0; stop < 4; stop++) { // entry and exit of both calls
+            probe.at("inject: step of the short-lived thread");
+            Ptrace.resumeToSyscall(worker);
+            Wait wait = await(worker);
+            if (!(wait instanceof Wait.SyscallStop)) {
+                throw new TargetException("the injected call was disturbed by " + wait + "; try again");
+            }
+        }
+        long result = new Registers(Ptrace.registers(worker, Ptrace.NT_PRSTATUS), Machine.CURRENT).get(X86.RAX);
+        if (result < 0) {
+            throw new TargetException(refusal((int) -result));
+        }
+        probe.at("inject: copy the descriptor");
+        try (Pidfd thread = Pidfd.openThread(worker)) {
+            Descriptor descriptor = thread.take((int) result, "userfaultfd of the target");
+            return Userfaultfd.of(descriptor);
+        }
+    }
+
+    private static String refusal(int errno) {
+        String name = Errno.nameOf(errno);
+        return "userfaultfd(2) in the target answered "
+                + name
+                + switch (name) {
+                    case "EPERM" ->
+                            ": the target has no CAP_SYS_PTRACE of its own; allow it with"
+                                    + " `sysctl vm.unprivileged_userfaultfd=1`";
+                    case "ENOSYS" -> ": this kernel is built without userfaultfd";
+                    case "EMFILE" -> ": the target is at its limit of open files; raise it with prlimit(1)";
+                    default -> "";
+                };
+    }
+
+    /** The first thread, back from clone, stopped where the kernel handles signals: only there restarts work. */
+    private void awaitHome() throws IOException {
+        if (!(await(tid) instanceof Wait.VforkDone)) {
+            throw new TargetException("the target's thread " + tid + " did not return from the injected call");
+        }
+        Ptrace.interrupt(tid);
+        Ptrace.resume(tid, 0);
+        Wait wait = await(tid);
+        if (!(wait instanceof Wait.Interrupted || wait instanceof Wait.GroupStop)) {
+            throw new TargetException("the target's thread " + tid + " was disturbed by " + wait + "; try again");
+        }
+    }
+
+    private void refuseSeccomp() throws IOException {
+        String mode = ProcessStatus.of(tid).text("Seccomp");
+        if (mode.equals("1")) {
+            throw new TargetException(
+                    "the target is in strict seccomp mode: the call that a snapshot needs would kill it");
+        }
+        if (!mode.equals("2")) {
+            return;
+        }
+        for (int index = 0; ; index++) {
+            byte[] instructions = Ptrace.seccompFilter(tid, index);
+            if (instructions.length == 0) {
+                return;
+            }
+            SeccompFilter filter = new SeccompFilter(instructions);
+            boolean allowed =
+                    filter.allows(Syscall.CLONE, CLONE_FLAGS)
+                            && filter.allows(Syscall.USERFAULTFD, Userfaultfd.OPEN_FLAGS)
+                            && filter.allows(Syscall.RT_SIGRETURN)
+                            && filter.allows(Syscall.EXIT);
+            if (!allowed) {
+                throw new TargetException(
+                        "a seccomp filter of the target forbids userfaultfd, clone, rt_sigreturn or exit: the call that"
+                                + " a snapshot needs could kill it; allow these four in its profile");
+            }
+        }
+    }
+
+    private void set(Registers registers) throws IOException {
+        Ptrace.setRegisters(tid, Ptrace.NT_PRSTATUS, registers.bytes());
+    }
+
+    /** Stops a seized thread; a signal that comes first is delivered before it stops. */
+    private static void stop(int tid) throws IOException {
+        Ptrace.interrupt(tid);
+        Wait wait = await(tid);
+        while (wait instanceof Wait.Signal(_, int signal)) {
+            Ptrace.resume(tid, signal);
+            wait = await(tid);
+        }
+    }
+
+    private static void awaitEnd(int tid) throws IOException {
+        while (!(await(tid) instanceof Wait.Ended)) {
+            Ptrace.resume(tid, 0);
+        }
+    }
+
+    private static Wait await(int tid) throws IOException {
+        Deadline deadline = Deadline.in(PATIENCE);
+        while (!deadline.hasPassed()) {
+            @Nullable Wait wait = Ptrace.poll(tid);
+            if (wait != null) {
+                return wait;
+            }
+            LockSupport.parkNanos(POLL_NANOS);
+        }
+        throw new TargetException(
+                "thread %d of the target did not stop within %d s; it is in the kernel, state %s"
+                        .formatted(tid, PATIENCE.toSeconds(), ProcessStatus.of(tid).text("State")));
+    }
+}
