@@ -12,6 +12,7 @@ import java.nio.file.Path;
  */
 public final class HugePages implements AutoCloseable {
     private static final Path POOL = Path.of("/proc/sys/vm/nr_hugepages");
+    private static final Path COMPACT = Path.of("/proc/sys/vm/compact_memory");
     private static final int PAGE_BYTES = 2 << 20;
 
     private final long before;
@@ -29,6 +30,7 @@ public final class HugePages implements AutoCloseable {
         long before = pool();
         HugePages pages = new HugePages(before);
         long wanted = before + bytes / PAGE_BYTES;
+        Files.writeString(COMPACT, "1", US_ASCII);
         Files.writeString(POOL, Long.toString(wanted), US_ASCII);
         if (pool() < wanted) {
             long got = pool();

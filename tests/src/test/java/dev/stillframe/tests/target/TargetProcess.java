@@ -26,21 +26,38 @@ public final class TargetProcess implements AutoCloseable {
     private static final Duration END_WITHIN = Duration.ofSeconds(60);
     private static final String END_OF_OUTPUT = "end of output";
 
+    /**
+     * A shell between the test's JVM and the target: the JVM waits for its own children, and would
+     * take the tracer's reports of their stops away.
+     */
+    private static final String PARENT = "exec 3<&0; \"$@\" <&3 3<&- & exec 3<&- </dev/null; pid=$!; echo \"pid=$pid\"; wait $pid";
+
     private final Process process;
+    private final ProcessHandle target;
     private final String name;
     private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
     private final Thread reader;
 
-    private TargetProcess(Process process, String name) {
+    private TargetProcess(Process process, BufferedReader output, String name) throws IOException {
         this.process = process;
         this.name = name;
-        reader = Thread.ofPlatform().daemon().name("output of " + name).start(this::readLines);
+        String first = output.readLine();
+        int pid = Integer.parseInt(first.substring(first.indexOf('=') + 1));
+        target =
+                ProcessHandle.of(pid)
+                        .orElseThrow(() -> new IOException(name + " ended as soon as it began"));
+        reader = Thread.ofPlatform().daemon().name("output of " + name).start(() -> readLines(output));
     }
 
     /** Starts a command. */
     public static TargetProcess start(List<String> command) throws IOException {
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        return new TargetProcess(process, Path.of(command.getFirst()).getFileName().toString());
+        List<String> line = new ArrayList<>(List.of("/bin/sh", "-c", PARENT, "parent"));
+        line.addAll(command);
+        Process process = new ProcessBuilder(line).redirectErrorStream(true).start();
+        return new TargetProcess(
+                process,
+                process.inputReader(UTF_8),
+                Path.of(command.getFirst()).getFileName().toString());
     }
 
     /** Starts a program of {@code tests/src/test/c}. */
@@ -53,12 +70,12 @@ public final class TargetProcess implements AutoCloseable {
 
     /** Process id. */
     public int pid() {
-        return Math.toIntExact(process.pid());
+        return Math.toIntExact(target.pid());
     }
 
     /** Whether it still runs. */
     public boolean isAlive() {
-        return process.isAlive();
+        return process.isAlive() && target.isAlive();
     }
 
     /**
@@ -110,12 +127,12 @@ public final class TargetProcess implements AutoCloseable {
 
     /** Asks it to end (SIGTERM) without waiting. */
     public void terminate() {
-        process.destroy();
+        target.destroy();
     }
 
     /** Kills it (SIGKILL) without waiting. */
     public void kill() {
-        process.destroyForcibly();
+        target.destroyForcibly();
     }
 
     /** Waits for its end and gives its exit status; a signal's number + 128 if one killed it. */
@@ -129,8 +146,8 @@ public final class TargetProcess implements AutoCloseable {
     /** Kills it and waits until it is gone, so that nothing of it is left for the next test. */
     @Override
     public void close() {
-        process.descendants().forEach(ProcessHandle::destroyForcibly);
-        process.destroyForcibly();
+        target.descendants().forEach(ProcessHandle::destroyForcibly);
+        target.destroyForcibly(); // its shell follows
         boolean interrupted = false;
         for (; ; ) {
             try {
@@ -148,9 +165,9 @@ public final class TargetProcess implements AutoCloseable {
         }
     }
 
-    private void readLines() {
-        try (BufferedReader reader = process.inputReader(UTF_8)) {
-            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+    private void readLines(BufferedReader output) {
+        try (output) {
+            for (String line = output.readLine(); line != null; line = output.readLine()) {
                 lines.add(line);
             }
         } catch (IOException e) {
