@@ -25,6 +25,7 @@ final class EncodedBatch implements PageBatch {
     private MemorySegment memory = MemorySegment.NULL;
     private int runs;
     private int dataPages;
+    private boolean cut;
 
     /** Hashes live in {@code arena}; {@code onRelease} is told on the releasing thread. */
     EncodedBatch(Arena arena, Consumer<EncodedBatch> onRelease) {
@@ -36,6 +37,7 @@ final class EncodedBatch implements PageBatch {
         this.memory = memory;
         runs = 0;
         dataPages = 0;
+        cut = false;
     }
 
     boolean isFull() {
@@ -51,10 +53,16 @@ final class EncodedBatch implements PageBatch {
         return hashes;
     }
 
+    /** Begins a new run with the next pages, for they lie in another extent. */
+    void cut() {
+        cut = true;
+    }
+
     /** Adds pages to the last run or begins a new one. */
     void add(PageKind kind, long ordinal, long count, long offset) {
         int last = runs - 1;
         if (runs > 0
+                && !cut
                 && kinds[last] == kind
                 && ordinals[last] + counts[last] == ordinal
                 && (kind != PageKind.DATA || offsets[last] + counts[last] * Block.PAGE_BYTES == offset)) {
@@ -65,6 +73,7 @@ final class EncodedBatch implements PageBatch {
             counts[runs] = count;
             offsets[runs] = offset;
             firstHash[runs++] = dataPages;
+            cut = false;
         }
         if (kind == PageKind.DATA) {
             dataPages += Math.toIntExact(count);

@@ -140,6 +140,7 @@ final class Encoder implements Runnable {
                 if (extent < 0) {
                     throw new IllegalStateException("page %x is outside the layout".formatted(address));
                 }
+                batch.cut();
             }
             long ordinal = at.ordinal(extent, address);
             if (isZero(memory, offset)) {
