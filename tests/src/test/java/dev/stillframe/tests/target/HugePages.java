@@ -2,6 +2,7 @@ package dev.stillframe.tests.target;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,6 +47,10 @@ public final class HugePages implements AutoCloseable {
     }
 
     private static long pool() throws IOException {
-        return Long.parseLong(Files.readString(POOL, US_ASCII).trim());
+        // Not Files.readString: it asks for one byte first, and a sysctl gives its value to the
+        // first read only.
+        try (BufferedReader reader = Files.newBufferedReader(POOL, US_ASCII)) {
+            return Long.parseLong(reader.readLine().trim());
+        }
     }
 }

@@ -27,37 +27,41 @@ public final class TargetProcess implements AutoCloseable {
     private static final String END_OF_OUTPUT = "end of output";
 
     /**
-     * A shell between the test's JVM and the target: the JVM waits for its own children, and would
-     * take the tracer's reports of their stops away.
+     * A shell in between, so that the target is no child of this JVM: the JVM waits for its
+     * children, and such a wait takes the reports of a tracer in the same process away (wait(2),
+     * {@code __WNOTHREAD}).
      */
-    private static final String PARENT = "exec 3<&0; \"$@\" <&3 3<&- & exec 3<&- </dev/null; pid=$!; echo \"pid=$pid\"; wait $pid";
+    private static final String START_AS_GRANDCHILD =
+            "exec 3<&0; \"$@\" <&3 3<&- & exec 0</dev/null 3<&-; echo $!; wait $!";
 
-    private final Process process;
-    private final ProcessHandle target;
+    private final Process shell;
+    private final ProcessHandle process;
     private final String name;
     private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
     private final Thread reader;
 
-    private TargetProcess(Process process, BufferedReader output, String name) throws IOException {
+    private TargetProcess(
+            Process shell, BufferedReader output, ProcessHandle process, String name) {
+        this.shell = shell;
         this.process = process;
         this.name = name;
-        String first = output.readLine();
-        int pid = Integer.parseInt(first.substring(first.indexOf('=') + 1));
-        target =
-                ProcessHandle.of(pid)
-                        .orElseThrow(() -> new IOException(name + " ended as soon as it began"));
-        reader = Thread.ofPlatform().daemon().name("output of " + name).start(() -> readLines(output));
+        reader =
+                Thread.ofPlatform()
+                        .daemon()
+                        .name("output of " + name)
+                        .start(() -> readLines(output));
     }
 
     /** Starts a command. */
     public static TargetProcess start(List<String> command) throws IOException {
-        List<String> line = new ArrayList<>(List.of("/bin/sh", "-c", PARENT, "parent"));
-        line.addAll(command);
-        Process process = new ProcessBuilder(line).redirectErrorStream(true).start();
+        List<String> wrapped = new ArrayList<>(List.of("sh", "-c", START_AS_GRANDCHILD, "sh"));
+        wrapped.addAll(command);
+        Process shell = new ProcessBuilder(wrapped).redirectErrorStream(true).start();
+        BufferedReader output = shell.inputReader(UTF_8);
+        String pid = output.readLine();
+        ProcessHandle process = ProcessHandle.of(Long.parseLong(pid)).orElseThrow();
         return new TargetProcess(
-                process,
-                process.inputReader(UTF_8),
-                Path.of(command.getFirst()).getFileName().toString());
+                shell, output, process, Path.of(command.getFirst()).getFileName().toString());
     }
 
     /** Starts a program of {@code tests/src/test/c}. */
@@ -70,12 +74,12 @@ public final class TargetProcess implements AutoCloseable {
 
     /** Process id. */
     public int pid() {
-        return Math.toIntExact(target.pid());
+        return Math.toIntExact(process.pid());
     }
 
     /** Whether it still runs. */
     public boolean isAlive() {
-        return process.isAlive() && target.isAlive();
+        return process.isAlive();
     }
 
     /**
@@ -121,37 +125,37 @@ public final class TargetProcess implements AutoCloseable {
 
     /** Writes a line to its standard input. */
     public void writeLine(String line) throws IOException {
-        process.getOutputStream().write((line + "\n").getBytes(UTF_8));
-        process.getOutputStream().flush();
+        shell.getOutputStream().write((line + "\n").getBytes(UTF_8));
+        shell.getOutputStream().flush();
     }
 
     /** Asks it to end (SIGTERM) without waiting. */
     public void terminate() {
-        target.destroy();
+        process.destroy();
     }
 
     /** Kills it (SIGKILL) without waiting. */
     public void kill() {
-        target.destroyForcibly();
+        process.destroyForcibly();
     }
 
     /** Waits for its end and gives its exit status; a signal's number + 128 if one killed it. */
     public int awaitExit() throws InterruptedException, TimeoutException {
-        if (!process.waitFor(END_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
+        if (!shell.waitFor(END_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
             throw new TimeoutException(name + " does not end");
         }
-        return process.exitValue();
+        return shell.exitValue();
     }
 
     /** Kills it and waits until it is gone, so that nothing of it is left for the next test. */
     @Override
     public void close() {
-        target.descendants().forEach(ProcessHandle::destroyForcibly);
-        target.destroyForcibly(); // its shell follows
+        process.descendants().forEach(ProcessHandle::destroyForcibly);
+        process.destroyForcibly();
         boolean interrupted = false;
         for (; ; ) {
             try {
-                if (!process.waitFor(END_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
+                if (!shell.waitFor(END_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
                     throw new AssertionError(name + " survives SIGKILL");
                 }
                 reader.join(END_WITHIN);
@@ -166,8 +170,8 @@ public final class TargetProcess implements AutoCloseable {
     }
 
     private void readLines(BufferedReader output) {
-        try (output) {
-            for (String line = output.readLine(); line != null; line = output.readLine()) {
+        try (BufferedReader reader = output) {
+            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
                 lines.add(line);
             }
         } catch (IOException e) {
