@@ -132,7 +132,11 @@ final class Worker implements Runnable {
             for (AddressRange range : request.ranges()) {
                 for (long at = range.start() & -Block.PAGE_BYTES; at < range.end(); at += Block.PAGE_BYTES) {
                     Block on = capture.table.find(at);
-                    if (on != null && capture.phase() == Capture.Phase.ARM) {
+                    // A page that is still to be armed is exempt by now and never will be; and as the worker that is
+                    // asked is the one that arms, waiting for it here would be waiting for itself.
+                    if (on != null
+                            && capture.phase() == Capture.Phase.ARM
+                            && on.claim(Block.pageOf(at)) != Claim.ARMING) {
                         lift(on, Block.pageOf(at));
                     }
                 }
