@@ -1,0 +1,97 @@
+package dev.stillframe.agent.cli;
+
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.target.Readiness.Finding;
+
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** Puts the command line together. Stateless. */
+public final class Commands {
+    private static final int USAGE_WIDTH = 100;
+
+    private Commands() {}
+
+    /**
+     * What the commands need of the other modules; tests hand in fakes.
+     *
+     * @param taker takes snapshots
+     * @param opener opens the way to where images go
+     * @param readiness tells whether snapshots will work here
+     */
+    public record Parts(
+            SnapshotTaker taker, Destination.Opener opener, Supplier<List<Finding>> readiness) {}
+
+    /** The whole command line, ready to be executed once. */
+    public static CommandLine create(Parts parts) {
+        CommandLine root = new CommandLine(new StillframeCommand());
+        root.addSubcommand(new DoctorCommand(parts.readiness()));
+        root.addSubcommand(new SnapshotCommand(parts.taker(), parts.opener()));
+        root.addSubcommand(new ShowCommand());
+        root.addSubcommand(new VerifyCommand());
+        root.addSubcommand(new ExportCommand());
+        root.addSubcommand(new ListCommand());
+        root.addSubcommand(new RemoveCommand());
+        addStandardOptions(root);
+        return root.registerConverter(ByteSize.class, ByteSize::parse)
+                .registerConverter(Duration.class, TypedDuration::parse)
+                .registerConverter(HostPort.class, HostPort::parse)
+                .registerConverter(AddressRange.class, TypedRange::parse)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setUsageHelpWidth(USAGE_WIDTH)
+                .setParameterExceptionHandler(Commands::wrongUsage)
+                .setExecutionExceptionHandler(Commands::failed);
+    }
+
+    private static void addStandardOptions(CommandLine command) {
+        command.addMixin("standardOptions", new StandardOptions());
+        command.getSubcommands().values().forEach(Commands::addStandardOptions);
+    }
+
+    private static int wrongUsage(ParameterException failure, String[] arguments) {
+        CommandLine command = failure.getCommandLine();
+        String name = command.getCommandSpec().qualifiedName();
+        print(command, name + ": " + Failure.describe(failure) + "; see " + name + " --help");
+        return ExitCode.USAGE;
+    }
+
+    private static int failed(Exception failure, CommandLine command, ParseResult parsed) {
+        String name = command.getCommandSpec().qualifiedName();
+        boolean verbose =
+                parsed.subcommand() != null && parsed.subcommand().hasMatchedOption("--verbose");
+        String reason =
+                failure instanceof InterruptedException
+                        ? "interrupted; nothing was published"
+                        : Failure.describe(failure);
+        if (Failure.isForeseen(failure)) {
+            print(command, name + ": " + reason);
+        } else {
+            String advice = verbose ? "" : "; run again with --verbose and report what it prints";
+            print(
+                    command,
+                    name
+                            + ": a fault in Stillframe: "
+                            + failure.getClass().getName()
+                            + ": "
+                            + reason
+                            + advice);
+        }
+        if (verbose) {
+            failure.printStackTrace(command.getErr());
+            command.getErr().flush();
+        }
+        return ExitCode.FAILED;
+    }
+
+    private static void print(CommandLine command, String line) {
+        PrintWriter err = command.getErr();
+        err.println(line);
+        err.flush();
+    }
+}
