@@ -1,7 +1,7 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.agent.job.Parts;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.target.Readiness.Finding;
 
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -9,8 +9,6 @@ import picocli.CommandLine.ParseResult;
 
 import java.io.PrintWriter;
 import java.time.Duration;
-import java.util.List;
-import java.util.function.Supplier;
 
 /** Puts the command line together. Stateless. */
 public final class Commands {
@@ -18,26 +16,18 @@ public final class Commands {
 
     private Commands() {}
 
-    /**
-     * What the commands need of the other modules; tests hand in fakes.
-     *
-     * @param taker takes snapshots
-     * @param opener opens the way to where images go
-     * @param readiness tells whether snapshots will work here
-     */
-    public record Parts(
-            SnapshotTaker taker, Destination.Opener opener, Supplier<List<Finding>> readiness) {}
-
     /** The whole command line, ready to be executed once. */
     public static CommandLine create(Parts parts) {
         CommandLine root = new CommandLine(new StillframeCommand());
         root.addSubcommand(new DoctorCommand(parts.readiness()));
         root.addSubcommand(new SnapshotCommand(parts.taker(), parts.opener()));
+        root.addSubcommand(new ReceiveCommand(parts.receptions()));
         root.addSubcommand(new ShowCommand());
         root.addSubcommand(new VerifyCommand());
         root.addSubcommand(new ExportCommand());
         root.addSubcommand(new ListCommand());
         root.addSubcommand(new RemoveCommand());
+        root.addSubcommand(new DemoCommand(parts));
         addStandardOptions(root);
         return root.registerConverter(ByteSize.class, ByteSize::parse)
                 .registerConverter(Duration.class, TypedDuration::parse)
@@ -65,10 +55,7 @@ public final class Commands {
         String name = command.getCommandSpec().qualifiedName();
         boolean verbose =
                 parsed.subcommand() != null && parsed.subcommand().hasMatchedOption("--verbose");
-        String reason =
-                failure instanceof InterruptedException
-                        ? "interrupted; nothing was published"
-                        : Failure.describe(failure);
+        String reason = Failure.describe(failure);
         if (Failure.isForeseen(failure)) {
             print(command, name + ": " + reason);
         } else {

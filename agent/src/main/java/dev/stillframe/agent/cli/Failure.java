@@ -1,8 +1,10 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.agent.demo.Demo.DemoException;
 import dev.stillframe.engine.capture.SnapshotException;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -29,6 +31,8 @@ final class Failure extends Exception {
         String text = String.valueOf(failure.getMessage());
         String line =
                 switch (failure) {
+                    case InterruptedException _ -> "interrupted; nothing was published";
+                    case ClosedByInterruptException _ -> "interrupted; nothing was published";
                     case FileSystemException e when e.getReason() != null -> text;
                     case NoSuchFileException _ -> text + ": no such file or directory";
                     case AccessDeniedException _ -> text + ": permission denied";
@@ -50,6 +54,7 @@ final class Failure extends Exception {
         return failure instanceof Failure
                 || failure instanceof IOException
                 || failure instanceof InterruptedException
-                || failure instanceof SnapshotException;
+                || failure instanceof SnapshotException
+                || failure instanceof DemoException;
     }
 }

@@ -1,5 +1,7 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.agent.job.Destination;
+import dev.stillframe.agent.job.SnapshotTaker;
 import dev.stillframe.agent.metrics.Metrics;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;

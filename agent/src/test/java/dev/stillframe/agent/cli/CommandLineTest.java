@@ -4,8 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.stillframe.agent.job.Destination;
+import dev.stillframe.agent.job.Parts;
+import dev.stillframe.agent.job.Reception;
+import dev.stillframe.agent.job.SnapshotTaker;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Json;
@@ -13,6 +18,8 @@ import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.page.Source;
 import dev.stillframe.engine.target.Readiness.Finding;
 import dev.stillframe.engine.target.Readiness.Status;
 
@@ -28,6 +35,7 @@ import picocli.CommandLine;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -49,6 +57,10 @@ class CommandLineTest {
     private final List<Integer> closed = new ArrayList<>();
     private SnapshotTaker taker = (pid, sink, setting) -> report(List.of());
     private List<Finding> findings = List.of(GOOD);
+    private Reception.Starter starter =
+            (listen, store, events, registry) -> {
+                throw new IOException("address in use");
+            };
 
     @ParameterizedTest
     @ValueSource(
@@ -80,6 +92,10 @@ class CommandLineTest {
                 "export --format elf-core --range 10-20 a b",
                 "list",
                 "remove --store x",
+                "receive --store x",
+                "receive --listen 127.0.0.1:1",
+                "demo --threads 0",
+                "demo --memory 1000T",
                 "doctor extra",
             })
     void wrongUsageIsOneLineAndCodeTwo(String typed) {
@@ -255,6 +271,107 @@ class CommandLineTest {
         assertThat(run("remove", "--store", directory.toString(), "../etc")).isEqualTo(1);
     }
 
+    @Test
+    void theReceiverPrintsALineForEachImageAndStopsWhenInterrupted() throws IOException {
+        try (PageSink sink = ImageStore.open(directory).create("monday")) {
+            Source source =
+                    new Source(
+                            42, 1, 1, 1, 0, 0, "w", List.of("w"), "/w", "host", "x86_64", "6.18");
+            Layout layout = new Layout(4096, 0, source, new byte[0], List.of(), List.of());
+            sink.begin(layout);
+            sink.finish(
+                    new Ending(
+                            List.of(), RootHash.of(layout, List.of(), (first, count, into) -> {})));
+        }
+        boolean[] stopped = {false};
+        Thread receiving = Thread.currentThread();
+        starter =
+                (listen, store, events, registry) -> {
+                    events.finished("monday", "127.0.0.1:9");
+                    events.failed("tuesday", "127.0.0.1:9", "cut off");
+                    events.finished("wednesday", "127.0.0.1:9");
+                    return reception(listen, () -> stopped[0] = true);
+                };
+        Thread stopper =
+                Thread.ofPlatform().name("stopper").start(() -> interruptAfterLines(receiving, 4));
+        assertThat(
+                        run(
+                                "receive",
+                                "--listen",
+                                "127.0.0.1:7070",
+                                "--store",
+                                directory.toString(),
+                                "--json"))
+                .isZero();
+        assertThat(stopper).isNotNull();
+        assertThat(stopped[0]).isTrue();
+        List<JsonNode> lines = new ArrayList<>();
+        for (String line : out.toString().lines().toList()) {
+            lines.add(Json.MAPPER.readTree(line));
+        }
+        assertThat(lines.stream().map(line -> line.get("event").textValue()))
+                .containsExactly("listening", "image", "failed", "failed");
+        assertThat(lines.getFirst().get("address").textValue()).isEqualTo("127.0.0.1:7070");
+        assertThat(lines.get(1).get("name").textValue()).isEqualTo("monday");
+        assertThat(lines.get(1).get("root_hash").textValue()).hasSize(64);
+        assertThat(lines.get(1).get("pid").intValue()).isEqualTo(42);
+        assertThat(lines.get(2).get("reason").textValue()).isEqualTo("cut off");
+        assertThat(run("show", directory.resolve("monday").toString())).isZero();
+        assertThat(run("verify", directory.resolve("monday").toString())).isZero();
+    }
+
+    @Test
+    void theReceiverStaysOnLoopbackUnlessToldOtherwise() {
+        assertThat(run("receive", "--listen", "0.0.0.0:7070", "--store", directory.toString()))
+                .isEqualTo(1);
+        assertThat(err.toString().strip().lines())
+                .singleElement()
+                .asString()
+                .contains("--insecure");
+        assertThat(
+                        run(
+                                "receive",
+                                "--listen",
+                                "0.0.0.0:7070",
+                                "--store",
+                                directory.toString(),
+                                "--insecure"))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("address in use");
+    }
+
+    @Test
+    void theDemoSaysWhyItCannotRun() {
+        findings = List.of(GOOD, BAD);
+        assertThat(run("demo")).isEqualTo(1);
+        assertThat(err.toString().strip().lines())
+                .singleElement()
+                .asString()
+                .contains("userfaultfd", "run as root");
+    }
+
+    private void interruptAfterLines(Thread receiving, int count) {
+        long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+        while (out.toString().lines().count() < count && System.nanoTime() < deadline) {
+            Thread.onSpinWait();
+        }
+        receiving.interrupt();
+    }
+
+    private static Reception reception(InetSocketAddress address, Runnable stop) {
+        return new Reception() {
+            @Override
+            public InetSocketAddress address() {
+                return address;
+            }
+
+            @Override
+            public void close() {
+                stop.run();
+            }
+        };
+    }
+
     private String textOf(String... arguments) {
         out.getBuffer().setLength(0);
         assertThat(run(arguments)).isZero();
@@ -266,7 +383,7 @@ class CommandLineTest {
     }
 
     private CommandLine commandLine() {
-        Commands.Parts parts = new Commands.Parts(taker, this::open, () -> findings);
+        Parts parts = new Parts(taker, this::open, starter, () -> findings);
         return Commands.create(parts).setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
     }
 

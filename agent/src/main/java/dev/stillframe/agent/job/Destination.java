@@ -1,4 +1,4 @@
-package dev.stillframe.agent.cli;
+package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.page.PageSink;
 

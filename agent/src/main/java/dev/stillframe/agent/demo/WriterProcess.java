@@ -1,0 +1,138 @@
+package dev.stillframe.agent.demo;
+
+import dev.stillframe.engine.memory.AddressRange;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * A {@link Writer} in a process of its own, on the same JVM. Owned by one thread, but for its
+ * rates.
+ */
+public final class WriterProcess implements AutoCloseable {
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+    private final Process process;
+    private final RateLog rates = new RateLog();
+    private final CompletableFuture<AddressRange> memory = new CompletableFuture<>();
+
+    private WriterProcess(Process process) {
+        this.process = process;
+    }
+
+    /**
+     * Starts the writer and waits until its memory is filled.
+     *
+     * @param stepsPerSecond that each of its threads keeps to; 0 for as many as it can
+     * @throws IOException if it does not start; nothing is left running
+     */
+    public static WriterProcess start(Pattern pattern, long stepsPerSecond)
+            throws IOException, InterruptedException {
+        List<String> command =
+                List.of(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:+UseSerialGC",
+                        "-Xmx64m",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Writer.class.getName(),
+                        Integer.toString(pattern.threads()),
+                        Integer.toString(pattern.pagesPerThread()),
+                        Long.toString(stepsPerSecond));
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+        WriterProcess writer = new WriterProcess(builder.start());
+        Thread.ofPlatform().daemon().name("writer-output").start(writer::listen);
+        boolean ready = false;
+        try {
+            writer.memory.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            ready = true;
+            return writer;
+        } catch (ExecutionException | TimeoutException e) {
+            throw new IOException("the writer did not start: " + String.join(" ", command), e);
+        } finally {
+            if (!ready) {
+                writer.close();
+            }
+        }
+    }
+
+    /** Its process id. */
+    public int pid() {
+        return Math.toIntExact(process.pid());
+    }
+
+    /** Where its pattern is. */
+    public AddressRange memory() {
+        return memory.join();
+    }
+
+    /** How fast it has been, up to now. */
+    public RateLog rates() {
+        return rates;
+    }
+
+    /** Whether it still runs. */
+    public boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Ends the process and waits for it. Idempotent. */
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        boolean interrupted = false;
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (process.isAlive() && System.nanoTime() < deadline) {
+            try {
+                process.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            } catch (InterruptedException e) {
+                interrupted =
+                        true; // it was just killed; see it gone before the interrupt is answered
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void listen() {
+        try (BufferedReader lines = process.inputReader(StandardCharsets.US_ASCII)) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                hear(line);
+            }
+            memory.completeExceptionally(new IOException("it ended at once"));
+        } catch (IOException | RuntimeException e) {
+            memory.completeExceptionally(
+                    e); // when it is ready already, the end of its output is the end of it
+        }
+    }
+
+    private void hear(String line) {
+        int first = line.indexOf(' ');
+        String rest = line.substring(first + 1);
+        switch (line.substring(0, Math.max(0, first))) {
+            case "memory" -> {
+                int dash = rest.indexOf('-');
+                long start = Long.parseLong(rest, 0, dash, 16);
+                memory.complete(
+                        new AddressRange(start, Long.parseLong(rest, dash + 1, rest.length(), 16)));
+            }
+            case "rate" -> {
+                int space = rest.indexOf(' ');
+                rates.add(
+                        Long.parseLong(rest, 0, space, 10),
+                        Long.parseLong(rest, space + 1, rest.length(), 10));
+            }
+            default -> throw new IllegalArgumentException("the writer said: " + line);
+        }
+    }
+}
