@@ -32,7 +32,7 @@ import java.util.stream.Collectors;
         name = "demo",
         description = {
             "See it work: take an image of a busy process over a connection, and prove the image"
-                + " right.",
+                    + " right.",
             "",
             "Starts a process that writes its memory all the time, in an order that can be"
                 + " computed; takes its image through a receiver on a loopback port; then computes"
@@ -73,7 +73,7 @@ final class DemoCommand implements Callable<Integer> {
             defaultValue = "100000",
             description =
                     "Pages a second that each thread writes (default: ${DEFAULT-VALUE}); 0 for as"
-                        + " many as it can.")
+                            + " many as it can.")
     private long stepsPerSecond;
 
     DemoCommand(Parts parts) {
@@ -198,7 +198,7 @@ final class DemoCommand implements Callable<Integer> {
                 .add(
                         "verified",
                         "yes: every hash, and every byte of the writer's memory is that of one"
-                            + " instant, after "
+                                + " instant, after "
                                 + Units.count(steps)
                                 + " pages written")
                 .lines();

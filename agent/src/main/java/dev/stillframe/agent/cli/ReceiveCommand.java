@@ -65,7 +65,7 @@ final class ReceiveCommand implements Callable<Integer> {
             names = "--insecure",
             description =
                     "Allow an address that is not loopback: anyone who reaches it can send and"
-                        + " listen in.")
+                            + " listen in.")
     private boolean insecure;
 
     ReceiveCommand(Reception.Starter starter) {

@@ -13,6 +13,7 @@ public final class RateLog {
     private record Sample(long nanos, long steps) {}
 
     private final List<Sample> samples = new ArrayList<>();
+    private boolean ended;
 
     /**
      * Adds a sample.
@@ -27,6 +28,17 @@ public final class RateLog {
         notifyAll();
     }
 
+    /** No sample will follow: whoever waits for one is told. */
+    public synchronized void end() {
+        ended = true;
+        notifyAll();
+    }
+
+    /** Whether the last sample is there. */
+    public synchronized boolean hasEnded() {
+        return ended;
+    }
+
     /**
      * Waits until a sample not older than {@code nanos} is there.
      *
@@ -36,7 +48,7 @@ public final class RateLog {
     public synchronized boolean await(long nanos, long deadlineNanos) throws InterruptedException {
         while (samples.isEmpty() || samples.getLast().nanos() < nanos) {
             long leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
-            if (leftMillis <= 0) {
+            if (ended || leftMillis <= 0) {
                 return false;
             }
             wait(leftMillis);

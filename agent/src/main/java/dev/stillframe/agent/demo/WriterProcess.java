@@ -80,9 +80,9 @@ public final class WriterProcess implements AutoCloseable {
         return rates;
     }
 
-    /** Whether it still runs. */
+    /** Whether it still runs: its output has not ended. */
     public boolean isAlive() {
-        return process.isAlive();
+        return process.isAlive() && !rates.hasEnded();
     }
 
     /** Ends the process and waits for it. Idempotent. */
@@ -113,6 +113,8 @@ public final class WriterProcess implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             memory.completeExceptionally(
                     e); // when it is ready already, the end of its output is the end of it
+        } finally {
+            rates.end();
         }
     }
 

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.Test;
 
+import java.time.Duration;
+
 class RateLogTest {
     private static final long MS = 1_000_000;
 
@@ -41,5 +43,15 @@ class RateLogTest {
         assertThat(log.await(1, System.nanoTime())).isFalse();
         log.add(5, 1);
         assertThat(log.await(5, System.nanoTime())).isTrue();
+    }
+
+    @Test
+    void whoeverWaitsLearnsThatTheWriterEnded() throws InterruptedException {
+        long later = System.nanoTime() + Duration.ofMinutes(5).toNanos();
+        log.add(5, 1);
+        log.end();
+        assertThat(log.hasEnded()).isTrue();
+        assertThat(log.await(6, later)).isFalse();
+        assertThat(log.await(5, later)).isTrue();
     }
 }
