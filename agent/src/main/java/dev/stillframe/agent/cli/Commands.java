@@ -28,7 +28,7 @@ public final class Commands {
         root.addSubcommand(new ListCommand());
         root.addSubcommand(new RemoveCommand());
         root.addSubcommand(new DemoCommand(parts));
-        addStandardOptions(root);
+        addHelp(root);
         return root.registerConverter(ByteSize.class, ByteSize::parse)
                 .registerConverter(Duration.class, TypedDuration::parse)
                 .registerConverter(HostPort.class, HostPort::parse)
@@ -39,9 +39,14 @@ public final class Commands {
                 .setExecutionExceptionHandler(Commands::failed);
     }
 
-    private static void addStandardOptions(CommandLine command) {
+    private static void addHelp(CommandLine command) {
         command.addMixin("standardOptions", new StandardOptions());
-        command.getSubcommands().values().forEach(Commands::addStandardOptions);
+        command.getCommandSpec()
+                .usageMessage()
+                .parameterListHeading("%nParameters:%n")
+                .optionListHeading("%nOptions:%n")
+                .commandListHeading("%nCommands:%n");
+        command.getSubcommands().values().forEach(Commands::addHelp);
     }
 
     private static int wrongUsage(ParameterException failure, String[] arguments) {

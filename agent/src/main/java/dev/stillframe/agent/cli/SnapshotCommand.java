@@ -103,7 +103,7 @@ final class SnapshotCommand implements Callable<Integer> {
                 description = "Directory to make on this host; it must not exist.")
         private @Nullable Path out;
 
-        @ArgGroup(exclusive = false)
+        @ArgGroup(exclusive = false, multiplicity = "1")
         private @Nullable Remote remote;
     }
 
