@@ -33,7 +33,7 @@ public final class Commands {
                 .registerConverter(Duration.class, TypedDuration::parse)
                 .registerConverter(HostPort.class, HostPort::parse)
                 .registerConverter(AddressRange.class, TypedRange::parse)
-                .setCaseInsensitiveEnumValuesAllowed(true)
+                .registerConverter(ExportCommand.Format.class, ExportCommand.Format::parse)
                 .setUsageHelpWidth(USAGE_WIDTH)
                 .setParameterExceptionHandler(Commands::wrongUsage)
                 .setExecutionExceptionHandler(Commands::failed);

@@ -15,9 +15,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 
@@ -42,9 +45,25 @@ final class ExportCommand implements Callable<Integer> {
     /** What is written. */
     enum Format {
         /** A range of memory, byte for byte. */
-        RAW,
+        RAW("raw"),
         /** A core file: all threads, registers, mappings, auxiliary vector. */
-        ELF_CORE
+        ELF_CORE("elf-core");
+
+        private final String typed;
+
+        Format(String typed) {
+            this.typed = typed;
+        }
+
+        static Format parse(String typed) {
+            return Arrays.stream(values())
+                    .filter(format -> format.typed.equals(typed))
+                    .findFirst()
+                    .orElseThrow(
+                            () ->
+                                    new TypeConversionException(
+                                            "'" + typed + "' is neither raw nor elf-core"));
+        }
     }
 
     @Spec private @Nullable CommandSpec spec;
@@ -74,7 +93,7 @@ final class ExportCommand implements Callable<Integer> {
 
     /** What JSON shows. */
     record Facts(
-            String image, String file, Format format, long fileBytes, List<MissingFact> missing) {}
+            String image, String file, String format, long fileBytes, List<MissingFact> missing) {}
 
     @Override
     public Integer call() throws Exception {
@@ -85,7 +104,11 @@ final class ExportCommand implements Callable<Integer> {
         long bytes = Files.size(file);
         output.facts(
                 new Facts(
-                        image.toString(), file.toString(), format, bytes, MissingFact.of(missing)),
+                        image.toString(),
+                        file.toString(),
+                        format.typed,
+                        bytes,
+                        MissingFact.of(missing)),
                 new Rows()
                         .add("written", file + ", " + Units.bytes(bytes))
                         .missing(missing)
@@ -99,6 +122,10 @@ final class ExportCommand implements Callable<Integer> {
                     format == Format.RAW
                             ? "--format raw needs --range START-END"
                             : "--range is for --format raw");
+        }
+        if (!force && Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw new Failure(
+                    file + " exists already: choose another name, or add --force to replace it");
         }
         return ImageReader.open(image);
     }

@@ -60,7 +60,7 @@ final class VerifyCommand implements Callable<Integer> {
                     facts(verification, damages, "", List.of()),
                     damageLines(verification, damages));
             output.note(
-                    "stillframe verify: %s is damaged in %s places: take another image, or fetch it again"
+                    "stillframe verify: %s is damaged, %s times: take another image, or fetch it again"
                             .formatted(image, Units.count(verification.damageCount())));
             return ExitCode.FAILED;
         }

@@ -137,7 +137,7 @@ public final class Demo {
 
     private SnapshotReport take(
             SnapshotTaker.Setting setting, WriterProcess writer, InetSocketAddress receiver)
-            throws IOException, SnapshotException {
+            throws IOException, InterruptedException, SnapshotException {
         Destination destination = new Destination.Remote(receiver, NAME);
         try (PageSink sink = parts.opener().open(destination, PATIENCE, setting.registry())) {
             return parts.taker().take(writer.pid(), sink, setting);

@@ -23,8 +23,10 @@ public interface SnapshotTaker {
     /**
      * Takes the snapshot in the calling thread; an interrupt ends it.
      *
-     * @param sink finished or aborted by this call, closed by the caller
+     * @param sink finished or aborted by this call; closing it again does no harm
      * @throws SnapshotException if there is none; the target is released and nothing is published
+     * @throws InterruptedException if the calling thread was interrupted; the same holds
      */
-    SnapshotReport take(int pid, PageSink sink, Setting setting) throws SnapshotException;
+    SnapshotReport take(int pid, PageSink sink, Setting setting)
+            throws SnapshotException, InterruptedException;
 }

@@ -88,6 +88,7 @@ class CommandLineTest {
                 "export a b",
                 "export --format tar a b",
                 "export --format raw a b",
+                "export --format RAW a b",
                 "export --format raw --range 20-10 a b",
                 "export --format elf-core --range 10-20 a b",
                 "list",
@@ -273,16 +274,7 @@ class CommandLineTest {
 
     @Test
     void theReceiverPrintsALineForEachImageAndStopsWhenInterrupted() throws IOException {
-        try (PageSink sink = ImageStore.open(directory).create("monday")) {
-            Source source =
-                    new Source(
-                            42, 1, 1, 1, 0, 0, "w", List.of("w"), "/w", "host", "x86_64", "6.18");
-            Layout layout = new Layout(4096, 0, source, new byte[0], List.of(), List.of());
-            sink.begin(layout);
-            sink.finish(
-                    new Ending(
-                            List.of(), RootHash.of(layout, List.of(), (first, count, into) -> {})));
-        }
+        emptyImage("monday", List.of());
         boolean[] stopped = {false};
         Thread receiving = Thread.currentThread();
         starter =
@@ -318,6 +310,50 @@ class CommandLineTest {
         assertThat(lines.get(2).get("reason").textValue()).isEqualTo("cut off");
         assertThat(run("show", directory.resolve("monday").toString())).isZero();
         assertThat(run("verify", directory.resolve("monday").toString())).isZero();
+    }
+
+    @Test
+    void anImageIsShownVerifiedAndExported() throws IOException {
+        Path image = ImageStore.open(directory).resolve("monday");
+        emptyImage("monday", List.of(LOST));
+        assertThat(run("show", "--json", image.toString())).isZero();
+        assertThat(json().get("pid").intValue()).isEqualTo(42);
+        assertThat(json().get("complete").booleanValue()).isFalse();
+        assertThat(run("verify", image.toString())).isEqualTo(3);
+        assertThat(out.toString()).contains("intact", "device memory");
+        Path raw = directory.resolve("raw");
+        String[] export = {
+            "export",
+            "--format",
+            "raw",
+            "--range",
+            "1000-3000",
+            image.toString(),
+            raw.toString(),
+            "--json"
+        };
+        out.getBuffer().setLength(0);
+        assertThat(run(export)).isEqualTo(3);
+        assertThat(json().get("format").textValue()).isEqualTo("raw");
+        assertThat(json().get("missing")).isNotEmpty();
+        assertThat(raw).hasSize(0x2000);
+        assertThat(run(export)).isEqualTo(1);
+        assertThat(err.toString()).contains("--force");
+        Files.write(image.resolve("manifest.json"), new byte[] {'x'});
+        assertThat(run("verify", image.toString())).isEqualTo(1);
+        assertThat(err.toString()).contains("damaged");
+    }
+
+    private void emptyImage(String name, List<Missing> missing) throws IOException {
+        try (PageSink sink = ImageStore.open(directory).create(name)) {
+            Source source =
+                    new Source(
+                            42, 1, 1, 1, 0, 0, "w", List.of("w"), "/w", "host", "x86_64", "6.18");
+            Layout layout = new Layout(4096, 0, source, new byte[0], List.of(), List.of());
+            sink.begin(layout);
+            sink.finish(
+                    new Ending(missing, RootHash.of(layout, missing, (first, count, into) -> {})));
+        }
     }
 
     @Test
