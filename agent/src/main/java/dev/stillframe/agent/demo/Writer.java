@@ -9,7 +9,7 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * The busy program that the demonstration takes a picture of; it knows nothing of Stillframe. Its
  * threads write a {@link Pattern} into memory outside the Java heap until standard input ends, so
- * that it never outlives whoever started it. On standard output: first {@code memory START-END},
+ * that it never outlives whoever started it. On standard output: first {@code ready PID START-END},
  * then every {@value #SAMPLE_MILLIS} ms {@code rate NANOTIME STEPS}, the steps completed by then.
  */
 public final class Writer {
@@ -35,7 +35,9 @@ public final class Writer {
             MemorySegment memory = arena.allocate(pattern.sizeBytes(), Pattern.PAGE_BYTES);
             PatternWriter writer = new PatternWriter(pattern, memory);
             long start = memory.address();
-            System.out.printf("memory %x-%x%n", start, start + memory.byteSize());
+            System.out.printf(
+                    "ready %d %x-%x%n",
+                    ProcessHandle.current().pid(), start, start + memory.byteSize());
             for (int thread = 0; thread < pattern.threads(); thread++) {
                 int slice = thread;
                 daemon("writer-" + thread, () -> write(writer, slice, stepsPerSecond));

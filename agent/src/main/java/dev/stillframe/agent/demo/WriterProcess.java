@@ -18,14 +18,20 @@ import java.util.concurrent.TimeoutException;
  * rates.
  */
 public final class WriterProcess implements AutoCloseable {
+    /** Runs its arguments as a child; without the second command the shell would become them. */
+    private static final String SHELL_SCRIPT = "\"$@\"; exit $?";
+
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
-    private final Process process;
+    private final Process shell;
     private final RateLog rates = new RateLog();
-    private final CompletableFuture<AddressRange> memory = new CompletableFuture<>();
+    private final CompletableFuture<Ready> ready = new CompletableFuture<>();
 
-    private WriterProcess(Process process) {
-        this.process = process;
+    /** What the writer says first. */
+    private record Ready(int pid, AddressRange memory) {}
+
+    private WriterProcess(Process shell) {
+        this.shell = shell;
     }
 
     /**
@@ -38,6 +44,10 @@ public final class WriterProcess implements AutoCloseable {
             throws IOException, InterruptedException {
         List<String> command =
                 List.of(
+                        "/bin/sh",
+                        "-c",
+                        SHELL_SCRIPT,
+                        "writer",
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-XX:+UseSerialGC",
                         "-Xmx64m",
@@ -51,15 +61,15 @@ public final class WriterProcess implements AutoCloseable {
                 new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
         WriterProcess writer = new WriterProcess(builder.start());
         Thread.ofPlatform().daemon().name("writer-output").start(writer::listen);
-        boolean ready = false;
+        boolean started = false;
         try {
-            writer.memory.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-            ready = true;
+            writer.ready.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            started = true;
             return writer;
         } catch (ExecutionException | TimeoutException e) {
             throw new IOException("the writer did not start: " + String.join(" ", command), e);
         } finally {
-            if (!ready) {
+            if (!started) {
                 writer.close();
             }
         }
@@ -67,12 +77,12 @@ public final class WriterProcess implements AutoCloseable {
 
     /** Its process id. */
     public int pid() {
-        return Math.toIntExact(process.pid());
+        return ready.join().pid();
     }
 
     /** Where its pattern is. */
     public AddressRange memory() {
-        return memory.join();
+        return ready.join().memory();
     }
 
     /** How fast it has been, up to now. */
@@ -82,36 +92,39 @@ public final class WriterProcess implements AutoCloseable {
 
     /** Whether it still runs: its output has not ended. */
     public boolean isAlive() {
-        return process.isAlive() && !rates.hasEnded();
+        return !rates.hasEnded();
     }
 
     /** Ends the process and waits for it. Idempotent. */
     @Override
     public void close() {
-        process.destroyForcibly();
+        shell.descendants().forEach(ProcessHandle::destroyForcibly);
         boolean interrupted = false;
         long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (process.isAlive() && System.nanoTime() < deadline) {
+        while (shell.isAlive() && System.nanoTime() < deadline) {
             try {
-                process.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+                shell.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
             } catch (InterruptedException e) {
                 interrupted =
                         true; // it was just killed; see it gone before the interrupt is answered
             }
         }
+        shell
+                .destroyForcibly(); // if it did not start the writer yet: the writer ends with its
+                                    // standard input
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
     }
 
     private void listen() {
-        try (BufferedReader lines = process.inputReader(StandardCharsets.US_ASCII)) {
+        try (BufferedReader lines = shell.inputReader(StandardCharsets.US_ASCII)) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 hear(line);
             }
-            memory.completeExceptionally(new IOException("it ended at once"));
+            ready.completeExceptionally(new IOException("it ended at once"));
         } catch (IOException | RuntimeException e) {
-            memory.completeExceptionally(
+            ready.completeExceptionally(
                     e); // when it is ready already, the end of its output is the end of it
         } finally {
             rates.end();
@@ -122,11 +135,13 @@ public final class WriterProcess implements AutoCloseable {
         int first = line.indexOf(' ');
         String rest = line.substring(first + 1);
         switch (line.substring(0, Math.max(0, first))) {
-            case "memory" -> {
+            case "ready" -> {
+                int space = rest.indexOf(' ');
                 int dash = rest.indexOf('-');
-                long start = Long.parseLong(rest, 0, dash, 16);
-                memory.complete(
-                        new AddressRange(start, Long.parseLong(rest, dash + 1, rest.length(), 16)));
+                long start = Long.parseLong(rest, space + 1, dash, 16);
+                long end = Long.parseLong(rest, dash + 1, rest.length(), 16);
+                int pid = Integer.parseInt(rest, 0, space, 10);
+                ready.complete(new Ready(pid, new AddressRange(start, end)));
             }
             case "rate" -> {
                 int space = rest.indexOf(' ');
