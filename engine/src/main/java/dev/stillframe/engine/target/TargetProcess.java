@@ -74,6 +74,14 @@ public final class TargetProcess implements AutoCloseable {
                             + " is this one: a JVM that handles the faults of its own threads hangs at the first garbage"
                             + " collection; run the snapshot from another process");
         }
+        if (status.number("PPid") == ProcessHandle.current().pid()) {
+            throw new TargetException(
+                    "process "
+                            + pid
+                            + " is a child of this JVM, whose own thread that waits for children would take the reports of"
+                            + " its stops; start it through a shell that stays its parent, or snapshot it from another"
+                            + " process");
+        }
         int leader = status.number("Tgid");
         if (leader != pid) {
             throw new TargetException(
