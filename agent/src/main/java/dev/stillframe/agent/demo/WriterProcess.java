@@ -21,6 +21,9 @@ public final class WriterProcess implements AutoCloseable {
     /** Runs its arguments as a child; without the second command the shell would become them. */
     private static final String SHELL_SCRIPT = "\"$@\"; exit $?";
 
+    /** How long it may take to end by itself. */
+    private static final Duration GENTLE = Duration.ofSeconds(5);
+
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private final Process shell;
@@ -95,26 +98,38 @@ public final class WriterProcess implements AutoCloseable {
         return !rates.hasEnded();
     }
 
-    /** Ends the process and waits for it. Idempotent. */
+    /** Ends the process and waits for it; an interrupt is kept for later. Idempotent. */
     @Override
     public void close() {
-        shell.descendants().forEach(ProcessHandle::destroyForcibly);
+        boolean interrupted = Thread.interrupted();
+        try {
+            shell.getOutputStream().close(); // the writer ends with its standard input
+        } catch (IOException e) {
+            shell.descendants().forEach(ProcessHandle::destroyForcibly);
+        }
+        interrupted |= await(GENTLE);
+        if (shell.isAlive()) {
+            shell.descendants().forEach(ProcessHandle::destroyForcibly);
+            shell.destroyForcibly();
+            interrupted |= await(PATIENCE);
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Waits for the end of the shell; tells whether it was interrupted meanwhile. */
+    private boolean await(Duration patience) {
         boolean interrupted = false;
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        long deadline = System.nanoTime() + patience.toNanos();
         while (shell.isAlive() && System.nanoTime() < deadline) {
             try {
                 shell.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
             } catch (InterruptedException e) {
-                interrupted =
-                        true; // it was just killed; see it gone before the interrupt is answered
+                interrupted = true; // see the process gone before the interrupt is answered
             }
         }
-        shell
-                .destroyForcibly(); // if it did not start the writer yet: the writer ends with its
-                                    // standard input
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        return interrupted;
     }
 
     private void listen() {
@@ -124,8 +139,8 @@ public final class WriterProcess implements AutoCloseable {
             }
             ready.completeExceptionally(new IOException("it ended at once"));
         } catch (IOException | RuntimeException e) {
-            ready.completeExceptionally(
-                    e); // when it is ready already, the end of its output is the end of it
+            // Heard by whoever waits for the start; later, the end of the output says enough.
+            ready.completeExceptionally(e);
         } finally {
             rates.end();
         }
