@@ -37,9 +37,18 @@ final class Units {
                 : significant(nanos / NANOS_PER_SECOND) + " s";
     }
 
-    /** {@code 2.71 GB/s}, decimal as links are; empty if there was no time. */
+    /**
+     * {@code 2.71 GB/s} or {@code 20.0 MB/s}, decimal as links are; {@code no time} if there was
+     * none.
+     */
     static String rate(long bytes, long nanos) {
-        return nanos <= 0 ? "" : String.format(Locale.ROOT, "%.2f GB/s", bytes / (double) nanos);
+        if (nanos <= 0) {
+            return "no time";
+        }
+        double gigabytesPerSecond = bytes / (double) nanos;
+        return gigabytesPerSecond >= 1
+                ? significant(gigabytesPerSecond) + " GB/s"
+                : significant(gigabytesPerSecond * 1e3) + " MB/s";
     }
 
     /** Milliseconds with the precision of a microsecond, for JSON. */

@@ -90,6 +90,7 @@ class TypedValuesTest {
         assertThat(Units.time(4_212_345)).isEqualTo("4.21 ms");
         assertThat(Units.time(1_900_000_000)).isEqualTo("1.90 s");
         assertThat(Units.rate(2_710_000_000L, 1_000_000_000)).isEqualTo("2.71 GB/s");
+        assertThat(Units.rate(20_000_000L, 1_000_000_000)).isEqualTo("20.0 MB/s");
         assertThat(Units.millis(4_212_345)).isEqualTo(4.212);
         assertThat(Units.micros(110_512)).isEqualTo(110.5);
     }
