@@ -25,6 +25,7 @@ final class EncodedBatch implements PageBatch {
     private MemorySegment memory = MemorySegment.NULL;
     private int runs;
     private int dataPages;
+    private boolean apart;
 
     /** Hashes live in {@code arena}; {@code onRelease} is told on the releasing thread. */
     EncodedBatch(Arena arena, Consumer<EncodedBatch> onRelease) {
@@ -51,10 +52,16 @@ final class EncodedBatch implements PageBatch {
         return hashes;
     }
 
+    /** The next page begins a run of its own: a run does not cross the border of an extent. */
+    void beginRun() {
+        apart = true;
+    }
+
     /** Adds pages to the last run or begins a new one. */
     void add(PageKind kind, long ordinal, long count, long offset) {
         int last = runs - 1;
-        if (runs > 0
+        if (!apart
+                && runs > 0
                 && kinds[last] == kind
                 && ordinals[last] + counts[last] == ordinal
                 && (kind != PageKind.DATA || offsets[last] + counts[last] * Block.PAGE_BYTES == offset)) {
@@ -66,6 +73,7 @@ final class EncodedBatch implements PageBatch {
             offsets[runs] = offset;
             firstHash[runs++] = dataPages;
         }
+        apart = false;
         if (kind == PageKind.DATA) {
             dataPages += Math.toIntExact(count);
         }

@@ -137,6 +137,7 @@ final class Encoder implements Runnable {
         for (int page = 0; page < block.pages(run); page++) {
             if (extent < 0 || address >= at.end(extent)) {
                 extent = at.find(address);
+                batch.beginRun();
                 if (extent < 0) {
                     throw new IllegalStateException("page %x is outside the layout".formatted(address));
                 }

@@ -3,9 +3,9 @@ package dev.stillframe.engine.page;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Pages on the move: runs of pages with consecutive ordinals, each run of one {@link PageKind}. Whoever holds
- * a batch owns it, reads it from one thread at a time, and calls {@link #release()} exactly once; its memory
- * is reused afterwards.
+ * Pages on the move: runs of pages with consecutive ordinals, each run of one {@link PageKind} and within one
+ * extent. Whoever holds a batch owns it, reads it from one thread at a time, and calls {@link #release()} exactly once;
+ * its memory is reused afterwards.
  */
 public interface PageBatch {
     /** Number of runs, at least 1. */

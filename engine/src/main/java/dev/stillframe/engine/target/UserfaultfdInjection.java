@@ -66,7 +66,8 @@ final class UserfaultfdInjection {
     /**
      * Makes the call. The thread must not be traced yet, and is not traced afterwards.
      *
-     * @throws TargetException if the target forbids it; it runs on unharmed
+     * @throws TargetException if the target forbids it. The caller then ends the tracer's thread, which detaches: the
+     *     target either was put back already or puts itself back
      */
     Userfaultfd call() throws IOException {
         if (Machine.CURRENT != Machine.X86_64) {
@@ -74,20 +75,13 @@ final class UserfaultfdInjection {
         }
         probe.at("inject: seize");
         Ptrace.seize(tid, Ptrace.O_TRACEVFORK | Ptrace.O_TRACEVFORKDONE | Ptrace.O_TRACESYSGOOD);
-        boolean stopped = false;
-        try {
-            probe.at("inject: interrupt");
-            stop(tid);
-            stopped = true;
-            refuseSeccomp();
-            return inject();
-        } finally {
-            probe.at("inject: detach");
-            if (stopped) {
-                Ptrace.detach(tid, 0);
-            }
-            // Not stopped: it is uninterruptible or gone; the end of the tracer thread detaches it.
-        }
+        probe.at("inject: interrupt");
+        stop(tid);
+        refuseSeccomp();
+        Userfaultfd taken = inject();
+        probe.at("inject: detach");
+        Ptrace.detach(tid, 0);
+        return taken;
     }
 
     private Userfaultfd inject() throws IOException {
@@ -109,15 +103,24 @@ final class UserfaultfdInjection {
                 SignalFrame.calling(
                                 original, Syscall.CLONE, gadgets.syscall(), CLONE_FLAGS, base + SignalFrame.BYTES)
                         .set(X86.RSP, base));
-        try {
-            return runClone();
-        } finally {
-            probe.at("inject: restore mask");
-            Ptrace.setSignalMask(tid, mask);
-            probe.at("inject: restore registers");
-            set(original);
-            probe.at("inject: restore stack");
-            memory.write(base, before);
+        Answer answer = runClone();
+        // Only here is the thread known to be back. Anything that threw before leaves it to its frames.
+        probe.at("inject: restore mask");
+        Ptrace.setSignalMask(tid, mask);
+        probe.at("inject: restore registers");
+        set(original);
+        probe.at("inject: restore stack");
+        memory.write(base, before);
+        return answer.orThrow();
+    }
+
+    /** The descriptor, or why there is none. */
+    private record Answer(@Nullable Userfaultfd taken, String refusal) {
+        Userfaultfd orThrow() throws TargetException {
+            if (taken == null) {
+                throw new TargetException(refusal);
+            }
+            return taken;
         }
     }
 
@@ -136,49 +139,59 @@ final class UserfaultfdInjection {
         return out.array();
     }
 
-    private Userfaultfd runClone() throws IOException {
+    /** Returns with the first thread back from clone, stopped, about to return into its frame. */
+    private Answer runClone() throws IOException {
         probe.at("inject: clone");
-        Ptrace.resume(tid, 0);
-        if (!(await(tid) instanceof Wait.Cloned)) {
-            long answer = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT).get(X86.RAX);
-            throw new TargetException(
+        Ptrace.resumeToSyscall(tid);
+        expect(await(tid), Wait.SyscallStop.class);
+        Ptrace.resumeToSyscall(tid);
+        Wait wait = await(tid);
+        if (wait instanceof Wait.SyscallStop) { // the exit: there is no child
+            String refusal =
                     "the target could not start a thread: clone answered "
-                            + Errno.nameOf((int) -answer)
-                            + "; look at its limits of processes (ulimit -u, pids.max of its cgroup)");
-        }
-        int worker = (int) Ptrace.eventMessage(tid);
-        await(worker);
-        Ptrace.resume(tid, 0); // into the wait for the short-lived thread
-        Userfaultfd taken = null;
-        try {
-            taken = takeFrom(worker);
-        } finally {
-            probe.at("inject: let the short-lived thread exit");
-            Ptrace.resume(worker, 0);
-            awaitEnd(worker);
+                            + Errno.nameOf((int) -result(tid))
+                            + "; look at its limits of processes (ulimit -u, pids.max of its cgroup)";
             awaitHome();
+            return new Answer(null, refusal);
         }
-        return taken;
+        expect(wait, Wait.Cloned.class);
+        int worker = (int) Ptrace.eventMessage(tid);
+        expect(await(worker), Wait.Interrupted.class);
+        Ptrace.resume(tid, 0); // into the wait for the short-lived thread
+        Answer answer = takeFrom(worker);
+        probe.at("inject: let the short-lived thread exit");
+        Ptrace.resume(worker, 0);
+        awaitEnd(worker);
+        expect(await(tid), Wait.VforkDone.class);
+        awaitHome();
+        return answer;
     }
 
     /** Follows the short-lived thread through rt_sigreturn and userfaultfd(2) and copies the descriptor. */
-    private Userfaultfd takeFrom(int worker) throws IOException {
+    private Answer takeFrom(int worker) throws IOException {
         for (int stop = 0; stop < 4; stop++) { // entry and exit of both calls
             probe.at("inject: step of the short-lived thread");
             Ptrace.resumeToSyscall(worker);
-            Wait wait = await(worker);
-            if (!(wait instanceof Wait.SyscallStop)) {
-                throw new TargetException("the injected call was disturbed by " + wait + "; try again");
-            }
+            expect(await(worker), Wait.SyscallStop.class);
         }
-        long result = new Registers(Ptrace.registers(worker, Ptrace.NT_PRSTATUS), Machine.CURRENT).get(X86.RAX);
+        long result = result(worker);
         if (result < 0) {
-            throw new TargetException(refusal((int) -result));
+            return new Answer(null, refusal((int) -result));
         }
         probe.at("inject: copy the descriptor");
         try (Pidfd thread = Pidfd.openThread(worker)) {
             Descriptor descriptor = thread.take((int) result, "userfaultfd of the target");
-            return Userfaultfd.of(descriptor);
+            return new Answer(Userfaultfd.of(descriptor), "");
+        }
+    }
+
+    private static long result(int tid) throws IOException {
+        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT).get(X86.RAX);
+    }
+
+    private static void expect(Wait wait, Class<? extends Wait> expected) throws TargetException {
+        if (!expected.isInstance(wait)) {
+            throw new TargetException("the injected call was disturbed by " + wait + "; try again");
         }
     }
 
@@ -196,16 +209,13 @@ final class UserfaultfdInjection {
                 };
     }
 
-    /** The first thread, back from clone, stopped where the kernel handles signals: only there restarts work. */
+    /** Stops the first thread on its way out of clone, where the kernel handles signals: only there restarts work. */
     private void awaitHome() throws IOException {
-        if (!(await(tid) instanceof Wait.VforkDone)) {
-            throw new TargetException("the target's thread " + tid + " did not return from the injected call");
-        }
         Ptrace.interrupt(tid);
         Ptrace.resume(tid, 0);
         Wait wait = await(tid);
-        if (!(wait instanceof Wait.Interrupted || wait instanceof Wait.GroupStop)) {
-            throw new TargetException("the target's thread " + tid + " was disturbed by " + wait + "; try again");
+        if (!(wait instanceof Wait.GroupStop)) {
+            expect(wait, Wait.Interrupted.class);
         }
     }
 

@@ -58,7 +58,7 @@ class MappingsTest {
     }
 
     @Test
-    void memoryMappedTwiceIsOneInstantThroughBothMappings() throws Exception {
+    void memoryMappedTwiceIsOneInstantOrListed() throws Exception {
         try (TargetProcess target = TargetProcess.startNative("shared", List.of())) {
             Map<String, Long> facts = target.awaitReady();
             long one = facts.getOrDefault("one", 0L);
@@ -68,11 +68,15 @@ class MappingsTest {
                 MemoryImage image = new MemoryImage();
                 try {
                     Snapshots.take(target.pid(), image);
-                    assertThat(SequenceCheck.deviation(pages(image, pages, n -> one + n * PAGE)))
-                            .isEmpty();
-                    assertThat(SequenceCheck.deviation(pages(image, pages, n -> other + n * PAGE)))
-                            .isEmpty();
-                    assertThat(image.isMissing(one) || image.isMissing(other)).isFalse();
+                    for (long mapping : new long[] {one, other}) {
+                        boolean listed =
+                                LongStream.range(0, pages)
+                                        .allMatch(n -> image.isMissing(mapping + n * PAGE));
+                        assertThat(
+                                        SequenceCheck.deviation(
+                                                pages(image, pages, n -> mapping + n * PAGE)))
+                                .matches(wrong -> listed || wrong.isEmpty());
+                    }
                 } finally {
                     image.free();
                 }

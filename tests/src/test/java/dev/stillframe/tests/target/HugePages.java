@@ -2,6 +2,7 @@ package dev.stillframe.tests.target;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
  */
 public final class HugePages implements AutoCloseable {
     private static final Path POOL = Path.of("/proc/sys/vm/nr_hugepages");
+    private static final Path COMPACT = Path.of("/proc/sys/vm/compact_memory");
     private static final int PAGE_BYTES = 2 << 20;
 
     private final long before;
@@ -29,6 +31,7 @@ public final class HugePages implements AutoCloseable {
         long before = pool();
         HugePages pages = new HugePages(before);
         long wanted = before + bytes / PAGE_BYTES;
+        Files.writeString(COMPACT, "1", US_ASCII);
         Files.writeString(POOL, Long.toString(wanted), US_ASCII);
         if (pool() < wanted) {
             long got = pool();
@@ -44,6 +47,10 @@ public final class HugePages implements AutoCloseable {
     }
 
     private static long pool() throws IOException {
-        return Long.parseLong(Files.readString(POOL, US_ASCII).trim());
+        // Not Files.readString: it asks for one byte first, and a sysctl gives its value to the
+        // first read only.
+        try (BufferedReader reader = Files.newBufferedReader(POOL, US_ASCII)) {
+            return Long.parseLong(reader.readLine().trim());
+        }
     }
 }

@@ -26,21 +26,42 @@ public final class TargetProcess implements AutoCloseable {
     private static final Duration END_WITHIN = Duration.ofSeconds(60);
     private static final String END_OF_OUTPUT = "end of output";
 
-    private final Process process;
+    /**
+     * A shell in between, so that the target is no child of this JVM: the JVM waits for its
+     * children, and such a wait takes the reports of a tracer in the same process away (wait(2),
+     * {@code __WNOTHREAD}).
+     */
+    private static final String START_AS_GRANDCHILD =
+            "exec 3<&0; \"$@\" <&3 3<&- & exec 0</dev/null 3<&-; echo $!; wait $!";
+
+    private final Process shell;
+    private final ProcessHandle process;
     private final String name;
     private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
     private final Thread reader;
 
-    private TargetProcess(Process process, String name) {
+    private TargetProcess(
+            Process shell, BufferedReader output, ProcessHandle process, String name) {
+        this.shell = shell;
         this.process = process;
         this.name = name;
-        reader = Thread.ofPlatform().daemon().name("output of " + name).start(this::readLines);
+        reader =
+                Thread.ofPlatform()
+                        .daemon()
+                        .name("output of " + name)
+                        .start(() -> readLines(output));
     }
 
     /** Starts a command. */
     public static TargetProcess start(List<String> command) throws IOException {
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        return new TargetProcess(process, Path.of(command.getFirst()).getFileName().toString());
+        List<String> wrapped = new ArrayList<>(List.of("sh", "-c", START_AS_GRANDCHILD, "sh"));
+        wrapped.addAll(command);
+        Process shell = new ProcessBuilder(wrapped).redirectErrorStream(true).start();
+        BufferedReader output = shell.inputReader(UTF_8);
+        String pid = output.readLine();
+        ProcessHandle process = ProcessHandle.of(Long.parseLong(pid)).orElseThrow();
+        return new TargetProcess(
+                shell, output, process, Path.of(command.getFirst()).getFileName().toString());
     }
 
     /** Starts a program of {@code tests/src/test/c}. */
@@ -104,8 +125,8 @@ public final class TargetProcess implements AutoCloseable {
 
     /** Writes a line to its standard input. */
     public void writeLine(String line) throws IOException {
-        process.getOutputStream().write((line + "\n").getBytes(UTF_8));
-        process.getOutputStream().flush();
+        shell.getOutputStream().write((line + "\n").getBytes(UTF_8));
+        shell.getOutputStream().flush();
     }
 
     /** Asks it to end (SIGTERM) without waiting. */
@@ -120,10 +141,10 @@ public final class TargetProcess implements AutoCloseable {
 
     /** Waits for its end and gives its exit status; a signal's number + 128 if one killed it. */
     public int awaitExit() throws InterruptedException, TimeoutException {
-        if (!process.waitFor(END_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
+        if (!shell.waitFor(END_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
             throw new TimeoutException(name + " does not end");
         }
-        return process.exitValue();
+        return shell.exitValue();
     }
 
     /** Kills it and waits until it is gone, so that nothing of it is left for the next test. */
@@ -134,7 +155,7 @@ public final class TargetProcess implements AutoCloseable {
         boolean interrupted = false;
         for (; ; ) {
             try {
-                if (!process.waitFor(END_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
+                if (!shell.waitFor(END_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
                     throw new AssertionError(name + " survives SIGKILL");
                 }
                 reader.join(END_WITHIN);
@@ -148,8 +169,8 @@ public final class TargetProcess implements AutoCloseable {
         }
     }
 
-    private void readLines() {
-        try (BufferedReader reader = process.inputReader(UTF_8)) {
+    private void readLines(BufferedReader output) {
+        try (BufferedReader reader = output) {
             for (String line = reader.readLine(); line != null; line = reader.readLine()) {
                 lines.add(line);
             }
