@@ -49,7 +49,10 @@ class DemoTest {
 
     @Test
     void memoryReadWhileTheWriterRunsIsNotOneInstant() throws Exception {
-        assertThatThrownBy(() -> demo((pid, sink, _) -> read(pid, sink)).run(setting))
+        assertThatThrownBy(
+                        () ->
+                                demo((pid, sink, _) -> read(pid, sink, new TornReading(pattern)))
+                                        .run(setting))
                 .isInstanceOf(DemoException.class)
                 .hasMessageContaining("not one instant");
         assertNothingIsLeft();
@@ -106,16 +109,17 @@ class DemoTest {
     private SnapshotReport takeStopped(int pid, PageSink sink, SnapshotTaker.Setting unused)
             throws SnapshotException {
         try (StoppedProcess _ = StoppedProcess.stop(pid)) {
-            return read(pid, sink);
+            return read(pid, sink, StoppedProcess::read);
         } catch (IOException e) {
             throw new SnapshotException("cannot stop it", e);
         }
     }
 
-    private SnapshotReport read(int pid, PageSink sink) throws SnapshotException {
+    private SnapshotReport read(int pid, PageSink sink, PlainImage.Reading reading)
+            throws SnapshotException {
         pids.add(pid);
         try {
-            long pages = new PlainImage(pid).copy(sink);
+            long pages = new PlainImage(pid).copy(sink, reading);
             return new SnapshotReport(
                     "demo",
                     "",

@@ -55,8 +55,14 @@ final class PlainImage {
         }
     }
 
+    /** How a mapping is read. */
+    @FunctionalInterface
+    interface Reading {
+        void read(int pid, long address, MemorySegment into) throws IOException;
+    }
+
     /** Copies every page into the sink, finishes it, and returns how many there were. */
-    long copy(PageSink sink) throws IOException {
+    long copy(PageSink sink, Reading reading) throws IOException {
         Source source =
                 new Source(pid, 1, 1, 1, 0, 0, "java", List.of(), "/java", "host", "x86_64", "6");
         Layout layout = new Layout(PAGE, 0, source, new byte[0], List.of(), regions);
@@ -67,7 +73,7 @@ final class PlainImage {
         for (Region region : regions) {
             try (Arena arena = Arena.ofConfined()) {
                 OneRun run = new OneRun(region, arena);
-                StoppedProcess.read(pid, region.range().start(), run.data);
+                reading.read(pid, region.range().start(), run.data);
                 run.hash(records);
                 sink.accept(run);
             }

@@ -21,11 +21,10 @@ class WriterProcessTest {
     private final Pattern pattern = new Pattern(3, 2048);
 
     @Test
-    void aStoppedWriterIsOneInstantAndARunningOneIsNot() throws IOException, InterruptedException {
+    void aStoppedWriterIsOneInstant() throws IOException, InterruptedException {
         try (WriterProcess writer = WriterProcess.start(pattern, 0)) {
             assertThat(writer.memory().sizeBytes()).isEqualTo(pattern.sizeBytes());
-            awaitRate(writer);
-            assertThat(judge(writer).isOneInstant()).as("read while it runs").isFalse();
+            awaitSample(writer);
             for (int round = 0; round < 10; round++) {
                 try (StoppedProcess _ = StoppedProcess.stop(writer.pid())) {
                     Verdict verdict = judge(writer);
@@ -46,12 +45,9 @@ class WriterProcessTest {
         writer.close();
     }
 
-    private void awaitRate(WriterProcess writer) throws InterruptedException {
-        long start = System.nanoTime();
-        long until = start + Duration.ofMillis(100).toNanos();
-        assertThat(writer.rates().await(until, until + PATIENCE.toNanos())).isTrue();
-        assertThat(writer.rates().medianRate(start - PATIENCE.toNanos(), until))
-                .isGreaterThan(1000);
+    private void awaitSample(WriterProcess writer) throws InterruptedException {
+        long now = System.nanoTime();
+        assertThat(writer.rates().await(now, now + PATIENCE.toNanos())).isTrue();
     }
 
     private Verdict judge(WriterProcess writer) throws IOException {
