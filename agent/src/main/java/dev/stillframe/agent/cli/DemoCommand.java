@@ -1,0 +1,206 @@
+package dev.stillframe.agent.cli;
+
+import dev.stillframe.agent.demo.Demo;
+import dev.stillframe.agent.demo.Pattern;
+import dev.stillframe.agent.job.Parts;
+import dev.stillframe.agent.job.SnapshotTaker;
+import dev.stillframe.agent.metrics.Metrics;
+import dev.stillframe.engine.capture.Progress;
+import dev.stillframe.engine.capture.SnapshotOptions;
+import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.target.Readiness;
+import dev.stillframe.engine.target.Readiness.Finding;
+import dev.stillframe.engine.target.Readiness.Status;
+
+import io.micrometer.core.instrument.MeterRegistry;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+
+/** {@code stillframe demo}. */
+@Command(
+        name = "demo",
+        description = {
+            "See it work: take an image of a busy process over a connection, and prove the image"
+                    + " right.",
+            "",
+            "Starts a process that writes its memory all the time, in an order that can be"
+                + " computed; takes its image through a receiver on a loopback port; then computes"
+                + " what every byte must have been at that instant. Takes some seconds, needs about"
+                + " three times --memory on disk and in memory together, and leaves nothing behind."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  stillframe demo",
+            "  stillframe demo --memory 1G --threads 4"
+        })
+final class DemoCommand implements Callable<Integer> {
+    private static final long MEMORY_MAX_BYTES = 64L << 30;
+
+    private final Parts parts;
+
+    @Spec private @Nullable CommandSpec spec;
+    @Mixin private Output output = new Output();
+
+    @Option(
+            names = "--memory",
+            paramLabel = "SIZE",
+            defaultValue = "256M",
+            description = "Memory that the process writes (default: ${DEFAULT-VALUE}).")
+    private ByteSize memory = new ByteSize(0);
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "2",
+            description = "Threads that write, 1 to 64 (default: ${DEFAULT-VALUE}).")
+    private int threads;
+
+    @Option(
+            names = "--rate",
+            paramLabel = "N",
+            defaultValue = "100000",
+            description =
+                    "Pages a second that each thread writes (default: ${DEFAULT-VALUE}); 0 for as"
+                            + " many as it can.")
+    private long stepsPerSecond;
+
+    DemoCommand(Parts parts) {
+        this.parts = parts;
+    }
+
+    /** What JSON shows: the snapshot, and what the demonstration measured. */
+    record Facts(
+            boolean verified,
+            String memory,
+            long memoryBytes,
+            double slowedMs,
+            double pagesPerSecondBefore,
+            double pagesPerSecondAfter,
+            List<Long> steps,
+            SnapshotFacts snapshot) {}
+
+    @Override
+    public Integer call() throws Exception {
+        Pattern pattern = pattern();
+        refuseUnlessReady(parts.readiness().get());
+        MeterRegistry registry = Metrics.create();
+        SnapshotOptions options =
+                SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
+        Demo demo = new Demo(parts, pattern, stepsPerSecond);
+        Demo.Result result;
+        if (ProgressDisplay.isTerminal()) {
+            try (ProgressDisplay display = ProgressDisplay.show("demo")) {
+                result = demo.run(new SnapshotTaker.Setting(options, registry, display));
+            }
+        } else {
+            result = demo.run(new SnapshotTaker.Setting(options, registry, Progress.NONE));
+        }
+        output.facts(facts(result), lines(result));
+        if (output.isVerbose()) {
+            Metrics.describe(registry).forEach(output::note);
+        }
+        return ExitCode.DONE;
+    }
+
+    private Pattern pattern() {
+        boolean possible =
+                threads >= 1
+                        && threads <= 64
+                        && memory.bytes() <= MEMORY_MAX_BYTES
+                        && stepsPerSecond >= 0;
+        if (!possible && spec != null) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "1 to 64 threads, at most 64G of memory and no negative rate are possible");
+        }
+        return Pattern.fitting(memory.bytes(), threads);
+    }
+
+    private static void refuseUnlessReady(List<Finding> findings) throws Failure {
+        if (!Readiness.isReady(findings)) {
+            throw new Failure(
+                    findings.stream()
+                            .filter(finding -> finding.status() == Status.FAIL)
+                            .map(
+                                    finding ->
+                                            finding.name()
+                                                    + ": "
+                                                    + finding.found()
+                                                    + "; to do: "
+                                                    + finding.remedy())
+                            .collect(Collectors.joining("; ", "snapshots do not work here: ", "")));
+        }
+    }
+
+    private static Facts facts(Demo.Result result) {
+        return new Facts(
+                true, // anything else was thrown
+                result.memory().toString(),
+                result.memory().sizeBytes(),
+                Units.millis(result.slowedNanos()),
+                Math.rint(result.rateBefore()),
+                Math.rint(result.rateAfter()),
+                result.steps(),
+                SnapshotFacts.of(0, result.report()));
+    }
+
+    private List<String> lines(Demo.Result result) {
+        SnapshotReport report = result.report();
+        long steps = result.steps().stream().mapToLong(Long::longValue).sum();
+        String faults =
+                "%s, answered in %s (median), %s (99%%)"
+                        .formatted(
+                                Units.count(report.faults()),
+                                Units.time(report.faultP50Nanos()),
+                                Units.time(report.faultP99Nanos()));
+        return new Rows()
+                .add(
+                        "writer",
+                        "%d threads over %s, %s pages written a second"
+                                .formatted(
+                                        threads,
+                                        Units.bytes(result.memory().sizeBytes()),
+                                        Units.count(Math.round(result.rateBefore()))))
+                .add(
+                        "captured",
+                        Units.bytes(report.bytesCaptured())
+                                + " in "
+                                + Units.count(report.pages())
+                                + " pages")
+                .add("paused", Units.time(report.pauseNanos()))
+                .add("slowed", Units.time(result.slowedNanos()) + " under half of its rate before")
+                .add(
+                        "throughput",
+                        "%s copied in %s, %s; received and on disk after %s"
+                                .formatted(
+                                        Units.bytes(report.bytesCaptured()),
+                                        Units.time(report.captureNanos()),
+                                        Units.rate(report.bytesCaptured(), report.captureNanos()),
+                                        Units.time(report.totalNanos())))
+                .add("faults", report.faults() == 0 ? "none" : faults)
+                .add(
+                        "missing",
+                        report.missing().isEmpty()
+                                ? "nothing"
+                                : report.missing().size() + " ranges")
+                .add(
+                        "verified",
+                        "yes: every hash, and every byte of the writer's memory is that of one"
+                                + " instant, after "
+                                + Units.count(steps)
+                                + " pages written")
+                .lines();
+    }
+}

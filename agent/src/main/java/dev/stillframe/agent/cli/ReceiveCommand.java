@@ -1,0 +1,223 @@
+package dev.stillframe.agent.cli;
+
+import dev.stillframe.agent.job.Reception;
+import dev.stillframe.agent.metrics.Metrics;
+import dev.stillframe.engine.image.ImageReader;
+import dev.stillframe.engine.image.ImageStore;
+import dev.stillframe.engine.page.Layout;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** {@code stillframe receive}. */
+@Command(
+        name = "receive",
+        description = {
+            "Receive images and keep them in a store, until told to stop (SIGINT or SIGTERM).",
+            "",
+            "An image appears under its name when all of it has arrived, is checked and is on the"
+                + " disk. What was cut off on the way stays under a name with .partial- in it; see"
+                + " list and remove. Whoever can connect can send, and memory travels unencrypted:"
+                + " listen on a loopback address and let a tunnel (ssh -L) carry it.",
+            "",
+            "With --json, one object a line: event listening, image or failed."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  stillframe receive --listen 127.0.0.1:7070 --store /data/images",
+            "  stillframe receive --listen 127.0.0.1:0 --store images --json"
+        })
+final class ReceiveCommand implements Callable<Integer> {
+    /** Lines that wait to be printed; an image takes far longer than its line. */
+    private static final int LINES_MAX = 1024;
+
+    private final Reception.Starter starter;
+
+    @Mixin private Output output = new Output();
+
+    @Option(
+            names = "--listen",
+            paramLabel = "HOST:PORT",
+            required = true,
+            description = "Where to listen; port 0 takes a free one, which is printed.")
+    private HostPort listen = new HostPort("", 0);
+
+    @Option(
+            names = "--store",
+            paramLabel = "DIR",
+            required = true,
+            description = "Directory for the images; made if it is not there.")
+    private Path store = Path.of("");
+
+    @Option(
+            names = "--insecure",
+            description =
+                    "Allow an address that is not loopback: anyone who reaches it can send and"
+                            + " listen in.")
+    private boolean insecure;
+
+    ReceiveCommand(Reception.Starter starter) {
+        this.starter = starter;
+    }
+
+    /**
+     * What happened, from the receiver's threads to ours; {@code reason} is empty if the image is
+     * published.
+     */
+    private record Happening(String name, String peer, String reason) {}
+
+    /** The first line of JSON. */
+    record ListeningFact(String event, String address, String store) {}
+
+    /** A line of JSON for a finished image. */
+    record ImageFact(
+            String event,
+            String name,
+            String image,
+            String peer,
+            String rootHash,
+            int pid,
+            long pages,
+            long bytes,
+            boolean complete,
+            List<MissingFact> missing) {}
+
+    /** A line of JSON for an image that was given up. */
+    record FailedFact(String event, String name, String peer, String reason) {}
+
+    @Override
+    public Integer call() throws Exception {
+        InetSocketAddress address = address();
+        ImageStore images = ImageStore.open(store);
+        BlockingQueue<Happening> happenings = new ArrayBlockingQueue<>(LINES_MAX);
+        AtomicLong unprinted = new AtomicLong();
+        try (Reception reception =
+                starter.start(address, images, events(happenings, unprinted), Metrics.create())) {
+            listening(images, reception.address());
+            while (true) {
+                print(images, happenings.take());
+                if (unprinted.get() > 0) {
+                    output.note(
+                            "stillframe receive: "
+                                    + unprinted.getAndSet(0)
+                                    + " lines were left out");
+                }
+            }
+        } catch (InterruptedException e) {
+            return ExitCode.DONE; // told to stop: that is how this command ends
+        }
+    }
+
+    private InetSocketAddress address() throws Failure {
+        InetSocketAddress address = listen.resolve();
+        if (!address.getAddress().isLoopbackAddress() && !insecure) {
+            throw new Failure(
+                    "refusing to listen on "
+                            + listen
+                            + ": there is no encryption yet, so anyone could send and listen in;"
+                            + " use 127.0.0.1 with a tunnel (ssh -L), or add --insecure on a"
+                            + " network you trust");
+        }
+        return address;
+    }
+
+    private static Reception.Events events(
+            BlockingQueue<Happening> happenings, AtomicLong unprinted) {
+        return new Reception.Events() {
+            @Override
+            public void finished(String name, String peer) {
+                add(new Happening(name, peer, ""));
+            }
+
+            @Override
+            public void failed(String name, String peer, String reason) {
+                add(new Happening(name, peer, reason.isEmpty() ? "no reason given" : reason));
+            }
+
+            private void add(Happening happening) {
+                if (!happenings.offer(happening)) {
+                    unprinted.incrementAndGet();
+                }
+            }
+        };
+    }
+
+    private void listening(ImageStore images, InetSocketAddress address) {
+        String at =
+                new HostPort(address.getAddress().getHostAddress(), address.getPort()).toString();
+        output.facts(
+                new ListeningFact("listening", at, images.directory().toString()),
+                List.of("listening on " + at + ", storing in " + images.directory()));
+    }
+
+    private void print(ImageStore images, Happening happening) {
+        if (!happening.reason().isEmpty()) {
+            failed(happening);
+            return;
+        }
+        try (ImageReader reader = ImageReader.open(images.resolve(happening.name()))) {
+            ImageFact fact = fact(reader, happening);
+            String missing =
+                    fact.complete()
+                            ? "complete"
+                            : "incomplete, " + fact.missing().size() + " ranges missing";
+            output.facts(
+                    fact,
+                    List.of(
+                            "image %s from %s: %s in %s pages, %s, root hash %s"
+                                    .formatted(
+                                            fact.name(),
+                                            fact.peer(),
+                                            Units.bytes(fact.bytes()),
+                                            Units.count(fact.pages()),
+                                            missing,
+                                            fact.rootHash())));
+        } catch (IOException e) {
+            // Removed by someone already, or damaged: either way the receiver goes on serving
+            // others.
+            failed(new Happening(happening.name(), happening.peer(), Failure.describe(e)));
+        }
+    }
+
+    private void failed(Happening happening) {
+        String name = happening.name().isEmpty() ? "an image" : "image " + happening.name();
+        FailedFact fact =
+                new FailedFact("failed", happening.name(), happening.peer(), happening.reason());
+        output.facts(
+                fact,
+                List.of(
+                        "failed "
+                                + name
+                                + " from "
+                                + happening.peer()
+                                + ": "
+                                + happening.reason()));
+    }
+
+    private static ImageFact fact(ImageReader reader, Happening happening) {
+        Layout layout = reader.layout();
+        return new ImageFact(
+                "image",
+                happening.name(),
+                reader.image().toString(),
+                happening.peer(),
+                HexFormat.of().formatHex(reader.rootHash()),
+                layout.source().pid(),
+                layout.pageCount(),
+                layout.pageCount() * layout.pageSizeBytes(),
+                reader.missing().isEmpty(),
+                MissingFact.of(reader.missing()));
+    }
+}

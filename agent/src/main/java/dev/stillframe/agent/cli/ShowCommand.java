@@ -1,0 +1,182 @@
+package dev.stillframe.agent.cli;
+
+import dev.stillframe.engine.image.ImageReader;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.ThreadState;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+
+/** {@code stillframe show}. */
+@Command(
+        name = "show",
+        description = {
+            "Show what an image is of: the process, the instant, its threads and mappings, and what"
+                    + " is missing.",
+            "",
+            "Pages are not read; use verify to check them."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  stillframe show redis.image",
+            "  stillframe show --regions redis.image",
+            "  stillframe show --json redis.image | jq .root_hash"
+        })
+final class ShowCommand implements Callable<Integer> {
+    private static final long NANOS_PER_SECOND = 1_000_000_000L;
+
+    @Mixin private Output output = new Output();
+
+    @Option(
+            names = "--regions",
+            description = "Also list the mappings and threads (JSON always has them).")
+    private boolean regions;
+
+    @Parameters(paramLabel = "IMAGE", description = "The image directory.")
+    private Path image = Path.of("");
+
+    /** What JSON shows. */
+    record Facts(
+            String image,
+            String rootHash,
+            String instant,
+            int pid,
+            String command,
+            List<String> arguments,
+            String host,
+            String machine,
+            String kernel,
+            int pageSizeBytes,
+            long pages,
+            long mappedBytes,
+            boolean complete,
+            List<ThreadFact> threads,
+            List<RegionFact> regions,
+            List<MissingFact> missing) {}
+
+    /** A thread in JSON. */
+    record ThreadFact(int tid, String name) {}
+
+    /** A mapping in JSON. */
+    record RegionFact(String range, String protection, String kind, String name, long pages) {}
+
+    @Override
+    public Integer call() throws Exception {
+        try (ImageReader reader = ImageReader.open(image)) {
+            Facts facts = facts(reader);
+            output.facts(facts, lines(facts, reader));
+        }
+        return ExitCode.DONE;
+    }
+
+    private static Facts facts(ImageReader reader) {
+        Layout layout = reader.layout();
+        return new Facts(
+                reader.image().toString(),
+                HexFormat.of().formatHex(reader.rootHash()),
+                instant(layout).toString(),
+                layout.source().pid(),
+                layout.source().command(),
+                layout.source().arguments(),
+                layout.source().host(),
+                layout.source().machine(),
+                layout.source().kernel(),
+                layout.pageSizeBytes(),
+                layout.pageCount(),
+                layout.regions().stream().mapToLong(region -> region.range().sizeBytes()).sum(),
+                reader.missing().isEmpty(),
+                layout.threads().stream().map(ShowCommand::fact).toList(),
+                layout.regions().stream().map(ShowCommand::fact).toList(),
+                MissingFact.of(reader.missing()));
+    }
+
+    private List<String> lines(Facts facts, ImageReader reader) {
+        Rows rows =
+                new Rows()
+                        .add("image", facts.image())
+                        .add("root hash", facts.rootHash())
+                        .add("instant", facts.instant())
+                        .add("process", facts.pid() + " " + facts.command() + " on " + facts.host())
+                        .add("command line", printable(String.join(" ", facts.arguments())))
+                        .add("kernel", facts.kernel() + " " + facts.machine())
+                        .add("threads", Units.count(facts.threads().size()))
+                        .add(
+                                "mappings",
+                                Units.count(facts.regions().size())
+                                        + ", "
+                                        + Units.bytes(facts.mappedBytes()))
+                        .add(
+                                "memory",
+                                "%s in %s pages"
+                                        .formatted(
+                                                Units.bytes(facts.pages() * facts.pageSizeBytes()),
+                                                Units.count(facts.pages())))
+                        .missing(reader.missing());
+        List<String> lines = new ArrayList<>(rows.lines());
+        if (regions) {
+            lines.add("");
+            lines.addAll(details(facts));
+        }
+        return lines;
+    }
+
+    private static List<String> details(Facts facts) {
+        List<String> lines = new ArrayList<>();
+        for (ThreadFact thread : facts.threads()) {
+            lines.add("thread %8d  %s".formatted(thread.tid(), printable(thread.name())));
+        }
+        for (RegionFact region : facts.regions()) {
+            lines.add(
+                    "%-33s %s %-12s %10s pages  %s"
+                            .formatted(
+                                    region.range(),
+                                    region.protection(),
+                                    region.kind(),
+                                    Units.count(region.pages()),
+                                    printable(region.name())));
+        }
+        return lines;
+    }
+
+    private static Instant instant(Layout layout) {
+        long nanos = layout.instantEpochNanos();
+        return Instant.ofEpochSecond(
+                Math.floorDiv(nanos, NANOS_PER_SECOND), Math.floorMod(nanos, NANOS_PER_SECOND));
+    }
+
+    private static ThreadFact fact(ThreadState thread) {
+        return new ThreadFact(thread.tid(), thread.name());
+    }
+
+    private static RegionFact fact(Region region) {
+        long pages = region.extents().stream().mapToLong(extent -> extent.pageCount()).sum();
+        return new RegionFact(
+                region.range().toString(),
+                region.protection(),
+                name(region.kind()),
+                region.name(),
+                pages);
+    }
+
+    private static String name(RegionKind kind) {
+        return kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /** Names come from the target: control characters would reach the terminal. */
+    private static String printable(String text) {
+        return text.replaceAll("\\p{Cntrl}", "?");
+    }
+}

@@ -1,0 +1,204 @@
+package dev.stillframe.agent.cli;
+
+import dev.stillframe.agent.job.Destination;
+import dev.stillframe.agent.job.SnapshotTaker;
+import dev.stillframe.agent.metrics.Metrics;
+import dev.stillframe.engine.capture.Progress;
+import dev.stillframe.engine.capture.SnapshotOptions;
+import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.page.PageSink;
+
+import io.micrometer.core.instrument.MeterRegistry;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+
+/** {@code stillframe snapshot}. */
+@Command(
+        name = "snapshot",
+        description = {
+            "Take an image of a running process's memory at one instant, while it keeps running.",
+            "",
+            "The process is paused for some milliseconds; its memory is then copied while it runs,"
+                + " and what it is about to overwrite is copied first. Stillframe needs no help"
+                + " from the process, and leaves nothing behind in it. What could not be captured"
+                + " is listed, and the exit code is then 3."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  stillframe snapshot --pid 4711 --out /data/redis.image",
+            "  stillframe snapshot --pid 4711 --to 127.0.0.1:7070 --name redis-monday",
+            "  stillframe snapshot --pid \"$(pgrep -o redis-server)\" --out redis.image --json"
+        })
+final class SnapshotCommand implements Callable<Integer> {
+    private final SnapshotTaker taker;
+    private final Destination.Opener opener;
+
+    @Spec private @Nullable CommandSpec spec;
+    @Mixin private Output output = new Output();
+
+    @Option(names = "--pid", paramLabel = "PID", required = true, description = "The process.")
+    private int pid;
+
+    @ArgGroup(multiplicity = "1")
+    private Goal goal = new Goal();
+
+    @Option(
+            names = "--staging",
+            paramLabel = "SIZE",
+            defaultValue = "1G",
+            description = {
+                "Memory that holds pages until they are written (default: ${DEFAULT-VALUE}).",
+                "With as much as the process has, a slow disk or network never slows it; with less,"
+                        + " it may wait when the pool is full."
+            })
+    private ByteSize staging = new ByteSize(0);
+
+    @Option(
+            names = "--pause-budget",
+            paramLabel = "TIME",
+            defaultValue = "5ms",
+            description =
+                    "How long the pause may be spent on copying pages that are written all the time"
+                        + " (default: ${DEFAULT-VALUE}). More means a longer pause and fewer faults"
+                        + " after it.")
+    private Duration pauseBudget = Duration.ZERO;
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "TIME",
+            defaultValue = "30s",
+            description =
+                    "Give up when the disk or the receiver takes nothing for this long (default:"
+                            + " ${DEFAULT-VALUE}).")
+    private Duration timeout = Duration.ZERO;
+
+    @Option(
+            names = "--workers",
+            paramLabel = "N",
+            description =
+                    "Threads that copy pages and answer faults, 1 to 16 (default: from the"
+                            + " processors).")
+    private @Nullable Integer workers;
+
+    /** One of the two. */
+    static final class Goal {
+        @Option(
+                names = "--out",
+                paramLabel = "IMAGE",
+                required = true,
+                description = "Directory to make on this host; it must not exist.")
+        private @Nullable Path out;
+
+        @ArgGroup(exclusive = false, multiplicity = "1")
+        private @Nullable Remote remote;
+    }
+
+    /** Both. */
+    static final class Remote {
+        @Option(
+                names = "--to",
+                paramLabel = "HOST:PORT",
+                required = true,
+                description =
+                        "Send to this receiver (stillframe receive). The connection is not"
+                                + " encrypted.")
+        private HostPort to = new HostPort("", 0);
+
+        @Option(
+                names = "--name",
+                paramLabel = "NAME",
+                required = true,
+                description = "What the image is called in the receiver's store.")
+        private String name = "";
+    }
+
+    SnapshotCommand(SnapshotTaker taker, Destination.Opener opener) {
+        this.taker = taker;
+        this.opener = opener;
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        SnapshotOptions options = options();
+        Destination destination = destination();
+        MeterRegistry registry = Metrics.create();
+        SnapshotReport report;
+        try (PageSink sink = opener.open(destination, timeout, registry)) {
+            report = take(sink, options, registry);
+        }
+        output.facts(SnapshotFacts.of(pid, report), SnapshotFacts.lines(report));
+        if (output.isVerbose()) {
+            Metrics.describe(registry).forEach(output::note);
+        }
+        return ExitCode.of(report.missing());
+    }
+
+    private SnapshotReport take(PageSink sink, SnapshotOptions options, MeterRegistry registry)
+            throws Exception {
+        if (!ProgressDisplay.isTerminal()) {
+            return taker.take(
+                    pid, sink, new SnapshotTaker.Setting(options, registry, Progress.NONE));
+        }
+        try (ProgressDisplay display = ProgressDisplay.show("process " + pid)) {
+            return taker.take(pid, sink, new SnapshotTaker.Setting(options, registry, display));
+        }
+    }
+
+    private SnapshotOptions options() {
+        SnapshotOptions defaults =
+                SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
+        if (pid < 1) {
+            throw usage("--pid " + pid + " is not a process id");
+        }
+        try {
+            return new SnapshotOptions(
+                    staging.bytes(),
+                    pauseBudget,
+                    timeout,
+                    workers == null ? defaults.workers() : workers,
+                    defaults.tuning());
+        } catch (IllegalArgumentException e) {
+            throw usage(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private Destination destination() throws Failure {
+        if (goal.out != null) {
+            return new Destination.Local(goal.out);
+        }
+        if (goal.remote == null) {
+            throw usage("one of --out and --to is needed");
+        }
+        InetSocketAddress receiver = goal.remote.to.resolve();
+        if (!receiver.getAddress().isLoopbackAddress()) {
+            output.note(
+                    "stillframe snapshot: the memory of process "
+                            + pid
+                            + " goes to "
+                            + goal.remote.to
+                            + " unencrypted; a tunnel (ssh -L) protects it");
+        }
+        return new Destination.Remote(receiver, goal.remote.name);
+    }
+
+    private ParameterException usage(String message) {
+        if (spec == null) {
+            throw new IllegalStateException(message);
+        }
+        return new ParameterException(spec.commandLine(), message);
+    }
+}

@@ -1,0 +1,29 @@
+package dev.stillframe.agent.cli;
+
+import picocli.CommandLine.TypeConversionException;
+
+import java.time.Duration;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Durations as they are typed: {@code 500us}, {@code 5ms}, {@code 30s}, {@code 2m}. Stateless. */
+final class TypedDuration {
+    private static final Pattern TYPED = Pattern.compile("(\\d{1,9})(us|ms|s|m)");
+
+    private TypedDuration() {}
+
+    static Duration parse(String typed) {
+        Matcher matcher = TYPED.matcher(typed);
+        if (!matcher.matches()) {
+            throw new TypeConversionException(
+                    "'" + typed + "' is not a time such as 5ms, 30s or 2m");
+        }
+        long number = Long.parseLong(matcher.group(1));
+        return switch (matcher.group(2)) {
+            case "us" -> Duration.ofNanos(number * 1000);
+            case "ms" -> Duration.ofMillis(number);
+            case "s" -> Duration.ofSeconds(number);
+            default -> Duration.ofMinutes(number);
+        };
+    }
+}

@@ -1,0 +1,20 @@
+package dev.stillframe.agent.job;
+
+import dev.stillframe.engine.target.Readiness.Finding;
+
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * What the commands need of the other modules; tests hand in fakes. Immutable.
+ *
+ * @param taker takes snapshots
+ * @param opener opens the way to where images go
+ * @param receptions starts receivers
+ * @param readiness tells whether snapshots will work here
+ */
+public record Parts(
+        SnapshotTaker taker,
+        Destination.Opener opener,
+        Reception.Starter receptions,
+        Supplier<List<Finding>> readiness) {}

@@ -1,0 +1,47 @@
+package dev.stillframe.agent.job;
+
+import dev.stillframe.engine.image.ImageStore;
+
+import io.micrometer.core.instrument.MeterRegistry;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+
+/** A receiver that is running. Thread-safe. */
+public interface Reception extends AutoCloseable {
+    /** Where it listens, with the port that the system chose if 0 was asked for. */
+    InetSocketAddress address();
+
+    /** Stops listening, gives up what is being received, and waits for its threads. Idempotent. */
+    @Override
+    void close();
+
+    /**
+     * Told what happens; calls come from the receiver's threads, return at once and never throw.
+     */
+    interface Events {
+        /**
+         * The image called {@code name} came whole from {@code peer}, was verified and is
+         * published.
+         */
+        void finished(String name, String peer);
+
+        /**
+         * What came from {@code peer} was given up; {@code name} is empty if it was not even told.
+         */
+        void failed(String name, String peer, String reason);
+    }
+
+    /** Starts one: the transport, or a fake in tests. */
+    @FunctionalInterface
+    interface Starter {
+        /**
+         * Listens and receives until it is closed.
+         *
+         * @throws IOException if it cannot listen there
+         */
+        Reception start(
+                InetSocketAddress listen, ImageStore store, Events events, MeterRegistry registry)
+                throws IOException;
+    }
+}
