@@ -441,7 +441,9 @@ final class Worker implements Runnable {
             for (Block block : capture.table.within(range.start(), range.end())) {
                 int end = Block.PAGES;
                 for (int page = 0; page < end; page++) {
-                    if (range.contains(block.address(page)) && block.move(page, Claim.CLEAN, Claim.COPYING)) {
+                    if (range.contains(block.address(page))
+                            && (block.move(page, Claim.CLEAN, Claim.COPYING)
+                                    || block.move(page, Claim.HOT, Claim.COPYING))) {
                         runs.add(new Run(block, page, page + 1));
                     }
                 }
@@ -551,8 +553,14 @@ final class Worker implements Runnable {
 
     /** Copies pages that are not protected and that this worker has claimed; the target is frozen. */
     void copyHot(Block at, int first, int end) throws IOException {
-        boolean copied = copy(at, first, end, at.address(first));
-        at.setRun(first, end, copied ? Claim.DONE : Claim.LOST);
+        List<Run> runs = withAliases(new Run(at, first, end));
+        for (Run run : runs) {
+            boolean copied = copy(run.block(), run.first(), run.end(), run.start());
+            run.set(copied ? Claim.DONE : Claim.LOST);
+        }
+        for (Run alias : runs.subList(1, runs.size())) {
+            release(alias.start(), alias.bytes());
+        }
     }
 
     /** Copies pages that need no claim into staging: the target is frozen. False if they cannot be read. */

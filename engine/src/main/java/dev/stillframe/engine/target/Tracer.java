@@ -222,11 +222,8 @@ public final class Tracer implements AutoCloseable {
                     Ptrace.listen(tracee.tid);
                 }
             }
-            case Wait.Cloned _ -> {
-                tracees.computeIfAbsent((int) Ptrace.eventMessage(tracee.tid), Tracee::new);
-                stopOrResume(tracee, 0, freezing);
-            }
-            case Wait.Interrupted _, Wait.SyscallStop _, Wait.VforkDone _ -> stopOrResume(tracee, 0, freezing);
+            // The new thread reports itself; it may have done so already, and may even have ended.
+            case Wait.Cloned _, Wait.Interrupted _, Wait.SyscallStop _, Wait.VforkDone _ -> stopOrResume(tracee, 0, freezing);
         }
     }
 
@@ -270,17 +267,20 @@ public final class Tracer implements AutoCloseable {
             if (e.is(Errno.ESRCH)) {
                 return false; // has ended since it was listed
             }
-            if (e.is(Errno.EPERM) && tracees.containsKey(tid)) {
-                return false;
+            if (e.is(Errno.EPERM) && tracerOf(tid) == ProcessHandle.current().pid()) {
+                tracees.put(tid, new Tracee(tid)); // came with a clone; its first stop is still to be reported
+                return true;
             }
-            if (e.is(Errno.EPERM)) { // seized by the kernel as a clone whose report is still to come, or ending
-                service();
-                if (tracees.containsKey(tid) || !Files.exists(Path.of("/proc/" + target.pid() + "/task/" + tid))) {
-                    return false;
-                }
+            if (e.is(Errno.EPERM) && tracerOf(tid) == 0) {
+                return false; // ending
             }
-            throw new TargetException("thread " + tid + " of process " + target.pid() + " is not ours to trace: " + e.getMessage(), e);
+            throw new TargetException(
+                    "thread %d of process %d is not ours to trace: %s".formatted(tid, target.pid(), e.getMessage()), e);
         }
+    }
+
+    private static int tracerOf(int tid) throws IOException {
+        return Files.exists(Path.of("/proc/" + tid)) ? ProcessStatus.of(tid).number("TracerPid") : 0;
     }
 
     private List<Integer> threads() throws IOException {
