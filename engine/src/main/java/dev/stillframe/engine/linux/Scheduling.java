@@ -1,10 +1,15 @@
 package dev.stillframe.engine.linux;
 
-/** The calling thread's place in the scheduler. */
+/** The calling thread as the kernel sees it. */
 public final class Scheduling {
     private static final int PRIO_PROCESS = 0;
 
     private Scheduling() {}
+
+    /** The kernel's number of the calling thread: gettid(2). */
+    public static int threadId() {
+        return (int) Kernel.call(Syscall.GETTID, 0, 0, 0);
+    }
 
     /**
      * Sets the nice value of the calling thread alone (setpriority(2) with a thread id, which Linux allows).

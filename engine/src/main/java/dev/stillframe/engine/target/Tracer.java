@@ -6,6 +6,7 @@ import dev.stillframe.engine.linux.Machine;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
 import dev.stillframe.engine.linux.RobustList;
+import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.page.ThreadState;
 import java.io.IOException;
@@ -267,7 +268,7 @@ public final class Tracer implements AutoCloseable {
             if (e.is(Errno.ESRCH)) {
                 return false; // has ended since it was listed
             }
-            if (e.is(Errno.EPERM) && tracerOf(tid) == ProcessHandle.current().pid()) {
+            if (e.is(Errno.EPERM) && tracerOf(tid) == Scheduling.threadId()) {
                 tracees.put(tid, new Tracee(tid)); // came with a clone; its first stop is still to be reported
                 return true;
             }
@@ -279,6 +280,7 @@ public final class Tracer implements AutoCloseable {
         }
     }
 
+    /** The thread that traces {@code tid}, 0 for none. */
     private static int tracerOf(int tid) throws IOException {
         return Files.exists(Path.of("/proc/" + tid)) ? ProcessStatus.of(tid).number("TracerPid") : 0;
     }
