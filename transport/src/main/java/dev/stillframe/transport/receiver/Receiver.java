@@ -5,8 +5,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.FixedRecvByteBufAllocator;
@@ -14,7 +12,6 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -137,43 +134,6 @@ public final class Receiver implements AutoCloseable {
             Duration left = Duration.ofNanos(Math.max(0, until - System.nanoTime()));
             if (!worker.awaitEnd(left)) {
                 LOG.error("the sink of a session did not come to an end within {}", CLOSE_DEADLINE);
-            }
-        }
-    }
-
-    /** Makes the session of a new connection, or turns it away. */
-    private static final class Door extends ChannelInboundHandlerAdapter {
-        private final Session.Services services;
-        private final Set<Session> sessions;
-        private long connections;
-
-        Door(Session.Services services, Set<Session> sessions) {
-            this.services = services;
-            this.sessions = sessions;
-        }
-
-        @Override
-        public boolean isSharable() {
-            return true; // one event loop
-        }
-
-        @Override
-        public void channelActive(ChannelHandlerContext context) {
-            int open = services.capacity().addConnection();
-            int most = services.limits().maxConnections();
-            context.channel().closeFuture().addListener(_ -> services.capacity().giveConnection());
-            if (open > 2 * most) {
-                context.close(); // not even a word for those
-                return;
-            }
-            Session session = new Session(services, ++connections, context);
-            sessions.add(session);
-            context.channel().closeFuture().addListener(_ -> sessions.remove(session));
-            context.pipeline().addLast(session);
-            if (open > most) {
-                session.fail(
-                        ErrorCode.BUSY,
-                        "the receiver has %d connections, which is the most; try again later".formatted(most));
             }
         }
     }
