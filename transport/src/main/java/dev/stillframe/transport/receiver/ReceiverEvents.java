@@ -1,0 +1,27 @@
+package dev.stillframe.transport.receiver;
+
+import java.net.SocketAddress;
+
+/** What a receiver tells its owner. Called on the sessions' threads, in order within a session. */
+public interface ReceiverEvents {
+    /** Tells nobody. */
+    ReceiverEvents NONE = new ReceiverEvents() {};
+
+    /**
+     * A session that has named its image.
+     *
+     * @param number counts the connections of a receiver
+     * @param peer who sends
+     * @param imageName what the image shall be called
+     */
+    record SessionInfo(long number, SocketAddress peer, String imageName) {}
+
+    /** The image is begun. */
+    default void started(SessionInfo session) {}
+
+    /** The image is complete and durable at {@code place}, which is what the sink returned. */
+    default void published(SessionInfo session, String place) {}
+
+    /** Nothing was published. */
+    default void failed(SessionInfo session, String reason) {}
+}

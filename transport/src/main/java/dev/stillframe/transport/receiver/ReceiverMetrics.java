@@ -1,0 +1,90 @@
+package dev.stillframe.transport.receiver;
+
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.transport.wire.ErrorCode;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** The receiver's meters: {@code stillframe.transport.*} with {@code side=receiver}. Thread-safe. */
+final class ReceiverMetrics {
+    private final MeterRegistry registry;
+    private final Counter bytes;
+    private final Counter batches;
+    private final Counter published;
+    private final Counter failed;
+    private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
+    private final AtomicLong connections;
+    private final AtomicLong sessions;
+    private final AtomicLong memoryBytes;
+
+    ReceiverMetrics(MeterRegistry registry) {
+        this.registry = registry;
+        bytes = counter("bytes");
+        batches = counter("batches");
+        published = registry.counter("stillframe.transport.sessions", "side", "receiver", "outcome", "published");
+        failed = registry.counter("stillframe.transport.sessions", "side", "receiver", "outcome", "failed");
+        for (PageKind kind : PageKind.values()) {
+            if (kind != PageKind.UNKNOWN) {
+                String tag = kind.name().toLowerCase(Locale.ROOT);
+                pages.put(
+                        kind,
+                        registry.counter("stillframe.transport.pages", "side", "receiver", "kind", tag));
+            }
+        }
+        connections = gauge("stillframe.transport.connections.open");
+        sessions = gauge("stillframe.transport.sessions.open");
+        memoryBytes = gauge("stillframe.transport.memory.bytes");
+    }
+
+    private Counter counter(String noun) {
+        return registry.counter("stillframe.transport." + noun, "side", "receiver");
+    }
+
+    private AtomicLong gauge(String name) {
+        AtomicLong value = new AtomicLong();
+        registry.gauge(name, value); // a registry holds gauges weakly; this object holds the value
+        return value;
+    }
+
+    void received(int count) {
+        bytes.increment(count);
+    }
+
+    void received(PageBatch batch) {
+        batches.increment();
+        for (int run = 0; run < batch.runCount(); run++) {
+            Counter counter = pages.get(batch.kind(run));
+            if (counter != null) {
+                counter.increment(batch.pageCount(run));
+            }
+        }
+    }
+
+    void connections(int change) {
+        connections.addAndGet(change);
+    }
+
+    void sessions(int change) {
+        sessions.addAndGet(change);
+    }
+
+    /** Native memory of batches and heap of documents. */
+    void memory(long changeBytes) {
+        memoryBytes.addAndGet(changeBytes);
+    }
+
+    /** A session that had named an image is over. */
+    void ended(boolean isPublished) {
+        (isPublished ? published : failed).increment();
+    }
+
+    /** A connection was given up. */
+    void failed(ErrorCode code) {
+        registry.counter("stillframe.transport.errors", "side", "receiver", "code", code.tag()).increment();
+    }
+}

@@ -1,0 +1,14 @@
+package dev.stillframe.transport.sender;
+
+import java.time.Duration;
+
+/** Times in words of a person. */
+final class Durations {
+    private Durations() {}
+
+    /** {@code 30 s} or {@code 200 ms}. */
+    static String words(Duration duration) {
+        long millis = duration.toMillis();
+        return millis % 1000 == 0 ? millis / 1000 + " s" : millis + " ms";
+    }
+}

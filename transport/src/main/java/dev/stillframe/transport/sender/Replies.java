@@ -1,0 +1,142 @@
+package dev.stillframe.transport.sender;
+
+import dev.stillframe.transport.wire.Message;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.time.Duration;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** What has come back from the receiver: the event loop puts it in, the sender's caller waits for it. Thread-safe. */
+final class Replies {
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private Message.@Nullable HelloAck welcome;
+    private Message.@Nullable Published published;
+    private @Nullable IOException failure;
+
+    /** -1 until the layout is accepted. */
+    private long acknowledged = -1;
+
+    void welcomed(Message.HelloAck ack) {
+        change(() -> welcome = ack);
+    }
+
+    void acknowledged(long sequence) {
+        change(() -> acknowledged = sequence);
+    }
+
+    void published(Message.Published message) {
+        change(() -> published = message);
+    }
+
+    /** The session is over; the first failure counts, and none after the image was published. */
+    void failed(IOException cause) {
+        change(
+                () -> {
+                    if (failure == null && published == null) {
+                        failure = cause;
+                    }
+                });
+    }
+
+    Message.HelloAck awaitWelcome(Duration timeout, Supplier<String> onTimeout) throws IOException {
+        return await(() -> welcome, timeout, onTimeout);
+    }
+
+    Message.Published awaitPublished(Duration timeout, Supplier<String> onTimeout) throws IOException {
+        return await(() -> published, timeout, onTimeout);
+    }
+
+    /** Waits until all up to {@code sequence} is acknowledged; whether it had to wait. */
+    boolean awaitAcknowledged(long sequence, Duration timeout, Supplier<String> onTimeout)
+            throws IOException {
+        lock.lock();
+        try {
+            if (acknowledged >= sequence && failure == null) {
+                return false;
+            }
+            await(() -> acknowledged >= sequence ? Boolean.TRUE : null, timeout, onTimeout);
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Returns while all is well.
+     *
+     * @throws IOException if the session has failed
+     */
+    void check() throws IOException {
+        lock.lock();
+        try {
+            if (failure != null) {
+                throw new IOException(failure.getMessage(), failure);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The highest batch that is acknowledged; 0 says that the layout is, -1 that nothing is. */
+    long acknowledged() {
+        lock.lock();
+        try {
+            return acknowledged;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether the session has failed. */
+    boolean hasFailed() {
+        lock.lock();
+        try {
+            return failure != null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void change(Runnable step) {
+        lock.lock();
+        try {
+            step.run();
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A timeout fails the session, so that every later call fails in the same way. */
+    private <T> T await(Supplier<@Nullable T> value, Duration timeout, Supplier<String> onTimeout)
+            throws IOException {
+        lock.lock();
+        try {
+            long left = timeout.toNanos();
+            while (true) {
+                if (failure != null) {
+                    throw new IOException(failure.getMessage(), failure);
+                }
+                T found = value.get();
+                if (found != null) {
+                    return found;
+                }
+                if (left <= 0) {
+                    failure = new IOException(onTimeout.get());
+                    changed.signalAll();
+                } else {
+                    left = changed.awaitNanos(left);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw (IOException) new InterruptedIOException("interrupted while waiting for the receiver").initCause(e);
+        } finally {
+            lock.unlock();
+        }
+    }
+}

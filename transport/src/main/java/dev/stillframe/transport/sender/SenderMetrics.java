@@ -1,0 +1,62 @@
+package dev.stillframe.transport.sender;
+
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageKind;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** The sender's meters: {@code stillframe.transport.*} with {@code side=sender}. Thread-safe. */
+final class SenderMetrics {
+    private final MeterRegistry registry;
+    private final Counter bytes;
+    private final Counter batches;
+    private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
+    private final Timer stalls;
+
+    SenderMetrics(MeterRegistry registry) {
+        this.registry = registry;
+        bytes = registry.counter("stillframe.transport.bytes", "side", "sender");
+        batches = registry.counter("stillframe.transport.batches", "side", "sender");
+        for (PageKind kind : PageKind.values()) {
+            if (kind != PageKind.UNKNOWN) {
+                String tag = kind.name().toLowerCase(Locale.ROOT);
+                pages.put(
+                        kind, registry.counter("stillframe.transport.pages", "side", "sender", "kind", tag));
+            }
+        }
+        stalls =
+                Timer.builder("stillframe.transport.stalls")
+                        .description("waits of the sender until the receiver took more")
+                        .register(registry);
+    }
+
+    void sent(PageBatch batch, long frameBytes) {
+        bytes.increment(frameBytes);
+        batches.increment();
+        for (int run = 0; run < batch.runCount(); run++) {
+            Counter counter = pages.get(batch.kind(run));
+            if (counter != null) {
+                counter.increment(batch.pageCount(run));
+            }
+        }
+    }
+
+    void stalled(long nanos) {
+        stalls.record(nanos, TimeUnit.NANOSECONDS);
+    }
+
+    void ended(boolean isPublished) {
+        registry.counter(
+                        "stillframe.transport.sessions",
+                        "side",
+                        "sender",
+                        "outcome",
+                        isPublished ? "published" : "failed")
+                .increment();
+    }
+}

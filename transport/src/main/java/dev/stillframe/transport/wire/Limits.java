@@ -1,0 +1,57 @@
+package dev.stillframe.transport.wire;
+
+import dev.stillframe.engine.page.PageHash;
+
+/** The bounds of the protocol. A peer that exceeds one is refused with its name. */
+public final class Limits {
+    /** The one protocol version there is. */
+    public static final int VERSION = 1;
+
+    /** Longest name of an image, in bytes. */
+    public static final int MAX_NAME_BYTES = 128;
+
+    /** Longest text (reason of an error, place of an image), in bytes of UTF-8. */
+    public static final int MAX_TEXT_BYTES = 1024;
+
+    /** Bytes of a part of a document; only the last part is shorter. */
+    public static final int PART_BYTES = 256 << 10;
+
+    /** Longest document: the JSON of a layout or of the list of what is missing. */
+    public static final long MAX_DOCUMENT_BYTES = 64L << 20;
+
+    /** Smallest page. */
+    public static final int MIN_PAGE_BYTES = 4096;
+
+    /** Largest page. */
+    public static final int MAX_PAGE_BYTES = 65536;
+
+    /** Most bytes of page contents in a batch: one huge page. */
+    public static final int MAX_DATA_BYTES = 2 << 20;
+
+    /** Most pages with contents in a batch. */
+    public static final int MAX_DATA_PAGES = MAX_DATA_BYTES / MIN_PAGE_BYTES;
+
+    /** Most runs in a batch. */
+    public static final int MAX_RUNS = 1024;
+
+    /** Most pages of an image. */
+    public static final long MAX_PAGES = 1L << 36;
+
+    /** Most batches that a receiver may let a sender have on the way. */
+    public static final int MAX_WINDOW_BATCHES = 256;
+
+    /** Shortest idle time that a peer may ask for, in milliseconds. */
+    public static final int MIN_IDLE_MILLIS = 300;
+
+    /** Longest idle time that a peer may ask for, in milliseconds. */
+    public static final int MAX_IDLE_MILLIS = 600_000;
+
+    /** Longest body of a batch. */
+    static final int MAX_BATCH_BODY_BYTES =
+            BatchFormat.FIXED_BYTES
+                    + MAX_RUNS * BatchFormat.RUN_BYTES
+                    + MAX_DATA_PAGES * PageHash.BYTES
+                    + MAX_DATA_BYTES;
+
+    private Limits() {}
+}

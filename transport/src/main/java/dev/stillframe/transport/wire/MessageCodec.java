@@ -1,0 +1,237 @@
+package dev.stillframe.transport.wire;
+
+import dev.stillframe.engine.page.RootHash;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.zip.CRC32C;
+
+/**
+ * All messages but {@link Message.Batch} to frames, and their bodies back. Stateless. Batches have {@link BatchFrame} and
+ * {@link FrameReader}, as their pages never pass through the Java heap.
+ */
+public final class MessageCodec {
+    private static final int TOKEN_BYTES = 16;
+
+    private MessageCodec() {}
+
+    /**
+     * A whole frame with {@code message}. Texts that are too long are cut.
+     *
+     * @throws IllegalArgumentException if it is a {@link Message.Batch}
+     */
+    public static ByteBuffer frame(Message message) {
+        MessageType type = type(message);
+        int capacity =
+                switch (message) {
+                    case Message.LayoutPart(var part) -> 16 + part.bytes().length;
+                    case Message.MissingPart(var part) -> 16 + part.bytes().length;
+                    default -> type.maxBodyBytes();
+                };
+        ByteBuffer out = ByteBuffer.allocate(FrameHeader.BYTES + capacity).order(ByteOrder.LITTLE_ENDIAN);
+        out.position(FrameHeader.BYTES);
+        putBody(message, out);
+        out.flip();
+        int bodyBytes = out.limit() - FrameHeader.BYTES;
+        CRC32C crc = new CRC32C();
+        crc.update(out.array(), FrameHeader.BYTES, bodyBytes);
+        new FrameHeader(type, bodyBytes, (int) crc.getValue()).put(out);
+        return out.rewind();
+    }
+
+    private static MessageType type(Message message) {
+        return switch (message) {
+            case Message.Hello _ -> MessageType.HELLO;
+            case Message.HelloAck _ -> MessageType.HELLO_ACK;
+            case Message.LayoutPart _ -> MessageType.LAYOUT;
+            case Message.Batch _ -> throw new IllegalArgumentException("batches are framed by BatchFrame");
+            case Message.BatchAck _ -> MessageType.BATCH_ACK;
+            case Message.MissingPart _ -> MessageType.MISSING;
+            case Message.End _ -> MessageType.END;
+            case Message.Published _ -> MessageType.PUBLISHED;
+            case Message.Error _ -> MessageType.ERROR;
+            case Message.Abort _ -> MessageType.ABORT;
+            case Message.KeepAlive _ -> MessageType.KEEP_ALIVE;
+        };
+    }
+
+    private static void putBody(Message message, ByteBuffer out) {
+        switch (message) {
+            case Message.Hello hello -> putHello(hello, out);
+            case Message.HelloAck ack -> putHelloAck(ack, out);
+            case Message.LayoutPart(var part) -> putPart(part, out);
+            case Message.Batch _ -> throw new AssertionError("has no type above");
+            case Message.BatchAck(var sequence) -> out.putLong(sequence);
+            case Message.MissingPart(var part) -> putPart(part, out);
+            case Message.End(var batches, var pages, var root) ->
+                    out.putLong(batches).putLong(pages).put(root);
+            case Message.Published(var root, var place) -> putText(place, out.put(root));
+            case Message.Error(var code, var text) -> putText(text, out.putShort((short) code.number()));
+            case Message.Abort(var reason) -> putText(reason, out);
+            case Message.KeepAlive _ -> {}
+        }
+    }
+
+    private static void putHello(Message.Hello hello, ByteBuffer out) {
+        out.putShort((short) hello.minVersion()).putShort((short) hello.maxVersion());
+        out.putShort((short) hello.streamIndex()).putShort((short) hello.streamCount());
+        out.putInt(0); // features
+        out.putInt(hello.idleMillis());
+        out.put(new byte[TOKEN_BYTES]);
+        putText(hello.imageName(), out);
+    }
+
+    private static void putHelloAck(Message.HelloAck ack, ByteBuffer out) {
+        out.putShort((short) ack.version()).putShort((short) 0);
+        out.putInt(ack.windowBatches()).putInt(ack.maxDataBytes()).putInt(ack.maxRuns());
+        out.putInt(ack.idleMillis()).putLong(ack.maxLayoutBytes());
+        out.put(new byte[TOKEN_BYTES]);
+    }
+
+    private static void putPart(Message.Part part, ByteBuffer out) {
+        out.putLong(part.totalBytes()).putLong(part.offset()).put(part.bytes());
+    }
+
+    private static void putText(String text, ByteBuffer out) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        int length = Math.min(bytes.length, Limits.MAX_TEXT_BYTES);
+        while (length < bytes.length && (bytes[length] & 0xc0) == 0x80) {
+            length--; // do not cut a character in two
+        }
+        out.putShort((short) length).put(bytes, 0, length);
+    }
+
+    /**
+     * The message in a body.
+     *
+     * @param body little-endian, all of it and nothing else, of a length that is possible for the type
+     * @throws ProtocolException if it breaks the format
+     */
+    static Message decode(MessageType type, ByteBuffer body) throws ProtocolException {
+        Message message =
+                switch (type) {
+                    case HELLO -> hello(body);
+                    case HELLO_ACK -> helloAck(body);
+                    case LAYOUT -> new Message.LayoutPart(part(type, body));
+                    case BATCH -> throw new IllegalArgumentException("batches are read by FrameReader");
+                    case BATCH_ACK -> new Message.BatchAck(count("sequence", body));
+                    case MISSING -> new Message.MissingPart(part(type, body));
+                    case END -> new Message.End(count("batches", body), count("pages", body), hash(body));
+                    case PUBLISHED -> new Message.Published(hash(body), printable(text(body)));
+                    case ERROR ->
+                            new Message.Error(
+                                    ErrorCode.of(Short.toUnsignedInt(body.getShort())),
+                                    printable(text(body)));
+                    case ABORT -> new Message.Abort(printable(text(body)));
+                    case KEEP_ALIVE -> new Message.KeepAlive();
+                };
+        if (body.hasRemaining()) {
+            throw malformed("%s with %d bytes behind its end", type, body.remaining());
+        }
+        return message;
+    }
+
+    private static Message.Hello hello(ByteBuffer body) throws ProtocolException {
+        int minVersion = Short.toUnsignedInt(body.getShort());
+        int maxVersion = Short.toUnsignedInt(body.getShort());
+        int streamIndex = Short.toUnsignedInt(body.getShort());
+        int streamCount = Short.toUnsignedInt(body.getShort());
+        body.getInt(); // features that a newer sender could use; version 1 has none
+        int idleMillis = number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS);
+        body.position(body.position() + TOKEN_BYTES); // of a session to resume; not in version 1
+        String name = text(body);
+        return new Message.Hello(minVersion, maxVersion, streamIndex, streamCount, idleMillis, name);
+    }
+
+    private static Message.HelloAck helloAck(ByteBuffer body) throws ProtocolException {
+        int version = Short.toUnsignedInt(body.getShort());
+        zeros(body, 2);
+        int windowBatches = number("window", body, 1, Limits.MAX_WINDOW_BATCHES);
+        int maxDataBytes = number("data limit", body, Limits.MAX_PAGE_BYTES, Limits.MAX_DATA_BYTES);
+        int maxRuns = number("run limit", body, 1, Limits.MAX_RUNS);
+        int idleMillis = number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS);
+        long maxLayoutBytes = count("layout limit", body);
+        zeros(body, TOKEN_BYTES);
+        return new Message.HelloAck(
+                version, windowBatches, maxDataBytes, maxRuns, idleMillis, maxLayoutBytes);
+    }
+
+    private static Message.Part part(MessageType type, ByteBuffer body) throws ProtocolException {
+        long totalBytes = count("total length", body);
+        long offset = count("offset", body);
+        if (totalBytes > Limits.MAX_DOCUMENT_BYTES) {
+            throw new ProtocolException(
+                    ErrorCode.LIMIT,
+                    "%s of %d bytes; at most %d are possible"
+                            .formatted(type, totalBytes, Limits.MAX_DOCUMENT_BYTES));
+        }
+        int length = body.remaining();
+        if (offset % Limits.PART_BYTES != 0
+                || offset >= totalBytes
+                || length != Math.min(Limits.PART_BYTES, totalBytes - offset)) {
+            throw malformed("%s of %d bytes in a part of %d at %d", type, totalBytes, length, offset);
+        }
+        byte[] bytes = new byte[length];
+        body.get(bytes);
+        return new Message.Part(totalBytes, offset, bytes);
+    }
+
+    private static byte[] hash(ByteBuffer body) {
+        byte[] hash = new byte[RootHash.BYTES];
+        body.get(hash);
+        return hash;
+    }
+
+    private static String text(ByteBuffer body) throws ProtocolException {
+        int length = Short.toUnsignedInt(body.getShort());
+        if (length > body.remaining()) {
+            throw malformed("a text of %d bytes in %d", length, body.remaining());
+        }
+        ByteBuffer bytes = body.slice(body.position(), length);
+        body.position(body.position() + length);
+        try {
+            return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+        } catch (CharacterCodingException e) {
+            throw malformed("a text that is not UTF-8: %s", e.getMessage());
+        }
+    }
+
+    /** What a peer says ends up on terminals and in logs. */
+    private static String printable(String text) {
+        return text.replaceAll("[\\p{Cntrl}\\p{Cf}\\p{Zl}\\p{Zp}]", "?");
+    }
+
+    private static long count(String what, ByteBuffer body) throws ProtocolException {
+        long value = body.getLong();
+        if (value < 0) {
+            throw malformed("%s of %s", what, Long.toUnsignedString(value));
+        }
+        return value;
+    }
+
+    private static int number(String what, ByteBuffer body, int min, int max) throws ProtocolException {
+        int value = body.getInt();
+        if (value < min || value > max) {
+            throw new ProtocolException(
+                    ErrorCode.LIMIT,
+                    "%s of %d; %d to %d are possible"
+                            .formatted(what, Integer.toUnsignedLong(value), min, max));
+        }
+        return value;
+    }
+
+    /** Reserved bytes are zero, so that a later version can give them a meaning. */
+    static void zeros(ByteBuffer body, int count) throws ProtocolException {
+        byte[] bytes = new byte[count];
+        body.get(bytes);
+        if (!Arrays.equals(bytes, new byte[count])) {
+            throw new ProtocolException(ErrorCode.UNSUPPORTED, "reserved bytes that are not zero");
+        }
+    }
+
+    private static ProtocolException malformed(String format, Object... arguments) {
+        return new ProtocolException(ErrorCode.MALFORMED, format.formatted(arguments));
+    }
+}

@@ -1,0 +1,88 @@
+package dev.stillframe.transport.wire;
+
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.transport.SampleBatch;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.UnpooledByteBufAllocator;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.CRC32C;
+
+/** Frames as bytes: those of the document, and such as no sender of ours makes. */
+public final class Frames {
+    private Frames() {}
+
+    /** A message of every type but BATCH, by the name that its example has in the document. */
+    static Map<String, Message> examples() {
+        byte[] root = new byte[RootHash.BYTES];
+        for (int i = 0; i < root.length; i++) {
+            root[i] = (byte) i;
+        }
+        Map<String, Message> messages = new LinkedHashMap<>();
+        messages.put("HELLO", new Message.Hello(1, 1, 0, 1, 30_000, "cache-1"));
+        messages.put("HELLO_ACK", new Message.HelloAck(1, 8, 2 << 20, 1024, 30_000, 64L << 20));
+        messages.put("LAYOUT", new Message.LayoutPart(part("{}")));
+        messages.put("BATCH_ACK", new Message.BatchAck(258));
+        messages.put("MISSING", new Message.MissingPart(part("[]")));
+        messages.put("END", new Message.End(258, 65_536, root));
+        messages.put("PUBLISHED", new Message.Published(root, "/images/cache-1"));
+        messages.put("ERROR", new Message.Error(ErrorCode.STORE, "disk full"));
+        messages.put("ABORT", new Message.Abort("the target died"));
+        messages.put("KEEP_ALIVE", new Message.KeepAlive());
+        return messages;
+    }
+
+    private static Message.Part part(String document) {
+        return new Message.Part(document.length(), 0, document.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** The batch of the example: page 0 all ones, two zero pages, one lost. */
+    static SampleBatch exampleBatch() {
+        byte[] ones = new byte[SampleBatch.PAGE];
+        Arrays.fill(ones, (byte) 1);
+        return new SampleBatch().addData(0, ones).add(PageKind.ZERO, 1, 2).add(PageKind.LOST, 3, 1);
+    }
+
+    /** A frame with a message, as bytes. */
+    public static byte[] of(Message message) {
+        ByteBuffer frame = MessageCodec.frame(message);
+        byte[] bytes = new byte[frame.remaining()];
+        frame.get(bytes);
+        return bytes;
+    }
+
+    /** A frame with a batch, as bytes; the batch is released. */
+    public static byte[] of(long sequence, PageBatch batch, int pageSizeBytes) {
+        List<ByteBuf> pieces =
+                BatchFrame.of(sequence, batch, pageSizeBytes, UnpooledByteBufAllocator.DEFAULT);
+        byte[] bytes = new byte[pieces.stream().mapToInt(ByteBuf::readableBytes).sum()];
+        int at = 0;
+        for (ByteBuf piece : pieces) {
+            int length = piece.readableBytes();
+            piece.readBytes(bytes, at, length);
+            piece.release();
+            at += length;
+        }
+        batch.release();
+        return bytes;
+    }
+
+    /** Makes both checksums of a frame right again after a change, as far as there is a whole header. */
+    public static byte[] sealed(byte[] frame) {
+        ByteBuffer bytes = ByteBuffer.wrap(frame).order(ByteOrder.LITTLE_ENDIAN);
+        CRC32C crc = new CRC32C();
+        crc.update(frame, FrameHeader.BYTES, frame.length - FrameHeader.BYTES);
+        bytes.putInt(12, (int) crc.getValue());
+        crc.reset();
+        crc.update(frame, 0, 16);
+        bytes.putInt(16, (int) crc.getValue());
+        return frame;
+    }
+}
