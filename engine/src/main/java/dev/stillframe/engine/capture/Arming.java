@@ -77,9 +77,6 @@ final class Arming {
         };
     }
 
-    /** Pages of one block. */
-    record Run(Block block, int first, int end) {}
-
     /** Runs of hot pages, by address. */
     List<Run> hotRuns() {
         List<Run> runs = new ArrayList<>();

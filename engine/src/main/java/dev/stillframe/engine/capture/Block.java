@@ -50,7 +50,7 @@ final class Block {
     /** Whether it is a page of the hugetlb pool, which the kernel never splits. */
     boolean isHugetlb() {
         List<Piece> now = pieces;
-        return now.size() == 1 && now.getFirst().kind() == RegionKind.HUGETLB;
+        return now.size() == 1 && now.getFirst().mapping().kind() == RegionKind.HUGETLB;
     }
 
     List<Piece> pieces() {
@@ -74,10 +74,10 @@ final class Block {
         List<Piece> rest = new ArrayList<>();
         for (Piece p : pieces) {
             if (p.firstPage() < first) {
-                rest.add(new Piece(p.firstPage(), Math.min(p.endPage(), first), p.kind(), p.file(), p.fileDelta()));
+                rest.add(new Piece(p.firstPage(), Math.min(p.endPage(), first), p.mapping()));
             }
             if (p.endPage() > end) {
-                rest.add(new Piece(Math.max(p.firstPage(), end), p.endPage(), p.kind(), p.file(), p.fileDelta()));
+                rest.add(new Piece(Math.max(p.firstPage(), end), p.endPage(), p.mapping()));
             }
         }
         return rest;

@@ -37,6 +37,9 @@ final class Capture {
     /** Moves of memory that were told after T0 and whose pages are not yet copied from their new place. */
     final List<Move> moves = new CopyOnWriteArrayList<>();
 
+    /** Mappings of shared memory that the target maps more than once; set in the freeze. */
+    volatile List<TrackedMapping> aliases = List.of();
+
     /** Every worker, the arming one first. Set before the first starts. */
     List<Worker> workers = List.of();
 

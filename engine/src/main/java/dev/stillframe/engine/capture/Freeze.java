@@ -118,6 +118,7 @@ final class Freeze implements Work {
         for (AddressRange range : registration.emptyRanges()) {
             registration.discover(range, Claim.HOT);
         }
+        capture.aliases = registration.aliases();
         missing.addAll(registration.refused());
     }
 
@@ -163,7 +164,7 @@ final class Freeze implements Work {
     /** Hot pages are copied now as long as it is cheap; the rest is protected. */
     private void copyHot(Worker worker) throws IOException {
         long until = System.nanoTime() + capture.options.pauseBudget().toNanos();
-        for (Arming.Run run : arming.hotRuns()) {
+        for (Run run : arming.hotRuns()) {
             boolean copy = capture.options.tuning().preCopyHotPages() && System.nanoTime() < until;
             if (copy && worker.hasRoom(run.end() - run.first())) {
                 copyHotRun(worker, run.block(), run.first(), run.end());

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +49,15 @@ final class Registration implements AutoCloseable {
         return List.copyOf(tracked.values());
     }
 
+    /** Mappings of shared memory that is mapped more than once. */
+    List<TrackedMapping> aliases() {
+        Map<String, Long> mapped =
+                tracked.values().stream()
+                        .filter(t -> t.file() != null)
+                        .collect(Collectors.groupingBy(TrackedMapping::object, Collectors.counting()));
+        return tracked.values().stream().filter(t -> mapped.getOrDefault(t.object(), 0L) > 1).toList();
+    }
+
     /** Registers the parts of a mapping that are not registered yet and finds what is populated there. */
     List<AddressRange> add(Mapping mapping, Treatment treatment) throws IOException {
         List<AddressRange> added = new ArrayList<>();
@@ -63,7 +73,12 @@ final class Registration implements AutoCloseable {
             }
             @Nullable Descriptor file = treatment.kind() == RegionKind.SHARED ? openFile(mapping) : null;
             TrackedMapping t =
-                    new TrackedMapping(range, treatment.kind(), file, mapping.range().start() - mapping.offset());
+                    new TrackedMapping(
+                            range,
+                            treatment.kind(),
+                            file,
+                            mapping.range().start() - mapping.offset(),
+                            file == null ? "" : mapping.device() + ":" + mapping.inode());
             tracked.put(range.start(), t);
             capture.table.within(range.start(), range.end()).forEach(block -> block.add(t.piece(block)));
             added.add(range);
@@ -108,7 +123,7 @@ final class Registration implements AutoCloseable {
 
     private void keep(TrackedMapping t, long start, long end) {
         if (start < end) {
-            tracked.put(start, new TrackedMapping(new AddressRange(start, end), t.kind(), t.file(), t.fileDelta()));
+            tracked.put(start, t.part(start, end));
         }
     }
 

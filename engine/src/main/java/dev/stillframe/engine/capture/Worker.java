@@ -1,5 +1,6 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
@@ -131,7 +132,11 @@ final class Worker implements Runnable {
             for (AddressRange range : request.ranges()) {
                 for (long at = range.start() & -Block.PAGE_BYTES; at < range.end(); at += Block.PAGE_BYTES) {
                     Block on = capture.table.find(at);
-                    if (on != null && capture.phase() == Capture.Phase.ARM) {
+                    // A page that is still to be armed is exempt by now and never will be; and as the worker that is
+                    // asked is the one that arms, waiting for it here would be waiting for itself.
+                    if (on != null
+                            && capture.phase() == Capture.Phase.ARM
+                            && on.claim(Block.pageOf(at)) != Claim.ARMING) {
                         lift(on, Block.pageOf(at));
                     }
                 }
@@ -230,7 +235,7 @@ final class Worker implements Runnable {
         for (Block each : capture.table.within(start, end)) {
             for (Piece piece : each.pieces()) {
                 // A discard of shared memory may only unmap it here; whether the content has gone is seen when it is read.
-                if (gone || piece.kind() != RegionKind.SHARED) {
+                if (gone || piece.mapping().kind() != RegionKind.SHARED) {
                     lose(each, piece, range);
                 }
             }
@@ -353,7 +358,8 @@ final class Worker implements Runnable {
             case Claim.HOLE -> releaseHoles(at, page);
             case Claim.COPYING, Claim.MOVED -> {} // whoever copies it unprotects and wakes
             default -> {
-                if (at.isHugetlb()) {
+                // A message out of date. A part of a huge page must not be touched by itself: that would split it.
+                if (at.isHuge() && at.count(Claim.CLEAN) == 0) {
                     release(at.start, Block.BYTES);
                 } else {
                     release(at.address(page), Block.PAGE_BYTES);
@@ -388,7 +394,8 @@ final class Worker implements Runnable {
                 page++;
                 continue;
             }
-            int limit = Math.min(end, at.piece(page).endPage());
+            int most = StagingBlock.PAGES / (capture.aliases.size() + 1); // aliases are staged together
+            int limit = Math.min(Math.min(end, at.piece(page).endPage()), page + Math.max(1, most));
             int after = at.moveRun(page, limit, Claim.CLEAN, Claim.COPYING);
             if (after > page) {
                 copyClaimed(at, page, after);
@@ -398,20 +405,78 @@ final class Worker implements Runnable {
     }
 
     /** Copies and releases pages of one piece that this worker has claimed. */
-    void copyClaimed(Block at, int first, int end) throws IOException {
+    private void copyClaimed(Block at, int first, int end) throws IOException {
         int mark = capture.discards.mark();
-        long start = at.address(first);
-        long bytes = (long) (end - first) * Block.PAGE_BYTES;
-        boolean copied = copy(at, first, end, start);
-        at.setRun(first, end, copied ? Claim.DONE : Claim.LOST);
-        release(start, bytes);
-        if (!copied) {
-            return;
+        List<Run> runs = withAliases(new Run(at, first, end));
+        room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum()));
+        for (Run run : runs) {
+            boolean copied = copy(run.block(), run.first(), run.end(), run.start());
+            run.set(copied ? Claim.DONE : Claim.LOST);
+        }
+        if (runs.size() > 1) {
+            awaitAliases(runs.getFirst());
+        }
+        for (Run run : runs) {
+            release(run.start(), run.bytes());
         }
         awaitEventsLogged();
-        if (capture.discards.since(mark, start, start + bytes) && !stillThere(at, first, end)) {
-            staged().drop(end - first);
-            at.setRun(first, end, Claim.LOST);
+        for (Run run : runs.reversed()) { // the last copied is dropped first
+            boolean copied = run.block().claim(run.first()) == Claim.DONE;
+            if (copied && capture.discards.since(mark, run.start(), run.start() + run.bytes()) && !stillThere(run)) {
+                staged().drop(run.count());
+                run.set(Claim.LOST);
+            }
+        }
+    }
+
+    /** The run, and the same memory where it is mapped elsewhere in the target: released together or not at all. */
+    private List<Run> withAliases(Run run) {
+        TrackedMapping mapping = run.block().piece(run.first()).mapping();
+        if (mapping.file() == null || capture.aliases.isEmpty()) {
+            return List.of(run);
+        }
+        List<Run> runs = new ArrayList<>();
+        runs.add(run);
+        for (AddressRange range : elsewhere(mapping, run)) {
+            for (Block block : capture.table.within(range.start(), range.end())) {
+                int end = Block.PAGES;
+                for (int page = 0; page < end; page++) {
+                    if (range.contains(block.address(page)) && block.move(page, Claim.CLEAN, Claim.COPYING)) {
+                        runs.add(new Run(block, page, page + 1));
+                    }
+                }
+            }
+        }
+        return runs;
+    }
+
+    private List<AddressRange> elsewhere(TrackedMapping mapping, Run run) {
+        List<AddressRange> ranges = new ArrayList<>();
+        for (TrackedMapping other : capture.aliases) {
+            if (!other.range().overlaps(mapping.range()) && other.object().equals(mapping.object())) {
+                long shift = other.fileDelta() - mapping.fileDelta();
+                long start = Math.max(run.start() + shift, other.range().start());
+                long end = Math.min(run.start() + run.bytes() + shift, other.range().end());
+                if (start < end) {
+                    ranges.add(new AddressRange(start, end));
+                }
+            }
+        }
+        return ranges;
+    }
+
+    /** Our pages are copied by now; another worker may still be at their aliases, and waits for ours likewise. */
+    private void awaitAliases(Run run) {
+        for (AddressRange range : elsewhere(run.block().piece(run.first()).mapping(), run)) {
+            for (Block block : capture.table.within(range.start(), range.end())) {
+                for (int page = 0; page < Block.PAGES; page++) {
+                    while (range.contains(block.address(page))
+                            && block.claim(page) == Claim.COPYING
+                            && !capture.isStopped()) {
+                        Thread.onSpinWait();
+                    }
+                }
+            }
         }
     }
 
@@ -420,11 +485,12 @@ final class Worker implements Runnable {
         int count = end - first;
         long bytes = (long) count * Block.PAGE_BYTES;
         StagingBlock into = room(count);
-        Piece piece = at.piece(first);
+        TrackedMapping mapping = at.piece(first).mapping();
+        Descriptor file = mapping.file();
         long copied =
-                piece.file() == null
+                file == null
                         ? capture.reader.read(from, bytes, into.nextAddress())
-                        : piece.file().read(into.nextAddress(), bytes, from - piece.fileDelta());
+                        : file.read(into.nextAddress(), bytes, at.address(first) - mapping.fileDelta());
         if (copied == -Errno.ESRCH.number()) {
             throw new TargetException("the target has ended");
         }
@@ -440,14 +506,15 @@ final class Worker implements Runnable {
      * After a discard was told: shared memory has lost its content only where its file has a hole now. The copy came
      * before this look, so content that is still there now was there then.
      */
-    private static boolean stillThere(Block at, int first, int end) throws IOException {
-        Piece piece = at.piece(first);
-        if (piece.file() == null) {
+    private static boolean stillThere(Run run) throws IOException {
+        TrackedMapping mapping = run.block().piece(run.first()).mapping();
+        Descriptor file = mapping.file();
+        if (file == null) {
             return false;
         }
-        long offset = at.address(first) - piece.fileDelta();
-        long hole = piece.file().nextHole(offset);
-        return hole < 0 || hole >= offset + (long) (end - first) * Block.PAGE_BYTES;
+        long offset = run.start() - mapping.fileDelta();
+        long hole = file.nextHole(offset);
+        return hole < 0 || hole >= offset + run.bytes();
     }
 
     private StagingBlock staged() {

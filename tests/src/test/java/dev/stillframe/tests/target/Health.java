@@ -16,7 +16,7 @@ import java.util.concurrent.locks.LockSupport;
  * @param mappings of {@code /proc/PID/maps}
  * @param descriptors of {@code /proc/PID/fd}
  * @param signals of every thread
- * @param residentKib {@code Rss}
+ * @param residentKib {@code Rss} and hugetlb pages
  * @param hugeKib {@code AnonHugePages}
  * @param writesPerSecond of an oracle with counters
  */
@@ -36,7 +36,7 @@ public record Health(
                 facts.mappings(),
                 facts.descriptors(),
                 facts.signals(),
-                facts.kibibytes("Rss"),
+                resident(facts),
                 facts.kibibytes("AnonHugePages"),
                 rate(target));
     }
@@ -54,10 +54,17 @@ public record Health(
                 "the same threads, untraced: " + signals, () -> facts.signals().equals(signals));
         assertThat(facts.mappings()).isEqualTo(mappings);
         assertThat(facts.descriptors()).isEqualTo(descriptors);
-        assertThat(facts.kibibytes("Rss"))
+        assertThat(resident(facts))
                 .as("resident KiB")
                 .isBetween(residentKib * 99 / 100, residentKib * 101 / 100);
         assertThat(facts.kibibytes("AnonHugePages")).as("huge KiB").isEqualTo(hugeKib);
+    }
+
+    /** Pages of a hugetlb pool are no part of {@code Rss}. */
+    private static long resident(ProcessFacts facts) throws IOException {
+        return facts.kibibytes("Rss")
+                + facts.kibibytes("Private_Hugetlb")
+                + facts.kibibytes("Shared_Hugetlb");
     }
 
     /** Writes a second over a short while. */
