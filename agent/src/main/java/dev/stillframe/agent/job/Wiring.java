@@ -3,13 +3,21 @@ package dev.stillframe.agent.job;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.target.Readiness;
+import dev.stillframe.transport.receiver.Receiver;
+import dev.stillframe.transport.receiver.ReceiverEvents;
+import dev.stillframe.transport.receiver.ReceiverLimits;
+import dev.stillframe.transport.sender.Sender;
+import dev.stillframe.transport.sender.SenderOptions;
 
 import io.micrometer.core.instrument.MeterRegistry;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.time.Duration;
 
 /** The real parts: engine and transport. Stateless. */
@@ -18,13 +26,7 @@ public final class Wiring {
 
     /** All of them. */
     public static Parts parts() {
-        return new Parts(
-                Wiring::take,
-                Wiring::open,
-                (listen, store, events, registry) -> {
-                    throw new IOException("TODO");
-                },
-                Readiness::check);
+        return new Parts(Wiring::take, Wiring::open, Wiring::receive, Readiness::check);
     }
 
     private static SnapshotReport take(int pid, PageSink sink, SnapshotTaker.Setting setting)
@@ -38,7 +40,57 @@ public final class Wiring {
         return switch (destination) {
             case Destination.Local(var image) -> ImageWriter.create(image);
             case Destination.Remote(var receiver, var name) ->
-                    throw new IOException("TODO " + receiver + name);
+                    Sender.connect(
+                            receiver,
+                            name,
+                            SenderOptions.DEFAULT.withStallTimeout(timeout),
+                            registry);
         };
+    }
+
+    private static Reception receive(
+            InetSocketAddress listen,
+            ImageStore store,
+            Reception.Events events,
+            MeterRegistry registry)
+            throws IOException {
+        Receiver receiver =
+                Receiver.start(
+                        listen,
+                        store::create,
+                        ReceiverLimits.DEFAULT,
+                        registry,
+                        new Forwarding(events));
+        return new Reception() {
+            @Override
+            public InetSocketAddress address() {
+                return receiver.address();
+            }
+
+            @Override
+            public void close() {
+                receiver.close();
+            }
+        };
+    }
+
+    private record Forwarding(Reception.Events events) implements ReceiverEvents {
+        @Override
+        public void published(SessionInfo session, String place) {
+            events.finished(session.imageName(), words(session.peer()));
+        }
+
+        @Override
+        public void failed(SessionInfo session, String reason) {
+            events.failed(session.imageName(), words(session.peer()), reason);
+        }
+
+        /**
+         * {@code 127.0.0.1:40122}, without the slash that an address without a name begins with.
+         */
+        private static String words(SocketAddress peer) {
+            String text = peer.toString();
+            return text.substring(text.indexOf('/') + 1);
+        }
     }
 }
