@@ -60,7 +60,7 @@ final class ReceiverMetrics {
         for (int run = 0; run < batch.runCount(); run++) {
             Counter counter = pages.get(batch.kind(run));
             if (counter != null) {
-                counter.increment(batch.pageCount(run));
+                counter.increment((double) batch.pageCount(run));
             }
         }
     }
