@@ -86,8 +86,8 @@ public final class Tracer implements AutoCloseable {
         run(
                 () -> {
                     exits = listener;
-                    while (seizeNew() > 0) {
-                        service();
+                    while (seizeNew(false) > 0) {
+                        service(false);
                     }
                     return true;
                 });
@@ -177,7 +177,7 @@ public final class Tracer implements AutoCloseable {
     /** Between commands nobody waits for an exception; what is wrong will show in the next command. */
     private boolean serviceQuietly() {
         try {
-            return service();
+            return service(false);
         } catch (IOException e) {
             tracees.clear();
             return false;
@@ -185,11 +185,11 @@ public final class Tracer implements AutoCloseable {
     }
 
     /** Handles what the tracees report; false if there was nothing. */
-    private boolean service() throws IOException {
+    private boolean service(boolean freezing) throws IOException {
         boolean any = false;
         for (Wait wait = poll(); wait != null; wait = poll()) {
             any = true;
-            handle(wait, false);
+            handle(wait, freezing);
         }
         return any;
     }
@@ -223,7 +223,11 @@ public final class Tracer implements AutoCloseable {
                 }
             }
             case Wait.Cloned _ -> {
-                tracees.computeIfAbsent((int) Ptrace.eventMessage(tracee.tid), Tracee::new);
+                int born = (int) Ptrace.eventMessage(tracee.tid);
+                // It runs before its maker reports it, and a short life may have been reported to its end.
+                if (isListed(born)) {
+                    tracees.computeIfAbsent(born, Tracee::new);
+                }
                 stopOrResume(tracee, 0, freezing);
             }
             case Wait.Interrupted _, Wait.SyscallStop _, Wait.VforkDone _ -> stopOrResume(tracee, 0, freezing);
@@ -250,17 +254,17 @@ public final class Tracer implements AutoCloseable {
     }
 
     /** Seizes threads that are not traced yet; how many there were. */
-    private int seizeNew() throws IOException {
+    private int seizeNew(boolean freezing) throws IOException {
         int found = 0;
         for (int tid : threads()) {
-            if (!tracees.containsKey(tid) && seizeOne(tid)) {
+            if (!tracees.containsKey(tid) && seizeOne(tid, freezing)) {
                 found++;
             }
         }
         return found;
     }
 
-    private boolean seizeOne(int tid) throws IOException {
+    private boolean seizeOne(int tid, boolean freezing) throws IOException {
         probe.at("tracer: seize a thread");
         try {
             Ptrace.seize(tid, OPTIONS);
@@ -274,13 +278,17 @@ public final class Tracer implements AutoCloseable {
                 return false;
             }
             if (e.is(Errno.EPERM)) { // seized by the kernel as a clone whose report is still to come, or ending
-                service();
-                if (tracees.containsKey(tid) || !Files.exists(Path.of("/proc/" + target.pid() + "/task/" + tid))) {
+                service(freezing);
+                if (tracees.containsKey(tid) || !isListed(tid)) {
                     return false;
                 }
             }
             throw new TargetException("thread " + tid + " of process " + target.pid() + " is not ours to trace: " + e.getMessage(), e);
         }
+    }
+
+    private boolean isListed(int tid) {
+        return Files.exists(Path.of("/proc/" + target.pid() + "/task/" + tid));
     }
 
     private List<Integer> threads() throws IOException {
@@ -316,7 +324,7 @@ public final class Tracer implements AutoCloseable {
 
     private List<Tracee> newTracees() throws IOException {
         List<Tracee> before = List.copyOf(tracees.values());
-        if (seizeNew() == 0) {
+        if (seizeNew(true) == 0) {
             return List.of();
         }
         return tracees.values().stream().filter(t -> !before.contains(t)).toList();
