@@ -32,7 +32,8 @@ public final class TargetProcess implements AutoCloseable {
      * {@code __WNOTHREAD}).
      */
     private static final String START_AS_GRANDCHILD =
-            "exec 3<&0; \"$@\" <&3 3<&- & exec 0</dev/null 3<&-; echo $!; wait $!";
+            "exec 3<&0; sh -c 'echo $$; exec \"$@\"' sh \"$@\" <&3 3<&- &"
+                    + " exec 0</dev/null 3<&-; wait $!";
 
     private final Process shell;
     private final ProcessHandle process;
