@@ -89,7 +89,10 @@ public final class ProcessFacts {
                             thread.getFileName().toString(),
                             String.join(
                                     " ",
-                                    lines.filter(line -> line.matches("(Sig|Shd).*|TracerPid:.*"))
+                                    lines.filter(
+                                                    line ->
+                                                            line.matches(
+                                                                    "(Sig(Pnd|Blk|Ign|Cgt)|ShdPnd|TracerPid):.*"))
                                             .toList()));
                 }
             }
