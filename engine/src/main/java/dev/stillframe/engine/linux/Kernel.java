@@ -58,7 +58,6 @@ final class Kernel {
     }
 
     /** Turns a negative result into an exception that carries the call as {@code format % arguments}. */
-    @SuppressWarnings("AnnotateFormatMethod") // that annotation would need a dependency of its own
     static long check(long result, String format, Object... arguments) throws ErrnoException {
         if (result < 0) {
             throw new ErrnoException(format.formatted(arguments), (int) -result);

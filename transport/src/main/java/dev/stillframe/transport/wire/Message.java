@@ -96,6 +96,7 @@ public sealed interface Message {
     record Published(byte[] rootHash, String place) implements Message {}
 
     /** Receiver: the session is over, nothing is published; the receiver closes the connection. */
+    @SuppressWarnings("AvoidCommonTypeNames") // what the protocol calls it
     record Error(ErrorCode code, String text) implements Message {}
 
     /** Sender: it gives up; the sender closes the connection. */

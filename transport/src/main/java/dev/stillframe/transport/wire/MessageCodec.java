@@ -194,7 +194,7 @@ public final class MessageCodec {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
         } catch (CharacterCodingException e) {
-            throw malformed("a text that is not UTF-8: %s", e.getMessage());
+            throw malformed("a text that is not UTF-8: %s", String.valueOf(e.getMessage()));
         }
     }
 

@@ -15,6 +15,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -68,15 +69,13 @@ class FrameTest {
         if (message instanceof Message.Batch(var sequence, var pages)) {
             assertThat(Frames.of(sequence, pages, SampleBatch.PAGE)).isEqualTo(golden(name)); // releases them
         } else {
-            assertThat(message).isNotNull();
-            assertThat(Frames.of(message)).isEqualTo(golden(name));
+            assertThat(Frames.of(Objects.requireNonNull(message))).isEqualTo(golden(name));
         }
     }
 
     @Test
     void aBatchIsReadIntoAlignedMemory() throws Exception {
-        Message.Batch batch = (Message.Batch) read(golden("BATCH"));
-        assertThat(batch).isNotNull();
+        Message.Batch batch = (Message.Batch) Objects.requireNonNull(read(golden("BATCH")));
         assertThat(batch.sequence()).isEqualTo(258);
         assertThat(batch.pages().runCount()).isEqualTo(3);
         assertThat(batch.pages().data(0).address() % SampleBatch.PAGE).isZero();
@@ -208,8 +207,7 @@ class FrameTest {
     @Test
     void aZeroRunMayHaveBillionsOfPages() throws Exception {
         SampleBatch zeros = new SampleBatch().add(PageKind.ZERO, 5, 1L << 35);
-        Message.Batch batch = (Message.Batch) read(Frames.of(1, zeros, SampleBatch.PAGE));
-        assertThat(batch).isNotNull();
+        Message.Batch batch = (Message.Batch) Objects.requireNonNull(read(Frames.of(1, zeros, SampleBatch.PAGE)));
         assertThat(batch.pages().pageCount(0)).isEqualTo(1L << 35);
         batch.pages().release();
     }
@@ -223,8 +221,7 @@ class FrameTest {
             ordinal += count + 1;
         }
         byte[] frame = Frames.of(7, runs, SampleBatch.PAGE);
-        Message.Batch batch = (Message.Batch) read(frame);
-        assertThat(batch).isNotNull();
+        Message.Batch batch = (Message.Batch) Objects.requireNonNull(read(frame));
         assertThat(Frames.of(7, batch.pages(), SampleBatch.PAGE)).isEqualTo(frame);
     }
 
