@@ -1,85 +1,236 @@
 package dev.stillframe.transport;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.transport.receiver.Receiver;
-import dev.stillframe.transport.receiver.ReceiverEvents;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.Json;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.page.ThreadState;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.sender.Sender;
-import dev.stillframe.transport.sender.SenderOptions;
-import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.util.Random;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 
 /** A sender and a receiver over a real socket. */
-@Timeout(60)
+@Timeout(120)
+@ExtendWith(LeakCheck.class)
 class LoopbackTest {
     private final Random random = Seed.random();
-    private final MeterRegistry registry = new SimpleMeterRegistry();
-    private final BlockingQueue<MemorySink> sinks = new LinkedBlockingQueue<>();
-    private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
+    private Loopback loopback;
+
+    @BeforeEach
+    void start() throws IOException {
+        loopback = new Loopback(ReceiverLimits.DEFAULT);
+    }
+
+    @AfterEach
+    void stop() {
+        loopback.close();
+    }
 
     @Test
     void anImageArrivesAsItWasSent() throws Exception {
         SampleImage image = SampleImage.of(16 << 10, random); // 64 MiB
-        try (Receiver receiver = receiver();
-                Sender sender = connect(receiver, "image-1")) {
+        try (Sender sender = loopback.connect("image-1")) {
             String place = image.send(sender, 512);
-            assertThat(place).isEqualTo("127.0.0.1:" + receiver.address().getPort() + "/image-1");
-            MemorySink sink = sink();
+            int port = loopback.receiver.address().getPort();
+            assertThat(place).isEqualTo("127.0.0.1:" + port + "/image-1");
+            MemorySink sink = loopback.nextSink();
             assertThat(sink.isPublished()).isTrue();
             assertThat(sink.pages()).isEqualTo(image.pages());
-            assertThat(sink.closed.get(10, TimeUnit.SECONDS)).isEmpty();
-            assertThat(events.poll(10, TimeUnit.SECONDS)).isEqualTo("started image-1");
-            assertThat(events.poll(10, TimeUnit.SECONDS)).isEqualTo("published image-1 memory/image-1");
+            assertThat(sink.closed.get(20, TimeUnit.SECONDS)).isEmpty();
+        }
+        assertThat(loopback.nextEvent()).isEqualTo("started image-1");
+        assertThat(loopback.nextEvent()).isEqualTo("published image-1 memory/image-1");
+        loopback.assertServes(random);
+    }
+
+    @Test
+    void bothSidesCountTheSamePages() throws Exception {
+        SampleImage image = SampleImage.of(1000, random);
+        try (Sender sender = loopback.connect("counted")) {
+            image.send(sender, 300);
+        }
+        for (String side : List.of("sender", "receiver")) {
+            assertThat(count("batches", "side", side)).isEqualTo(4);
+            assertThat(count("pages", "side", side, "kind", "data")).isEqualTo(760);
+            assertThat(count("pages", "side", side, "kind", "zero")).isEqualTo(240);
+            assertThat(count("bytes", "side", side)).isGreaterThan(760 * SampleBatch.PAGE);
         }
     }
 
-    private Receiver receiver() throws IOException {
-        return Receiver.start(
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                name -> {
-                    MemorySink sink = new MemorySink(name);
-                    sinks.add(sink);
-                    return sink;
-                },
-                ReceiverLimits.DEFAULT,
-                registry,
-                new Listed());
+    @Test
+    void aLayoutOfManyThreadsAndMappingsFits() throws Exception {
+        List<ThreadState> threads = new ArrayList<>();
+        for (int tid = 1; tid <= 200; tid++) {
+            byte[] extended = new byte[2696];
+            random.nextBytes(extended);
+            threads.add(
+                    new ThreadState(tid, "worker", 0, 0, new byte[216], new byte[512], extended));
+        }
+        List<Region> regions = new ArrayList<>();
+        for (int i = 0; i < 5000; i++) {
+            long start = 0x7f0000000000L + i * 0x4000L;
+            FileReference file =
+                    new FileReference("/usr/lib/library-" + i, i, 1 << 20, 1, "0123456789abcdef");
+            regions.add(
+                    new Region(
+                            new AddressRange(start, start + 0x3000),
+                            "rw-p",
+                            RegionKind.PRIVATE_FILE,
+                            file.path(),
+                            0,
+                            file,
+                            List.of(new Extent(i % 3, 1, i))));
+        }
+        Layout small = SampleImage.layout(1);
+        Layout large = new Layout(4096, 1, small.source(), new byte[320], threads, regions);
+        try (Sender sender = loopback.connect("large")) {
+            sender.begin(large);
+            sender.accept(new SampleBatch().add(PageKind.ZERO, 0, 5000));
+            List<Missing> missing =
+                    IntStream.range(0, 10_000)
+                            .mapToObj(
+                                    i ->
+                                            new Missing(
+                                                    new AddressRange(
+                                                            i * 8192L + 1, i * 8192L + 4096),
+                                                    "discarded"))
+                            .toList();
+            PageRecords zeros = (_, count, into) -> putZeroRecords(count, into);
+            sender.finish(new Ending(missing, RootHash.of(large, missing, zeros)));
+        }
+        MemorySink sink = loopback.nextSink();
+        assertThat(sink.isPublished()).isTrue();
+        assertThat(Json.MAPPER.writeValueAsBytes(sink.layout()))
+                .isEqualTo(Json.MAPPER.writeValueAsBytes(large));
     }
 
-    private Sender connect(Receiver receiver, String name) throws IOException {
-        return Sender.connect(receiver.address(), name, SenderOptions.DEFAULT, registry);
+    private static void putZeroRecords(int count, ByteBuffer into) {
+        into.order(ByteOrder.LITTLE_ENDIAN);
+        for (int i = 0; i < count; i++) {
+            into.putLong(PageKind.ZERO.code()).put(new byte[PageHash.BYTES]);
+        }
     }
 
-    private MemorySink sink() throws InterruptedException {
-        MemorySink sink = sinks.poll(10, TimeUnit.SECONDS);
-        assertThat(sink).isNotNull();
-        return sink;
+    @Test
+    void severalSessionsRunAtOnce() throws Exception {
+        try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
+            List<Future<String>> places =
+                    IntStream.range(0, 8)
+                            .mapToObj(i -> threads.submit(() -> sendOne("image-" + i)))
+                            .toList();
+            for (int i = 0; i < 8; i++) {
+                assertThat(places.get(i).get(60, TimeUnit.SECONDS)).endsWith("/image-" + i);
+            }
+        }
+        loopback.sinks.clear();
+        loopback.assertServes(random);
     }
 
-    private final class Listed implements ReceiverEvents {
-        @Override
-        public void started(SessionInfo session) {
-            events.add("started " + session.imageName());
+    private String sendOne(String name) throws IOException {
+        try (Sender sender = loopback.connect(name)) {
+            return SampleImage.of(3000, new Random(name.hashCode())).send(sender, 512);
         }
+    }
 
-        @Override
-        public void published(SessionInfo session, String place) {
-            events.add("published " + session.imageName() + " " + place);
+    @Test
+    void batchesAreReleasedWhenTheyAreWritten() throws Exception {
+        SampleImage image = SampleImage.of(64, random);
+        try (Sender sender = loopback.connect("released")) {
+            sender.begin(image.layout());
+            SampleBatch batch = image.batch(0, 64);
+            sender.accept(batch);
+            assertThat(batch.awaitRelease()).isTrue();
+            sender.finish(image.ending());
         }
+    }
 
-        @Override
-        public void failed(SessionInfo session, String reason) {
-            events.add("failed " + session.imageName() + " " + reason);
+    @Test
+    void anAbortIsToldToTheSink() throws Exception {
+        try (Sender sender = loopback.connect("given-up")) {
+            sender.begin(SampleImage.layout(10));
+            sender.accept(new SampleBatch().add(PageKind.ZERO, 0, 5));
+            sender.abort("the target died");
         }
+        MemorySink sink = loopback.nextSink();
+        assertThat(sink.closed.get(20, TimeUnit.SECONDS)).contains("the target died");
+        assertThat(sink.isPublished()).isFalse();
+        assertThat(loopback.nextEvent()).startsWith("started");
+        assertThat(loopback.nextEvent()).startsWith("failed given-up").contains("the target died");
+        loopback.assertServes(random);
+    }
+
+    @Test
+    void anotherRootHashIsRefusedAndNothingPublished() throws Exception {
+        SampleImage image = SampleImage.of(20, random);
+        try (Sender sender = loopback.connect("wrong")) {
+            sender.begin(image.layout());
+            sender.accept(image.batch(0, 20));
+            assertThatThrownBy(() -> sender.finish(new Ending(List.of(), new byte[32])))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("another root hash")
+                    .hasMessageContaining("(image)");
+        }
+        assertThat(loopback.nextSink().isPublished()).isFalse();
+        loopback.assertServes(random);
+    }
+
+    @Test
+    void aLostPageIsNoticedAtTheEnd() throws Exception {
+        SampleImage image = SampleImage.of(20, random);
+        try (Sender sender = loopback.connect("short")) {
+            sender.begin(image.layout());
+            sender.accept(image.batch(0, 19));
+            assertThatThrownBy(() -> sender.finish(image.ending()))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("19 pages");
+        }
+        assertThat(loopback.nextSink().isPublished()).isFalse();
+        loopback.assertServes(random);
+    }
+
+    @Test
+    void aReceiverThatShutsDownSaysSo() throws Exception {
+        SampleImage image = SampleImage.of(20, random);
+        try (Sender sender = loopback.connect("interrupted")) {
+            sender.begin(image.layout());
+            loopback.close();
+            assertThatThrownBy(() -> sender.finish(image.ending()))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("shutting down");
+        }
+        assertThat(loopback.nextSink().closed.get(20, TimeUnit.SECONDS)).contains("shutting down");
+    }
+
+    private double count(String noun, String... tags) {
+        return loopback.registry.get("stillframe.transport." + noun).tags(tags).counter().count();
     }
 }

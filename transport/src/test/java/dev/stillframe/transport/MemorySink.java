@@ -8,15 +8,23 @@ import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
-/** An image on the heap, as strict as a sink must be. Owned by one thread at a time; its results may be read by any. */
+/**
+ * An image on the heap, as strict as a sink must be. Owned by one thread at a time; its results may
+ * be read by any.
+ */
 public final class MemorySink implements PageSink {
     private final String name;
     private final PageHash hasher = new PageHash();
@@ -26,6 +34,7 @@ public final class MemorySink implements PageSink {
     private byte[] kinds = new byte[0];
     private @Nullable String abortReason;
     private volatile boolean published;
+    private volatile CountDownLatch gate = new CountDownLatch(0);
 
     /** How it ended: the reason of an abort, or an empty string. Complete once it is closed. */
     public final CompletableFuture<String> closed = new CompletableFuture<>();
@@ -43,12 +52,28 @@ public final class MemorySink implements PageSink {
         hashes = new byte[count * PageHash.BYTES];
     }
 
+    /** From now on accept waits. */
+    public void hold() {
+        gate = new CountDownLatch(1);
+    }
+
+    /** Ends the waiting. */
+    public void letGo() {
+        gate.countDown();
+    }
+
     @Override
     public void accept(PageBatch batch) throws IOException {
         try {
+            if (!gate.await(60, TimeUnit.SECONDS)) {
+                throw new IOException("held for ever");
+            }
             for (int run = 0; run < batch.runCount(); run++) {
                 take(batch, run);
             }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
         } finally {
             batch.release();
         }
@@ -68,18 +93,20 @@ public final class MemorySink implements PageSink {
         }
     }
 
-    private void takeData(MemorySegment data, MemorySegment given, int first, int count) throws IOException {
+    private void takeData(MemorySegment data, MemorySegment given, int first, int count)
+            throws IOException {
         int size = layout().pageSizeBytes();
         if (data.address() % size != 0 || data.byteSize() != (long) count * size) {
             throw new IOException("data at " + data);
         }
         MemorySegment.ofArray(pages).asSlice((long) first * size, data.byteSize()).copyFrom(data);
         MemorySegment own = MemorySegment.ofArray(hashes);
-        try (var arena = java.lang.foreign.Arena.ofConfined()) {
+        try (Arena arena = Arena.ofConfined()) {
             MemorySegment hash = arena.allocate(PageHash.BYTES, Long.BYTES);
             for (int page = 0; page < count; page++) {
                 hasher.hash(data, (long) page * size, size, hash, 0);
-                if (given.asSlice((long) page * PageHash.BYTES, PageHash.BYTES).mismatch(hash) >= 0) {
+                if (given.asSlice((long) page * PageHash.BYTES, PageHash.BYTES).mismatch(hash)
+                        >= 0) {
                     throw new ImageFormatException("page " + (first + page) + " has a wrong hash");
                 }
                 own.asSlice((long) (first + page) * PageHash.BYTES, PageHash.BYTES).copyFrom(hash);

@@ -3,6 +3,7 @@ package dev.stillframe.transport;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -21,7 +22,11 @@ public final class SampleBatch implements PageBatch {
     private final CountDownLatch released = new CountDownLatch(1);
 
     private record Run(
-            PageKind kind, long firstOrdinal, long pageCount, MemorySegment data, MemorySegment hashes) {}
+            PageKind kind,
+            long firstOrdinal,
+            long pageCount,
+            MemorySegment data,
+            MemorySegment hashes) {}
 
     /** Adds pages without contents. */
     public SampleBatch add(PageKind kind, long firstOrdinal, long pageCount) {

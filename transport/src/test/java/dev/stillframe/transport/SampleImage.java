@@ -11,6 +11,7 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.Source;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -59,7 +60,19 @@ public record SampleImage(Layout layout, byte[] pages) {
                         null,
                         List.of(new Extent(0, pageCount, 0)));
         Source source =
-                new Source(1, 0, 1, 1, 0, 0, "sample", List.of("sample"), "/bin/sample", "host", "x86_64", "6.18");
+                new Source(
+                        1,
+                        0,
+                        1,
+                        1,
+                        0,
+                        0,
+                        "sample",
+                        List.of("sample"),
+                        "/bin/sample",
+                        "host",
+                        "x86_64",
+                        "6.18");
         return new Layout(PAGE, 1, source, new byte[16], List.of(), List.of(region));
     }
 

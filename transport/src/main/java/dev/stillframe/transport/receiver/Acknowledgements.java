@@ -5,8 +5,8 @@ import java.util.Set;
 import java.util.function.LongConsumer;
 
 /**
- * Finds what can be acknowledged: a batch and all before it, taken by the sink and released. A sink may release late and in
- * any order. Thread-safe.
+ * Finds what can be acknowledged: a batch and all before it, taken by the sink and released. A sink
+ * may release late and in any order. Thread-safe.
  */
 final class Acknowledgements {
     private final LongConsumer onAdvance;

@@ -4,13 +4,14 @@ import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.ProtocolException;
+
 import java.lang.foreign.Arena;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.function.LongConsumer;
 
 /**
- * The memory of one session's window: as many buffers as batches may be on the way, made when they are first needed.
- * Buffers are acquired by one thread and may be released by any.
+ * The memory of one session's window: as many buffers as batches may be on the way, made when they
+ * are first needed. Buffers are acquired by one thread and may be released by any.
  */
 final class BatchBuffers implements BatchMemory, AutoCloseable {
     private final int window;
@@ -23,7 +24,8 @@ final class BatchBuffers implements BatchMemory, AutoCloseable {
     /**
      * Allocates nothing yet.
      *
-     * @param onRelease told the batch's sequence on the releasing thread, when the buffer is idle again
+     * @param onRelease told the batch's sequence on the releasing thread, when the buffer is idle
+     *     again
      * @param memory told of every change, in bytes
      */
     BatchBuffers(int window, LongConsumer onRelease, LongConsumer memory) {

@@ -4,20 +4,24 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.type.TypeReference;
+
 import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
 import java.util.Collections;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The JSON documents of a session. The number of tokens is bounded, too, because a short token can become an object many
- * times its length: the worst document takes about 64 bytes of heap a token. Stateless.
+ * The JSON documents of a session. The number of tokens is bounded, too, because a short token can
+ * become an object many times its length: the worst document takes about 64 bytes of heap a token.
+ * Stateless.
  */
 final class DocumentReader {
     /** A million extents, with room. */

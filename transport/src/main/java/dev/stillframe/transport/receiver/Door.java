@@ -1,8 +1,10 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.wire.ErrorCode;
+
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+
 import java.util.Set;
 
 /** Makes the session of a new connection, or turns it away. Owned by the event loop. */
@@ -37,7 +39,8 @@ final class Door extends ChannelInboundHandlerAdapter {
         if (open > most) {
             session.fail(
                     ErrorCode.BUSY,
-                    "the receiver has %d connections, which is the most; try again later".formatted(most));
+                    "the receiver has %d connections, which is the most; try again later"
+                            .formatted(most));
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.wire.ErrorCode;
+
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -11,6 +12,10 @@ import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -20,12 +25,10 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Takes images from senders until it is closed. One thread, {@code stillframe-receiver}, moves bytes; every session has a
- * thread {@code stillframe-session-N} for its sink. Thread-safe.
+ * Takes images from senders until it is closed. One thread, {@code stillframe-receiver}, moves
+ * bytes; every session has a thread {@code stillframe-session-N} for its sink. Thread-safe.
  */
 public final class Receiver implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Receiver.class);
@@ -82,7 +85,8 @@ public final class Receiver implements AutoCloseable {
                         .option(ChannelOption.SO_REUSEADDR, true)
                         .childOption(ChannelOption.TCP_NODELAY, true)
                         .childOption(
-                                ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(READ_BYTES))
+                                ChannelOption.RECVBUF_ALLOCATOR,
+                                new FixedRecvByteBufAllocator(READ_BYTES))
                         .childHandler(new Door(services, sessions))
                         .bind(listen)
                         .awaitUninterruptibly();
@@ -101,7 +105,10 @@ public final class Receiver implements AutoCloseable {
         return (InetSocketAddress) listener.localAddress();
     }
 
-    /** Ends all sessions; their images are not published. Waits for their sinks, at most 30 seconds. Idempotent. */
+    /**
+     * Ends all sessions; their images are not published. Waits for their sinks, at most 30 seconds.
+     * Idempotent.
+     */
     @Override
     public void close() {
         List<SessionWorker> workers = new ArrayList<>();

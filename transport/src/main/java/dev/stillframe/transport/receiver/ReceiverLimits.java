@@ -2,6 +2,7 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Limits;
+
 import java.time.Duration;
 
 /**
@@ -14,7 +15,11 @@ import java.time.Duration;
  * @param deadlines when a peer is given up
  */
 public record ReceiverLimits(
-        int maxConnections, int maxSessions, int windowBatches, long maxLayoutBytes, Deadlines deadlines) {
+        int maxConnections,
+        int maxSessions,
+        int windowBatches,
+        long maxLayoutBytes,
+        Deadlines deadlines) {
     /** What is right for a receiver that others may use, too. */
     public static final ReceiverLimits DEFAULT =
             new ReceiverLimits(64, 16, 8, Limits.MAX_DOCUMENT_BYTES, Deadlines.DEFAULT);
@@ -23,7 +28,8 @@ public record ReceiverLimits(
      * When a peer is given up.
      *
      * @param handshake until HELLO is there
-     * @param idle without a whole frame, {@link Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
+     * @param idle without a whole frame, {@link Limits#MIN_IDLE_MILLIS} to {@link
+     *     Limits#MAX_IDLE_MILLIS}
      * @param total of a session
      */
     public record Deadlines(Duration handshake, Duration idle, Duration total) {
@@ -38,7 +44,8 @@ public record ReceiverLimits(
                     || idle.toMillis() < Limits.MIN_IDLE_MILLIS
                     || idle.toMillis() > Limits.MAX_IDLE_MILLIS) {
                 throw new IllegalArgumentException(
-                        "deadlines: handshake %s, idle %s, total %s".formatted(handshake, idle, total));
+                        "deadlines: handshake %s, idle %s, total %s"
+                                .formatted(handshake, idle, total));
             }
         }
     }

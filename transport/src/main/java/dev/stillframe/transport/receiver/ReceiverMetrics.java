@@ -3,14 +3,18 @@ package dev.stillframe.transport.receiver;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.transport.wire.ErrorCode;
+
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The receiver's meters: {@code stillframe.transport.*} with {@code side=receiver}. Thread-safe. */
+/**
+ * The receiver's meters: {@code stillframe.transport.*} with {@code side=receiver}. Thread-safe.
+ */
 final class ReceiverMetrics {
     private final MeterRegistry registry;
     private final Counter bytes;
@@ -26,14 +30,23 @@ final class ReceiverMetrics {
         this.registry = registry;
         bytes = counter("bytes");
         batches = counter("batches");
-        published = registry.counter("stillframe.transport.sessions", "side", "receiver", "outcome", "published");
-        failed = registry.counter("stillframe.transport.sessions", "side", "receiver", "outcome", "failed");
+        published =
+                registry.counter(
+                        "stillframe.transport.sessions",
+                        "side",
+                        "receiver",
+                        "outcome",
+                        "published");
+        failed =
+                registry.counter(
+                        "stillframe.transport.sessions", "side", "receiver", "outcome", "failed");
         for (PageKind kind : PageKind.values()) {
             if (kind != PageKind.UNKNOWN) {
                 String tag = kind.name().toLowerCase(Locale.ROOT);
                 pages.put(
                         kind,
-                        registry.counter("stillframe.transport.pages", "side", "receiver", "kind", tag));
+                        registry.counter(
+                                "stillframe.transport.pages", "side", "receiver", "kind", tag));
             }
         }
         connections = gauge("stillframe.transport.connections.open");
@@ -85,6 +98,7 @@ final class ReceiverMetrics {
 
     /** A connection was given up. */
     void failed(ErrorCode code) {
-        registry.counter("stillframe.transport.errors", "side", "receiver", "code", code.tag()).increment();
+        registry.counter("stillframe.transport.errors", "side", "receiver", "code", code.tag())
+                .increment();
     }
 }

@@ -9,6 +9,7 @@ import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
+
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFuture;
@@ -16,19 +17,21 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.DuplexChannel;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * One connection to a receiver: reads messages, asks {@link SessionState} what they mean, and does it. Owned by the event
- * loop, to which the {@link SessionWorker} hands its results.
+ * One connection to a receiver: reads messages, asks {@link SessionState} what they mean, and does
+ * it. Owned by the event loop, to which the {@link SessionWorker} hands its results.
  */
 final class Session extends ChannelInboundHandlerAdapter implements SessionWorker.Outcome {
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
@@ -36,7 +39,10 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
     /** How often deadlines are looked at. */
     private static final long TICK_MILLIS = 50;
 
-    /** How long an ended session reads on, so that its last message is not lost in a reset of the connection. */
+    /**
+     * How long an ended session reads on, so that its last message is not lost in a reset of the
+     * connection.
+     */
     private static final long LINGER_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     /**
@@ -86,7 +92,8 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
         saidNanos = startNanos;
         ticks =
                 context.executor()
-                        .scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+                        .scheduleAtFixedRate(
+                                this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     @Override
@@ -242,7 +249,9 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
 
     private boolean collect(byte[] bytes) {
         if (!services.capacity.takeDocument(bytes.length)) {
-            fail(ErrorCode.BUSY, "the receiver has too many large layouts at once; try again later");
+            fail(
+                    ErrorCode.BUSY,
+                    "the receiver has too many large layouts at once; try again later");
             return false;
         }
         documentBytes += bytes.length;
@@ -273,7 +282,10 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
                         });
     }
 
-    /** A peer that does not read gets one acknowledgement for many batches, so that they do not pile up. */
+    /**
+     * A peer that does not read gets one acknowledgement for many batches, so that they do not pile
+     * up.
+     */
     private void sayAcknowledged() {
         if (!isEnded() && acknowledgedBatches > saidBatches && context.channel().isWritable()) {
             saidBatches = acknowledgedBatches;
@@ -367,7 +379,10 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
         context.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
     }
 
-    /** Closing at once could reset the connection before the peer has read this: it closes, or the linger ends. */
+    /**
+     * Closing at once could reset the connection before the peer has read this: it closes, or the
+     * linger ends.
+     */
     private void lastWord(Message message) {
         ChannelFuture written =
                 context.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(message)));

@@ -8,7 +8,10 @@ import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
 
-/** Where a session stands, as the receiver sees it; each state holds only what is true in it. Immutable. */
+/**
+ * Where a session stands, as the receiver sees it; each state holds only what is true in it.
+ * Immutable.
+ */
 sealed interface SessionState {
     /** Connected; nothing is known of the peer. */
     record AwaitingHello() implements SessionState {}
@@ -45,11 +48,16 @@ sealed interface SessionState {
         static final Collected NOTHING = new Collected(0, 0);
 
         Collected with(Message.Part part) throws ProtocolException {
-            if (part.offset() != receivedBytes || receivedBytes > 0 && part.totalBytes() != totalBytes) {
+            if (part.offset() != receivedBytes
+                    || receivedBytes > 0 && part.totalBytes() != totalBytes) {
                 throw new ProtocolException(
                         ErrorCode.ORDER,
                         "a part at %d of %d bytes after %d of %d; parts come in order"
-                                .formatted(part.offset(), part.totalBytes(), receivedBytes, totalBytes));
+                                .formatted(
+                                        part.offset(),
+                                        part.totalBytes(),
+                                        receivedBytes,
+                                        totalBytes));
             }
             return new Collected(part.totalBytes(), receivedBytes + part.bytes().length);
         }
@@ -141,7 +149,8 @@ sealed interface SessionState {
                 yield part.isLast()
                         ? complete(collected, part, new Beginning(), new Effect.Begin(part.bytes()))
                         : new Step(
-                                new AwaitingLayout(collected.with(part)), new Effect.Collect(part.bytes()));
+                                new AwaitingLayout(collected.with(part)),
+                                new Effect.Collect(part.bytes()));
             }
             case In(Receiving receiving, Message.Batch batch) ->
                     new Step(checkedBatch(receiving, batch), new Effect.Store(batch));
@@ -158,7 +167,8 @@ sealed interface SessionState {
                             ErrorCode.ORDER,
                             "%s is not allowed while the receiver is %s"
                                     .formatted(
-                                            message.getClass().getSimpleName(), getClass().getSimpleName()));
+                                            message.getClass().getSimpleName(),
+                                            getClass().getSimpleName()));
         };
     }
 
@@ -170,7 +180,8 @@ sealed interface SessionState {
                 : new Step(new AwaitingMissing(receiving, collected.with(part)), keep);
     }
 
-    private static Step complete(Collected before, Message.Part last, SessionState next, Effect effect)
+    private static Step complete(
+            Collected before, Message.Part last, SessionState next, Effect effect)
             throws ProtocolException {
         Collected all = before.with(last);
         if (all.receivedBytes() != all.totalBytes()) {
@@ -197,7 +208,8 @@ sealed interface SessionState {
         }
     }
 
-    private static void checkLayoutBytes(Message.Part part, ReceiverLimits limits) throws ProtocolException {
+    private static void checkLayoutBytes(Message.Part part, ReceiverLimits limits)
+            throws ProtocolException {
         if (part.totalBytes() > limits.maxLayoutBytes()) {
             throw new ProtocolException(
                     ErrorCode.LIMIT,
@@ -206,25 +218,35 @@ sealed interface SessionState {
         }
     }
 
-    private static Receiving checkedBatch(Receiving before, Message.Batch batch) throws ProtocolException {
+    private static Receiving checkedBatch(Receiving before, Message.Batch batch)
+            throws ProtocolException {
         if (batch.sequence() != before.batches() + 1) {
             throw new ProtocolException(
                     ErrorCode.ORDER,
                     "batch %d after batch %d".formatted(batch.sequence(), before.batches()));
         }
         Shape shape = before.shape();
-        if (batch.pages() instanceof BatchBuffer buffer && buffer.pageSizeBytes() != shape.pageSizeBytes()) {
+        if (batch.pages() instanceof BatchBuffer buffer
+                && buffer.pageSizeBytes() != shape.pageSizeBytes()) {
             throw new ProtocolException(
                     ErrorCode.IMAGE,
                     "batch %d has pages of %d bytes, the layout of %d"
-                            .formatted(batch.sequence(), buffer.pageSizeBytes(), shape.pageSizeBytes()));
+                            .formatted(
+                                    batch.sequence(),
+                                    buffer.pageSizeBytes(),
+                                    shape.pageSizeBytes()));
         }
         return new Receiving(
-                shape, batch.sequence(), before.pages() + checkedPages(batch, shape, before.pages()));
+                shape,
+                batch.sequence(),
+                before.pages() + checkedPages(batch, shape, before.pages()));
     }
 
-    /** Extents are numbered through without gaps, so every ordinal below the page count is in one. */
-    private static long checkedPages(Message.Batch batch, Shape shape, long before) throws ProtocolException {
+    /**
+     * Extents are numbered through without gaps, so every ordinal below the page count is in one.
+     */
+    private static long checkedPages(Message.Batch batch, Shape shape, long before)
+            throws ProtocolException {
         PageBatch pages = batch.pages();
         long count = 0;
         for (int run = 0; run < pages.runCount(); run++) {

@@ -1,6 +1,7 @@
 package dev.stillframe.transport.receiver;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
@@ -9,20 +10,22 @@ import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * The thread of a session, and the sink, which only this thread touches. Its methods are called by the event loop and
- * return at once; results go to the {@link Outcome}. After a failure or {@link #end} nothing more reaches the sink but its
- * abort and close.
+ * The thread of a session, and the sink, which only this thread touches. Its methods are called by
+ * the event loop and return at once; results go to the {@link Outcome}. After a failure or {@link
+ * #end} nothing more reaches the sink but its abort and close.
  */
 final class SessionWorker {
     private static final Logger LOG = LoggerFactory.getLogger(SessionWorker.class);
@@ -117,7 +120,8 @@ final class SessionWorker {
     }
 
     /**
-     * The session is over; a step that runs now runs to its end, and a finish may yet succeed. Called once.
+     * The session is over; a step that runs now runs to its end, and a finish may yet succeed.
+     * Called once.
      *
      * @param reason what to tell the sink if nothing was published
      * @param onClosed run at the end of the thread, when the sink is closed

@@ -1,9 +1,12 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.page.PageSink;
+
 import java.io.IOException;
 
-/** Makes the sink of a session; {@code ImageStore::create} is one. Called on the sessions' threads. */
+/**
+ * Makes the sink of a session; {@code ImageStore::create} is one. Called on the sessions' threads.
+ */
 @FunctionalInterface
 public interface SinkFactory {
     /**

@@ -5,19 +5,22 @@ import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
+
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The sender's end of the connection: hands what comes to {@link Replies}, says that the sender is alive, and notices when
- * the receiver is not. Owned by the event loop.
+ * The sender's end of the connection: hands what comes to {@link Replies}, says that the sender is
+ * alive, and notices when the receiver is not. Owned by the event loop.
  */
 final class Connection extends ChannelInboundHandlerAdapter {
     private static final long TICK_MILLIS = 50;
@@ -44,7 +47,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
         ticks =
                 context.executor()
                         .scheduleAtFixedRate(
-                                () -> tick(context), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+                                () -> tick(context),
+                                TICK_MILLIS,
+                                TICK_MILLIS,
+                                TimeUnit.MILLISECONDS);
     }
 
     @Override
@@ -72,7 +78,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (ticks != null) {
             ticks.cancel(false);
         }
-        fail(context, "the receiver %s closed the connection without a word; look at its log".formatted(peer), null);
+        fail(
+                context,
+                "the receiver %s closed the connection without a word; look at its log"
+                        .formatted(peer),
+                null);
     }
 
     @Override
@@ -96,7 +106,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
             case Message.Error(var code, var text) ->
                     fail(
                             context,
-                            "the receiver %s refused the image: %s (%s)".formatted(peer, text, code.tag()),
+                            "the receiver %s refused the image: %s (%s)"
+                                    .formatted(peer, text, code.tag()),
                             null);
             case Message.Hello _,
                     Message.LayoutPart _,
@@ -122,7 +133,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
                     null);
         } else if (now - saidNanos > peerIdleNanos / 3 && context.channel().isWritable()) {
             saidNanos = now;
-            context.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(new Message.KeepAlive())));
+            context.writeAndFlush(
+                    Unpooled.wrappedBuffer(MessageCodec.frame(new Message.KeepAlive())));
         }
     }
 

@@ -1,15 +1,20 @@
 package dev.stillframe.transport.sender;
 
 import dev.stillframe.transport.wire.Message;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
-/** What has come back from the receiver: the event loop puts it in, the sender's caller waits for it. Thread-safe. */
+/**
+ * What has come back from the receiver: the event loop puts it in, the sender's caller waits for
+ * it. Thread-safe.
+ */
 final class Replies {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
@@ -46,7 +51,8 @@ final class Replies {
         return await(() -> welcome, timeout, onTimeout);
     }
 
-    Message.Published awaitPublished(Duration timeout, Supplier<String> onTimeout) throws IOException {
+    Message.Published awaitPublished(Duration timeout, Supplier<String> onTimeout)
+            throws IOException {
         return await(() -> published, timeout, onTimeout);
     }
 
@@ -134,7 +140,9 @@ final class Replies {
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted while waiting for the receiver").initCause(e);
+            throw (IOException)
+                    new InterruptedIOException("interrupted while waiting for the receiver")
+                            .initCause(e);
         } finally {
             lock.unlock();
         }

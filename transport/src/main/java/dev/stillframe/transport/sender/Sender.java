@@ -10,6 +10,7 @@ import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
+
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
@@ -22,6 +23,11 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioSocketChannel;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -32,18 +38,16 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * A sink that sends pages to a receiver. Pages go from the batch's memory to the socket; a batch is released on the thread
- * {@code stillframe-sender} when it is written or the session has failed. At most the receiver's window is on the way, so
- * that is also the most memory of batches that is held.
+ * A sink that sends pages to a receiver. Pages go from the batch's memory to the socket; a batch is
+ * released on the thread {@code stillframe-sender} when it is written or the session has failed. At
+ * most the receiver's window is on the way, so that is also the most memory of batches that is
+ * held.
  *
- * <p>A failure of the connection or of the receiver is thrown by the call that runs and by all later ones. The calls of
- * {@link PageSink} come from one thread at a time; {@link #abort} and {@link #close} may come from any other at any time and
- * end a call that waits.
+ * <p>A failure of the connection or of the receiver is thrown by the call that runs and by all
+ * later ones. The calls of {@link PageSink} come from one thread at a time; {@link #abort} and
+ * {@link #close} may come from any other at any time and end a call that waits.
  */
 public final class Sender implements PageSink {
     private static final Logger LOG = LoggerFactory.getLogger(Sender.class);
@@ -77,7 +81,8 @@ public final class Sender implements PageSink {
         this.metrics = metrics;
     }
 
-    private record Start(EventLoopGroup group, String peer, String imageName, SenderOptions options) {}
+    private record Start(
+            EventLoopGroup group, String peer, String imageName, SenderOptions options) {}
 
     /**
      * Connects, and waits until the receiver has said that the image can begin.
@@ -89,7 +94,10 @@ public final class Sender implements PageSink {
      * @throws IOException if there is no receiver, or it does not want the image
      */
     public static Sender connect(
-            InetSocketAddress receiver, String imageName, SenderOptions options, MeterRegistry registry)
+            InetSocketAddress receiver,
+            String imageName,
+            SenderOptions options,
+            MeterRegistry registry)
             throws IOException {
         if (!ImageName.isValid(imageName)) {
             throw new IOException(ImageName.rule());
@@ -115,7 +123,8 @@ public final class Sender implements PageSink {
         }
     }
 
-    private static Channel open(Start start, InetSocketAddress receiver, Replies replies) throws IOException {
+    private static Channel open(Start start, InetSocketAddress receiver, Replies replies)
+            throws IOException {
         ChannelFuture connecting =
                 new Bootstrap()
                         .group(start.group)
@@ -166,7 +175,8 @@ public final class Sender implements PageSink {
                             .formatted(json.length, peer, most));
         }
         sendDocument(json, Message.LayoutPart::new);
-        replies.awaitAcknowledged(0, options.stallTimeout(), () -> stalled("did not begin the image"));
+        replies.awaitAcknowledged(
+                0, options.stallTimeout(), () -> stalled("did not begin the image"));
     }
 
     @Override
@@ -210,11 +220,12 @@ public final class Sender implements PageSink {
                 replies.awaitPublished(
                         options.finishTimeout(),
                         () ->
-                                ("the receiver %s did not publish the image within %s; look at its disk, and there for the "
-                                                + "image, which may yet appear")
+                                ("the receiver %s did not publish the image within %s; look at its"
+                                     + " disk, and there for the image, which may yet appear")
                                         .formatted(peer, Durations.words(options.finishTimeout())));
         if (!Arrays.equals(answer.rootHash(), ending.rootHash())) {
-            throw new IOException("the receiver %s published an image with another root hash".formatted(peer));
+            throw new IOException(
+                    "the receiver %s published an image with another root hash".formatted(peer));
         }
         LOG.info("{} published image {} as {}", peer, imageName, answer.place());
         end(true);
@@ -226,7 +237,8 @@ public final class Sender implements PageSink {
         if (end(false)) {
             replies.failed(new IOException("the image was given up: " + reason));
             try {
-                ByteBuf frame = Unpooled.wrappedBuffer(MessageCodec.frame(new Message.Abort(reason)));
+                ByteBuf frame =
+                        Unpooled.wrappedBuffer(MessageCodec.frame(new Message.Abort(reason)));
                 channel.writeAndFlush(frame).addListener(ChannelFutureListener.CLOSE);
                 channel.eventLoop()
                         .schedule(() -> channel.close(), ABORT_MILLIS, TimeUnit.MILLISECONDS);
@@ -316,11 +328,13 @@ public final class Sender implements PageSink {
     }
 
     /** Part by part, each written before the next is made, so that little is in memory twice. */
-    private void sendDocument(byte[] json, Function<Message.Part, Message> message) throws IOException {
+    private void sendDocument(byte[] json, Function<Message.Part, Message> message)
+            throws IOException {
         for (int offset = 0; offset < json.length; offset += Limits.PART_BYTES) {
             int end = Math.min(json.length, offset + Limits.PART_BYTES);
             byte[] bytes = Arrays.copyOfRange(json, offset, end);
-            ChannelFuture written = say(message.apply(new Message.Part(json.length, offset, bytes)));
+            ChannelFuture written =
+                    say(message.apply(new Message.Part(json.length, offset, bytes)));
             if (!written.awaitUninterruptibly(options.stallTimeout().toMillis())) {
                 replies.failed(new IOException(stalled("took no document")));
             }

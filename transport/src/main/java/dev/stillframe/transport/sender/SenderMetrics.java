@@ -2,9 +2,11 @@ package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
+
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
@@ -26,7 +28,9 @@ final class SenderMetrics {
             if (kind != PageKind.UNKNOWN) {
                 String tag = kind.name().toLowerCase(Locale.ROOT);
                 pages.put(
-                        kind, registry.counter("stillframe.transport.pages", "side", "sender", "kind", tag));
+                        kind,
+                        registry.counter(
+                                "stillframe.transport.pages", "side", "sender", "kind", tag));
             }
         }
         stalls =

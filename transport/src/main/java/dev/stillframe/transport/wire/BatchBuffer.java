@@ -3,15 +3,16 @@ package dev.stillframe.transport.wire;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.function.Consumer;
 
 /**
- * Memory for one received batch, used again and again. Pages are copied into it from the socket's buffers, because direct
- * I/O needs them page-aligned and one behind the other. Filled by a {@link FrameReader}, then owned by whoever has the
- * batch, until it is released.
+ * Memory for one received batch, used again and again. Pages are copied into it from the socket's
+ * buffers, because direct I/O needs them page-aligned and one behind the other. Filled by a {@link
+ * FrameReader}, then owned by whoever has the batch, until it is released.
  */
 public final class BatchBuffer implements PageBatch {
     /** Native memory of one buffer. */
@@ -111,7 +112,8 @@ public final class BatchBuffer implements PageBatch {
 
     @Override
     public MemorySegment hashes(int run) {
-        return hashes.asSlice((long) firstDataPage[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
+        return hashes.asSlice(
+                (long) firstDataPage[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
     }
 
     @Override

@@ -3,9 +3,11 @@ package dev.stillframe.transport.wire;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
+
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
+
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,8 +21,8 @@ public final class BatchFrame {
     private BatchFrame() {}
 
     /**
-     * The frame's pieces, to be written in this order; they are the caller's to release. The batch must not be released
-     * before they are written.
+     * The frame's pieces, to be written in this order; they are the caller's to release. The batch
+     * must not be released before they are written.
      *
      * @throws IllegalArgumentException if the batch is larger than {@link Limits} allow
      */
@@ -50,7 +52,9 @@ public final class BatchFrame {
             addData(batch, allocator, pieces);
             FrameHeader header =
                     new FrameHeader(
-                            MessageType.BATCH, tableBytes + (int) dataBytes, checksum(batch, first));
+                            MessageType.BATCH,
+                            tableBytes + (int) dataBytes,
+                            checksum(batch, first));
             ByteBuffer bytes = FrameHeader.buffer();
             header.put(bytes);
             first.setBytes(0, bytes.flip());

@@ -18,7 +18,10 @@ public enum ErrorCode {
     UNSUPPORTED(6),
     /** A layout or a list of what is missing that cannot be read. */
     DOCUMENT(7),
-    /** Pages that do not belong to the image, come twice or are damaged, or an image that is not complete. */
+    /**
+     * Pages that do not belong to the image, come twice or are damaged, or an image that is not
+     * complete.
+     */
     IMAGE(8),
     /** The receiver cannot store: disk full, name taken. */
     STORE(9),

@@ -5,15 +5,18 @@ import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
 
 /**
- * What stands before every body. It has a checksum of its own, so that the length is trusted before the body is there.
- * Immutable.
+ * What stands before every body. It has a checksum of its own, so that the length is trusted before
+ * the body is there. Immutable.
  *
  * @param type what the body is
  * @param bodyBytes length of the body, possible for the type
  * @param bodyChecksum CRC32C of the body
  */
 record FrameHeader(MessageType type, int bodyBytes, int bodyChecksum) {
-    /** Magic u32, version u16, type u8, flags u8, body length u32, CRC32C of the body, CRC32C of the 16 bytes before. */
+    /**
+     * Magic u32, version u16, type u8, flags u8, body length u32, CRC32C of the body, CRC32C of the
+     * 16 bytes before.
+     */
     static final int BYTES = 20;
 
     private static final int CHECKED_BYTES = 16;
@@ -36,7 +39,8 @@ record FrameHeader(MessageType type, int bodyBytes, int bodyChecksum) {
         if (magic != MAGIC) {
             throw new ProtocolException(
                     ErrorCode.MALFORMED,
-                    "not a Stillframe frame: it begins with %08x".formatted(Integer.reverseBytes(magic)));
+                    "not a Stillframe frame: it begins with %08x"
+                            .formatted(Integer.reverseBytes(magic)));
         }
         int version = Short.toUnsignedInt(in.getShort());
         int type = Byte.toUnsignedInt(in.get());
@@ -53,7 +57,8 @@ record FrameHeader(MessageType type, int bodyBytes, int bodyChecksum) {
                             .formatted(version, Limits.VERSION));
         }
         if (flags != 0) {
-            throw new ProtocolException(ErrorCode.UNSUPPORTED, "flags %02x; 0 is known".formatted(flags));
+            throw new ProtocolException(
+                    ErrorCode.UNSUPPORTED, "flags %02x; 0 is known".formatted(flags));
         }
         MessageType known = MessageType.of(type);
         known.checkBodyBytes(Integer.toUnsignedLong(bodyBytes));

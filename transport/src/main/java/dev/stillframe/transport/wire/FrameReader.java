@@ -2,16 +2,19 @@ package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
+
 import io.netty.buffer.ByteBuf;
+
+import org.jspecify.annotations.Nullable;
+
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Bytes of a stream, in pieces of any size, to messages. No length is used before it was checked, and pages go straight
- * into a {@link BatchBuffer}. After an exception the stream has no meaning any more and the reader must only be closed.
- * Owned by one thread.
+ * Bytes of a stream, in pieces of any size, to messages. No length is used before it was checked,
+ * and pages go straight into a {@link BatchBuffer}. After an exception the stream has no meaning
+ * any more and the reader must only be closed. Owned by one thread.
  */
 public final class FrameReader implements AutoCloseable {
     private enum Step {
@@ -135,12 +138,18 @@ public final class FrameReader implements AutoCloseable {
                 || Long.bitCount(pageBytes) != 1) {
             throw malformed("batch %d with pages of %d bytes", sequence, pageBytes);
         }
-        if (runCount < 1 || runCount > Limits.MAX_RUNS || dataPages * pageBytes > Limits.MAX_DATA_BYTES) {
+        if (runCount < 1
+                || runCount > Limits.MAX_RUNS
+                || dataPages * pageBytes > Limits.MAX_DATA_BYTES) {
             throw new ProtocolException(
                     ErrorCode.LIMIT,
                     "batch %d with %d runs and %d pages of data; at most %d runs and %d bytes of data are possible"
                             .formatted(
-                                    sequence, runCount, dataPages, Limits.MAX_RUNS, Limits.MAX_DATA_BYTES));
+                                    sequence,
+                                    runCount,
+                                    dataPages,
+                                    Limits.MAX_RUNS,
+                                    Limits.MAX_DATA_BYTES));
         }
         long bytes =
                 BatchFormat.FIXED_BYTES
@@ -169,7 +178,10 @@ public final class FrameReader implements AutoCloseable {
             MessageCodec.zeros(table, BatchFormat.RUN_RESERVED_BYTES);
             long ordinal = table.getLong();
             long count = table.getLong();
-            if (ordinal < 0 || count < 1 || count > Limits.MAX_PAGES || ordinal > Limits.MAX_PAGES - count) {
+            if (ordinal < 0
+                    || count < 1
+                    || count > Limits.MAX_PAGES
+                    || ordinal > Limits.MAX_PAGES - count) {
                 throw new ProtocolException(
                         ErrorCode.LIMIT,
                         "batch %d has %s pages from %s; an image has at most %d"
@@ -191,7 +203,9 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private PageKind kind(byte code) throws ProtocolException {
-        if (code != PageKind.ZERO.code() && code != PageKind.DATA.code() && code != PageKind.LOST.code()) {
+        if (code != PageKind.ZERO.code()
+                && code != PageKind.DATA.code()
+                && code != PageKind.LOST.code()) {
             throw malformed("batch %d has pages of the kind %d", sequence, code);
         }
         return PageKind.of(code);

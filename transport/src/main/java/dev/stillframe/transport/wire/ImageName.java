@@ -2,7 +2,9 @@ package dev.stillframe.transport.wire;
 
 import java.util.regex.Pattern;
 
-/** The rule for names of images on the wire: a name is a plain file name, safe in every directory. */
+/**
+ * The rule for names of images on the wire: a name is a plain file name, safe in every directory.
+ */
 public final class ImageName {
     private static final Pattern NAME =
             Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9._-]{0," + (Limits.MAX_NAME_BYTES - 1) + "}");

@@ -2,10 +2,14 @@ package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.page.PageBatch;
 
-/** Everything that crosses the wire; byte layouts in {@code transport/PROTOCOL.md}. Do not modify the arrays. */
+/**
+ * Everything that crosses the wire; byte layouts in {@code transport/PROTOCOL.md}. Do not modify
+ * the arrays.
+ */
 public sealed interface Message {
     /**
-     * Sender: opens the session; first and once. Names and numbers are as they came; the receiver judges them.
+     * Sender: opens the session; first and once. Names and numbers are as they came; the receiver
+     * judges them.
      *
      * @param minVersion the oldest protocol version that the sender speaks
      * @param maxVersion the newest
@@ -68,8 +72,8 @@ public sealed interface Message {
     record Batch(long sequence, PageBatch pages) implements Message {}
 
     /**
-     * Receiver: it has taken all batches up to {@code sequence} and has their memory back; 0 says that the layout is
-     * accepted.
+     * Receiver: it has taken all batches up to {@code sequence} and has their memory back; 0 says
+     * that the layout is accepted.
      */
     record BatchAck(long sequence) implements Message {}
 

@@ -1,6 +1,7 @@
 package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.page.RootHash;
+
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
@@ -9,8 +10,8 @@ import java.util.Arrays;
 import java.util.zip.CRC32C;
 
 /**
- * All messages but {@link Message.Batch} to frames, and their bodies back. Stateless. Batches have {@link BatchFrame} and
- * {@link FrameReader}, as their pages never pass through the Java heap.
+ * All messages but {@link Message.Batch} to frames, and their bodies back. Stateless. Batches have
+ * {@link BatchFrame} and {@link FrameReader}, as their pages never pass through the Java heap.
  */
 public final class MessageCodec {
     private static final int TOKEN_BYTES = 16;
@@ -30,7 +31,8 @@ public final class MessageCodec {
                     case Message.MissingPart(var part) -> 16 + part.bytes().length;
                     default -> type.maxBodyBytes();
                 };
-        ByteBuffer out = ByteBuffer.allocate(FrameHeader.BYTES + capacity).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer out =
+                ByteBuffer.allocate(FrameHeader.BYTES + capacity).order(ByteOrder.LITTLE_ENDIAN);
         out.position(FrameHeader.BYTES);
         putBody(message, out);
         out.flip();
@@ -46,7 +48,8 @@ public final class MessageCodec {
             case Message.Hello _ -> MessageType.HELLO;
             case Message.HelloAck _ -> MessageType.HELLO_ACK;
             case Message.LayoutPart _ -> MessageType.LAYOUT;
-            case Message.Batch _ -> throw new IllegalArgumentException("batches are framed by BatchFrame");
+            case Message.Batch _ ->
+                    throw new IllegalArgumentException("batches are framed by BatchFrame");
             case Message.BatchAck _ -> MessageType.BATCH_ACK;
             case Message.MissingPart _ -> MessageType.MISSING;
             case Message.End _ -> MessageType.END;
@@ -68,7 +71,8 @@ public final class MessageCodec {
             case Message.End(var batches, var pages, var root) ->
                     out.putLong(batches).putLong(pages).put(root);
             case Message.Published(var root, var place) -> putText(place, out.put(root));
-            case Message.Error(var code, var text) -> putText(text, out.putShort((short) code.number()));
+            case Message.Error(var code, var text) ->
+                    putText(text, out.putShort((short) code.number()));
             case Message.Abort(var reason) -> putText(reason, out);
             case Message.KeepAlive _ -> {}
         }
@@ -106,7 +110,8 @@ public final class MessageCodec {
     /**
      * The message in a body.
      *
-     * @param body little-endian, all of it and nothing else, of a length that is possible for the type
+     * @param body little-endian, all of it and nothing else, of a length that is possible for the
+     *     type
      * @throws ProtocolException if it breaks the format
      */
     static Message decode(MessageType type, ByteBuffer body) throws ProtocolException {
@@ -115,10 +120,13 @@ public final class MessageCodec {
                     case HELLO -> hello(body);
                     case HELLO_ACK -> helloAck(body);
                     case LAYOUT -> new Message.LayoutPart(part(type, body));
-                    case BATCH -> throw new IllegalArgumentException("batches are read by FrameReader");
+                    case BATCH ->
+                            throw new IllegalArgumentException("batches are read by FrameReader");
                     case BATCH_ACK -> new Message.BatchAck(count("sequence", body));
                     case MISSING -> new Message.MissingPart(part(type, body));
-                    case END -> new Message.End(count("batches", body), count("pages", body), hash(body));
+                    case END ->
+                            new Message.End(
+                                    count("batches", body), count("pages", body), hash(body));
                     case PUBLISHED -> new Message.Published(hash(body), printable(text(body)));
                     case ERROR ->
                             new Message.Error(
@@ -142,7 +150,8 @@ public final class MessageCodec {
         int idleMillis = number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS);
         body.position(body.position() + TOKEN_BYTES); // of a session to resume; not in version 1
         String name = text(body);
-        return new Message.Hello(minVersion, maxVersion, streamIndex, streamCount, idleMillis, name);
+        return new Message.Hello(
+                minVersion, maxVersion, streamIndex, streamCount, idleMillis, name);
     }
 
     private static Message.HelloAck helloAck(ByteBuffer body) throws ProtocolException {
@@ -171,7 +180,8 @@ public final class MessageCodec {
         if (offset % Limits.PART_BYTES != 0
                 || offset >= totalBytes
                 || length != Math.min(Limits.PART_BYTES, totalBytes - offset)) {
-            throw malformed("%s of %d bytes in a part of %d at %d", type, totalBytes, length, offset);
+            throw malformed(
+                    "%s of %d bytes in a part of %d at %d", type, totalBytes, length, offset);
         }
         byte[] bytes = new byte[length];
         body.get(bytes);
@@ -211,7 +221,8 @@ public final class MessageCodec {
         return value;
     }
 
-    private static int number(String what, ByteBuffer body, int min, int max) throws ProtocolException {
+    private static int number(String what, ByteBuffer body, int min, int max)
+            throws ProtocolException {
         int value = body.getInt();
         if (value < min || value > max) {
             throw new ProtocolException(

@@ -1,6 +1,9 @@
 package dev.stillframe.transport.wire;
 
-/** The types of frames, with the lengths that their bodies can have. The numbers are frozen; 0 is never a type. */
+/**
+ * The types of frames, with the lengths that their bodies can have. The numbers are frozen; 0 is
+ * never a type.
+ */
 enum MessageType {
     HELLO(1, 34, 34 + Limits.MAX_TEXT_BYTES),
     HELLO_ACK(2, 44, 44),

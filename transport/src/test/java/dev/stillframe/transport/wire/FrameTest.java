@@ -4,9 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.Seed;
+
 import io.netty.buffer.Unpooled;
+
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -19,13 +29,9 @@ import java.util.Objects;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Frames against the document, against damage, and against malice. */
+@ExtendWith(LeakCheck.class)
 class FrameTest {
     private static final int BATCH_FIXED = FrameHeader.BYTES;
     private static final int BATCH_FIRST_RUN = BATCH_FIXED + BatchFormat.FIXED_BYTES;
@@ -67,7 +73,8 @@ class FrameTest {
     void documentedFramesAreReadAsWhatTheyAre(String name) throws Exception {
         Message message = read(golden(name));
         if (message instanceof Message.Batch(var sequence, var pages)) {
-            assertThat(Frames.of(sequence, pages, SampleBatch.PAGE)).isEqualTo(golden(name)); // releases them
+            assertThat(Frames.of(sequence, pages, SampleBatch.PAGE))
+                    .isEqualTo(golden(name)); // releases them
         } else {
             assertThat(Frames.of(Objects.requireNonNull(message))).isEqualTo(golden(name));
         }
@@ -107,7 +114,9 @@ class FrameTest {
         for (int bit = 0; bit < frame.length * Byte.SIZE; bit++) {
             byte[] damaged = frame.clone();
             damaged[bit / Byte.SIZE] ^= (byte) (1 << bit % Byte.SIZE);
-            assertThatThrownBy(() -> read(damaged)).as("bit %d", bit).isInstanceOf(ProtocolException.class);
+            assertThatThrownBy(() -> read(damaged))
+                    .as("bit %d", bit)
+                    .isInstanceOf(ProtocolException.class);
         }
     }
 
@@ -118,7 +127,9 @@ class FrameTest {
         for (int at = 0; at < frame.length; at++) {
             byte[] damaged = frame.clone();
             damaged[at] = (byte) (damaged[at] + 1 + random.nextInt(255));
-            assertThatThrownBy(() -> read(damaged)).as("byte %d", at).isInstanceOf(ProtocolException.class);
+            assertThatThrownBy(() -> read(damaged))
+                    .as("byte %d", at)
+                    .isInstanceOf(ProtocolException.class);
         }
     }
 
@@ -145,7 +156,8 @@ class FrameTest {
         for (int round = 0; round < rounds; round++) {
             byte[] frame = frames[random.nextInt(frames.length)].clone();
             for (int change = random.nextInt(4); change >= 0; change--) {
-                frame[6 + random.nextInt(Math.min(frame.length - 6, 100))] = (byte) random.nextInt(256);
+                frame[6 + random.nextInt(Math.min(frame.length - 6, 100))] =
+                        (byte) random.nextInt(256);
             }
             try {
                 messages(Frames.sealed(frame));
@@ -160,7 +172,8 @@ class FrameTest {
     void lengthsAreRefusedBeforeTheirBytesAreThere() throws IOException {
         for (MessageType type : MessageType.values()) {
             byte[] header = Arrays.copyOf(golden(type.name()), FrameHeader.BYTES);
-            for (int length : new int[] {type.maxBodyBytes() + 1, Integer.MAX_VALUE, -1, Integer.MIN_VALUE}) {
+            for (int length :
+                    new int[] {type.maxBodyBytes() + 1, Integer.MAX_VALUE, -1, Integer.MIN_VALUE}) {
                 ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).putInt(8, length);
                 assertRefused(sealedHeader(header), ErrorCode.LIMIT);
             }

@@ -4,8 +4,10 @@ import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.transport.SampleBatch;
+
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.UnpooledByteBufAllocator;
+
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -74,7 +76,10 @@ public final class Frames {
         return bytes;
     }
 
-    /** Makes both checksums of a frame right again after a change, as far as there is a whole header. */
+    /**
+     * Makes both checksums of a frame right again after a change, as far as there is a whole
+     * header.
+     */
     public static byte[] sealed(byte[] frame) {
         ByteBuffer bytes = ByteBuffer.wrap(frame).order(ByteOrder.LITTLE_ENDIAN);
         CRC32C crc = new CRC32C();

@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The example frames of {@code PROTOCOL.md}, which are the only place where they are written down: blocks that begin with
- * {@code ```frame NAME}; everything behind a {@code #} is a remark; {@code 01*4096} is a byte repeated.
+ * The example frames of {@code PROTOCOL.md}, which are the only place where they are written down:
+ * blocks that begin with {@code ```frame NAME}; everything behind a {@code #} is a remark; {@code
+ * 01*4096} is a byte repeated.
  */
 final class GoldenVectors {
     private static final String BEGIN = "```frame ";

@@ -1,0 +1,70 @@
+package dev.stillframe.transport.wire;
+
+import io.netty.buffer.Unpooled;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.Socket;
+
+/**
+ * An end of a connection that says whatever a test wants it to say. Reads wait at most 20 seconds.
+ */
+public final class RawPeer implements AutoCloseable {
+    private static final int READ_MILLIS = 20_000;
+
+    private final Socket socket;
+    private final FrameReader reader = new FrameReader(BatchMemory.none());
+
+    /** Takes the socket over. */
+    public RawPeer(Socket socket) throws IOException {
+        this.socket = socket;
+        socket.setSoTimeout(READ_MILLIS);
+    }
+
+    /** Sends a message. */
+    public RawPeer say(Message message) throws IOException {
+        return say(Frames.of(message));
+    }
+
+    /** Sends bytes. */
+    public RawPeer say(byte[] bytes) throws IOException {
+        socket.getOutputStream().write(bytes);
+        return this;
+    }
+
+    /** Sends bytes as long as the other side lets it. */
+    public void flood(byte[] bytes) {
+        try {
+            say(bytes);
+        } catch (IOException e) {
+            // That is what a receiver does to a flood: it closes.
+            System.out.println("cut while flooding: " + e.getMessage());
+        }
+    }
+
+    /** The next message that is not a keep-alive; null at the end of the stream. */
+    public @Nullable Message hear() throws IOException, ProtocolException {
+        InputStream in = socket.getInputStream();
+        byte[] one = new byte[1];
+        while (in.read(one) == 1) {
+            Message message = reader.read(Unpooled.wrappedBuffer(one));
+            if (message != null && !(message instanceof Message.KeepAlive)) {
+                return message;
+            }
+        }
+        return null;
+    }
+
+    /** Breaks the connection off, so that the other side gets a reset. */
+    public void reset() throws IOException {
+        socket.setSoLinger(true, 0);
+        socket.close();
+    }
+
+    @Override
+    public void close() throws IOException {
+        socket.close();
+    }
+}
