@@ -35,6 +35,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -489,8 +490,7 @@ class HostilePeerTest {
             message = peer.hear();
         }
         assertThat(message).isInstanceOf(Message.Error.class);
-        Message.Error error = (Message.Error) message;
-        assertThat(error).isNotNull();
+        Message.Error error = (Message.Error) Objects.requireNonNull(message);
         assertThat(error.code()).as(error.text()).isEqualTo(code);
         assertThat(peer.hear()).isNull();
         return error.text();
