@@ -5,8 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.concurrent.ConcurrentSkipListSet;
 
 /**
  * Puts memory under protection while the target runs, in passes: the first protects everything, each next one what was
@@ -22,7 +21,7 @@ final class Arming {
     private final Registration registration;
 
     /** Pages that are never protected: the kernel may write to them where a fault is not possible. */
-    private final Set<Long> exempt = new TreeSet<>();
+    private final ConcurrentSkipListSet<Long> exempt = new ConcurrentSkipListSet<>();
 
     Arming(Capture capture, Registration registration) {
         this.capture = capture;
@@ -31,18 +30,14 @@ final class Arming {
 
     /** Keeps the pages of a range unprotected from now on. Called by any thread. */
     void exempt(long start, long end) {
-        synchronized (exempt) {
-            for (long page = start & -Block.PAGE_BYTES; page < end; page += Block.PAGE_BYTES) {
-                exempt.add(page);
-            }
+        for (long page = start & -Block.PAGE_BYTES; page < end; page += Block.PAGE_BYTES) {
+            exempt.add(page);
         }
     }
 
     /** The exempt pages, by address. */
     List<Long> exempt() {
-        synchronized (exempt) {
-            return List.copyOf(exempt);
-        }
+        return List.copyOf(exempt);
     }
 
     /** Protects every block. */
@@ -81,7 +76,7 @@ final class Arming {
     List<Run> hotRuns() {
         List<Run> runs = new ArrayList<>();
         for (Block block : capture.table.blocks()) {
-            int page = 0;
+            int page = block.isWarm() ? 0 : Block.PAGES;
             while (page < Block.PAGES) {
                 if (block.claim(page) != Claim.HOT) {
                     page++;
@@ -99,10 +94,11 @@ final class Arming {
     }
 
     int hotPages() {
-        return capture.table.blocks().stream().mapToInt(block -> block.count(Claim.HOT)).sum();
+        return hotRuns().stream().mapToInt(Run::count).sum();
     }
 
     private void protect(Worker worker, List<Block> blocks) throws IOException {
+        blocks.forEach(Block::cool);
         for (AddressRange range : registeredRanges(blocks)) {
             for (AddressRange part : withoutExempt(range)) {
                 eachPage(part, Claim.EMPTY, Claim.ARMING_HOLE);
@@ -134,7 +130,9 @@ final class Arming {
     /** Populated pages that were left out are as good as written. */
     private static void leaveExemptHot(Block block) {
         for (int page = 0; page < Block.PAGES; page++) {
-            block.move(page, Claim.ARMING, Claim.HOT);
+            if (block.move(page, Claim.ARMING, Claim.HOT)) {
+                block.warm();
+            }
         }
     }
 
@@ -166,13 +164,11 @@ final class Arming {
     private List<AddressRange> withoutExempt(AddressRange range) {
         List<AddressRange> parts = new ArrayList<>();
         long from = range.start();
-        for (long page : exempt()) {
-            if (range.contains(page)) {
-                if (page > from) {
-                    parts.add(new AddressRange(from, page));
-                }
-                from = page + Block.PAGE_BYTES;
+        for (long page : exempt.subSet(range.start(), range.end())) {
+            if (page > from) {
+                parts.add(new AddressRange(from, page));
             }
+            from = page + Block.PAGE_BYTES;
         }
         if (from < range.end()) {
             parts.add(new AddressRange(from, range.end()));

@@ -21,6 +21,7 @@ final class Block {
     private final byte[] claims = new byte[PAGES];
     private volatile List<Piece> pieces = List.of();
     private volatile boolean huge;
+    private volatile boolean warm;
 
     Block(long start) {
         this.start = start;
@@ -36,6 +37,21 @@ final class Block {
 
     long address(int page) {
         return start + (long) page * PAGE_BYTES;
+    }
+
+    /** Whether a page of it may be hot. Spares the freeze the look at every page. */
+    boolean isWarm() {
+        return warm;
+    }
+
+    /** To be called after a page became hot. */
+    void warm() {
+        warm = true;
+    }
+
+    /** To be called before its hot pages are looked for. */
+    void cool() {
+        warm = false;
     }
 
     /** Whether it is one huge page, which stays whole only if it is protected and unprotected whole. */

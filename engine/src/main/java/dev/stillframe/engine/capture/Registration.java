@@ -180,6 +180,7 @@ final class Registration implements AutoCloseable {
                         for (int page = first; page < limit; page++) {
                             found[0] += block.move(page, Claim.EMPTY, claim) ? 1 : 0;
                         }
+                        block.warm();
                     }
                 };
         if (t.file() == null) {

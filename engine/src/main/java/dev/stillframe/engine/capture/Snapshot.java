@@ -59,6 +59,12 @@ public final class Snapshot {
      * @throws InterruptedException if the calling thread was interrupted; the same holds
      */
     public SnapshotReport take(int pid, PageSink sink) throws SnapshotException, InterruptedException {
+        WarmUp.once(options);
+        return takeCold(pid, sink);
+    }
+
+    /** Without the dry run before. */
+    SnapshotReport takeCold(int pid, PageSink sink) throws SnapshotException, InterruptedException {
         long startNanos = System.nanoTime();
         try (sink) {
             try {
@@ -81,7 +87,7 @@ public final class Snapshot {
 
     private SnapshotReport take(int pid, PageSink sink, long startNanos) throws IOException {
         try (TargetProcess target = TargetProcess.open(pid);
-                Staging staging = new Staging(options.stagingBytes() + FREEZE_RESERVE_BYTES);
+                Staging staging = new Staging(stagingBytes(target));
                 Tracer tracer = new Tracer(target, seams.probe());
                 SnapshotRun run = new SnapshotRun(target, tracer, staging, sink, progress)) {
             run.prepare();
@@ -97,5 +103,11 @@ public final class Snapshot {
                             seams.probe());
             return run.take(capture, startNanos, attachNanos);
         }
+    }
+
+    /** As much as was asked for, but not more than the target could fill: touching memory takes long. */
+    private long stagingBytes(TargetProcess target) throws IOException {
+        long useful = target.residentBytes() / 4 * 5 + SnapshotOptions.MIN_STAGING_BYTES;
+        return Math.min(options.stagingBytes(), useful) + FREEZE_RESERVE_BYTES;
     }
 }

@@ -197,7 +197,7 @@ final class SnapshotRun implements AutoCloseable {
     private static List<Block> hottestFirst(Capture capture) {
         List<Block> blocks = new ArrayList<>(capture.table.blocks());
         Map<Block, Integer> heat = new HashMap<>();
-        blocks.forEach(block -> heat.put(block, block.count(Claim.HOT)));
+        blocks.forEach(block -> heat.put(block, block.isWarm() ? block.count(Claim.HOT) : 0));
         blocks.sort(Comparator.comparingInt((Block block) -> heat.getOrDefault(block, 0)).reversed());
         return blocks;
     }

@@ -338,6 +338,7 @@ final class Worker implements Runnable {
         for (int each = first; each < end; each++) {
             at.move(each, Claim.LIFTING, Claim.HOT);
         }
+        at.warm();
     }
 
     private static void awaitArmed(Block at, int page) {

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -40,7 +41,12 @@ public record Mapping(
 
     /** The mappings of a process in user space, by address. */
     public static List<Mapping> of(int pid) throws IOException {
-        byte[] text = readProc(Path.of("/proc/" + pid + "/maps"));
+        byte[] text;
+        try {
+            text = readProc(Path.of("/proc/" + pid + "/maps"));
+        } catch (NoSuchFileException e) {
+            throw new TargetException("process " + pid + " has ended", e);
+        }
         List<Mapping> mappings = new ArrayList<>(text.length / 80 + 1);
         int at = 0;
         while (at < text.length) {

@@ -142,6 +142,12 @@ public final class TargetProcess implements AutoCloseable {
         return pidfd.hasEnded();
     }
 
+    /** Bytes of its memory that are resident now, those of the hugetlb pool included. */
+    public long residentBytes() throws IOException {
+        ProcessStatus status = ProcessStatus.of(pid);
+        return (status.number("VmRSS") + (long) status.number("HugetlbPages")) << 10;
+    }
+
     /** Its mappings now, by address. */
     public List<Mapping> mappings() throws IOException {
         return Mapping.of(pid);

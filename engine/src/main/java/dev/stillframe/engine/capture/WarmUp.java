@@ -1,0 +1,87 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageSink;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Snapshots of a small process of our own, thrown away, before the first real one: the first use of a class or a method
+ * handle costs milliseconds, and the first hundred of a loop as much again. None of that belongs into a target's pause.
+ */
+final class WarmUp {
+    private static final Logger LOG = LoggerFactory.getLogger(WarmUp.class);
+    private static final int ROUNDS = 12;
+
+    /** It writes all the time, so that there are faults and hot pages; a shell between, because our children are refused. */
+    private static final String BUSY_CHILD =
+            "sh -c 'while :; do a=$a.; [ ${#a} -lt 50000 ] || a=; done' </dev/null & echo $!; read end; kill -9 $!";
+
+    private static final AtomicBoolean DONE = new AtomicBoolean();
+
+    private WarmUp() {}
+
+    /** Does it the first time that it is called in this JVM. Takes some tenths of a second. */
+    static void once(SnapshotOptions options) throws InterruptedException {
+        if (DONE.compareAndSet(false, true)) {
+            try {
+                run(options);
+            } catch (IOException | SnapshotException e) {
+                LOG.warn("no dry run before the first snapshot, whose pause will be longer: {}", e.getMessage());
+            }
+        }
+    }
+
+    private static void run(SnapshotOptions options) throws IOException, SnapshotException, InterruptedException {
+        SnapshotOptions small =
+                new SnapshotOptions(
+                        SnapshotOptions.MIN_STAGING_BYTES,
+                        options.pauseBudget(),
+                        Duration.ofSeconds(10),
+                        options.workers(),
+                        options.tuning());
+        Process shell = new ProcessBuilder("/bin/sh", "-c", BUSY_CHILD).start();
+        try (BufferedReader output = shell.inputReader(StandardCharsets.US_ASCII)) {
+            int pid = Integer.parseInt(String.valueOf(output.readLine()));
+            Snapshot snapshot = new Snapshot(small, new SimpleMeterRegistry(), Progress.NONE);
+            for (int round = 0; round < ROUNDS; round++) {
+                snapshot.takeCold(pid, new Nowhere());
+            }
+        } catch (NumberFormatException e) {
+            throw new IOException("the child of the dry run did not start", e);
+        } finally {
+            shell.outputWriter().close(); // its `read` ends, and it ends the child
+            shell.waitFor();
+        }
+    }
+
+    /** Takes pages and forgets them. */
+    private static final class Nowhere implements PageSink {
+        @Override
+        public void begin(Layout layout) {}
+
+        @Override
+        public void accept(PageBatch batch) {
+            batch.release();
+        }
+
+        @Override
+        public String finish(Ending ending) {
+            return "nowhere";
+        }
+
+        @Override
+        public void abort(String reason) {}
+
+        @Override
+        public void close() {}
+    }
+}
