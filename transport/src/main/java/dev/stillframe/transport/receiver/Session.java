@@ -33,6 +33,8 @@ import java.util.concurrent.TimeUnit;
  * One connection to a receiver: reads messages, asks {@link SessionState} what they mean, and does
  * it. Owned by the event loop, to which the {@link SessionWorker} hands its results.
  */
+@SuppressWarnings(
+        "FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
 final class Session extends ChannelInboundHandlerAdapter implements SessionWorker.Outcome {
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
 
@@ -156,7 +158,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
     void fail(ErrorCode code, String text) {
         if (!isEnded()) {
             end(code, text);
-            lastWord(new Message.Error(code, text));
+            lastWord(new Message.Refusal(code, text));
         }
     }
 

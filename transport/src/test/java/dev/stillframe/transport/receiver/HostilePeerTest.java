@@ -489,10 +489,11 @@ class HostilePeerTest {
         while (message instanceof Message.BatchAck) {
             message = peer.hear();
         }
-        assertThat(message).isInstanceOf(Message.Error.class);
-        Message.Error error = (Message.Error) Objects.requireNonNull(message);
-        assertThat(error.code()).as(error.text()).isEqualTo(code);
+        if (!(message instanceof Message.Refusal(var refused, var text))) {
+            throw new AssertionError("not refused: " + message);
+        }
+        assertThat(refused).as(text).isEqualTo(code);
         assertThat(peer.hear()).isNull();
-        return error.text();
+        return text;
     }
 }

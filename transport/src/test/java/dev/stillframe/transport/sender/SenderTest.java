@@ -142,7 +142,7 @@ class SenderTest {
 
     @Test
     void aRefusalIsToldInTheReceiversWords() throws Exception {
-        play(sender -> sender.say(new Message.Error(ErrorCode.STORE, "x exists already")));
+        play(sender -> sender.say(new Message.Refusal(ErrorCode.STORE, "x exists already")));
         assertThatThrownBy(() -> connect(OPTIONS))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("x exists already (store)");
