@@ -8,6 +8,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.util.Set;
 
 /** Makes the session of a new connection, or turns it away. Owned by the event loop. */
+@SuppressWarnings("FutureReturnValueIgnored") // of closing, which is awaited where it matters
 final class Door extends ChannelInboundHandlerAdapter {
     private final Session.Services services;
     private final Set<Session> sessions;

@@ -30,6 +30,7 @@ import java.util.concurrent.TimeUnit;
  * Takes images from senders until it is closed. One thread, {@code stillframe-receiver}, moves
  * bytes; every session has a thread {@code stillframe-session-N} for its sink. Thread-safe.
  */
+@SuppressWarnings("FutureReturnValueIgnored") // of closing, which is awaited where it matters
 public final class Receiver implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Receiver.class);
 

@@ -3,6 +3,8 @@ package dev.stillframe.transport.receiver;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Limits;
 
+import org.jspecify.annotations.Nullable;
+
 import java.time.Duration;
 
 /**
@@ -47,6 +49,22 @@ public record ReceiverLimits(
                         "deadlines: handshake %s, idle %s, total %s"
                                 .formatted(handshake, idle, total));
             }
+        }
+
+        /** Why a peer is to be given up, in words; null while it is in time. */
+        @Nullable String overdue(
+                boolean awaitingHello, long sinceStartNanos, long sinceFrameNanos) {
+            if (awaitingHello && sinceStartNanos > handshake.toNanos()) {
+                return "no HELLO within " + seconds(handshake);
+            }
+            if (sinceStartNanos > total.toNanos()) {
+                return "not at its end within " + seconds(total);
+            }
+            return sinceFrameNanos > idle.toNanos() ? "no whole frame for " + seconds(idle) : null;
+        }
+
+        private static String seconds(Duration duration) {
+            return duration.toMillis() / 1e3 + " s";
         }
     }
 

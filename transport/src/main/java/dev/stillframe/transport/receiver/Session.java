@@ -23,9 +23,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
@@ -33,6 +30,8 @@ import java.util.concurrent.TimeUnit;
  * One connection to a receiver: reads messages, asks {@link SessionState} what they mean, and does
  * it. Owned by the event loop, to which the {@link SessionWorker} hands its results.
  */
+@SuppressWarnings(
+        "FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
 final class Session extends ChannelInboundHandlerAdapter implements SessionWorker.Outcome {
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
 
@@ -66,15 +65,14 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
     private final ChannelHandlerContext context;
     private final FrameReader reader = new FrameReader(this::acquire);
     private final Acknowledgements acknowledgements = new Acknowledgements(this::acknowledge);
+    private final DocumentParts document;
     private final long startNanos;
     private final Future<?> ticks;
     private SessionState state = new SessionState.AwaitingHello();
     private @Nullable BatchBuffers buffers;
     private @Nullable SessionWorker worker;
     private ReceiverEvents.@Nullable SessionInfo info;
-    private List<byte[]> document = new ArrayList<>();
     private byte[] rootHash = new byte[0];
-    private long documentBytes;
     private long heardNanos;
     private long saidNanos;
     private long endedNanos;
@@ -87,6 +85,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
         this.services = services;
         this.number = number;
         this.context = context;
+        document = new DocumentParts(services.capacity);
         startNanos = now();
         heardNanos = startNanos;
         saidNanos = startNanos;
@@ -156,7 +155,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
     void fail(ErrorCode code, String text) {
         if (!isEnded()) {
             end(code, text);
-            lastWord(new Message.Error(code, text));
+            lastWord(new Message.Refusal(code, text));
         }
     }
 
@@ -192,7 +191,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
             case Effect.Collect(var bytes) -> collect(bytes);
             case Effect.Begin(var bytes) -> {
                 if (collect(bytes)) {
-                    begun().begin(takeDocument());
+                    begun().begin(document.take());
                 }
             }
             case Effect.Accepted _ -> say(new Message.BatchAck(0));
@@ -202,7 +201,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
             }
             case Effect.Finish(var end) -> {
                 rootHash = end.rootHash();
-                begun().finish(takeDocument(), end);
+                begun().finish(document.take(), end);
             }
             case Effect.Announce(var place) -> {
                 endWorker("");
@@ -248,21 +247,13 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
     }
 
     private boolean collect(byte[] bytes) {
-        if (!services.capacity.takeDocument(bytes.length)) {
+        boolean hasRoom = document.add(bytes);
+        if (!hasRoom) {
             fail(
                     ErrorCode.BUSY,
                     "the receiver has too many large layouts at once; try again later");
-            return false;
         }
-        documentBytes += bytes.length;
-        document.add(bytes);
-        return true;
-    }
-
-    private List<byte[]> takeDocument() {
-        List<byte[]> taken = document;
-        document = new ArrayList<>();
-        return taken;
+        return hasRoom;
     }
 
     private BatchBuffer acquire() throws ProtocolException {
@@ -295,25 +286,24 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
 
     private void tick() {
         long now = now();
-        ReceiverLimits.Deadlines deadlines = services.limits.deadlines();
         if (isEnded()) {
             if (now - endedNanos > LINGER_NANOS) {
                 context.close();
             }
-        } else if (state instanceof SessionState.AwaitingHello
-                && isOver(deadlines.handshake(), now - startNanos)) {
-            fail(ErrorCode.TIMEOUT, "no HELLO within " + deadlines.handshake());
-        } else if (isOver(deadlines.total(), now - startNanos)) {
-            fail(ErrorCode.TIMEOUT, "not at its end within " + deadlines.total());
-        } else if (isOver(deadlines.idle(), now - heardNanos)) {
-            fail(ErrorCode.TIMEOUT, "no whole frame for " + deadlines.idle());
+            return;
+        }
+        String overdue =
+                services.limits
+                        .deadlines()
+                        .overdue(
+                                state instanceof SessionState.AwaitingHello,
+                                now - startNanos,
+                                now - heardNanos);
+        if (overdue != null) {
+            fail(ErrorCode.TIMEOUT, overdue);
         } else if (now - saidNanos > peerIdleNanos / 3 && context.channel().isWritable()) {
             say(new Message.KeepAlive());
         }
-    }
-
-    private static boolean isOver(Duration deadline, long passedNanos) {
-        return passedNanos > deadline.toNanos();
     }
 
     /** Everything that an end has to undo, in one place. */
@@ -336,7 +326,6 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
         state = new SessionState.Ended();
         endedNanos = now();
         reader.close();
-        document = List.of();
         SessionWorker ending = worker;
         ReceiverEvents.SessionInfo told = info;
         BatchBuffers memory = buffers;
@@ -349,7 +338,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
                         tell(told, place, reason);
                     });
         } else {
-            giveBackDocument();
+            document.close();
         }
     }
 
@@ -366,12 +355,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
 
     private void giveBack(SessionWorker ended) {
         services.capacity.remove(ended);
-        giveBackDocument();
-    }
-
-    private void giveBackDocument() {
-        services.capacity.giveDocument(documentBytes);
-        documentBytes = 0;
+        document.close();
     }
 
     private void say(Message message) {

@@ -49,7 +49,7 @@ sealed interface SessionState {
 
         Collected with(Message.Part part) throws ProtocolException {
             if (part.offset() != receivedBytes
-                    || receivedBytes > 0 && part.totalBytes() != totalBytes) {
+                    || (receivedBytes > 0 && part.totalBytes() != totalBytes)) {
                 throw new ProtocolException(
                         ErrorCode.ORDER,
                         "a part at %d of %d bytes after %d of %d; parts come in order"
@@ -90,9 +90,11 @@ sealed interface SessionState {
         record Welcome() implements Effect {}
 
         /** Keep a part of a document. */
+        @SuppressWarnings("ArrayRecordComponent") // never compared
         record Collect(byte[] bytes) implements Effect {}
 
         /** Keep the last part of the layout, and tell the sink of it. */
+        @SuppressWarnings("ArrayRecordComponent") // never compared
         record Begin(byte[] bytes) implements Effect {}
 
         /** Say that the layout is accepted. */

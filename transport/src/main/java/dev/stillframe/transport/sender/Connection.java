@@ -22,6 +22,8 @@ import java.util.concurrent.TimeUnit;
  * The sender's end of the connection: hands what comes to {@link Replies}, says that the sender is
  * alive, and notices when the receiver is not. Owned by the event loop.
  */
+@SuppressWarnings(
+        "FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
 final class Connection extends ChannelInboundHandlerAdapter {
     private static final long TICK_MILLIS = 50;
 
@@ -103,7 +105,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
             case Message.BatchAck(var sequence) -> replies.acknowledged(sequence);
             case Message.Published published -> replies.published(published);
             case Message.KeepAlive _ -> {} // heard
-            case Message.Error(var code, var text) ->
+            case Message.Refusal(var code, var text) ->
                     fail(
                             context,
                             "the receiver %s refused the image: %s (%s)"

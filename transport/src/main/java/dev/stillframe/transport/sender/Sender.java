@@ -49,6 +49,8 @@ import java.util.function.Function;
  * later ones. The calls of {@link PageSink} come from one thread at a time; {@link #abort} and
  * {@link #close} may come from any other at any time and end a call that waits.
  */
+@SuppressWarnings(
+        "FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
 public final class Sender implements PageSink {
     private static final Logger LOG = LoggerFactory.getLogger(Sender.class);
 

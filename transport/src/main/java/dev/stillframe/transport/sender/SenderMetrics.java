@@ -40,12 +40,12 @@ final class SenderMetrics {
     }
 
     void sent(PageBatch batch, long frameBytes) {
-        bytes.increment(frameBytes);
+        bytes.increment((double) frameBytes);
         batches.increment();
         for (int run = 0; run < batch.runCount(); run++) {
             Counter counter = pages.get(batch.kind(run));
             if (counter != null) {
-                counter.increment(batch.pageCount(run));
+                counter.increment((double) batch.pageCount(run));
             }
         }
     }

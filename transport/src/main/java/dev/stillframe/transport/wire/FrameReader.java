@@ -131,12 +131,13 @@ public final class FrameReader implements AutoCloseable {
         int runCount = Short.toUnsignedInt(fixed.getShort());
         MessageCodec.zeros(fixed, BatchFormat.FIXED_RESERVED_BYTES);
         if (sequence < 1) {
-            throw malformed("batch %s; they count from 1", Long.toUnsignedString(sequence));
+            throw malformed(
+                    "batch %s; they count from 1".formatted(Long.toUnsignedString(sequence)));
         }
         if (pageBytes < Limits.MIN_PAGE_BYTES
                 || pageBytes > Limits.MAX_PAGE_BYTES
                 || Long.bitCount(pageBytes) != 1) {
-            throw malformed("batch %d with pages of %d bytes", sequence, pageBytes);
+            throw malformed("batch %d with pages of %d bytes".formatted(sequence, pageBytes));
         }
         if (runCount < 1
                 || runCount > Limits.MAX_RUNS
@@ -156,7 +157,9 @@ public final class FrameReader implements AutoCloseable {
                         + (long) runCount * BatchFormat.RUN_BYTES
                         + dataPages * (PageHash.BYTES + pageBytes);
         if (known().bodyBytes() != bytes) {
-            throw malformed("batch %d has %d bytes, not %d", sequence, known().bodyBytes(), bytes);
+            throw malformed(
+                    "batch %d has %d bytes, not %d"
+                            .formatted(sequence, known().bodyBytes(), bytes));
         }
         announcedDataPages = (int) dataPages;
         BatchBuffer buffer = memory.acquire();
@@ -192,12 +195,14 @@ public final class FrameReader implements AutoCloseable {
                                         Limits.MAX_PAGES));
             }
             if (kind == PageKind.DATA && count > announcedDataPages - buffer.dataPages()) {
-                throw malformed("batch %d has more pages of data than it announced", sequence);
+                throw malformed(
+                        "batch %d has more pages of data than it announced".formatted(sequence));
             }
             buffer.add(kind, ordinal, count);
         }
         if (buffer.dataPages() != announcedDataPages) {
-            throw malformed("batch %d has fewer pages of data than it announced", sequence);
+            throw malformed(
+                    "batch %d has fewer pages of data than it announced".formatted(sequence));
         }
         expect(Step.BATCH_HASHES, buffer.hashTarget());
     }
@@ -206,7 +211,7 @@ public final class FrameReader implements AutoCloseable {
         if (code != PageKind.ZERO.code()
                 && code != PageKind.DATA.code()
                 && code != PageKind.LOST.code()) {
-            throw malformed("batch %d has pages of the kind %d", sequence, code);
+            throw malformed("batch %d has pages of the kind %d".formatted(sequence, code));
         }
         return PageKind.of(code);
     }
@@ -222,7 +227,7 @@ public final class FrameReader implements AutoCloseable {
     private FrameHeader checkedHeader() throws ProtocolException {
         FrameHeader read = known();
         if ((int) crc.getValue() != read.bodyChecksum()) {
-            throw malformed("the body of a %s is damaged", read.type());
+            throw malformed("the body of a %s is damaged".formatted(read.type()));
         }
         return read;
     }
@@ -255,7 +260,7 @@ public final class FrameReader implements AutoCloseable {
         return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    private static ProtocolException malformed(String format, Object... arguments) {
-        return new ProtocolException(ErrorCode.MALFORMED, format.formatted(arguments));
+    private static ProtocolException malformed(String message) {
+        return new ProtocolException(ErrorCode.MALFORMED, message);
     }
 }

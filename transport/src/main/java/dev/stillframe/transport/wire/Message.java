@@ -99,9 +99,11 @@ public sealed interface Message {
     @SuppressWarnings("ArrayRecordComponent") // compared with Arrays.equals where it matters
     record Published(byte[] rootHash, String place) implements Message {}
 
-    /** Receiver: the session is over, nothing is published; the receiver closes the connection. */
-    @SuppressWarnings("AvoidCommonTypeNames") // what the protocol calls it
-    record Error(ErrorCode code, String text) implements Message {}
+    /**
+     * Receiver (ERROR on the wire): the session is over, nothing is published; the receiver closes
+     * the connection.
+     */
+    record Refusal(ErrorCode code, String text) implements Message {}
 
     /** Sender: it gives up; the sender closes the connection. */
     record Abort(String reason) implements Message {}

@@ -54,7 +54,7 @@ public final class MessageCodec {
             case Message.MissingPart _ -> MessageType.MISSING;
             case Message.End _ -> MessageType.END;
             case Message.Published _ -> MessageType.PUBLISHED;
-            case Message.Error _ -> MessageType.ERROR;
+            case Message.Refusal _ -> MessageType.ERROR;
             case Message.Abort _ -> MessageType.ABORT;
             case Message.KeepAlive _ -> MessageType.KEEP_ALIVE;
         };
@@ -71,7 +71,7 @@ public final class MessageCodec {
             case Message.End(var batches, var pages, var root) ->
                     out.putLong(batches).putLong(pages).put(root);
             case Message.Published(var root, var place) -> putText(place, out.put(root));
-            case Message.Error(var code, var text) ->
+            case Message.Refusal(var code, var text) ->
                     putText(text, out.putShort((short) code.number()));
             case Message.Abort(var reason) -> putText(reason, out);
             case Message.KeepAlive _ -> {}
@@ -129,14 +129,14 @@ public final class MessageCodec {
                                     count("batches", body), count("pages", body), hash(body));
                     case PUBLISHED -> new Message.Published(hash(body), printable(text(body)));
                     case ERROR ->
-                            new Message.Error(
+                            new Message.Refusal(
                                     ErrorCode.of(Short.toUnsignedInt(body.getShort())),
                                     printable(text(body)));
                     case ABORT -> new Message.Abort(printable(text(body)));
                     case KEEP_ALIVE -> new Message.KeepAlive();
                 };
         if (body.hasRemaining()) {
-            throw malformed("%s with %d bytes behind its end", type, body.remaining());
+            throw malformed("%s with %d bytes behind its end".formatted(type, body.remaining()));
         }
         return message;
     }
@@ -181,7 +181,8 @@ public final class MessageCodec {
                 || offset >= totalBytes
                 || length != Math.min(Limits.PART_BYTES, totalBytes - offset)) {
             throw malformed(
-                    "%s of %d bytes in a part of %d at %d", type, totalBytes, length, offset);
+                    "%s of %d bytes in a part of %d at %d"
+                            .formatted(type, totalBytes, length, offset));
         }
         byte[] bytes = new byte[length];
         body.get(bytes);
@@ -197,14 +198,14 @@ public final class MessageCodec {
     private static String text(ByteBuffer body) throws ProtocolException {
         int length = Short.toUnsignedInt(body.getShort());
         if (length > body.remaining()) {
-            throw malformed("a text of %d bytes in %d", length, body.remaining());
+            throw malformed("a text of %d bytes in %d".formatted(length, body.remaining()));
         }
         ByteBuffer bytes = body.slice(body.position(), length);
         body.position(body.position() + length);
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
         } catch (CharacterCodingException e) {
-            throw malformed("a text that is not UTF-8: %s", String.valueOf(e.getMessage()));
+            throw malformed("a text that is not UTF-8: " + e.getMessage());
         }
     }
 
@@ -216,7 +217,7 @@ public final class MessageCodec {
     private static long count(String what, ByteBuffer body) throws ProtocolException {
         long value = body.getLong();
         if (value < 0) {
-            throw malformed("%s of %s", what, Long.toUnsignedString(value));
+            throw malformed("%s of %s".formatted(what, Long.toUnsignedString(value)));
         }
         return value;
     }
@@ -242,7 +243,7 @@ public final class MessageCodec {
         }
     }
 
-    private static ProtocolException malformed(String format, Object... arguments) {
-        return new ProtocolException(ErrorCode.MALFORMED, format.formatted(arguments));
+    private static ProtocolException malformed(String message) {
+        return new ProtocolException(ErrorCode.MALFORMED, message);
     }
 }

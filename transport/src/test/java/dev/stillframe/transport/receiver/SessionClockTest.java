@@ -80,13 +80,14 @@ class SessionClockTest {
         advance(HANDSHAKE.minusMillis(100));
         assertThat(hear()).isNull();
         advance(Duration.ofMillis(200));
-        assertThat(hear()).isInstanceOfSatisfying(Message.Error.class, SessionClockTest::isTimeout);
+        assertThat(hear())
+                .isInstanceOfSatisfying(Message.Refusal.class, SessionClockTest::isTimeout);
     }
 
     @Test
     void anEndedSessionLingersAndCloses() throws Exception {
         advance(HANDSHAKE.plusMillis(100));
-        assertThat(hear()).isInstanceOf(Message.Error.class);
+        assertThat(hear()).isInstanceOf(Message.Refusal.class);
         channel.writeInbound(Unpooled.wrappedBuffer(new byte[1000])); // dropped
         assertThat(channel.isOpen()).isTrue();
         advance(Duration.ofSeconds(3));
@@ -106,7 +107,7 @@ class SessionClockTest {
         }
         advance(step);
         assertThat(hearUnlessKeepAlive())
-                .isInstanceOfSatisfying(Message.Error.class, SessionClockTest::isTimeout);
+                .isInstanceOfSatisfying(Message.Refusal.class, SessionClockTest::isTimeout);
         assertThat(sink.closed.get(20, TimeUnit.SECONDS)).contains("not at its end");
     }
 
@@ -119,7 +120,7 @@ class SessionClockTest {
             advance(IDLE.dividedBy(frame.length - 2));
         }
         assertThat(hearUnlessKeepAlive())
-                .isInstanceOfSatisfying(Message.Error.class, SessionClockTest::isTimeout);
+                .isInstanceOfSatisfying(Message.Refusal.class, SessionClockTest::isTimeout);
     }
 
     @Test
@@ -217,7 +218,7 @@ class SessionClockTest {
         return heard.poll();
     }
 
-    private static void isTimeout(Message.Error error) {
+    private static void isTimeout(Message.Refusal error) {
         assertThat(error.code()).isEqualTo(ErrorCode.TIMEOUT);
     }
 }

@@ -142,7 +142,7 @@ class SenderTest {
 
     @Test
     void aRefusalIsToldInTheReceiversWords() throws Exception {
-        play(sender -> sender.say(new Message.Error(ErrorCode.STORE, "x exists already")));
+        play(sender -> sender.say(new Message.Refusal(ErrorCode.STORE, "x exists already")));
         assertThatThrownBy(() -> connect(OPTIONS))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("x exists already (store)");
@@ -155,7 +155,7 @@ class SenderTest {
                     begin(sender);
                     assertThatThrownBy(sender::hear).hasMessageContaining("batch"); // and closes
                 });
-        assertFailsWhileSending(listener.getLocalPort() + " closed the connection");
+        assertFailsWhileSending("closed the connection|was lost");
     }
 
     @Test
@@ -321,8 +321,8 @@ class SenderTest {
     }
 
     /**
-     * Sends more than the window: fails with {@code words}, and so does every later call; all is
-     * released.
+     * Sends more than the window: fails with {@code words}, a regular expression, and so does every
+     * later call; all is released.
      */
     private void assertFailsWhileSending(String words) throws Exception {
         try (Sender sender = connect(OPTIONS)) {
@@ -336,13 +336,14 @@ class SenderTest {
                                 }
                             })
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining(words);
+                    .hasMessageMatching(".*(" + words + ").*");
             assertThat(last[0].awaitRelease()).isTrue();
             SampleBatch later = new SampleBatch().add(PageKind.ZERO, 99_999, 1);
-            assertThatThrownBy(() -> sender.accept(later)).hasMessageContaining(words);
+            assertThatThrownBy(() -> sender.accept(later))
+                    .hasMessageMatching(".*(" + words + ").*");
             assertThat(later.awaitRelease()).isTrue();
             assertThatThrownBy(() -> sender.finish(new Ending(List.of(), new byte[RootHash.BYTES])))
-                    .hasMessageContaining(words);
+                    .hasMessageMatching(".*(" + words + ").*");
         }
     }
 

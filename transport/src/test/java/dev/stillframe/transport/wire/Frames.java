@@ -35,7 +35,7 @@ public final class Frames {
         messages.put("MISSING", new Message.MissingPart(part("[]")));
         messages.put("END", new Message.End(258, 65_536, root));
         messages.put("PUBLISHED", new Message.Published(root, "/images/cache-1"));
-        messages.put("ERROR", new Message.Error(ErrorCode.STORE, "disk full"));
+        messages.put("ERROR", new Message.Refusal(ErrorCode.STORE, "disk full"));
         messages.put("ABORT", new Message.Abort("the target died"));
         messages.put("KEEP_ALIVE", new Message.KeepAlive());
         return messages;
