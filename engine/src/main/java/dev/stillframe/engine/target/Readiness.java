@@ -60,6 +60,7 @@ public final class Readiness {
     public static List<Finding> check() {
         List<Finding> findings = new ArrayList<>(new JavaFindings().all());
         findings.addAll(new ProcFindings(Path.of("/proc"), Path.of("/sys")).all());
+        findings.addAll(new KernelFindings().all());
         return List.copyOf(findings);
     }
 
