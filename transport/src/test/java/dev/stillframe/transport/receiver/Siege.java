@@ -61,6 +61,8 @@ final class Siege implements AutoCloseable {
     }
 
     RawPeer welcomed(String name) throws Exception {
+        // A session is told of its end before its thread is at its own.
+        Loopback.await(() -> loopback.gauge("sessions.open") < LIMITS.maxSessions());
         RawPeer peer = loopback.raw();
         assertThat(peer.say(hello(name)).hear()).isInstanceOf(Message.HelloAck.class);
         return peer;
