@@ -70,7 +70,7 @@ final class SnapshotCommand implements Callable<Integer> {
     @Option(
             names = "--pause-budget",
             paramLabel = "TIME",
-            defaultValue = "5ms",
+            defaultValue = "3ms",
             description =
                     "How long the pause may be spent on copying pages that are written all the time"
                         + " (default: ${DEFAULT-VALUE}). More means a longer pause and fewer faults"

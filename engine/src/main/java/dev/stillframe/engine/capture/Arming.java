@@ -99,32 +99,51 @@ final class Arming {
 
     private void protect(Worker worker, List<Block> blocks) throws IOException {
         blocks.forEach(Block::cool);
-        for (AddressRange range : registeredRanges(blocks)) {
-            for (AddressRange part : withoutExempt(range)) {
-                eachPage(part, Claim.EMPTY, Claim.ARMING_HOLE);
-                worker.protect(part.start(), part.sizeBytes());
+        for (Part whole : parts(blocks)) {
+            for (AddressRange range : withoutExempt(whole.range())) {
+                move(range, Claim.EMPTY, Claim.ARMING_HOLE);
+                worker.protect(range.start(), range.sizeBytes());
                 // What was written between the look at the page tables and the protection is not empty.
-                for (TrackedMapping t : registration.tracked()) {
-                    if (t.range().overlaps(part)) {
-                        registration.populated(
-                                t,
-                                Math.max(part.start(), t.range().start()),
-                                Math.min(part.end(), t.range().end()),
-                                this::notEmpty);
-                    }
-                }
-                eachPage(part, Claim.ARMING, Claim.CLEAN);
-                eachPage(part, Claim.ARMING_HOLE, Claim.HOLE);
+                registration.populated(whole.mapping(), range.start(), range.end(), this::notEmpty);
+                move(range, Claim.ARMING, Claim.CLEAN);
+                move(range, Claim.ARMING_HOLE, Claim.HOLE);
             }
         }
         blocks.forEach(Arming::leaveExemptHot);
     }
 
-    private void notEmpty(long address) {
-        Block block = capture.table.find(address);
-        if (block != null) {
-            block.move(Block.pageOf(address), Claim.ARMING_HOLE, Claim.ARMING);
+    private void notEmpty(long start, long end) {
+        move(new AddressRange(start, end), Claim.ARMING_HOLE, Claim.ARMING);
+    }
+
+    private void move(AddressRange range, byte from, byte to) {
+        for (Block block : capture.table.within(range.start(), range.end())) {
+            int first = range.start() <= block.start ? 0 : Block.pageOf(range.start());
+            int end = range.end() >= block.start + Block.BYTES ? Block.PAGES : Block.pageOf(range.end());
+            for (int page = first; page < end; page++) {
+                block.move(page, from, to);
+            }
         }
+    }
+
+    /** A part of a registered mapping. */
+    private record Part(TrackedMapping mapping, AddressRange range) {}
+
+    /** The pieces of the blocks, neighbours of one mapping joined, so that one call protects them. */
+    private static List<Part> parts(List<Block> blocks) {
+        List<Part> parts = new ArrayList<>();
+        for (Block block : blocks) {
+            for (Piece piece : block.pieces()) {
+                long start = block.address(piece.firstPage());
+                if (!parts.isEmpty()
+                        && parts.getLast().mapping().equals(piece.mapping())
+                        && parts.getLast().range().end() == start) {
+                    start = parts.removeLast().range().start();
+                }
+                parts.add(new Part(piece.mapping(), new AddressRange(start, block.address(piece.endPage()))));
+            }
+        }
+        return parts;
     }
 
     /** Populated pages that were left out are as good as written. */
@@ -134,31 +153,6 @@ final class Arming {
                 block.warm();
             }
         }
-    }
-
-    private void eachPage(AddressRange range, byte from, byte to) {
-        for (long at = range.start(); at < range.end(); at += Block.PAGE_BYTES) {
-            Block block = capture.table.find(at);
-            if (block != null) {
-                block.move(Block.pageOf(at), from, to);
-            }
-        }
-    }
-
-    /** Neighbouring pieces joined, so that one call protects them. */
-    private static List<AddressRange> registeredRanges(List<Block> blocks) {
-        List<AddressRange> ranges = new ArrayList<>();
-        for (Block block : blocks) {
-            for (Piece piece : block.pieces()) {
-                AddressRange range =
-                        new AddressRange(block.address(piece.firstPage()), block.address(piece.endPage()));
-                if (!ranges.isEmpty() && ranges.getLast().end() == range.start()) {
-                    range = new AddressRange(ranges.removeLast().start(), range.end());
-                }
-                ranges.add(range);
-            }
-        }
-        return ranges;
     }
 
     private List<AddressRange> withoutExempt(AddressRange range) {

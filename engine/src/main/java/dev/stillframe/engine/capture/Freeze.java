@@ -104,6 +104,7 @@ final class Freeze implements Work {
         for (AddressRange range : capture.stale) {
             forgetClaims(range);
         }
+        registration.refused().clear(); // what was refused while arming may have gone since, and is tried again
         for (Mapping mapping : mappings) {
             Treatment treatment = treatment(mapping);
             if (treatment.way() == Treatment.Way.PROTECT) {

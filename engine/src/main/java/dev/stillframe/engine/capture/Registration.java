@@ -16,7 +16,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -221,18 +220,18 @@ final class Registration implements AutoCloseable {
         }
     }
 
-    /** Calls {@code page} with the address of every page of a registered range that is populated now. */
-    void populated(TrackedMapping t, long start, long end, LongConsumer page) throws IOException {
-        PagemapScan.Visitor each =
-                (from, to, categories) -> {
-                    for (long at = from; at < to; at += Block.PAGE_BYTES) {
-                        page.accept(at);
-                    }
-                };
+    /** Receives consecutive pages. */
+    @FunctionalInterface
+    interface RangeVisitor {
+        void visit(long start, long end);
+    }
+
+    /** Tells what is populated now of a part of a registered range. */
+    void populated(TrackedMapping t, long start, long end, RangeVisitor visitor) throws IOException {
         if (t.file() == null) {
-            target.pagemap().scan(start, end, PRESENT, each);
+            target.pagemap().scan(start, end, PRESENT, (from, to, categories) -> visitor.visit(from, to));
         } else {
-            eachData(t, start, end, each);
+            eachData(t, start, end, (from, to, categories) -> visitor.visit(from, to));
         }
     }
 

@@ -26,7 +26,7 @@ public record SnapshotOptions(
      */
     public record Tuning(int maxFaultAroundPages, boolean spin, boolean preCopyHotPages) {
         /** What users get. */
-        public static final Tuning DEFAULT = new Tuning(512, true, true);
+        public static final Tuning DEFAULT = new Tuning(128, true, true);
     }
 
     /** Checks the ranges. */
@@ -47,7 +47,7 @@ public record SnapshotOptions(
     public static SnapshotOptions defaults(int processors) {
         return new SnapshotOptions(
                 1L << 30,
-                Duration.ofMillis(5),
+                Duration.ofMillis(3),
                 Duration.ofSeconds(30),
                 Math.clamp(processors - 1, 1, 4),
                 Tuning.DEFAULT);

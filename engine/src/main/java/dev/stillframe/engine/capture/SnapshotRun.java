@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SnapshotRun implements AutoCloseable {
     private static final int MAX_PASSES = 4;
-    private static final int FEW_HOT_PAGES = 1024;
+    private static final int FEW_HOT_PAGES = 512;
     private static final long POLL_NANOS = 200_000;
     private static final long ENCODER_WAIT_NANOS = 100_000_000;
     private static final long WORKER_WAIT_NANOS = 10_000_000_000L;

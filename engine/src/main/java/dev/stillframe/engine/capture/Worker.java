@@ -30,7 +30,7 @@ final class Worker implements Runnable {
     private static final int LEAST_FAULT_AROUND = 16;
     private static final long SLEEP_NANOS = 2_000_000;
     private static final long LIFT_PATIENCE_MILLIS = 1_000;
-    private static final long SPIN_NANOS = 300_000;
+    private static final long SPIN_NANOS = 20_000_000;
     private static final long HISTOGRAM_MAX_NANOS = 3_600_000_000_000L;
 
     private final Capture capture;
