@@ -113,13 +113,9 @@ final class SnapshotRun implements AutoCloseable {
         List<FrozenThread> frozen = tracer.freeze();
         Instant instant = Instant.now();
         Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen));
-        Worker first = capture.workers.getFirst();
-        first.assign(freeze);
+        capture.workers.getFirst().assign(freeze);
         List<ThreadState> states = tracer.states();
-        while (first.hasWork() && !capture.isStopped()) {
-            Thread.onSpinWait();
-        }
-        capture.check();
+        awaitFirst(capture);
         capture.probe.at("freeze: thaw");
         tracer.thaw();
         long thawNanos = System.nanoTime();
@@ -186,9 +182,14 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     private static void assign(Capture capture, Work work) throws IOException {
-        Worker first = capture.workers.getFirst();
-        first.assign(work);
-        while (first.hasWork() && !capture.isStopped()) {
+        capture.workers.getFirst().assign(work);
+        awaitFirst(capture);
+    }
+
+    /** Until the arming worker has finished what it was given; it unparks us. */
+    private static void awaitFirst(Capture capture) throws IOException {
+        while (capture.workers.getFirst().hasWork() && !capture.isStopped()) {
+            capture.check();
             LockSupport.parkNanos(POLL_NANOS);
         }
         capture.check();

@@ -15,6 +15,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
@@ -56,6 +57,7 @@ final class Worker implements Runnable {
     private final AtomicLong faultTurn = new AtomicLong();
 
     private volatile @Nullable Work work;
+    private volatile @Nullable Thread assigner;
 
     /** Pages that must be writable before a thread may exit. */
     private record LiftRequest(List<AddressRange> ranges, CountDownLatch done) {}
@@ -70,8 +72,9 @@ final class Worker implements Runnable {
         return Math.min(LEAST_FAULT_AROUND, capture.options.tuning().maxFaultAroundPages());
     }
 
-    /** Gives it something to do; the previous work must be finished. */
+    /** Gives it something to do; the previous work must be finished. The calling thread is unparked at its end. */
     void assign(Work next) {
+        assigner = Thread.currentThread();
         work = next;
     }
 
@@ -102,7 +105,7 @@ final class Worker implements Runnable {
                 if (turn()) {
                     idleSince = System.nanoTime();
                 } else if (capture.options.tuning().spin() && System.nanoTime() - idleSince < SPIN_NANOS) {
-                    Thread.onSpinWait();
+                    Thread.yield(); // spins only while nobody else wants the processor
                 } else {
                     userfaultfd.await(SLEEP_NANOS);
                 }
@@ -161,6 +164,7 @@ final class Worker implements Runnable {
         }
         if (!now.step(this)) {
             work = null;
+            LockSupport.unpark(assigner);
         }
         return true;
     }
