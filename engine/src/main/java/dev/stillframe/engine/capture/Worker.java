@@ -98,6 +98,7 @@ final class Worker implements Runnable {
     }
 
     @Override
+    @SuppressWarnings("ThreadPriorityCheck") // a hint that makes the spinning polite; nothing relies on it
     public void run() {
         try {
             long idleSince = System.nanoTime();
