@@ -1,5 +1,6 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
@@ -20,10 +21,11 @@ import org.slf4j.LoggerFactory;
 final class WarmUp {
     private static final Logger LOG = LoggerFactory.getLogger(WarmUp.class);
     private static final int ROUNDS = 12;
+    private static final int NICE = 10;
 
     /** It writes all the time, so that there are faults and hot pages; a shell between, because our children are refused. */
     private static final String BUSY_CHILD =
-            "sh -c 'while :; do a=$a.; [ ${#a} -lt 50000 ] || a=; done' </dev/null & echo $!; read end; kill -9 $!";
+            "nice -n 19 sh -c 'while :; do a=$a.; [ ${#a} -lt 50000 ] || a=; done' </dev/null & echo $!; read end; kill -9 $!";
 
     private static final AtomicBoolean DONE = new AtomicBoolean();
 
@@ -32,11 +34,17 @@ final class WarmUp {
     /** Does it the first time that it is called in this JVM. Takes some tenths of a second. */
     static void once(SnapshotOptions options) throws InterruptedException {
         if (DONE.compareAndSet(false, true)) {
-            try {
-                run(options);
-            } catch (IOException | SnapshotException e) {
-                LOG.warn("no dry run before the first snapshot, whose pause will be longer: {}", e.getMessage());
-            }
+            // Threads inherit niceness: all of it gives way to the target, which is to notice nothing yet.
+            Thread.ofPlatform().name("stillframe-warm-up").daemon().start(() -> runQuietly(options)).join();
+        }
+    }
+
+    private static void runQuietly(SnapshotOptions options) {
+        try {
+            Scheduling.nice(NICE);
+            run(options);
+        } catch (IOException | SnapshotException | InterruptedException e) {
+            LOG.warn("no dry run before the first snapshot, whose pause will be longer: {}", e.getMessage());
         }
     }
 
