@@ -11,9 +11,6 @@ import java.lang.foreign.MemorySegment;
  * opened. Not thread-safe.
  */
 public final class PagemapScan implements AutoCloseable {
-    /** Not write-protected. */
-    public static final long WRITTEN = 2;
-
     /** A page of a file or of shared memory. */
     public static final long FILE = 4;
 
