@@ -1,0 +1,32 @@
+/* System call numbers as the C library of this machine has them, one "NAME number" a line. */
+#include <stdio.h>
+#include <sys/syscall.h>
+
+#define SHOW(name, number) printf("%s %ld\n", name, (long)(number))
+
+int main(void) {
+    SHOW("READ", SYS_read);
+    SHOW("CLOSE", SYS_close);
+    SHOW("LSEEK", SYS_lseek);
+    SHOW("MMAP", SYS_mmap);
+    SHOW("MUNMAP", SYS_munmap);
+    SHOW("RT_SIGRETURN", SYS_rt_sigreturn);
+    SHOW("IOCTL", SYS_ioctl);
+    SHOW("PREAD64", SYS_pread64);
+    SHOW("MADVISE", SYS_madvise);
+    SHOW("CLONE", SYS_clone);
+    SHOW("EXIT", SYS_exit);
+    SHOW("WAIT4", SYS_wait4);
+    SHOW("PTRACE", SYS_ptrace);
+    SHOW("SETPRIORITY", SYS_setpriority);
+    SHOW("GETTID", SYS_gettid);
+    SHOW("OPENAT", SYS_openat);
+    SHOW("PPOLL", SYS_ppoll);
+    SHOW("GET_ROBUST_LIST", SYS_get_robust_list);
+    SHOW("PROCESS_VM_READV", SYS_process_vm_readv);
+    SHOW("PROCESS_VM_WRITEV", SYS_process_vm_writev);
+    SHOW("USERFAULTFD", SYS_userfaultfd);
+    SHOW("PIDFD_OPEN", SYS_pidfd_open);
+    SHOW("PIDFD_GETFD", SYS_pidfd_getfd);
+    return 0;
+}
