@@ -96,7 +96,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
                 cause);
     }
 
-    private void take(ChannelHandlerContext context, Message message) {
+    private void take(ChannelHandlerContext context, Message message) throws ProtocolException {
         switch (message) {
             case Message.HelloAck ack -> {
                 peerIdleNanos = TimeUnit.MILLISECONDS.toNanos(ack.idleMillis());

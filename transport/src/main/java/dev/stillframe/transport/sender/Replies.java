@@ -1,6 +1,8 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
+import dev.stillframe.transport.wire.ProtocolException;
 
 import org.jspecify.annotations.Nullable;
 
@@ -25,16 +27,61 @@ final class Replies {
     /** -1 until the layout is accepted. */
     private long acknowledged = -1;
 
-    void welcomed(Message.HelloAck ack) {
-        change(() -> welcome = ack);
+    /** What was handed to the connection: -1 nothing yet, 0 the layout, then the last batch. */
+    private long sent = -1;
+
+    private boolean ended;
+
+    /** Before batch {@code sequence}, or with 0 the layout, goes out: it may be acknowledged. */
+    void sending(long sequence) {
+        change(() -> sent = sequence);
     }
 
-    void acknowledged(long sequence) {
-        change(() -> acknowledged = sequence);
+    /** Before END goes out: the image may be published. */
+    void ending() {
+        change(() -> ended = true);
     }
 
-    void published(Message.Published message) {
-        change(() -> published = message);
+    void welcomed(Message.HelloAck ack) throws ProtocolException {
+        lock.lock();
+        try {
+            require(welcome == null, "a second HELLO_ACK");
+            change(() -> welcome = ack);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * An acknowledgement opens the window, so that one of what was not sent would end all waiting.
+     */
+    void acknowledged(long sequence) throws ProtocolException {
+        lock.lock();
+        try {
+            require(
+                    sequence > acknowledged && sequence <= sent,
+                    "it acknowledged batch %d after batch %d; batch %d is the last that was sent"
+                            .formatted(sequence, acknowledged, sent));
+            change(() -> acknowledged = sequence);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void published(Message.Published message) throws ProtocolException {
+        lock.lock();
+        try {
+            require(ended, "PUBLISHED before END");
+            change(() -> published = message);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static void require(boolean held, String broken) throws ProtocolException {
+        if (!held) {
+            throw new ProtocolException(ErrorCode.ORDER, broken);
+        }
     }
 
     /** The session is over; the first failure counts, and none after the image was published. */

@@ -176,6 +176,7 @@ public final class Sender implements PageSink {
                     "the layout has %d bytes, the receiver %s takes %d; write to a local image instead"
                             .formatted(json.length, peer, most));
         }
+        replies.sending(0);
         sendDocument(json, Message.LayoutPart::new);
         replies.awaitAcknowledged(
                 0, options.stallTimeout(), () -> stalled("did not begin the image"));
@@ -199,6 +200,7 @@ public final class Sender implements PageSink {
                 pages += batch.pageCount(run);
             }
             batches = sequence;
+            replies.sending(sequence);
             write(pieces, batch);
             handed = true;
         } finally {
@@ -217,6 +219,7 @@ public final class Sender implements PageSink {
                             .formatted(json.length, Limits.MAX_DOCUMENT_BYTES));
         }
         sendDocument(json, Message.MissingPart::new);
+        replies.ending();
         say(new Message.End(batches, pages, ending.rootHash()));
         Message.Published answer =
                 replies.awaitPublished(
