@@ -152,8 +152,10 @@ public final class Bench {
         long started;
         SnapshotReport report;
         try {
-            LockSupport.parkNanos(
-                    Duration.ofSeconds(1).toNanos()); // the writer's own rate, undisturbed
+            long undisturbed = System.nanoTime() + Duration.ofSeconds(1).toNanos();
+            while (System.nanoTime() < undisturbed) { // the writer's own rate
+                LockSupport.parkNanos(undisturbed - System.nanoTime());
+            }
             started = System.nanoTime();
             report = take(target, options(3 * GIB / 2, tuning), sink);
         } finally {
