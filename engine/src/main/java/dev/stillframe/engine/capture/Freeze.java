@@ -238,6 +238,10 @@ final class Freeze implements Work {
     private void store(Worker worker, Mapping mapping, AddressRange range, PageReader reader) throws IOException {
         for (long at = range.start(); at < range.end(); ) {
             int pages = (int) Math.min(StagingBlock.PAGES / 4, (range.end() - at) / Block.PAGE_BYTES);
+            if (!worker.hasRoom(pages)) { // nothing empties staging before the thaw: to wait would be to wait for ever
+                missing.add(new Missing(new AddressRange(at, range.end()), "no staging was left while the target stood; use more"));
+                break;
+            }
             if (worker.copyFrozen(at, pages, reader)) {
                 long end = at + (long) pages * Block.PAGE_BYTES;
                 List<AddressRange> ranges = stored.computeIfAbsent(mapping, m -> new ArrayList<>());

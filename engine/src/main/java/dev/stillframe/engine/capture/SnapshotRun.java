@@ -161,7 +161,9 @@ final class SnapshotRun implements AutoCloseable {
                     List<AddressRange> pages = ThreadPages.of(thread, target.memory());
                     pages.forEach(range -> arming.exempt(range.start(), range.end()));
                     try {
-                        capture.workers.getFirst().lift(pages);
+                        if (!capture.workers.getFirst().lift(pages)) {
+                            capture.fail(new TargetException("thread %d could not be let go in time".formatted(thread.tid())));
+                        }
                     } catch (InterruptedException e) {
                         throw new IllegalStateException("nobody interrupts the tracer", e);
                     }
