@@ -102,7 +102,7 @@ final class Arming {
         for (Part whole : parts(blocks)) {
             for (AddressRange range : withoutExempt(whole.range())) {
                 move(range, Claim.EMPTY, Claim.ARMING_HOLE);
-                worker.protect(range.start(), range.sizeBytes());
+                worker.protection().protect(range.start(), range.sizeBytes());
                 // What was written between the look at the page tables and the protection is not empty.
                 registration.populated(whole.mapping(), range.start(), range.end(), this::notEmpty);
                 move(range, Claim.ARMING, Claim.CLEAN);
@@ -170,17 +170,22 @@ final class Arming {
         return parts;
     }
 
-    /** Protects a run of hot pages again, but for the exempt ones; how many there were. */
+    /** Protects the hot pages of a run again, but for the exempt ones; how many pages were looked at. */
     int protectHot(Worker worker, Run run) throws IOException {
         Block block = run.block();
         AddressRange range = new AddressRange(block.address(run.first()), block.address(run.end()));
         for (AddressRange part : withoutExempt(range)) {
-            int first = Block.pageOf(part.start());
-            int end = first + (int) (part.sizeBytes() / Block.PAGE_BYTES);
-            block.moveRun(first, end, Claim.HOT, Claim.ARMING);
-            worker.protect(part.start(), part.sizeBytes());
-            block.moveRun(first, end, Claim.ARMING, Claim.CLEAN);
+            int page = Block.pageOf(part.start());
+            int end = page + (int) (part.sizeBytes() / Block.PAGE_BYTES);
+            while (page < end) {
+                int after = block.moveRun(page, end, Claim.HOT, Claim.ARMING);
+                if (after > page) {
+                    worker.protection().protect(block.address(page), (long) (after - page) * Block.PAGE_BYTES);
+                    block.moveRun(page, after, Claim.ARMING, Claim.CLEAN);
+                }
+                page = after + 1;
+            }
         }
-        return run.end() - run.first();
+        return run.count();
     }
 }

@@ -7,6 +7,7 @@ import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.target.TargetException;
 import dev.stillframe.engine.target.TargetProcess;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -89,12 +90,12 @@ final class Freeze implements Work {
         threads.forEach(this::exempt);
         capture.probe.at("freeze: copy control pages");
         copyExempt(worker);
-        capture.probe.at("freeze: copy hot pages");
-        copyHot(worker);
         capture.probe.at("freeze: copy what cannot be protected");
         for (Mapping mapping : mappings) {
             copyUnprotected(worker, mapping);
         }
+        capture.probe.at("freeze: copy hot pages"); // last: what finds no room can still be protected
+        copyHot(worker);
         return false;
     }
 
@@ -153,11 +154,13 @@ final class Freeze implements Work {
             Block block = capture.table.find(address);
             if (block != null) {
                 int page = Block.pageOf(address);
-                int first = block.isHuge() ? 0 : page;
-                int end = block.isHuge() ? Block.PAGES : page + 1;
-                worker.copyClean(block, first, end);
-                worker.releaseHoles(block, first, end);
-                copyHotRun(worker, block, page, page + 1);
+                Run run = block.isHuge() ? new Run(block, 0, Block.PAGES) : new Run(block, page, page + 1);
+                if (!worker.copier().copyExempt(run)) {
+                    throw new TargetException(
+                            "staging is too small for the control pages of %d threads; give more with --staging"
+                                    .formatted(threads.size()));
+                }
+                worker.releaseHoles(block, run.first(), run.end());
             }
         }
     }
@@ -165,27 +168,14 @@ final class Freeze implements Work {
     /** Hot pages are copied now as long as it is cheap; the rest is protected. */
     private void copyHot(Worker worker) throws IOException {
         long until = System.nanoTime() + capture.options.pauseBudget().toNanos();
+        boolean copy = capture.options.tuning().preCopyHotPages();
         for (Run run : arming.hotRuns()) {
-            boolean copy = capture.options.tuning().preCopyHotPages() && System.nanoTime() < until;
-            if (copy && worker.hasRoom(run.end() - run.first())) {
-                copyHotRun(worker, run.block(), run.first(), run.end());
-            } else {
-                arming.protectHot(worker, run);
+            copy = copy && System.nanoTime() < until;
+            int copied = copy ? worker.copier().copyHot(run) : run.first();
+            if (copied < run.end()) {
+                arming.protectHot(worker, new Run(run.block(), copied, run.end()));
+                copy = false;
             }
-        }
-    }
-
-    private static void copyHotRun(Worker worker, Block block, int first, int end) throws IOException {
-        int page = first;
-        while (page < end) {
-            if (!block.move(page, Claim.HOT, Claim.COPYING)) {
-                page++;
-                continue;
-            }
-            int limit = Math.min(end, block.piece(page).endPage());
-            int after = block.moveRun(page + 1, limit, Claim.HOT, Claim.COPYING);
-            worker.copyHot(block, page, after);
-            page = after;
         }
     }
 
@@ -238,11 +228,11 @@ final class Freeze implements Work {
     private void store(Worker worker, Mapping mapping, AddressRange range, PageReader reader) throws IOException {
         for (long at = range.start(); at < range.end(); ) {
             int pages = (int) Math.min(StagingBlock.PAGES / 4, (range.end() - at) / Block.PAGE_BYTES);
-            if (!worker.hasRoom(pages)) { // nothing empties staging before the thaw: to wait would be to wait for ever
+            if (!worker.copier().hasRoom(pages)) { // nothing empties staging before the thaw: to wait would be to wait for ever
                 missing.add(new Missing(new AddressRange(at, range.end()), "no staging was left while the target stood; use more"));
                 break;
             }
-            if (worker.copyFrozen(at, pages, reader)) {
+            if (worker.copier().copyFrozen(at, pages, reader)) {
                 long end = at + (long) pages * Block.PAGE_BYTES;
                 List<AddressRange> ranges = stored.computeIfAbsent(mapping, m -> new ArrayList<>());
                 if (!ranges.isEmpty() && ranges.getLast().end() == at) {

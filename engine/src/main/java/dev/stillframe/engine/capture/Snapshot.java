@@ -13,8 +13,10 @@ import java.io.IOException;
  * own.
  */
 public final class Snapshot {
-    /** For what is copied in the freeze, before the sink knows what will come. */
+    /** For what is copied in the freeze, before the sink knows what will come: changed pages of files, and each thread's own. */
     private static final long FREEZE_RESERVE_BYTES = Freeze.CHANGED_LIMIT_BYTES / 4;
+
+    private static final long THREAD_RESERVE_BYTES = 8 * Block.PAGE_BYTES;
 
     private final SnapshotOptions options;
     private final MeterRegistry registry;
@@ -110,6 +112,8 @@ public final class Snapshot {
     /** As much as was asked for, but not more than the target could fill: touching memory takes long. */
     private long stagingBytes(TargetProcess target) throws IOException {
         long useful = target.residentBytes() / 4 * 5 + SnapshotOptions.MIN_STAGING_BYTES;
-        return Math.min(options.stagingBytes(), useful) + FREEZE_RESERVE_BYTES;
+        return Math.min(options.stagingBytes(), useful)
+                + FREEZE_RESERVE_BYTES
+                + target.threadCount() * THREAD_RESERVE_BYTES;
     }
 }

@@ -15,6 +15,7 @@ import dev.stillframe.engine.target.TargetException;
 import dev.stillframe.engine.target.TargetProcess;
 import dev.stillframe.engine.target.Tracer;
 import java.io.IOException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -39,6 +40,12 @@ final class SnapshotRun implements AutoCloseable {
     private static final long POLL_NANOS = 200_000;
     private static final long ENCODER_WAIT_NANOS = 100_000_000;
     private static final long WORKER_WAIT_NANOS = 10_000_000_000L;
+
+    /** Arming follows the size of the memory, 20 ms per GiB; this is far beyond. */
+    private static final Duration ARM_LIMIT = Duration.ofMinutes(5);
+
+    /** The target stands meanwhile: rather no snapshot than longer than this. */
+    private static final Duration FREEZE_LIMIT = Duration.ofSeconds(5);
 
     private final TargetProcess target;
     private final Tracer tracer;
@@ -115,7 +122,7 @@ final class SnapshotRun implements AutoCloseable {
         Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen));
         capture.workers.getFirst().assign(freeze);
         List<ThreadState> states = tracer.states();
-        awaitFirst(capture);
+        awaitFirst(capture, FREEZE_LIMIT, "the freeze");
         capture.probe.at("freeze: thaw");
         tracer.thaw();
         long thawNanos = System.nanoTime();
@@ -185,13 +192,17 @@ final class SnapshotRun implements AutoCloseable {
 
     private static void assign(Capture capture, Work work) throws IOException {
         capture.workers.getFirst().assign(work);
-        awaitFirst(capture);
+        awaitFirst(capture, ARM_LIMIT, "arming");
     }
 
     /** Until the arming worker has finished what it was given; it unparks us. */
-    private static void awaitFirst(Capture capture) throws IOException {
+    private static void awaitFirst(Capture capture, Duration limit, String what) throws IOException {
+        long until = System.nanoTime() + limit.toNanos();
         while (capture.workers.getFirst().hasWork() && !capture.isStopped()) {
             capture.check();
+            if (System.nanoTime() > until) {
+                throw new TargetException("%s took longer than %d s".formatted(what, limit.toSeconds()));
+            }
             LockSupport.parkNanos(POLL_NANOS);
         }
         capture.check();
@@ -267,7 +278,7 @@ final class SnapshotRun implements AutoCloseable {
         long lastCopy = times.thaw();
         for (Worker worker : capture.workers) {
             latency.add(worker.latency());
-            lastCopy = Math.max(lastCopy, worker.lastCopyNanos());
+            lastCopy = Math.max(lastCopy, worker.copier().lastCopyNanos());
         }
         long pages = encoding.dataPages() + encoding.zeroPages();
         return new SnapshotReport(

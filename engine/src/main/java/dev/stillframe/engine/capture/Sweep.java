@@ -32,7 +32,7 @@ final class Sweep implements Work {
         int stepsPerBlock = Block.PAGES / PAGES_PER_STEP;
         int step = next.getAndIncrement();
         if (step >= blocks.size() * stepsPerBlock) {
-            worker.flush();
+            worker.copier().flush();
             return false;
         }
         Block block = blocks.get(step / stepsPerBlock);
@@ -41,9 +41,9 @@ final class Sweep implements Work {
             if (first > 0) {
                 return true; // done whole in its first step
             }
-            worker.copyClean(block, 0, Block.PAGES);
+            worker.copier().copyClean(block, 0, Block.PAGES);
         } else {
-            worker.copyClean(block, first, first + PAGES_PER_STEP);
+            worker.copier().copyClean(block, first, first + PAGES_PER_STEP);
         }
         capture.probe.at("sweep: copied");
         return true;

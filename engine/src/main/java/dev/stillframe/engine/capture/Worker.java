@@ -1,6 +1,5 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
@@ -42,10 +41,10 @@ final class Worker implements Runnable {
     private final long[] pendingSince = new long[PENDING];
     private final Histogram latency = new Histogram(HISTOGRAM_MAX_NANOS, 2);
     private final ThreadEnd ended = new ThreadEnd();
+    private final Protection protection;
+    private final Copier copier;
     private int pendingCount;
     private int faultAround;
-    private long lastCopyNanos;
-    private @Nullable StagingBlock block;
 
     private final List<Capture.Move> moves = new ArrayList<>();
     private final ConcurrentLinkedQueue<LiftRequest> requests = new ConcurrentLinkedQueue<>();
@@ -65,6 +64,8 @@ final class Worker implements Runnable {
     Worker(Capture capture) {
         this.capture = capture;
         this.userfaultfd = capture.userfaultfd;
+        this.protection = new Protection(userfaultfd, this::receive);
+        this.copier = new Copier(capture, protection, this::awaitEventsLogged);
         this.faultAround = leastFaultAround();
     }
 
@@ -92,9 +93,14 @@ final class Worker implements Runnable {
         return latency;
     }
 
-    /** {@link System#nanoTime} of its last copy; read after the end. */
-    long lastCopyNanos() {
-        return lastCopyNanos;
+    /** What this worker protects and unprotects with. */
+    Protection protection() {
+        return protection;
+    }
+
+    /** What this worker copies with. */
+    Copier copier() {
+        return copier;
     }
 
     @Override
@@ -114,7 +120,7 @@ final class Worker implements Runnable {
         } catch (Throwable t) { // the thread's top: nobody else would see it
             capture.fail(t);
         } finally {
-            flush();
+            copier.flush();
             arena.close();
             ended.reached();
         }
@@ -285,12 +291,12 @@ final class Worker implements Runnable {
                 for (int page = 0; page < Block.PAGES; page++) {
                     long address = each.address(page);
                     if (from.contains(address) && each.move(page, Claim.MOVED, Claim.COPYING)) {
-                        boolean copied = copy(each, page, page + 1, address - from.start() + move.target());
+                        boolean copied = copier.copy(each, page, page + 1, address - from.start() + move.target());
                         each.set(page, copied ? Claim.DONE : Claim.LOST);
                     }
                 }
             }
-            release(move.target(), from.sizeBytes());
+            protection.release(move.target(), from.sizeBytes());
             capture.moves.remove(move);
         }
     }
@@ -326,7 +332,7 @@ final class Worker implements Runnable {
         } while (result == -Errno.EAGAIN.number());
         userfaultfd.wake(page, Block.PAGE_BYTES);
         if (result != -Errno.ENOENT.number()) {
-            check(result, "unprotecting", page, Block.PAGE_BYTES);
+            Protection.check(result, "unprotecting", page, Block.PAGE_BYTES);
         }
     }
 
@@ -339,16 +345,16 @@ final class Worker implements Runnable {
                 at.move(each, Claim.HOLE, Claim.LIFTING);
             }
         }
-        release(at.address(first), (long) (end - first) * Block.PAGE_BYTES);
+        protection.release(at.address(first), (long) (end - first) * Block.PAGE_BYTES);
         for (int each = first; each < end; each++) {
             at.move(each, Claim.LIFTING, Claim.HOT);
         }
         at.warm();
     }
 
-    private static void awaitArmed(Block at, int page) {
+    private void awaitArmed(Block at, int page) {
         byte claim = at.claim(page);
-        while (claim == Claim.ARMING || claim == Claim.ARMING_HOLE) {
+        while ((claim == Claim.ARMING || claim == Claim.ARMING_HOLE) && !capture.isStopped()) {
             Thread.onSpinWait(); // another worker is in one ioctl for it
             claim = at.claim(page);
         }
@@ -359,16 +365,16 @@ final class Worker implements Runnable {
             case Claim.CLEAN -> {
                 int window = at.isHuge() ? Block.PAGES : faultAround;
                 int first = page & -window;
-                copyClean(at, first, first + window);
+                copier.copyClean(at, first, first + window);
             }
             case Claim.HOLE -> releaseHoles(at, page);
             case Claim.COPYING, Claim.MOVED -> {} // whoever copies it unprotects and wakes
             default -> {
                 // A message out of date. A part of a huge page must not be touched by itself: that would split it.
                 if (at.isHuge() && at.count(Claim.CLEAN) == 0) {
-                    release(at.start, Block.BYTES);
+                    protection.release(at.start, Block.BYTES);
                 } else {
-                    release(at.address(page), Block.PAGE_BYTES);
+                    protection.release(at.address(page), Block.PAGE_BYTES);
                 }
             }
         }
@@ -386,269 +392,9 @@ final class Worker implements Runnable {
         while (page < end) {
             int after = at.moveRun(page, end, Claim.HOLE, Claim.ZERO);
             if (after > page) {
-                release(at.address(page), (long) (after - page) * Block.PAGE_BYTES);
+                protection.release(at.address(page), (long) (after - page) * Block.PAGE_BYTES);
             }
             page = after + 1;
-        }
-    }
-
-    /** Copies and releases the pages from {@code first} to {@code end} that nobody has claimed. */
-    void copyClean(Block at, int first, int end) throws IOException {
-        int page = first;
-        while (page < end) {
-            if (at.claim(page) != Claim.CLEAN) {
-                page++;
-                continue;
-            }
-            int most = StagingBlock.PAGES / (capture.aliases.size() + 1); // aliases are staged together
-            int limit = Math.min(Math.min(end, at.piece(page).endPage()), page + Math.max(1, most));
-            int after = at.moveRun(page, limit, Claim.CLEAN, Claim.COPYING);
-            if (after > page) {
-                copyClaimed(at, page, after);
-            }
-            page = Math.max(after, page + 1);
-        }
-    }
-
-    /** Copies and releases pages of one piece that this worker has claimed. */
-    private void copyClaimed(Block at, int first, int end) throws IOException {
-        int mark = capture.discards.mark();
-        List<Run> runs = withAliases(new Run(at, first, end));
-        room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum()));
-        for (Run run : runs) {
-            boolean copied = copy(run.block(), run.first(), run.end(), run.start());
-            run.set(copied ? Claim.DONE : Claim.LOST);
-        }
-        if (runs.size() > 1) {
-            awaitAliases(runs.getFirst());
-        }
-        for (Run run : runs) {
-            release(run.start(), run.bytes());
-        }
-        awaitEventsLogged();
-        for (Run run : runs.reversed()) { // the last copied is dropped first
-            boolean copied = run.block().claim(run.first()) == Claim.DONE;
-            if (copied && capture.discards.since(mark, run.start(), run.start() + run.bytes()) && !stillThere(run)) {
-                staged().drop(run.count());
-                run.set(Claim.LOST);
-            }
-        }
-    }
-
-    /** The run, and the same memory where it is mapped elsewhere in the target: released together or not at all. */
-    private List<Run> withAliases(Run run) {
-        TrackedMapping mapping = run.block().piece(run.first()).mapping();
-        if (mapping.file() == null || capture.aliases.isEmpty()) {
-            return List.of(run);
-        }
-        List<Run> runs = new ArrayList<>();
-        runs.add(run);
-        for (AddressRange range : elsewhere(mapping, run)) {
-            for (Block block : capture.table.within(range.start(), range.end())) {
-                int end = Block.PAGES;
-                for (int page = 0; page < end; page++) {
-                    if (range.contains(block.address(page))
-                            && (block.move(page, Claim.CLEAN, Claim.COPYING)
-                                    || block.move(page, Claim.HOT, Claim.COPYING))) {
-                        runs.add(new Run(block, page, page + 1));
-                    }
-                }
-            }
-        }
-        return runs;
-    }
-
-    private List<AddressRange> elsewhere(TrackedMapping mapping, Run run) {
-        List<AddressRange> ranges = new ArrayList<>();
-        for (TrackedMapping other : capture.aliases) {
-            if (!other.range().overlaps(mapping.range()) && other.object().equals(mapping.object())) {
-                long shift = other.fileDelta() - mapping.fileDelta();
-                long start = Math.max(run.start() + shift, other.range().start());
-                long end = Math.min(run.start() + run.bytes() + shift, other.range().end());
-                if (start < end) {
-                    ranges.add(new AddressRange(start, end));
-                }
-            }
-        }
-        return ranges;
-    }
-
-    /** Our pages are copied by now; another worker may still be at their aliases, and waits for ours likewise. */
-    private void awaitAliases(Run run) {
-        for (AddressRange range : elsewhere(run.block().piece(run.first()).mapping(), run)) {
-            for (Block block : capture.table.within(range.start(), range.end())) {
-                for (int page = 0; page < Block.PAGES; page++) {
-                    while (range.contains(block.address(page))
-                            && block.claim(page) == Claim.COPYING
-                            && !capture.isStopped()) {
-                        Thread.onSpinWait();
-                    }
-                }
-            }
-        }
-    }
-
-    /** Into staging, whole or not at all. Waits for room as long as it takes; the encoder gives up when the sink does. */
-    private boolean copy(Block at, int first, int end, long from) throws IOException {
-        int count = end - first;
-        long bytes = (long) count * Block.PAGE_BYTES;
-        StagingBlock into = room(count);
-        TrackedMapping mapping = at.piece(first).mapping();
-        Descriptor file = mapping.file();
-        long copied =
-                file == null
-                        ? capture.reader.read(from, bytes, into.nextAddress())
-                        : file.read(into.nextAddress(), bytes, at.address(first) - mapping.fileDelta());
-        if (copied == -Errno.ESRCH.number()) {
-            throw new TargetException("the target has ended");
-        }
-        if (copied != bytes) {
-            return false;
-        }
-        into.add(at.address(first), count);
-        lastCopyNanos = System.nanoTime();
-        return true;
-    }
-
-    /**
-     * After a discard was told: shared memory has lost its content only where its file has a hole now. The copy came
-     * before this look, so content that is still there now was there then.
-     */
-    private static boolean stillThere(Run run) throws IOException {
-        TrackedMapping mapping = run.block().piece(run.first()).mapping();
-        Descriptor file = mapping.file();
-        if (file == null) {
-            return false;
-        }
-        long offset = run.start() - mapping.fileDelta();
-        long hole = file.nextHole(offset);
-        return hole < 0 || hole >= offset + run.bytes();
-    }
-
-    private StagingBlock staged() {
-        StagingBlock now = block;
-        if (now == null) {
-            throw new IllegalStateException("nothing staged");
-        }
-        return now;
-    }
-
-    /** Whether {@code count} pages can be staged now without waiting. */
-    boolean hasRoom(int count) {
-        if (block == null || block.room() < count) {
-            flush();
-            block = capture.staging.poll();
-        }
-        return block != null;
-    }
-
-    private StagingBlock room(int count) throws IOException {
-        while (!hasRoom(count)) {
-            try {
-                block = capture.staging.await();
-            } catch (InterruptedException e) {
-                throw new IllegalStateException("nobody interrupts a worker", e);
-            }
-            if (capture.isStopped()) {
-                capture.check();
-                throw new TargetException("the capture was stopped while it waited for staging");
-            }
-        }
-        return staged();
-    }
-
-    /** Copies pages that are not protected and that this worker has claimed; the target is frozen. */
-    void copyHot(Block at, int first, int end) throws IOException {
-        List<Run> runs = withAliases(new Run(at, first, end));
-        for (Run run : runs) {
-            boolean copied = copy(run.block(), run.first(), run.end(), run.start());
-            run.set(copied ? Claim.DONE : Claim.LOST);
-        }
-        for (Run alias : runs.subList(1, runs.size())) {
-            release(alias.start(), alias.bytes());
-        }
-    }
-
-    /** Copies pages that need no claim into staging: the target is frozen. False if they cannot be read. */
-    boolean copyFrozen(long address, int count, PageReader reader) throws IOException {
-        StagingBlock into = room(count);
-        long bytes = (long) count * Block.PAGE_BYTES;
-        if (reader.read(address, bytes, into.nextAddress()) != bytes) {
-            return false;
-        }
-        into.add(address, count);
-        return true;
-    }
-
-    /** Hands what is staged on to the encoder. */
-    void flush() {
-        StagingBlock now = block;
-        block = null;
-        if (now == null) {
-            return;
-        }
-        if (now.isEmpty()) {
-            capture.staging.recycle(now);
-        } else {
-            capture.staging.submit(now);
-        }
-    }
-
-    /** Protects a range, however long the target's events make that take. */
-    void protect(long start, long bytes) throws IOException {
-        long result = userfaultfd.protect(start, bytes);
-        while (result == -Errno.EAGAIN.number()) {
-            receive();
-            result = userfaultfd.protect(start, bytes);
-        }
-        if (result == -Errno.ENOENT.number()) {
-            eachPage(start, bytes, userfaultfd::protect); // a part of it was unmapped meanwhile
-        } else {
-            check(result, "protecting", start, bytes);
-        }
-    }
-
-    /** Unprotects a range and wakes its writers. */
-    void release(long start, long bytes) throws IOException {
-        long result = userfaultfd.unprotect(start, bytes);
-        while (result == -Errno.EAGAIN.number()) {
-            receive(); // an unread event blocks every call; the faults among the messages are answered later
-            result = userfaultfd.unprotect(start, bytes);
-        }
-        if (result == -Errno.ENOENT.number()) {
-            eachPage(start, bytes, userfaultfd::unprotect);
-            userfaultfd.wake(start, bytes);
-        } else {
-            check(result, "unprotecting", start, bytes);
-        }
-    }
-
-    @FunctionalInterface
-    private interface PageCall {
-        long apply(long start, long bytes);
-    }
-
-    private void eachPage(long start, long bytes, PageCall call) throws IOException {
-        for (long page = start; page < start + bytes; page += Block.PAGE_BYTES) {
-            long result = call.apply(page, Block.PAGE_BYTES);
-            while (result == -Errno.EAGAIN.number()) {
-                receive();
-                result = call.apply(page, Block.PAGE_BYTES);
-            }
-            // ENOENT: not mapped any more; EINVAL: inside a hugetlb page whose first page was done for all.
-            if (result != -Errno.ENOENT.number() && result != -Errno.EINVAL.number()) {
-                check(result, "protecting or unprotecting", page, Block.PAGE_BYTES);
-            }
-        }
-    }
-
-    private static void check(long result, String what, long start, long bytes) throws IOException {
-        if (result == -Errno.ESRCH.number()) {
-            throw new TargetException("the target has ended or has started another program");
-        }
-        if (result < 0) {
-            throw new TargetException(
-                    "%s %d bytes at %x answered %s".formatted(what, bytes, start, Errno.nameOf((int) -result)));
         }
     }
 

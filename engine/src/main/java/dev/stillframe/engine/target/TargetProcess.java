@@ -8,6 +8,8 @@ import dev.stillframe.engine.page.Source;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -21,6 +23,8 @@ import java.util.Set;
 public final class TargetProcess implements AutoCloseable {
     private static final int ELF_CLASS_OFFSET = 4;
     private static final int ELF_CLASS_32 = 1;
+    private static final int AT_PAGESZ = 6; // include/uapi/linux/auxvec.h
+    private static final int PAGE_BYTES = 4096;
 
     private final int pid;
     private final Pidfd pidfd;
@@ -108,6 +112,21 @@ public final class TargetProcess implements AutoCloseable {
                             + " (GLIBC_TUNABLES=glibc.cpu.x86_shstk=off)");
         }
         refuse32Bit(pid);
+        refuseLargePages(pid);
+    }
+
+    /** A kernel has one page size, which every process is told in its auxiliary vector (getauxval(3)). */
+    private static void refuseLargePages(int pid) throws IOException {
+        ByteBuffer auxv = ByteBuffer.wrap(auxv(pid)).order(ByteOrder.nativeOrder());
+        while (auxv.remaining() >= 2 * Long.BYTES) {
+            long type = auxv.getLong();
+            long value = auxv.getLong();
+            if (type == AT_PAGESZ && value != PAGE_BYTES) {
+                throw new TargetException(
+                        "this kernel has pages of " + value + " bytes; only kernels with pages of " + PAGE_BYTES
+                                + " bytes are supported");
+            }
+        }
     }
 
     private static void refuse32Bit(int pid) throws IOException {
@@ -148,6 +167,11 @@ public final class TargetProcess implements AutoCloseable {
         return (status.number("VmRSS") + (long) status.number("HugetlbPages")) << 10;
     }
 
+    /** Its threads now. */
+    public int threadCount() throws IOException {
+        return ProcessStatus.of(pid).number("Threads");
+    }
+
     /** Its mappings now, by address. */
     public List<Mapping> mappings() throws IOException {
         return Mapping.of(pid);
@@ -160,6 +184,10 @@ public final class TargetProcess implements AutoCloseable {
 
     /** The auxiliary vector. */
     public byte[] auxv() throws IOException {
+        return auxv(pid);
+    }
+
+    private static byte[] auxv(int pid) throws IOException {
         return Files.readAllBytes(Path.of("/proc/" + pid + "/auxv"));
     }
 

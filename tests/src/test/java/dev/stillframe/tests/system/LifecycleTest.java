@@ -1,16 +1,22 @@
 package dev.stillframe.tests.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.stillframe.engine.capture.Snapshot;
+import dev.stillframe.engine.capture.SnapshotException;
+import dev.stillframe.engine.target.Probe;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.TargetProcess;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -40,6 +46,50 @@ class LifecycleTest {
             target.terminate();
             assertThat(target.awaitLine("OK")).contains("signals=");
             assertThat(target.awaitExit()).isZero();
+        }
+    }
+
+    /** A thread that ends while arming waits for its pages; if they stay protected, no image is to be believed. */
+    @Test
+    void anExitThatCannotBeLetGoFailsTheSnapshot() throws Exception {
+        CountDownLatch released = new CountDownLatch(1);
+        Probe standing =
+                point -> {
+                    if (point.equals("arm: protect")) {
+                        await(released);
+                    } else if (point.equals("release: stop the workers")) {
+                        released.countDown();
+                    }
+                };
+        try (TargetProcess target =
+                TargetProcess.startNative("lifecycle", List.of("--fork", "0"))) {
+            target.awaitReady();
+            MemoryImage image = new MemoryImage();
+            try {
+                assertThatThrownBy(
+                                () ->
+                                        Snapshots.takeBetween(
+                                                target.pid(),
+                                                image,
+                                                new Snapshot.Seams(
+                                                        standing, Snapshot.Seams.NONE.reader())))
+                        .isInstanceOf(SnapshotException.class)
+                        .hasMessageContaining("could not be let go");
+                assertThat(image.isPublished()).isFalse();
+            } finally {
+                image.free();
+            }
+            target.terminate();
+            assertThat(target.awaitLine("OK")).contains("signals=");
+            assertThat(target.awaitExit()).isZero();
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(60, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("nobody interrupts a worker", e);
         }
     }
 }

@@ -2,6 +2,8 @@ package dev.stillframe.tests.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.capture.Progress;
+import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
@@ -21,6 +23,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.LongUnaryOperator;
 import java.util.stream.LongStream;
@@ -153,6 +156,44 @@ class MappingsTest {
                             .as("page %d is the file's", page)
                             .isEmpty();
                 }
+            } finally {
+                image.free();
+            }
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    /** While the target stands nothing empties staging: waiting for room there would never end. */
+    @Test
+    void changedPagesWithoutRoomInStagingAreListedAndStopNobody() throws Exception {
+        Path file = Files.createTempFile(NativeProgram.scratch(), "private-", ".bin");
+        Files.write(file, new byte[160 << 20]); // a quarter of it is changed
+        try (TargetProcess target =
+                TargetProcess.startNative("privatefile", List.of("--file", file.toString()))) {
+            Map<String, Long> facts = target.awaitReady();
+            long address = facts.getOrDefault("address", 0L);
+            long changed = facts.getOrDefault("size", 0L) / 4;
+            MemoryImage image = new MemoryImage();
+            try {
+                Snapshots.take(
+                        target.pid(),
+                        image,
+                        Snapshots.withStaging(
+                                Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES),
+                        Progress.NONE);
+                List<Long> stored =
+                        LongStream.range(0, changed / PAGE)
+                                .mapToObj(n -> address + n * PAGE)
+                                .filter(at -> !image.isMissing(at))
+                                .toList();
+                assertThat(stored).hasSizeBetween(1, (int) (changed / PAGE) - 1);
+                assertThat(stored).allMatch(at -> image.kind(at).equals(Optional.of(PageKind.DATA)));
+                assertThat(image.ending().missing())
+                        .filteredOn(missing -> missing.range().end() == address + changed)
+                        .extracting(Missing::reason)
+                        .allMatch(reason -> reason.contains("staging"))
+                        .hasSize(1);
             } finally {
                 image.free();
             }

@@ -1,0 +1,275 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Descriptor;
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.target.TargetException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Copies pages from the target into staging, and releases them then and not before. Owned by one worker; allocates nothing
+ * where memory is mapped once. The only thing that it can wait for is free staging.
+ */
+final class Copier {
+    private final Capture capture;
+    private final Protection protection;
+    private final Runnable awaitEventsLogged;
+    private long lastCopyNanos;
+    private @Nullable StagingBlock block;
+
+    /** {@code awaitEventsLogged} returns when every discard that any worker had read before the call is in the log. */
+    Copier(Capture capture, Protection protection, Runnable awaitEventsLogged) {
+        this.capture = capture;
+        this.protection = protection;
+        this.awaitEventsLogged = awaitEventsLogged;
+    }
+
+    /** {@link System#nanoTime} of its last copy; read after the worker's end. */
+    long lastCopyNanos() {
+        return lastCopyNanos;
+    }
+
+    /** Copies and releases the pages from {@code first} to {@code end} that nobody has claimed. */
+    void copyClean(Block at, int first, int end) throws IOException {
+        int page = first;
+        while (page < end) {
+            if (at.claim(page) != Claim.CLEAN) {
+                page++;
+                continue;
+            }
+            int limit = Math.min(end, limit(at, page));
+            int after = at.moveRun(page, limit, Claim.CLEAN, Claim.COPYING);
+            if (after > page) {
+                copyClaimed(at, page, after);
+            }
+            page = Math.max(after, page + 1);
+        }
+    }
+
+    /** The end of the run from {@code page} on that is staged in one: of one mapping, and with its aliases in one block. */
+    private int limit(Block at, int page) {
+        Piece piece = at.piece(page);
+        if (piece.mapping().file() == null) {
+            return piece.endPage();
+        }
+        return Math.min(piece.endPage(), page + Math.max(1, StagingBlock.PAGES / (capture.aliases.size() + 1)));
+    }
+
+    /** Copies and releases pages of one piece that this worker has claimed. */
+    private void copyClaimed(Block at, int first, int end) throws IOException {
+        int mark = capture.discards.mark();
+        List<Run> runs = withAliases(new Run(at, first, end));
+        room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum()));
+        for (Run run : runs) {
+            boolean copied = copy(run.block(), run.first(), run.end(), run.start());
+            run.set(copied ? Claim.DONE : Claim.LOST);
+        }
+        if (runs.size() > 1) {
+            awaitAliases(runs.getFirst());
+        }
+        for (Run run : runs) {
+            protection.release(run.start(), run.bytes());
+        }
+        awaitEventsLogged.run();
+        for (Run run : runs.reversed()) { // the last copied is dropped first
+            boolean copied = run.block().claim(run.first()) == Claim.DONE;
+            if (copied && capture.discards.since(mark, run.start(), run.start() + run.bytes()) && !stillThere(run)) {
+                staged().drop(run.count());
+                run.set(Claim.LOST);
+            }
+        }
+    }
+
+    /** The run, and the same memory where it is mapped elsewhere in the target: released together or not at all. */
+    private List<Run> withAliases(Run run) {
+        TrackedMapping mapping = run.block().piece(run.first()).mapping();
+        if (mapping.file() == null || capture.aliases.isEmpty()) {
+            return List.of(run);
+        }
+        List<Run> runs = new ArrayList<>();
+        runs.add(run);
+        for (AddressRange range : elsewhere(mapping, run)) {
+            for (Block block : capture.table.within(range.start(), range.end())) {
+                int end = Block.PAGES;
+                for (int page = 0; page < end; page++) {
+                    if (range.contains(block.address(page))
+                            && (block.move(page, Claim.CLEAN, Claim.COPYING)
+                                    || block.move(page, Claim.HOT, Claim.COPYING))) {
+                        runs.add(new Run(block, page, page + 1));
+                    }
+                }
+            }
+        }
+        return runs;
+    }
+
+    private List<AddressRange> elsewhere(TrackedMapping mapping, Run run) {
+        List<AddressRange> ranges = new ArrayList<>();
+        for (TrackedMapping other : capture.aliases) {
+            if (!other.range().overlaps(mapping.range()) && other.object().equals(mapping.object())) {
+                long shift = other.fileDelta() - mapping.fileDelta();
+                long start = Math.max(run.start() + shift, other.range().start());
+                long end = Math.min(run.start() + run.bytes() + shift, other.range().end());
+                if (start < end) {
+                    ranges.add(new AddressRange(start, end));
+                }
+            }
+        }
+        return ranges;
+    }
+
+    /** Our pages are copied by now; another worker may still be at their aliases, and waits for ours likewise. */
+    private void awaitAliases(Run run) {
+        for (AddressRange range : elsewhere(run.block().piece(run.first()).mapping(), run)) {
+            for (Block block : capture.table.within(range.start(), range.end())) {
+                for (int page = 0; page < Block.PAGES; page++) {
+                    while (range.contains(block.address(page))
+                            && block.claim(page) == Claim.COPYING
+                            && !capture.isStopped()) {
+                        Thread.onSpinWait();
+                    }
+                }
+            }
+        }
+    }
+
+    /** Into staging, whole or not at all. Waits for room as long as it takes; the encoder gives up when the sink does. */
+    boolean copy(Block at, int first, int end, long from) throws IOException {
+        int count = end - first;
+        long bytes = (long) count * Block.PAGE_BYTES;
+        StagingBlock into = room(count);
+        TrackedMapping mapping = at.piece(first).mapping();
+        Descriptor file = mapping.file();
+        long copied =
+                file == null
+                        ? capture.reader.read(from, bytes, into.nextAddress())
+                        : file.read(into.nextAddress(), bytes, at.address(first) - mapping.fileDelta());
+        if (copied == -Errno.ESRCH.number()) {
+            throw new TargetException("the target has ended");
+        }
+        if (copied != bytes) {
+            return false;
+        }
+        into.add(at.address(first), count);
+        lastCopyNanos = System.nanoTime();
+        return true;
+    }
+
+    /**
+     * After a discard was told: shared memory has lost its content only where its file has a hole now. The copy came
+     * before this look, so content that is still there now was there then.
+     */
+    private static boolean stillThere(Run run) throws IOException {
+        TrackedMapping mapping = run.block().piece(run.first()).mapping();
+        Descriptor file = mapping.file();
+        if (file == null) {
+            return false;
+        }
+        long offset = run.start() - mapping.fileDelta();
+        long hole = file.nextHole(offset);
+        return hole < 0 || hole >= offset + run.bytes();
+    }
+
+    private StagingBlock staged() {
+        StagingBlock now = block;
+        if (now == null) {
+            throw new IllegalStateException("nothing staged");
+        }
+        return now;
+    }
+
+    /** Whether {@code count} pages can be staged now without waiting. */
+    boolean hasRoom(int count) {
+        if (block == null || block.room() < count) {
+            flush();
+            block = capture.staging.poll();
+        }
+        return block != null;
+    }
+
+    private StagingBlock room(int count) throws IOException {
+        while (!hasRoom(count)) {
+            try {
+                block = capture.staging.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException("nobody interrupts a worker", e);
+            }
+            if (capture.isStopped()) {
+                capture.check();
+                throw new TargetException("the capture was stopped while it waited for staging");
+            }
+        }
+        return staged();
+    }
+
+    /**
+     * Copies hot pages of the frozen target, as far as there is room: to wait now would be to wait for ever, since nothing
+     * empties staging before the thaw.
+     *
+     * @return the page up to which there was room: the end of the run, if all was well
+     */
+    int copyHot(Run hot) throws IOException {
+        Block at = hot.block();
+        for (int page = hot.first(); page < hot.end(); page++) {
+            if (at.claim(page) != Claim.HOT) {
+                continue;
+            }
+            int limit = Math.min(hot.end(), limit(at, page));
+            if (!hasRoom(Math.min(StagingBlock.PAGES, (limit - page) * (capture.aliases.size() + 1)))) {
+                return page;
+            }
+            int after = at.moveRun(page, limit, Claim.HOT, Claim.COPYING);
+            copyUnprotected(new Run(at, page, after));
+            page = after - 1;
+        }
+        return hot.end();
+    }
+
+    /** Copies pages of the frozen target, protected or hot, and leaves them unprotected; false if there is no room. */
+    boolean copyExempt(Run run) throws IOException {
+        if (!hasRoom(Math.min(StagingBlock.PAGES, run.count() * (capture.aliases.size() + 1)))) {
+            return false;
+        }
+        copyClean(run.block(), run.first(), run.end());
+        return copyHot(run) == run.end();
+    }
+
+    private void copyUnprotected(Run run) throws IOException {
+        List<Run> runs = withAliases(run);
+        for (Run each : runs) {
+            boolean copied = copy(each.block(), each.first(), each.end(), each.start());
+            each.set(copied ? Claim.DONE : Claim.LOST);
+        }
+        for (Run alias : runs.subList(1, runs.size())) {
+            protection.release(alias.start(), alias.bytes());
+        }
+    }
+
+    /** Copies pages that need no claim into staging: the target is frozen. False if they cannot be read. */
+    boolean copyFrozen(long address, int count, PageReader reader) throws IOException {
+        StagingBlock into = room(count);
+        long bytes = (long) count * Block.PAGE_BYTES;
+        if (reader.read(address, bytes, into.nextAddress()) != bytes) {
+            return false;
+        }
+        into.add(address, count);
+        return true;
+    }
+
+    /** Hands what is staged on to the encoder. */
+    void flush() {
+        StagingBlock now = block;
+        block = null;
+        if (now == null) {
+            return;
+        }
+        if (now.isEmpty()) {
+            capture.staging.recycle(now);
+        } else {
+            capture.staging.submit(now);
+        }
+    }
+}
