@@ -2,17 +2,21 @@ package dev.stillframe.transport.receiver;
 
 import java.net.SocketAddress;
 
-/** What a receiver tells its owner. Called on the sessions' threads, in order within a session. */
+/**
+ * What a receiver tells its owner. Called on the sessions' threads, in order within a session; of a
+ * session that has no thread because it never named an image, on the receiver's, where nothing may
+ * block.
+ */
 public interface ReceiverEvents {
     /** Tells nobody. */
     ReceiverEvents NONE = new ReceiverEvents() {};
 
     /**
-     * A session that has named its image.
+     * A session.
      *
      * @param number counts the connections of a receiver
      * @param peer who sends
-     * @param imageName what the image shall be called
+     * @param imageName what the image shall be called; empty if that was not told
      */
     record SessionInfo(long number, SocketAddress peer, String imageName) {}
 

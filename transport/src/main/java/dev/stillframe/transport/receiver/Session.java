@@ -23,6 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
+import java.net.SocketAddress;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
@@ -63,6 +64,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
     private final Services services;
     private final long number;
     private final ChannelHandlerContext context;
+    private final SocketAddress peer;
     private final FrameReader reader = new FrameReader(this::acquire);
     private final Acknowledgements acknowledgements = new Acknowledgements(this::acknowledge);
     private final DocumentParts document;
@@ -85,6 +87,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
         this.services = services;
         this.number = number;
         this.context = context;
+        peer = context.channel().remoteAddress();
         document = new DocumentParts(services.capacity);
         startNanos = now();
         heardNanos = startNanos;
@@ -230,7 +233,7 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
         worker = thread;
         ReceiverEvents.SessionInfo told =
                 new ReceiverEvents.SessionInfo(
-                        number, context.channel().remoteAddress(), hello.imageName());
+                        number, peer, hello.imageName());
         info = told;
         LOG.info("session {} from {}: image {} begins", number, told.peer(), told.imageName());
         thread.open(services.sinks, hello.imageName(), () -> services.events.started(told));
@@ -314,11 +317,16 @@ final class Session extends ChannelInboundHandlerAdapter implements SessionWorke
         LOG.warn(
                 "session {} from {} failed while {}: {} ({})",
                 number,
-                context.channel().remoteAddress(),
+                peer,
                 stateName(),
                 reason,
                 code.tag());
         services.metrics.failed(code);
+        if (info == null) {
+            services.events.failed(
+                    new ReceiverEvents.SessionInfo(number, peer, ""),
+                    reason);
+        }
         endWorker(reason);
     }
 

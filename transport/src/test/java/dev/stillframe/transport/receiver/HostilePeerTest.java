@@ -6,7 +6,9 @@ import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.MemorySink;
 import dev.stillframe.transport.SampleBatch;
+import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.Seed;
+import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Frames;
@@ -68,9 +70,31 @@ class HostilePeerTest {
     }
 
     @Test
+    void aSinkThatBlocksHoldsUpNobodyElse() throws Exception {
+        try (RawPeer peer = siege.begun(10)) {
+            MemorySink blocked = siege.loopback.nextSink();
+            blocked.hold();
+            byte[] page = new byte[PAGE];
+            for (int i = 0; i < 3; i++) {
+                peer.say(Frames.of(i + 1, new SampleBatch().addData(i, page), PAGE));
+            }
+            SampleImage image = SampleImage.of(100, random);
+            try (Sender other = siege.loopback.connect("good")) {
+                image.send(other, 30);
+            }
+            MemorySink sink = siege.loopback.nextSink();
+            assertThat(sink.closed.get(20, TimeUnit.SECONDS)).isEmpty();
+            assertThat(sink.pages()).isEqualTo(image.pages());
+            assertThat(blocked.closed).isNotDone();
+            blocked.letGo();
+        }
+    }
+
+    @Test
     void silenceBeforeHelloIsEnded() throws Exception {
         try (RawPeer peer = siege.raw()) {
             assertThat(Siege.assertError(peer, ErrorCode.TIMEOUT)).contains("HELLO");
+            assertThat(siege.loopback.nextEvent()).startsWith("failed  ").contains("HELLO");
         }
     }
 
