@@ -25,7 +25,7 @@ final class WarmUp {
 
     /** It writes all the time, so that there are faults and hot pages; a shell between, because our children are refused. */
     private static final String BUSY_CHILD =
-            "nice -n 19 sh -c 'while :; do a=$a.; [ ${#a} -lt 50000 ] || a=; done' </dev/null & echo $!; read end; kill -9 $!";
+            "nice -n 19 sh -c 'echo $$; while :; do a=$a.; [ ${#a} -lt 50000 ] || a=; done' </dev/null & read end; kill -9 $!";
 
     private static final AtomicBoolean DONE = new AtomicBoolean();
 

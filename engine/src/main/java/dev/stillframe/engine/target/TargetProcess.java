@@ -223,27 +223,25 @@ public final class TargetProcess implements AutoCloseable {
                         .findFirst()
                         .orElseThrow(() -> new TargetException("process " + pid + " has no [stack] mapping"));
         Gadgets gadgets = Gadgets.find(memory, mappings);
-        return new UserfaultfdInjection(pid, memory, (sp, bytes) -> room(stack, sp, bytes), gadgets, probe).call();
+        return new UserfaultfdInjection(pid, memory, (sp, bytes) -> room(stack, sp, bytes, gadgets), gadgets, probe).call();
     }
 
     /**
      * Below the stack pointer, where the kernel too would put a signal's frame; or, where the thread runs on a stack of
-     * its program's making (goroutines, coroutines), in pages at the far end of the main stack that were never used.
+     * its program's making (goroutines, coroutines), in pages at the far end of the main stack that were never used, or
+     * only for this.
      */
-    private long room(Mapping stack, long stackPointer, int bytes) throws IOException {
+    private long room(Mapping stack, long stackPointer, int bytes, Gadgets gadgets) throws IOException {
         if (stack.range().contains(stackPointer) && stackPointer - bytes - 64 > stack.range().start()) {
             return (stackPointer - bytes) & -64;
         }
         long start = stack.range().start();
-        boolean[] used = new boolean[1];
-        try (PagemapScan scan = PagemapScan.of(pid)) { // this runs on the tracer's thread
-            scan.scan(
-                    start,
-                    Math.min(start + 3 * 4096, stack.range().end()),
-                    new PagemapScan.Query(0, 0, PagemapScan.PRESENT | PagemapScan.SWAPPED, PagemapScan.PRESENT),
-                    (from, end, categories) -> used[0] = true);
+        if (bytes > stack.range().sizeBytes() / 2) {
+            throw new TargetException("the main stack of process " + pid + " has no room for a signal frame");
         }
-        if (used[0] || bytes > 3 * 4096 || stack.range().sizeBytes() < 3 * 4096) {
+        ByteBuffer found = ByteBuffer.wrap(memory.read(start, bytes)).order(ByteOrder.LITTLE_ENDIAN);
+        boolean left = found.getLong(0) == gadgets.sigreturn(); // by a snapshot that was killed in this call
+        if (!left && found.mismatch(ByteBuffer.allocate(bytes)) >= 0) {
             throw new TargetException("the main stack of process " + pid + " has no unused room for a signal frame");
         }
         return start;

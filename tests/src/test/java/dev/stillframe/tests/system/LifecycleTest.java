@@ -8,6 +8,7 @@ import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.target.ProcessFacts;
+import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
 
 import org.junit.jupiter.api.Test;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -82,6 +84,26 @@ class LifecycleTest {
             target.terminate();
             assertThat(target.awaitLine("OK")).contains("signals=");
             assertThat(target.awaitExit()).isZero();
+        }
+    }
+
+    /** There is no room below its stack pointer that is known to be unused; twice, because the first leaves a trace. */
+    @Test
+    void aMainThreadOnAStackOfItsOwnIsUnharmed() throws Exception {
+        try (TargetProcess target = TargetProcess.startNative("ownstack", List.of())) {
+            long turns = target.awaitReady().getOrDefault("address", 0L);
+            for (int turn = 0; turn < 2; turn++) {
+                MemoryImage image = new MemoryImage();
+                try {
+                    Snapshots.take(target.pid(), image);
+                    assertThat(image.ending().missing()).isEmpty();
+                } finally {
+                    image.free();
+                }
+                ProcessFacts facts = new ProcessFacts(target.pid());
+                byte[] before = facts.memory(turns, Long.BYTES);
+                Signals.await("more turns", () -> !Arrays.equals(facts.memory(turns, Long.BYTES), before));
+            }
         }
     }
 
