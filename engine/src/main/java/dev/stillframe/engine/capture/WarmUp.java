@@ -1,10 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Scheduling;
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.page.DiscardingSink;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -61,7 +58,7 @@ final class WarmUp {
             int pid = Integer.parseInt(String.valueOf(output.readLine()));
             Snapshot snapshot = new Snapshot(small, new SimpleMeterRegistry(), Progress.NONE);
             for (int round = 0; round < ROUNDS; round++) {
-                snapshot.takeCold(pid, new Nowhere());
+                snapshot.takeCold(pid, new DiscardingSink());
             }
         } catch (NumberFormatException e) {
             throw new IOException("the child of the dry run did not start", e);
@@ -69,27 +66,5 @@ final class WarmUp {
             shell.outputWriter().close(); // its `read` ends, and it ends the child
             shell.waitFor();
         }
-    }
-
-    /** Takes pages and forgets them. */
-    private static final class Nowhere implements PageSink {
-        @Override
-        public void begin(Layout layout) {}
-
-        @Override
-        public void accept(PageBatch batch) {
-            batch.release();
-        }
-
-        @Override
-        public String finish(Ending ending) {
-            return "nowhere";
-        }
-
-        @Override
-        public void abort(String reason) {}
-
-        @Override
-        public void close() {}
     }
 }

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotException;
+import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.tests.Seed;
-import dev.stillframe.tests.image.DiscardingSink;
 import dev.stillframe.tests.image.FailingSink;
 import dev.stillframe.tests.image.FailingSink.Failure;
 import dev.stillframe.tests.image.MemoryImage;

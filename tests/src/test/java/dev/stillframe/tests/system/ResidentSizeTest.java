@@ -2,8 +2,8 @@ package dev.stillframe.tests.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.tests.Seed;
-import dev.stillframe.tests.image.DiscardingSink;
 import dev.stillframe.tests.target.Health;
 import dev.stillframe.tests.target.HugePages;
 import dev.stillframe.tests.target.OracleTarget;

@@ -1,8 +1,8 @@
 package dev.stillframe.tests.system;
 
 import dev.stillframe.engine.capture.Snapshot;
+import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.target.Probe;
-import dev.stillframe.tests.image.DiscardingSink;
 
 import java.util.Map;
 import java.util.TreeMap;

@@ -1,11 +1,6 @@
-package dev.stillframe.tests.image;
+package dev.stillframe.engine.page;
 
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageSink;
-
-/** Takes every page and keeps none. Owned by one thread. */
+/** Takes every page and keeps none: for dry runs and measurements. Owned by one thread. */
 public final class DiscardingSink implements PageSink {
     @Override
     public void begin(Layout layout) {}
