@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
@@ -131,8 +132,10 @@ final class SnapshotRun implements AutoCloseable {
         sweep(capture, hottestFirst);
         Layout layout = layout(capture, freeze, instant, states);
         Places places = new Places(layout);
+        // Until the writers are free the processors are theirs and the sweep's, as long as staging holds what comes.
+        awaitWork(capture, staging::isHalfFull, () -> tell(encoding, layout, Progress.Step.SWEEP));
         encoding.begin(layout, places);
-        awaitWork(capture, encoding, layout, Progress.Step.SWEEP);
+        awaitWork(capture, () -> false, () -> tell(encoding, layout, Progress.Step.SWEEP));
         releaseTarget();
         capture.check();
         List<Missing> missing = new ArrayList<>(shared);
@@ -231,10 +234,11 @@ final class SnapshotRun implements AutoCloseable {
         capture.workers.subList(0, sweepers).forEach(worker -> worker.assign(sweep));
     }
 
-    private void awaitWork(Capture capture, Encoder encoding, Layout layout, Progress.Step step) throws IOException {
-        while (capture.workers.stream().anyMatch(Worker::hasWork)) {
+    /** Until the workers have finished what they were given, or {@code enough}. */
+    private static void awaitWork(Capture capture, BooleanSupplier enough, Runnable tell) throws IOException {
+        while (capture.workers.stream().anyMatch(Worker::hasWork) && !enough.getAsBoolean()) {
             capture.check();
-            tell(encoding, layout, step);
+            tell.run();
             LockSupport.parkNanos(POLL_NANOS);
         }
         capture.check();

@@ -15,6 +15,7 @@ final class Staging implements AutoCloseable {
     private static final long WAIT_STEP_NANOS = 1_000_000;
 
     private final NativeMemory memory;
+    private final int blocks;
     private final ArrayBlockingQueue<StagingBlock> free;
     private final ArrayBlockingQueue<StagingBlock> filled;
     private final LongAdder waitedNanos = new LongAdder();
@@ -22,6 +23,7 @@ final class Staging implements AutoCloseable {
     /** Maps and touches {@code bytes}, rounded down to whole blocks, so that the first use costs nothing. */
     Staging(long bytes) throws ErrnoException {
         int count = Math.toIntExact(bytes / StagingBlock.BYTES);
+        blocks = count;
         // One block more than is used, so that blocks can begin at a huge page's boundary.
         memory = NativeMemory.map((count + 1) * StagingBlock.BYTES);
         free = new ArrayBlockingQueue<>(count);
@@ -54,6 +56,11 @@ final class Staging implements AutoCloseable {
     /** The next filled block, or null if none came within {@code timeoutNanos}. */
     @Nullable StagingBlock take(long timeoutNanos) throws InterruptedException {
         return filled.poll(timeoutNanos, TimeUnit.NANOSECONDS);
+    }
+
+    /** Whether less than half of the blocks are free. */
+    boolean isHalfFull() {
+        return free.size() < blocks / 2;
     }
 
     boolean hasFilled() {
