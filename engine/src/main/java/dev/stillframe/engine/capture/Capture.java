@@ -1,7 +1,7 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.target.Probe;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -20,7 +20,7 @@ final class Capture {
         CAPTURE
     }
 
-    final Userfaultfd userfaultfd;
+    final WriteTracker tracker;
     final PageReader reader;
     final Staging staging;
     final SnapshotOptions options;
@@ -54,8 +54,8 @@ final class Capture {
         }
     }
 
-    Capture(Userfaultfd userfaultfd, PageReader reader, Staging staging, SnapshotOptions options, Probe probe) {
-        this.userfaultfd = userfaultfd;
+    Capture(WriteTracker tracker, PageReader reader, Staging staging, SnapshotOptions options, Probe probe) {
+        this.tracker = tracker;
         this.reader = reader;
         this.staging = staging;
         this.options = options;

@@ -1,6 +1,5 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Userfaultfd.Feature;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
@@ -9,11 +8,11 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
 import dev.stillframe.engine.target.TargetException;
-import dev.stillframe.engine.target.TargetProcess;
-import dev.stillframe.engine.target.Tracer;
+import dev.stillframe.engine.target.Target;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -48,8 +47,8 @@ final class SnapshotRun implements AutoCloseable {
     /** The target stands meanwhile: rather no snapshot than longer than this. */
     private static final Duration FREEZE_LIMIT = Duration.ofSeconds(5);
 
-    private final TargetProcess target;
-    private final Tracer tracer;
+    private final Target target;
+    private final Attachment attachment;
     private final Staging staging;
     private final PageSink sink;
     private final Progress progress;
@@ -61,9 +60,9 @@ final class SnapshotRun implements AutoCloseable {
     private boolean released;
     private boolean encoding;
 
-    SnapshotRun(TargetProcess target, Tracer tracer, Staging staging, PageSink sink, Progress progress) {
+    SnapshotRun(Target target, Attachment attachment, Staging staging, PageSink sink, Progress progress) {
         this.target = target;
-        this.tracer = tracer;
+        this.attachment = attachment;
         this.staging = staging;
         this.sink = sink;
         this.progress = progress;
@@ -71,7 +70,7 @@ final class SnapshotRun implements AutoCloseable {
 
     /** What can be learnt without touching the target. */
     void prepare() throws IOException {
-        shared = SharedElsewhere.find(target.pid(), target.mappings());
+        shared = target.sharedElsewhere();
         flags = target.mappingFlags();
         for (Map.Entry<Long, Set<String>> mapping : flags.entrySet()) {
             if (mapping.getValue().contains("uw") || mapping.getValue().contains("um") || mapping.getValue().contains("ui")) {
@@ -82,7 +81,7 @@ final class SnapshotRun implements AutoCloseable {
         }
     }
 
-    /** The snapshot itself, from a userfaultfd of the target that is not yet enabled. */
+    /** The snapshot itself, from a tracker that is not yet enabled. */
     SnapshotReport take(Capture capture, long startNanos, long attachNanos) throws IOException {
         this.capture = capture;
         try {
@@ -99,13 +98,7 @@ final class SnapshotRun implements AutoCloseable {
     private SnapshotReport takeSteps(Capture capture, long startNanos, long attachNanos)
             throws IOException {
         capture.probe.at("attach: enable");
-        capture.userfaultfd.enable(
-                Feature.PAGEFAULT_FLAG_WP,
-                Feature.EVENT_REMAP,
-                Feature.EVENT_REMOVE,
-                Feature.EVENT_UNMAP,
-                Feature.WP_HUGETLBFS_SHMEM,
-                Feature.WP_UNPOPULATED);
+        capture.tracker.enable();
         Registration registered = new Registration(target, capture);
         registration = registered;
         Encoder encoding = new Encoder(capture, sink, capture.options.stallTimeout());
@@ -118,14 +111,14 @@ final class SnapshotRun implements AutoCloseable {
         progress.at(Progress.Step.FREEZE, 0, 0);
         List<Block> hottestFirst = hottestFirst(capture);
         long freezeNanos = System.nanoTime();
-        List<FrozenThread> frozen = tracer.freeze();
+        List<FrozenThread> frozen = attachment.freeze();
         Instant instant = Instant.now();
         Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen));
         capture.workers.getFirst().assign(freeze);
-        List<ThreadState> states = tracer.states();
+        List<ThreadState> states = attachment.states();
         awaitFirst(capture, FREEZE_LIMIT, "the freeze");
         capture.probe.at("freeze: thaw");
-        tracer.thaw();
+        attachment.thaw();
         long thawNanos = System.nanoTime();
 
         progress.at(Progress.Step.SWEEP, 0, 0);
@@ -166,9 +159,9 @@ final class SnapshotRun implements AutoCloseable {
 
     private void arm(Capture capture, Registration registered, Arming arming)
             throws IOException {
-        tracer.seize(
+        attachment.watch(
                 thread -> {
-                    List<AddressRange> pages = ThreadPages.of(thread, target.memory());
+                    List<AddressRange> pages = ThreadPages.of(thread, target);
                     pages.forEach(range -> arming.exempt(range.start(), range.end()));
                     try {
                         if (!capture.workers.getFirst().lift(pages)) {
@@ -250,7 +243,7 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     private Layout layout(Capture capture, Freeze freeze, Instant instant, List<ThreadState> states) throws IOException {
-        LayoutBuilder builder = new LayoutBuilder(capture.table, new FileReferences(target.pid()), flags);
+        LayoutBuilder builder = new LayoutBuilder(capture.table, target, flags);
         return new Layout(
                 Block.PAGE_BYTES,
                 instant.getEpochSecond() * 1_000_000_000L + instant.getNano(),
@@ -318,7 +311,7 @@ final class SnapshotRun implements AutoCloseable {
             }
         }
         known.probe.at("release: close the userfaultfd");
-        known.userfaultfd.close();
+        known.tracker.close();
         known.probe.at("release: done");
     }
 
