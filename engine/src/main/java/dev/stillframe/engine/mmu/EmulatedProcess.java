@@ -99,6 +99,23 @@ public final class EmulatedProcess {
         }
     }
 
+    /** Its mappings, by address. */
+    public List<Mapped> mappings() {
+        synchronized (mmu) {
+            return mm.all().stream()
+                    .map(v -> new Mapped(
+                            v.start(),
+                            v.end(),
+                            v.readable(),
+                            v.writable(),
+                            v.shared(),
+                            v.object(),
+                            v.objectOffset(),
+                            v.context() != null))
+                    .toList();
+        }
+    }
+
     /** userfaultfd(2), non-blocking. */
     public Userfault userfaultfd() {
         return userfaultfd(false, true);
