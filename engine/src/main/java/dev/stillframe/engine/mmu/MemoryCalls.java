@@ -139,12 +139,12 @@ public final class MemoryCalls {
         Vma old = mm.isolate(start, start + oldBytes).getFirst();
         long target = mm.freeRange(newBytes, old.huge() ? Mmu.HUGE_BYTES : Mmu.PAGE_BYTES);
         Context context = old.context();
-        boolean told = context != null && context.has(Feature.EVENT_REMAP);
+        boolean told = old.has(Feature.EVENT_REMAP);
         Vma moved = old.movedTo(target, target + newBytes);
         mm.add(told ? moved : moved.registered(null, 0));
         moveEntries(old, target, Math.min(oldBytes, newBytes), context != null && !told);
         List<Step> steps = new ArrayList<>();
-        if (told) {
+        if (told && context != null) {
             steps.add(Step.told(context, new Message.Remap(start, target, oldBytes), start));
         }
         if (!keepOld) {

@@ -53,7 +53,7 @@ public final class Transfers {
         return task.start(new Debugging(target, address, from, true));
     }
 
-    /** vmsplice(2) to a pipe, by reference; the pipe is what {@link #hold} made. */
+    /** vmsplice(2) to a pipe, by reference; the pipe is what {@link #pipe} made. */
     public Outcome vmsplice(long address, int bytes, PageHold pipe) {
         return task.start(new Holding(task.process(), Grab.GET, address, bytes, false, pipe));
     }

@@ -64,9 +64,7 @@ final class UserPages {
             }
             @Nullable Present present = mm.entry(Mmu.pageOf(address)) instanceof Present mapped ? mapped : null;
             Access access = accessFor(vma, grab, write, present);
-            boolean follows = present != null
-                    && (access == Access.READ || access == Access.WRITE && mayWriteBehind(vma, present, forced || !write));
-            if (follows) {
+            if (present != null && follows(vma, present, access, forced || !write)) {
                 if (write) {
                     mm.set(Mmu.pageOf(address), present.withDirty());
                 }
@@ -97,6 +95,14 @@ final class UserPages {
             case FOLLOW -> Access.READ;
             case BREAK -> Access.UNSHARE;
             case AS_WRITE -> Access.WRITE;
+        };
+    }
+
+    private static boolean follows(Vma vma, Present present, Access access, boolean forced) {
+        return switch (access) {
+            case READ -> true;
+            case WRITE -> mayWriteBehind(vma, present, forced);
+            case UNSHARE -> false;
         };
     }
 
