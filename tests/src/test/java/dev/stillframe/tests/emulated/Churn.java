@@ -13,14 +13,10 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
 
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.random.RandomGenerator;
 
 /**
@@ -38,9 +34,8 @@ final class Churn implements AutoCloseable {
     private final AddressRange oracle;
     private final long[] ranges = new long[RANGES];
     private final RandomGenerator random = Seed.random("Churn");
-    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
-    private final Thread thread;
-    private volatile boolean stopped;
+    private long turn;
+    private final Repeating thread;
 
     private Churn(EmulatedThreads threads, AddressRange oracle) {
         this.oracle = oracle;
@@ -49,37 +44,40 @@ final class Churn implements AutoCloseable {
         for (int i = 0; i < RANGES; i++) {
             ranges[i] = threads.process().mapAnonymous(RANGE_BYTES);
         }
-        thread = Thread.ofPlatform().name("emulated-churn").unstarted(this::churnForever);
+        thread = new Repeating("emulated-churn", this::turn);
     }
 
     /** Starts it beside the writers, whose region is {@code oracle}. */
     static Churn start(EmulatedThreads threads, AddressRange oracle) {
-        Churn churn = new Churn(threads, oracle);
-        churn.thread.start();
-        return churn;
+        return new Churn(threads, oracle);
     }
 
-    private void churnForever() {
-        try {
-            for (long turn = 1; !stopped; turn++) {
-                int range = random.nextInt(RANGES);
-                for (long at = ranges[range]; at < ranges[range] + RANGE_BYTES; at += PAGE) {
-                    store(at, turn);
-                    store(at + PAGE - Long.BYTES, turn);
-                }
-                store(board, turn);
-                store(board + PAGE - Long.BYTES, turn);
-                int other = random.nextInt(RANGES);
-                if (random.nextBoolean()) {
-                    run(t -> t.memory().advise(ranges[other], RANGE_BYTES, Advice.DONTNEED));
-                } else {
-                    ranges[other] =
-                            run(t -> t.memory().remap(ranges[other], RANGE_BYTES, RANGE_BYTES, Move.ELSEWHERE));
-                }
-            }
-        } catch (Throwable t) { // the thread's top; close() throws it
-            failure.compareAndSet(null, t);
+    private void turn() throws Exception {
+        turn++;
+        int range = random.nextInt(RANGES);
+        for (long at = ranges[range]; at < ranges[range] + RANGE_BYTES; at += PAGE) {
+            fill(at);
         }
+        fill(board);
+        int other = random.nextInt(RANGES);
+        if (random.nextBoolean()) {
+            run(t -> t.memory().advise(ranges[other], RANGE_BYTES, Advice.DONTNEED));
+        } else {
+            ranges[other] =
+                    run(
+                            t ->
+                                    t.memory()
+                                            .remap(
+                                                    ranges[other],
+                                                    RANGE_BYTES,
+                                                    RANGE_BYTES,
+                                                    Move.ELSEWHERE));
+        }
+    }
+
+    private void fill(long page) throws InterruptedException, TimeoutException {
+        store(page, turn);
+        store(page + PAGE - Long.BYTES, turn);
     }
 
     private void store(long address, long value) throws InterruptedException, TimeoutException {
@@ -124,14 +122,7 @@ final class Churn implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
-        stopped = true;
-        if (!thread.join(Duration.ofSeconds(30))) {
-            throw new TimeoutException("the churn did not end");
-        }
-        Throwable known = failure.get();
-        if (known != null) {
-            throw new AssertionError("the churn failed", known);
-        }
+    public void close() {
+        thread.close();
     }
 }

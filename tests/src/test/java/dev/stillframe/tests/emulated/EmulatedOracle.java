@@ -13,14 +13,11 @@ import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.oracle.SimulatedOracle;
 import dev.stillframe.tests.target.Signals;
 
-import org.jspecify.annotations.Nullable;
-
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 
 /** {@code oracle.c} on the emulated MMU: its threads write without a pause until this is closed. */
 final class EmulatedOracle implements AutoCloseable {
@@ -37,10 +34,8 @@ final class EmulatedOracle implements AutoCloseable {
     private final EmulatedThreads threads;
     private final OracleShape shape;
     private final AddressRange region;
-    private final List<Thread> writers = new ArrayList<>();
+    private final List<Repeating> writers = new ArrayList<>();
     private final AtomicLong stores = new AtomicLong();
-    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
-    private volatile boolean stopped;
 
     private EmulatedOracle(CowPolicy policy, OracleShape shape, Kind kind) {
         this.shape = shape;
@@ -67,26 +62,17 @@ final class EmulatedOracle implements AutoCloseable {
     }
 
     private void startWriters() {
-        SimulatedOracle[] oracle = new SimulatedOracle[1];
         ThreadLocal<EmulatedThreads.Running> own = ThreadLocal.withInitial(threads::newThread);
-        oracle[0] = new SimulatedOracle(shape, new Memory(own));
+        SimulatedOracle oracle = new SimulatedOracle(shape, new Memory(own));
         for (int i = 0; i < shape.threads(); i++) {
             int thread = i;
             writers.add(
-                    Thread.ofPlatform()
-                            .name("emulated-writer-" + thread)
-                            .start(() -> writeForever(oracle[0], thread)));
-        }
-    }
-
-    private void writeForever(SimulatedOracle oracle, int thread) {
-        try {
-            while (!stopped) {
-                oracle.step(thread);
-                stores.incrementAndGet();
-            }
-        } catch (Throwable t) { // the thread's top; close() throws it
-            failure.compareAndSet(null, t);
+                    new Repeating(
+                            "emulated-writer-" + thread,
+                            () -> {
+                                oracle.step(thread);
+                                stores.incrementAndGet();
+                            }));
         }
     }
 
@@ -148,16 +134,7 @@ final class EmulatedOracle implements AutoCloseable {
 
     /** Ends the writers; throws what ended one of them before. */
     @Override
-    public void close() throws Exception {
-        stopped = true;
-        for (Thread writer : writers) {
-            if (!writer.join(PATIENCE)) {
-                throw new TimeoutException(writer.getName() + " did not end");
-            }
-        }
-        Throwable known = failure.get();
-        if (known != null) {
-            throw new AssertionError("a writer failed", known);
-        }
+    public void close() {
+        writers.forEach(Repeating::close);
     }
 }

@@ -8,9 +8,11 @@ import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.emulated.EmulatedThreads;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.Mapped;
+import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.tests.Seed;
@@ -31,6 +33,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import java.util.Optional;
+import java.util.random.RandomGenerator;
 
 /**
  * The whole engine on the emulated MMU: what holds of processes holds here, under every rule of
@@ -57,10 +60,11 @@ class EmulatedSnapshotTest {
     @ParameterizedTest
     @EnumSource(
             value = CowPolicy.class,
-            names = {"PRE", "V3", "PAGECOUNT"})
-    void rulesThatInheritTheProtectionAreOneInstantAfterAForkToo(CowPolicy policy)
+            names = {"PRE", "V3", "PAGECOUNT", "MODERN"})
+    void rulesThatKeepTheProtectionAreOneInstantAfterForksAndDirectWritesToo(CowPolicy policy)
             throws Exception {
-        try (EmulatedOracle oracle = start(policy, Kind.ANONYMOUS, 2)) {
+        try (EmulatedOracle oracle = start(policy, Kind.ANONYMOUS, 2);
+                Repeating _ = saver(oracle)) {
             for (int turn = 0; turn < Campaign.turns(2, 20); turn++) {
                 EmulatedProcess child = fork(oracle);
                 assertThat(deviation(oracle, Snapshots.options(), Snapshot.Seams.NONE)).isEmpty();
@@ -69,10 +73,11 @@ class EmulatedSnapshotTest {
         }
     }
 
-    /** The engine's own read makes protected pages writable: the writes after it are never told. */
+    /** The target saves its own pages with O_DIRECT: that makes them writable, and later writes are never told. */
     @Test
     void theRuleThatForgetsTheProtectionLosesWrites() throws Exception {
-        try (EmulatedOracle oracle = start(CowPolicy.V2, Kind.ANONYMOUS, 2)) {
+        try (EmulatedOracle oracle = start(CowPolicy.V2, Kind.ANONYMOUS, 2);
+                Repeating _ = saver(oracle)) {
             assertThat(firstDeviation(oracle, Snapshot.Seams.NONE)).isPresent();
         }
     }
@@ -191,13 +196,28 @@ class EmulatedSnapshotTest {
         } finally {
             image.free();
         }
-        assertThatThrownBy(oracle::close).hasRootCauseMessage("a writer was signalled");
+        assertThatThrownBy(oracle::close).rootCause().hasMessage("a writer was signalled");
     }
 
     private static EmulatedOracle start(CowPolicy policy, Kind kind, int threads)
             throws Exception {
         return EmulatedOracle.start(
                 policy, new OracleShape(SIZE_BYTES, threads, Seed.value()), kind);
+    }
+
+    /** A thread of the target that writes its pages to storage, over and over. */
+    private static Repeating saver(EmulatedOracle oracle) {
+        EmulatedThreads.Running running = oracle.threads().newThread();
+        RandomGenerator random = Seed.random("saver");
+        byte[] storage = new byte[Mmu.PAGE_BYTES];
+        return new Repeating(
+                "emulated-saver",
+                () -> {
+                    long page =
+                            oracle.region().start()
+                                    + random.nextLong(SIZE_BYTES / Mmu.PAGE_BYTES) * Mmu.PAGE_BYTES;
+                    running.run(task -> task.transfers().directWrite(page, storage));
+                });
     }
 
     private static EmulatedProcess fork(EmulatedOracle oracle) throws Exception {
