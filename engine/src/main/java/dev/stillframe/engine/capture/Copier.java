@@ -3,6 +3,7 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -5,6 +5,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
 import dev.stillframe.engine.target.TargetException;

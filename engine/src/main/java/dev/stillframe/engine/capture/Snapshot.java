@@ -1,7 +1,9 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.linux.NativeMemory;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.engine.target.Target;
@@ -112,7 +114,7 @@ public final class Snapshot {
 
     private SnapshotReport take(Opener opener, PageSink sink, long startNanos) throws IOException {
         try (Target target = opener.open();
-                Staging staging = new Staging(stagingBytes(target));
+                Staging staging = staging(stagingBytes(target));
                 Attachment attachment = target.attach(seams.probe());
                 SnapshotRun run = new SnapshotRun(target, attachment, staging, sink, progress)) {
             run.prepare();
@@ -128,6 +130,12 @@ public final class Snapshot {
                             seams.probe());
             return run.take(capture, startNanos, attachNanos);
         }
+    }
+
+    private static Staging staging(long bytes) throws IOException {
+        NativeMemory memory = NativeMemory.map(Staging.memoryBytes(bytes));
+        memory.touch(0, memory.segment().byteSize());
+        return new Staging(memory.segment(), memory::close);
     }
 
     /** As much as was asked for, but not more than the target could fill: touching memory takes long. */

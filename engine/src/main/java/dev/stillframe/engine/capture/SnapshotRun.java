@@ -1,5 +1,7 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.linux.ErrnoException;
+import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
@@ -8,6 +10,9 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Places;
+import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
@@ -35,6 +40,7 @@ import org.jspecify.annotations.Nullable;
  * everything, whatever had been reached.
  */
 final class SnapshotRun implements AutoCloseable {
+    private static final int ENCODER_NICE = 10;
     private static final int MAX_PASSES = 4;
     private static final int FEW_HOT_PAGES = 512;
     private static final long POLL_NANOS = 200_000;
@@ -101,7 +107,7 @@ final class SnapshotRun implements AutoCloseable {
         capture.tracker.enable();
         Registration registered = new Registration(target, capture);
         registration = registered;
-        Encoder encoding = new Encoder(capture, sink, capture.options.stallTimeout());
+        Encoder encoding = new Encoder(staging, sink, capture.options.stallTimeout(), capture, SnapshotRun::giveWay);
         encoder = encoding;
         start(capture, encoding);
         progress.at(Progress.Step.ARM, 0, 0);
@@ -139,6 +145,15 @@ final class SnapshotRun implements AutoCloseable {
                 capture,
                 encoding,
                 new Times(startNanos, attachNanos, freezeNanos, thawNanos));
+    }
+
+    /** The encoder gives way to the target and to the workers. */
+    private static void giveWay() {
+        try {
+            Scheduling.nice(ENCODER_NICE);
+        } catch (ErrnoException e) {
+            throw new IllegalStateException("a thread may always become nicer", e);
+        }
     }
 
     private record Times(long start, long attach, long freeze, long thaw) {}

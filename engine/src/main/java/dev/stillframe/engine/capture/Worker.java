@@ -5,6 +5,7 @@ import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.memory.WriteTracker;
+import dev.stillframe.engine.staging.ThreadEnd;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
