@@ -59,6 +59,22 @@ public final class StagingBlock {
         used += count;
     }
 
+    /**
+     * Page {@code index} of {@link #memory} holds the page at {@code address}. For blocks that several threads fill, each
+     * its own pages; {@link #filled} comes after all of them.
+     */
+    public void place(int index, long address) {
+        addresses[index] = address;
+        pages[index] = 1;
+        offsets[index] = index;
+    }
+
+    /** The first {@code count} pages were {@linkplain #place placed}. */
+    public void filled(int count) {
+        runs = count;
+        used = count;
+    }
+
     /** Takes the last {@code count} pages back. */
     public void drop(int count) {
         used -= count;

@@ -92,7 +92,15 @@ final class ArchitectureTest {
                     "engine.memory",
                     "engine.page",
                     "engine.target",
+                    "engine.staging",
                     "engine.linux");
+
+    @ArchTest
+    static final ArchRule stagingKnowsOnlyPages =
+            onlyKnows("engine.staging", "engine.memory", "engine.page");
+
+    @ArchTest
+    static final ArchRule theModelKnowsOnlyErrorNumbers = onlyKnows("engine.mmu", "engine.linux");
 
     @ArchTest
     static final ArchRule chronicleStaysInImages =
