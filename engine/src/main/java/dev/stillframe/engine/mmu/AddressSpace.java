@@ -90,7 +90,8 @@ final class AddressSpace {
     }
 
     /** A free range with a hole on either side. */
-    long freeRange(long bytes, long alignment) {
+    long freeRange(long bytes, Vma.Units units) {
+        long alignment = units == Vma.Units.PAGES ? Mmu.PAGE_BYTES : Mmu.HUGE_BYTES;
         long start = (nextAddress + Mmu.PAGE_BYTES + alignment - 1) & -alignment;
         nextAddress = start + bytes;
         return start;

@@ -29,9 +29,16 @@ final class Announced implements Operation {
 
     private final Deque<Step> steps;
     private final Outcome result;
+    private final Runnable undo;
     private boolean waiting;
 
     Announced(List<Step> steps, Outcome result) {
+        this(steps, result, () -> {});
+    }
+
+    /** The same, with what is to be done if the thread dies before all was read. */
+    Announced(List<Step> steps, Outcome result, Runnable undo) {
+        this.undo = undo;
         this.steps = new ArrayDeque<>(steps);
         this.result = result;
         for (Step step : steps) {
@@ -64,6 +71,7 @@ final class Announced implements Operation {
                 child.close();
             }
         }
+        undo.run();
     }
 
     private void finish(Step step) {

@@ -33,7 +33,7 @@ final class Fork {
                 task.mmu().ranges().duplicate(parent, vma, memory, copy);
             }
         }
-        return new Announced(steps, new Outcome.Done(child.id()));
+        return new Announced(steps, new Outcome.Done(child.id()), child::exit); // no child without its parent's return
     }
 
     private @Nullable Context contextFor(Vma vma, AddressSpace memory) {

@@ -143,7 +143,7 @@ public final class PageScan {
     private void protect(Vma vma, long at, long to) {
         long unit = at & -Mmu.HUGE_BYTES;
         boolean whole = unit >= request.start() && unit + Mmu.HUGE_BYTES <= to && request.pagesMax() == 0;
-        if (mm.isHuge(Mmu.pageOf(at)) && whole) {
+        if (mm.isHuge(Mmu.pageOf(at)) && (whole || vma.isHugetlb())) {
             long page = Mmu.pageOf(at); // the unit stays one: its pages match alike and change one after the other
             mm.set(page, mm.entry(page).withUffdWp(true));
         } else {

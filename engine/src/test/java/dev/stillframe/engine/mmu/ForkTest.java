@@ -77,6 +77,28 @@ class ForkTest {
     }
 
     @Test
+    void aForkWhoseParentIsKilledMeanwhileHasNoChild() {
+        Machine told = new Machine(Feature.EVENT_FORK);
+        long page = told.guarded(1);
+        Task forking = told.process.newTask();
+        forking.memory().fork();
+        forking.kill();
+        told.expectSilence();
+        told.expectToldStore(page);
+        assertThat(told.mmu.process(forking.id() + 1L).isAlive()).isFalse();
+    }
+
+    @Test
+    void closingInTheOnlyProcessDoesNotFreeAForkThatNobodyReads() {
+        Machine told = new Machine(Feature.EVENT_FORK);
+        told.guarded(1);
+        told.task.memory().fork();
+        told.uffd.close();
+        told.mmu.settle();
+        assertThat(told.task.isParked()).as("the child that is being made holds the context").isTrue();
+    }
+
+    @Test
     void anotherProcessInTheSameMemoryIsNoEventAndIsToldByName() {
         Machine told = new Machine(Feature.EVENT_FORK, Feature.THREAD_ID);
         long page = told.guarded(1);
