@@ -70,6 +70,11 @@ public final class Snapshot {
         return takeCold(pid, sink);
     }
 
+    /** The dry run that the first {@link #take} does by itself, for whoever wants it over with before. */
+    public static void warmUp(SnapshotOptions options) throws InterruptedException {
+        WarmUp.once(options);
+    }
+
     /**
      * The same of a target that is already open; it is closed at the end, whatever that is.
      *

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * that thread or its process ends, the kernel detaches all of its tracees and they run on.
  */
 public final class Ptrace {
+    private static final long PR_SET_PTRACER = 0x59616d61;
     /** Automatically seize the tracee's new threads. */
     public static final int O_TRACECLONE = 1 << 3;
 
@@ -225,5 +226,16 @@ public final class Ptrace {
 
     private static void check(long result, String request, int tid) throws ErrnoException {
         Kernel.check(result, "ptrace(%s, %d)", request, tid);
+    }
+
+    /**
+     * Lets a process of the same user trace this one where Yama forbids it (prctl(2), {@code PR_SET_PTRACER}); kernels
+     * without Yama answer EINVAL and need no permission.
+     */
+    public static void allowTracer(long pid) throws ErrnoException {
+        long result = Kernel.call(Syscall.PRCTL, PR_SET_PTRACER, pid, 0);
+        if (!Kernel.is(result, Errno.EINVAL)) {
+            Kernel.check(result, "prctl(PR_SET_PTRACER, %d)", pid);
+        }
     }
 }

@@ -29,10 +29,14 @@ public enum Syscall {
     EXIT(60, 93),
     /** wait4(2). */
     WAIT4(61, 260),
+    /** ftruncate(2). */
+    FTRUNCATE(77, 46),
     /** ptrace(2). */
     PTRACE(101, 117),
     /** setpriority(2). */
     SETPRIORITY(141, 140),
+    /** prctl(2). */
+    PRCTL(157, 167),
     /** gettid(2). */
     GETTID(186, 178),
     /** openat(2). */
@@ -45,6 +49,8 @@ public enum Syscall {
     PROCESS_VM_READV(310, 270),
     /** process_vm_writev(2). */
     PROCESS_VM_WRITEV(311, 271),
+    /** memfd_create(2). */
+    MEMFD_CREATE(319, 279),
     /** userfaultfd(2). */
     USERFAULTFD(323, 282),
     /** pidfd_open(2). */
