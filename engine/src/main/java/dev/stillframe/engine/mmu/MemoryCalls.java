@@ -135,8 +135,7 @@ public final class MemoryCalls {
         }
         boolean room = start + oldBytes == vma.end() && mm.overlapping(vma.end(), start + newBytes).isEmpty();
         if (stays && room) {
-            mm.remove(vma);
-            mm.add(vma.withBounds(vma.start(), start + newBytes));
+            mm.grow(vma, start + newBytes);
             return _ -> new Outcome.Done(start);
         }
         if (move == Move.IN_PLACE) {

@@ -11,7 +11,10 @@ public final class PageScan {
     /** Category: the mapping is registered for {@link Feature#WP_ASYNC}. */
     public static final long WPALLOWED = 1;
 
-    /** Category: not write-protected; so are pages that nobody ever protected. */
+    /**
+     * Category: not write-protected. So are empty entries that nobody ever protected, but not where a whole 2 MiB was
+     * never touched: there is no entry then.
+     */
     public static final long WRITTEN = 2;
 
     /** Category: of a file or of shared memory. */
@@ -124,7 +127,8 @@ public final class PageScan {
         for (long at = from; at < to; at += Mmu.PAGE_BYTES) {
             long categories = ofMapping | categories(Mmu.pageOf(at));
             boolean reported = request.regionsMax() > 0;
-            if (reported && !matches(categories)) {
+            boolean judged = reported || !mm.hasTable(Mmu.pageOf(at)); // protecting alone looks at no entry
+            if (judged && !matches(categories)) {
                 continue;
             }
             if (reported && !report(at, categories & request.returned())) {
@@ -174,7 +178,7 @@ public final class PageScan {
         Entry entry = mm.entry(page);
         long written = entry.uffdWp() ? 0 : WRITTEN;
         return switch (entry) {
-            case Entry.Empty _ -> written;
+            case Entry.Empty _ -> mm.hasTable(page) ? written : 0;
             case Marker _, Entry.Swapped _ -> SWAPPED | written;
             case Present present -> PRESENT
                     | written

@@ -368,6 +368,18 @@ class MemoryTypesTest {
     }
 
     @Test
+    void aMoveIsToldBeforeTheUnmappingOfTheOldRange() {
+        Machine told = new Machine(Feature.EVENT_REMAP, Feature.EVENT_UNMAP);
+        long from = told.guarded(1);
+        told.task.memory().remap(from, PAGE, PAGE, Move.ELSEWHERE);
+        assertThat(told.messages()).hasSize(1).first().isInstanceOf(Message.Remap.class);
+        told.mmu.settle();
+        assertThat(told.messages()).containsExactly(new Message.Unmap(from, from + PAGE));
+        told.mmu.settle();
+        assertThat(told.mmu.parked()).isEmpty();
+    }
+
+    @Test
     void discardsAndUnmapsWaitForTheirReader() {
         Machine told = new Machine(Feature.EVENT_REMOVE, Feature.EVENT_UNMAP);
         long page = told.guarded(1);
