@@ -17,14 +17,17 @@ int main(void) {
     SHOW("CLONE", SYS_clone);
     SHOW("EXIT", SYS_exit);
     SHOW("WAIT4", SYS_wait4);
+    SHOW("FTRUNCATE", SYS_ftruncate);
     SHOW("PTRACE", SYS_ptrace);
     SHOW("SETPRIORITY", SYS_setpriority);
+    SHOW("PRCTL", SYS_prctl);
     SHOW("GETTID", SYS_gettid);
     SHOW("OPENAT", SYS_openat);
     SHOW("PPOLL", SYS_ppoll);
     SHOW("GET_ROBUST_LIST", SYS_get_robust_list);
     SHOW("PROCESS_VM_READV", SYS_process_vm_readv);
     SHOW("PROCESS_VM_WRITEV", SYS_process_vm_writev);
+    SHOW("MEMFD_CREATE", SYS_memfd_create);
     SHOW("USERFAULTFD", SYS_userfaultfd);
     SHOW("PIDFD_OPEN", SYS_pidfd_open);
     SHOW("PIDFD_GETFD", SYS_pidfd_getfd);

@@ -18,6 +18,10 @@ import org.slf4j.LoggerFactory;
 final class WarmUp {
     private static final Logger LOG = LoggerFactory.getLogger(WarmUp.class);
     private static final int ROUNDS = 12;
+
+    /** On a busy machine, where it gives way, fewer rounds must do. */
+    private static final long ENOUGH_NANOS = 3_000_000_000L;
+
     private static final int NICE = 10;
 
     /** It writes all the time, so that there are faults and hot pages; a shell between, because our children are refused. */
@@ -57,7 +61,8 @@ final class WarmUp {
         try (BufferedReader output = shell.inputReader(StandardCharsets.US_ASCII)) {
             int pid = Integer.parseInt(String.valueOf(output.readLine()));
             Snapshot snapshot = new Snapshot(small, new SimpleMeterRegistry(), Progress.NONE);
-            for (int round = 0; round < ROUNDS; round++) {
+            long until = System.nanoTime() + ENOUGH_NANOS;
+            for (int round = 0; round < ROUNDS && System.nanoTime() < until; round++) {
                 snapshot.takeCold(pid, new DiscardingSink());
             }
         } catch (NumberFormatException e) {

@@ -28,7 +28,7 @@ public interface PageSink extends AutoCloseable {
     /** Gives up; nothing is published. {@code reason} is told to whoever is at the other end. Idempotent. */
     void abort(String reason);
 
-    /** Releases everything; without a successful {@code finish}, the same as an abort. */
+    /** Releases everything; without a successful {@code finish}, the same as an abort. Idempotent. */
     @Override
     void close();
 }

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
 
 /** A thread that does something again and again until it is closed, which throws what ended it before. */
-final class Repeating implements AutoCloseable {
+public final class Repeating implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(40);
 
     private final Thread thread;
@@ -15,11 +15,12 @@ final class Repeating implements AutoCloseable {
 
     /** What it does. */
     @FunctionalInterface
-    interface Step {
+    public interface Step {
         void run() throws Exception;
     }
 
-    Repeating(String name, Step step) {
+    /** Starts it. */
+    public Repeating(String name, Step step) {
         thread = Thread.ofPlatform().name(name).start(() -> repeat(step));
     }
 

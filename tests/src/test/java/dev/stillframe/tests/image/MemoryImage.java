@@ -28,7 +28,7 @@ import java.util.Optional;
  * An image in memory, and the strictest of sinks: every page must come exactly once, with the right
  * hash, and the root hash must be that of the pages. Owned by one thread at a time.
  */
-public final class MemoryImage implements PageSink {
+public class MemoryImage implements PageSink {
     private final Arena arena = Arena.ofShared();
     private final PageHash hash = new PageHash();
     private @Nullable Layout layout;

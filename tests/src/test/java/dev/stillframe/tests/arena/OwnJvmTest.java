@@ -1,0 +1,75 @@
+package dev.stillframe.tests.arena;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.stillframe.engine.capture.SnapshotException;
+import dev.stillframe.tests.image.MemoryImage;
+import dev.stillframe.tests.system.Snapshots;
+import dev.stillframe.tests.target.JavaCommand;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/** The process that faults is never the process that handles: the engine refuses, and why. */
+@Timeout(120)
+class OwnJvmTest {
+    /** Ten times what the collection needs where it is not stopped. */
+    private static final long WATCHDOG_SECONDS = 3;
+
+    @Test
+    void theEngineRefusesItsOwnProcess() {
+        MemoryImage image = new MemoryImage();
+        try {
+            int self = (int) ProcessHandle.current().pid();
+            assertThatThrownBy(() -> Snapshots.take(self, image))
+                    .isInstanceOf(SnapshotException.class)
+                    .hasMessageContaining("is this one")
+                    .hasMessageContaining("hangs at the first garbage collection");
+            assertThat(image.isPublished()).isFalse();
+        } finally {
+            image.free();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"SerialGC", "ParallelGC", "G1GC", "ZGC", "ShenandoahGC"})
+    void aJvmThatHandlesItsOwnFaultsHangsForEverAtACollection(String collector) throws Exception {
+        List<String> flags = List.of("-Xmx64m", "-XX:+Use" + collector);
+        Process jvm =
+                new ProcessBuilder(JavaCommand.of(SelfHandlingJvm.class, flags, List.of()))
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
+                        .start();
+        try (BufferedReader output = jvm.inputReader()) {
+            CompletableFuture<String> first = CompletableFuture.supplyAsync(() -> line(output));
+            assertThat(first.get(60, TimeUnit.SECONDS)).isEqualTo("ready");
+            CompletableFuture<String> second = CompletableFuture.supplyAsync(() -> line(output));
+            assertThat(jvm.waitFor(WATCHDOG_SECONDS, TimeUnit.SECONDS)).as("has ended").isFalse();
+            assertThat(second).as("has survived").isNotDone();
+            jvm.destroy(); // SIGTERM
+            assertThat(jvm.waitFor(1, TimeUnit.SECONDS)).as("answers SIGTERM").isFalse();
+            jvm.destroyForcibly();
+            assertThat(second.get(60, TimeUnit.SECONDS)).isEqualTo("end of output");
+        } finally {
+            jvm.destroyForcibly().waitFor();
+        }
+    }
+
+    private static String line(BufferedReader output) {
+        try {
+            String line = output.readLine();
+            return line == null ? "end of output" : line;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
