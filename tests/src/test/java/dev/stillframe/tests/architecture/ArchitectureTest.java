@@ -82,17 +82,32 @@ final class ArchitectureTest {
             onlyKnows("engine.target", "engine.memory", "engine.page", "engine.linux");
 
     @ArchTest
-    static final ArchRule imagesKnowMemoryPagesAndLinux =
-            onlyKnows("engine.image", "engine.memory", "engine.page", "engine.linux");
-
-    @ArchTest
     static final ArchRule captureDoesNotKnowWhoIsBehindASink =
             onlyKnows(
                     "engine.capture",
                     "engine.memory",
                     "engine.page",
+                    "engine.staging",
                     "engine.target",
                     "engine.linux");
+
+    @ArchTest
+    static final ArchRule stagingKnowsMemoryAndPagesOnly =
+            onlyKnows("engine.staging", "engine.memory", "engine.page");
+
+    /** Above all not linux: arenas are for every operating system. */
+    @ArchTest
+    static final ArchRule arenasKnowPagesStagingAndImages =
+            onlyKnows(
+                    "engine.arena",
+                    "engine.memory",
+                    "engine.page",
+                    "engine.staging",
+                    "engine.image");
+
+    @ArchTest
+    static final ArchRule imagesAreForEveryOperatingSystem =
+            onlyKnows("engine.image", "engine.memory", "engine.page");
 
     @ArchTest
     static final ArchRule chronicleStaysInImages =
