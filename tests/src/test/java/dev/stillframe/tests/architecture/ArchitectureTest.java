@@ -82,22 +82,32 @@ final class ArchitectureTest {
             onlyKnows("engine.target", "engine.memory", "engine.page", "engine.linux");
 
     @ArchTest
-    static final ArchRule imagesKnowMemoryPagesAndLinux =
-            onlyKnows("engine.image", "engine.memory", "engine.page", "engine.linux");
-
-    @ArchTest
     static final ArchRule captureDoesNotKnowWhoIsBehindASink =
             onlyKnows(
                     "engine.capture",
                     "engine.memory",
                     "engine.page",
-                    "engine.target",
                     "engine.staging",
+                    "engine.target",
                     "engine.linux");
 
     @ArchTest
-    static final ArchRule stagingKnowsOnlyPages =
+    static final ArchRule stagingKnowsMemoryAndPagesOnly =
             onlyKnows("engine.staging", "engine.memory", "engine.page");
+
+    /** Above all not linux: arenas are for every operating system. */
+    @ArchTest
+    static final ArchRule arenasKnowPagesStagingAndImages =
+            onlyKnows(
+                    "engine.arena",
+                    "engine.memory",
+                    "engine.page",
+                    "engine.staging",
+                    "engine.image");
+
+    @ArchTest
+    static final ArchRule imagesAreForEveryOperatingSystem =
+            onlyKnows("engine.image", "engine.memory", "engine.page");
 
     @ArchTest
     static final ArchRule theModelKnowsOnlyErrorNumbers = onlyKnows("engine.mmu", "engine.linux");
@@ -121,7 +131,7 @@ final class ArchitectureTest {
                     .resideInAnyPackage("io.netty..");
 
     @ArchTest
-    static final ArchRule onlyTheAgentHasAMain =
+    static final ArchRule onlyTheAgentAndTheFaultHandlerHaveAMain =
             methods()
                     .that()
                     .haveName("main")
@@ -129,7 +139,7 @@ final class ArchitectureTest {
                     .areStatic()
                     .should()
                     .beDeclaredInClassesThat()
-                    .resideInAPackage(ROOT + "agent..")
+                    .resideInAnyPackage(ROOT + "agent..", ROOT + "engine.nativearena..")
                     .allowEmptyShould(true);
 
     @ArchTest

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.arena.ArenaOptions;
 import dev.stillframe.engine.arena.ArenaReport;
-import dev.stillframe.engine.arena.NativeArena;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.nativearena.NativeArena;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.emulated.Repeating;
@@ -37,7 +37,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /** The kernel protects the memory of this very JVM, and a process of ours handles the faults. */
 @Timeout(300)
 class NativeArenaTest {
-    private static final long SIZE_BYTES = 64L << 20;
+    private static final long SIZE_BYTES = 16L << 20;
     private static final int WRITERS = 2;
 
     private final OracleShape shape = new OracleShape(SIZE_BYTES, WRITERS, Seed.value());

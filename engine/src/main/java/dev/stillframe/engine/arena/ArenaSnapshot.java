@@ -1,0 +1,156 @@
+package dev.stillframe.engine.arena;
+
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Places;
+import dev.stillframe.engine.staging.Staging;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.time.Instant;
+import java.util.HexFormat;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** One snapshot of an arena, told in its steps. Owned by the thread that takes it. */
+final class ArenaSnapshot implements AutoCloseable {
+    private static final long WAIT_NANOS = 100_000_000;
+
+    private final EmulatedArena arena;
+    private final MemorySegment memory;
+    private final WriteBarrier barrier;
+    private final PageSink sink;
+    private final ArenaOptions options;
+    private final int pages;
+    private @Nullable Staging staging;
+    private @Nullable Encoder encoder;
+
+    ArenaSnapshot(EmulatedArena arena, MemorySegment memory, WriteBarrier barrier, PageSink sink, ArenaOptions options) {
+        this.arena = arena;
+        this.memory = memory;
+        this.barrier = barrier;
+        this.sink = sink;
+        this.options = options;
+        this.pages = (int) (memory.byteSize() / MemoryArena.PAGE_BYTES);
+    }
+
+    ArenaReport take() throws IOException {
+        long started = System.nanoTime();
+        Staging blocks = staging();
+        staging = blocks;
+        long armed = System.nanoTime();
+        barrier.arm(options.instantTimeout());
+        PageCopies copies = new PageCopies(memory, blocks, barrier.nextEpoch());
+        Encoder encoding = new Encoder(blocks, sink, options.stallTimeout(), copies, () -> {});
+        try {
+            barrier.instant(copies, options.instantTimeout());
+        } catch (IOException | RuntimeException e) {
+            barrier.disarm();
+            encoding.free();
+            throw e;
+        }
+        Instant instant = Instant.now();
+        long instantNanos = System.nanoTime();
+        encoder = encoding;
+        Thread.ofPlatform().name("stillframe-encoder").daemon().start(encoding);
+        try {
+            Layout layout = layout(instant);
+            encoding.begin(layout, new Places(layout));
+            long swept = sweep(copies);
+            long captured = System.nanoTime();
+            Published published = publish(copies, encoding, layout);
+            return new ArenaReport(
+                    published.image(),
+                    HexFormat.of().formatHex(published.rootHash()),
+                    copies.epoch(),
+                    pages,
+                    encoding.zeroPages(),
+                    pages - swept,
+                    instantNanos - armed,
+                    captured - instantNanos,
+                    System.nanoTime() - started,
+                    blocks.waitedNanos());
+        } catch (IOException | RuntimeException | Error e) {
+            copies.fail(e);
+            barrier.end();
+            awaitEncoder(encoding);
+            sink.abort(String.valueOf(e.getMessage()));
+            throw e;
+        }
+    }
+
+    private Staging staging() {
+        Arena owner = Arena.ofShared();
+        return new Staging(owner.allocate(Staging.memoryBytes(options.stagingBytes())), owner::close);
+    }
+
+    private Layout layout(Instant instant) {
+        Region region =
+                new Region(
+                        new AddressRange(0, memory.byteSize()),
+                        "rw-p",
+                        RegionKind.ANONYMOUS,
+                        "[arena " + arena.name() + "]",
+                        0,
+                        null,
+                        List.of(new Extent(0, pages, 0)));
+        return new Layout(
+                MemoryArena.PAGE_BYTES,
+                instant.getEpochSecond() * 1_000_000_000L + instant.getNano(),
+                ArenaSource.of(arena.name()),
+                new byte[0],
+                List.of(),
+                List.of(region));
+    }
+
+    /** Copies what no writer has copied; how many pages that were. */
+    private long sweep(PageCopies copies) throws IOException {
+        long swept = 0;
+        for (int page = 0; page < pages; page++) {
+            switch (barrier.sweep(copies, page)) {
+                case COPIED -> swept++;
+                case WAS_COPIED -> {}
+                case GIVEN_UP -> copies.check();
+            }
+        }
+        barrier.end();
+        copies.flush();
+        return swept;
+    }
+
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Published(String image, byte[] rootHash) {}
+
+    private Published publish(PageCopies copies, Encoder encoding, Layout layout) throws IOException {
+        encoding.finish();
+        awaitEncoder(encoding);
+        copies.check();
+        byte[] rootHash = RootHash.of(layout, List.of(), encoding.ledger());
+        return new Published(sink.finish(new Ending(List.of(), rootHash)), rootHash);
+    }
+
+    /** Bounded by the encoder's stall timeout and the sink's own deadline. */
+    private static void awaitEncoder(Encoder encoding) {
+        while (!encoding.awaitEnd(WAIT_NANOS)) {
+            Thread.onSpinWait();
+        }
+    }
+
+    @Override
+    public void close() {
+        sink.close(); // it may still hold memory of batches
+        if (encoder != null) {
+            encoder.free();
+        }
+        if (staging != null) {
+            staging.close();
+        }
+    }
+}

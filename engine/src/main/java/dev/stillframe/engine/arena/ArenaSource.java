@@ -1,0 +1,41 @@
+package dev.stillframe.engine.arena;
+
+import dev.stillframe.engine.page.Source;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.List;
+
+/** What an image says of the program whose arena it is. Stateless. */
+final class ArenaSource {
+    private ArenaSource() {}
+
+    static Source of(String arena) {
+        ProcessHandle self = ProcessHandle.current();
+        return new Source(
+                Math.toIntExact(self.pid()),
+                self.parent().map(parent -> Math.toIntExact(parent.pid())).orElse(0),
+                0,
+                0,
+                0,
+                0,
+                "arena " + arena,
+                List.of(),
+                self.info().command().orElse(""),
+                host(),
+                machine(System.getProperty("os.arch", "unknown")),
+                System.getProperty("os.name") + " " + System.getProperty("os.version"));
+    }
+
+    private static String host() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "unknown"; // a host may have no name that can be looked up
+        }
+    }
+
+    /** As {@code uname -m} has it. */
+    private static String machine(String architecture) {
+        return architecture.equals("amd64") ? "x86_64" : architecture;
+    }
+}

@@ -1,0 +1,439 @@
+package dev.stillframe.engine.arena;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import dev.stillframe.engine.page.PageSink;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/** The arena whose writes go through a {@link WriteBarrier}. Thread-safe. */
+final class EmulatedArena implements MemoryArena {
+    private static final int PAGE_SHIFT = Integer.numberOfTrailingZeros(PAGE_BYTES);
+    private static final VarHandle INT = JAVA_INT.varHandle();
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+
+    private final String name;
+    private final long sizeBytes;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment memory;
+    private final WriteBarrier barrier;
+    private final AtomicReference<@Nullable String> busy = new AtomicReference<>();
+
+    EmulatedArena(String name, long sizeBytes) {
+        if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0 || sizeBytes >> PAGE_SHIFT > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException(
+                    "an arena of %d bytes; it must be a positive multiple of %d".formatted(sizeBytes, PAGE_BYTES));
+        }
+        this.name = name;
+        this.sizeBytes = sizeBytes;
+        memory = arena.allocate(sizeBytes, PAGE_BYTES);
+        barrier = new WriteBarrier((int) (sizeBytes >> PAGE_SHIFT));
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public long sizeBytes() {
+        return sizeBytes;
+    }
+
+    @Override
+    public byte getByte(long offset) {
+        check(offset, Byte.BYTES);
+        try {
+            return memory.get(JAVA_BYTE, offset);
+        } catch (IllegalStateException e) {
+            throw closed(e);
+        }
+    }
+
+    @Override
+    public void putByte(long offset, byte value) {
+        int page = check(offset, Byte.BYTES);
+        long[] slot = WriterSlots.mine();
+        if (barrier.begin(slot, page)) {
+            try {
+                memory.set(JAVA_BYTE, offset, value);
+            } catch (IllegalStateException e) {
+                throw closed(e);
+            } finally {
+                WriterSlots.leave(slot);
+            }
+        } else {
+            writeLocked(page, () -> memory.set(JAVA_BYTE, offset, value));
+        }
+    }
+
+    @Override
+    public short getShort(long offset) {
+        check(offset, Short.BYTES);
+        try {
+            return memory.get(JAVA_SHORT, offset);
+        } catch (IllegalStateException e) {
+            throw closed(e);
+        }
+    }
+
+    @Override
+    public void putShort(long offset, short value) {
+        int page = check(offset, Short.BYTES);
+        long[] slot = WriterSlots.mine();
+        if (barrier.begin(slot, page)) {
+            try {
+                memory.set(JAVA_SHORT, offset, value);
+            } catch (IllegalStateException e) {
+                throw closed(e);
+            } finally {
+                WriterSlots.leave(slot);
+            }
+        } else {
+            writeLocked(page, () -> memory.set(JAVA_SHORT, offset, value));
+        }
+    }
+
+    @Override
+    public int getInt(long offset) {
+        check(offset, Integer.BYTES);
+        try {
+            return memory.get(JAVA_INT, offset);
+        } catch (IllegalStateException e) {
+            throw closed(e);
+        }
+    }
+
+    @Override
+    public void putInt(long offset, int value) {
+        int page = check(offset, Integer.BYTES);
+        long[] slot = WriterSlots.mine();
+        if (barrier.begin(slot, page)) {
+            try {
+                memory.set(JAVA_INT, offset, value);
+            } catch (IllegalStateException e) {
+                throw closed(e);
+            } finally {
+                WriterSlots.leave(slot);
+            }
+        } else {
+            writeLocked(page, () -> memory.set(JAVA_INT, offset, value));
+        }
+    }
+
+    @Override
+    public long getLong(long offset) {
+        check(offset, Long.BYTES);
+        try {
+            return memory.get(JAVA_LONG, offset);
+        } catch (IllegalStateException e) {
+            throw closed(e);
+        }
+    }
+
+    @Override
+    public void putLong(long offset, long value) {
+        int page = check(offset, Long.BYTES);
+        long[] slot = WriterSlots.mine();
+        if (barrier.begin(slot, page)) {
+            try {
+                memory.set(JAVA_LONG, offset, value);
+            } catch (IllegalStateException e) {
+                throw closed(e);
+            } finally {
+                WriterSlots.leave(slot);
+            }
+        } else {
+            writeLocked(page, () -> memory.set(JAVA_LONG, offset, value));
+        }
+    }
+
+    @Override
+    public int getIntVolatile(long offset) {
+        check(offset, Integer.BYTES);
+        try {
+            return (int) INT.getVolatile(memory, offset);
+        } catch (IllegalStateException e) {
+            throw closed(e);
+        }
+    }
+
+    @Override
+    public void putIntVolatile(long offset, int value) {
+        write(check(offset, Integer.BYTES), () -> INT.setVolatile(memory, offset, value));
+    }
+
+    @Override
+    public long getLongVolatile(long offset) {
+        check(offset, Long.BYTES);
+        try {
+            return (long) LONG.getVolatile(memory, offset);
+        } catch (IllegalStateException e) {
+            throw closed(e);
+        }
+    }
+
+    @Override
+    public void putLongVolatile(long offset, long value) {
+        write(check(offset, Long.BYTES), () -> LONG.setVolatile(memory, offset, value));
+    }
+
+    @Override
+    public boolean compareAndSetInt(long offset, int expected, int value) {
+        Outcome outcome = new Outcome();
+        write(
+                check(offset, Integer.BYTES),
+                () -> outcome.value = INT.compareAndSet(memory, offset, expected, value) ? 1 : 0);
+        return outcome.value != 0;
+    }
+
+    @Override
+    public boolean compareAndSetLong(long offset, long expected, long value) {
+        Outcome outcome = new Outcome();
+        write(
+                check(offset, Long.BYTES),
+                () -> outcome.value = LONG.compareAndSet(memory, offset, expected, value) ? 1 : 0);
+        return outcome.value != 0;
+    }
+
+    @Override
+    public int getAndAddInt(long offset, int delta) {
+        Outcome outcome = new Outcome();
+        write(check(offset, Integer.BYTES), () -> outcome.value = (int) INT.getAndAdd(memory, offset, delta));
+        return (int) outcome.value;
+    }
+
+    @Override
+    public long getAndAddLong(long offset, long delta) {
+        Outcome outcome = new Outcome();
+        write(check(offset, Long.BYTES), () -> outcome.value = (long) LONG.getAndAdd(memory, offset, delta));
+        return outcome.value;
+    }
+
+    /** What a write found; does not outlive its call, so that the compiler can do without it. */
+    private static final class Outcome {
+        long value;
+    }
+
+    @Override
+    public void get(long offset, MemorySegment into) {
+        checkRange(offset, into.byteSize());
+        try {
+            MemorySegment.copy(memory, offset, into, 0, into.byteSize());
+        } catch (IllegalStateException e) {
+            throw closed(e);
+        }
+    }
+
+    @Override
+    public void put(long offset, MemorySegment from) {
+        checkRange(offset, from.byteSize());
+        writePages(offset, from.byteSize(), (at, size) -> MemorySegment.copy(from, at - offset, memory, at, size));
+    }
+
+    @Override
+    public void fill(long offset, long size, byte value) {
+        checkRange(offset, size);
+        writePages(offset, size, (at, part) -> memory.asSlice(at, part).fill(value));
+    }
+
+    @Override
+    public void copy(long fromOffset, long toOffset, long size) {
+        checkRange(fromOffset, size);
+        checkRange(toOffset, size);
+        long distance = fromOffset - toOffset;
+        PagePart part = (at, bytes) -> MemorySegment.copy(memory, at + distance, memory, at, bytes);
+        if (distance < 0 && -distance < size) {
+            writePagesBackwards(toOffset, size, part);
+        } else {
+            writePages(toOffset, size, part);
+        }
+    }
+
+    /** Stores the part of a write that is in one page. */
+    @FunctionalInterface
+    private interface PagePart {
+        void store(long offset, long sizeBytes);
+    }
+
+    private void writePages(long offset, long size, PagePart part) {
+        long end = offset + size;
+        if (size == 0) {
+            return;
+        }
+        if (page(offset) == page(end - 1)) {
+            write(page(offset), () -> part.store(offset, size));
+            return;
+        }
+        barrier.enterUnit();
+        try {
+            for (long at = offset; at < end; ) {
+                long from = at;
+                long bytes = Math.min(end, nextPage(at)) - at;
+                write(page(at), () -> part.store(from, bytes));
+                at += bytes;
+            }
+        } finally {
+            barrier.leaveUnit();
+        }
+    }
+
+    private void writePagesBackwards(long offset, long size, PagePart part) {
+        barrier.enterUnit();
+        try {
+            for (long end = offset + size; end > offset; ) {
+                long from = Math.max(offset, end - 1 & -PAGE_BYTES);
+                long bytes = end - from;
+                write(page(from), () -> part.store(from, bytes));
+                end = from;
+            }
+        } finally {
+            barrier.leaveUnit();
+        }
+    }
+
+    private void write(int page, Runnable store) {
+        long[] slot = WriterSlots.mine();
+        if (barrier.begin(slot, page)) {
+            try {
+                store.run();
+            } catch (IllegalStateException e) {
+                throw closed(e);
+            } finally {
+                WriterSlots.leave(slot);
+            }
+        } else {
+            writeLocked(page, store);
+        }
+    }
+
+    private void writeLocked(int page, Runnable store) {
+        if (!arena.scope().isAlive()) {
+            throw closed(null);
+        }
+        try {
+            barrier.write(page, store);
+        } catch (IllegalStateException e) {
+            throw closed(e);
+        }
+    }
+
+    /** What the memory says after close, with the name. */
+    private IllegalStateException closed(@Nullable IllegalStateException cause) {
+        return cause == null || !arena.scope().isAlive()
+                ? new IllegalStateException("arena " + name + " is closed", cause)
+                : cause;
+    }
+
+    private static int page(long offset) {
+        return (int) (offset >> PAGE_SHIFT);
+    }
+
+    private static long nextPage(long offset) {
+        return (offset & -PAGE_BYTES) + PAGE_BYTES;
+    }
+
+    /** The page of an aligned number. */
+    private int check(long offset, int bytes) {
+        if (offset < 0 || offset > sizeBytes - bytes || (offset & (bytes - 1)) != 0) {
+            throw refused(offset, bytes);
+        }
+        return page(offset);
+    }
+
+    private RuntimeException refused(long offset, int bytes) {
+        checkRange(offset, bytes);
+        return new IllegalArgumentException(
+                "%d bytes at offset 0x%x of arena %s: not aligned to %1$d".formatted(bytes, offset, name));
+    }
+
+    private void checkRange(long offset, long size) {
+        if (offset < 0 || size < 0 || offset > sizeBytes - size) {
+            throw new IndexOutOfBoundsException(
+                    "%d bytes at offset 0x%x of arena %s, which has 0x%x".formatted(size, offset, name, sizeBytes));
+        }
+    }
+
+    @Override
+    public MemoryRange range(long offset, long size) {
+        checkRange(offset, size);
+        return new ArenaRange(this, offset, size);
+    }
+
+    @Override
+    public MemorySegment reading() {
+        return memory.asReadOnly();
+    }
+
+    @Override
+    public void unit(Runnable writes) {
+        barrier.enterUnit();
+        try {
+            writes.run();
+        } finally {
+            barrier.leaveUnit();
+        }
+    }
+
+    @Override
+    public ArenaReport snapshot(PageSink sink, ArenaOptions options) throws IOException {
+        try (sink) {
+            if (barrier.inUnit()) {
+                throw new IllegalStateException("a snapshot of arena " + name + " inside a unit of writes");
+            }
+            begin("a snapshot");
+            try (ArenaSnapshot snapshot = new ArenaSnapshot(this, memory, barrier, sink, options)) {
+                return snapshot.take();
+            } finally {
+                busy.set(null);
+            }
+        }
+    }
+
+    @Override
+    public void restore(Path image) throws IOException {
+        if (barrier.inUnit()) {
+            throw new IllegalStateException("a restore of arena " + name + " inside a unit of writes");
+        }
+        begin("a restore");
+        try {
+            ArenaRestore.run(this, image);
+        } finally {
+            busy.set(null);
+        }
+    }
+
+    private void begin(String what) {
+        if (!arena.scope().isAlive()) {
+            throw closed(null);
+        }
+        String other = busy.compareAndExchange(null, what);
+        if (other != null) {
+            throw new IllegalStateException("%s of arena %s while %s is running".formatted(what, name, other));
+        }
+    }
+
+    @Override
+    public void close() {
+        String other = busy.compareAndExchange(null, "closing");
+        if (other != null && !other.equals("closing")) {
+            throw new IllegalStateException("close of arena %s while %s is running".formatted(name, other));
+        }
+        if (other == null) {
+            arena.close();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "arena " + name;
+    }
+}

@@ -1,0 +1,148 @@
+package dev.stillframe.engine.arena;
+
+import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Staging;
+import dev.stillframe.engine.staging.StagingBlock;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Copies pages of one snapshot into staging, for writers and for the sweep, and knows whether the snapshot has failed.
+ * Thread-safe.
+ */
+final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
+    /** So many threads copy side by side. Each stripe holds at most one block, so others are always on their way. */
+    static final int STRIPES = 4;
+
+    private final MemorySegment memory;
+    private final Staging staging;
+    private final int epoch;
+    private final Stripe[] stripes = new Stripe[STRIPES];
+    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+    private final LongAdder copied = new LongAdder();
+
+    private static final class Stripe {
+        final ReentrantLock lock = new ReentrantLock();
+        @Nullable StagingBlock block;
+    }
+
+    PageCopies(MemorySegment memory, Staging staging, int epoch) {
+        this.memory = memory;
+        this.staging = staging;
+        this.epoch = epoch;
+        for (int i = 0; i < STRIPES; i++) {
+            stripes[i] = new Stripe();
+        }
+    }
+
+    @Override
+    public int epoch() {
+        return epoch;
+    }
+
+    @Override
+    public boolean copy(int page) {
+        if (hasFailed()) {
+            return false;
+        }
+        Stripe stripe = lockedStripe();
+        try {
+            StagingBlock block = room(stripe);
+            if (block == null) {
+                return false;
+            }
+            long offset = (long) page * StagingBlock.PAGE_BYTES;
+            long at = block.nextAddress() - block.memory().address();
+            MemorySegment.copy(memory, offset, block.memory(), at, StagingBlock.PAGE_BYTES);
+            block.add(offset, 1);
+        } finally {
+            stripe.lock.unlock();
+        }
+        copied.increment();
+        return true;
+    }
+
+    private Stripe lockedStripe() {
+        int first = (int) Thread.currentThread().threadId() & (STRIPES - 1);
+        for (int i = 0; i < STRIPES; i++) {
+            Stripe stripe = stripes[(first + i) & (STRIPES - 1)];
+            if (stripe.lock.tryLock()) {
+                return stripe;
+            }
+        }
+        stripes[first].lock.lock();
+        return stripes[first];
+    }
+
+    /** A block with room, after waiting for the sink if need be; null if the snapshot has failed meanwhile. */
+    private @Nullable StagingBlock room(Stripe stripe) {
+        StagingBlock block = stripe.block;
+        if (block != null && block.room() > 0) {
+            return block;
+        }
+        if (block != null) {
+            stripe.block = null;
+            staging.submit(block);
+        }
+        block = staging.poll();
+        boolean interrupted = false;
+        while (block == null && !hasFailed()) {
+            try {
+                block = staging.await();
+            } catch (InterruptedException e) {
+                interrupted = true; // the page must be copied all the same
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        stripe.block = block;
+        return block;
+    }
+
+    /** Hands on what is left, when every page is copied. */
+    void flush() {
+        for (Stripe stripe : stripes) {
+            stripe.lock.lock();
+            try {
+                StagingBlock block = stripe.block;
+                stripe.block = null;
+                if (block != null) {
+                    staging.submit(block);
+                }
+            } finally {
+                stripe.lock.unlock();
+            }
+        }
+    }
+
+    /** Pages copied so far. */
+    long copied() {
+        return copied.sum();
+    }
+
+    @Override
+    public boolean hasFailed() {
+        return failure.get() != null;
+    }
+
+    @Override
+    public void fail(Throwable cause) {
+        failure.compareAndSet(null, cause);
+    }
+
+    /** Throws what has gone wrong, if anything has. */
+    void check() throws IOException {
+        switch (failure.get()) {
+            case null -> {}
+            case IOException e -> throw e;
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            case Throwable e -> throw new ArenaException(String.valueOf(e.getMessage()), e);
+        }
+    }
+}

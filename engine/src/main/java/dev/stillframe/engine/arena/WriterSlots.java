@@ -1,0 +1,97 @@
+package dev.stillframe.engine.arena;
+
+import java.lang.foreign.Arena;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.WeakReference;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A flag for every platform thread that has ever written to an arena: whether it is between its look at the barrier and the
+ * end of its store. Each has a cache line to itself. Thread-safe; {@link #enter} and {@link #leave} are for the owner.
+ *
+ * <p>Virtual threads get no flag, as there may be millions: they always take the locked path of {@link WriteBarrier}.
+ */
+final class WriterSlots {
+    private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
+
+    /** Far from both ends, so that no two flags share a line, wherever the collector puts them. */
+    private static final int FLAG = 16;
+
+    private static final int WORDS = 32;
+    private static final long[] NONE = new long[0];
+    private static final long POLL_NANOS = 50_000;
+    private static final int SPINS = 100;
+    private static final ConcurrentLinkedQueue<WeakReference<long[]>> ALL = new ConcurrentLinkedQueue<>();
+    private static final ThreadLocal<long[]> MINE = ThreadLocal.withInitial(WriterSlots::add);
+
+    private WriterSlots() {}
+
+    private static long[] add() {
+        if (Thread.currentThread().isVirtual()) {
+            return NONE;
+        }
+        long[] slot = new long[WORDS];
+        ALL.add(new WeakReference<>(slot)); // the thread alone keeps it alive
+        return slot;
+    }
+
+    /** The flag of this thread. */
+    static long[] mine() {
+        return MINE.get();
+    }
+
+    /** Raises the flag; false if this thread has none. */
+    static boolean enter(long[] slot) {
+        if (slot.length != WORDS) {
+            return false;
+        }
+        WORD.setOpaque(slot, FLAG, 1L);
+        return true;
+    }
+
+    /** Lowers the flag, after all stores before. */
+    static void leave(long[] slot) {
+        WORD.setRelease(slot, FLAG, 0L);
+    }
+
+    /**
+     * Makes visible here what every thread did before, and there what this thread did before: a full fence in the name of
+     * all threads. The platform has no call of that name, but closing a shared arena must have that effect (JEP 454: a
+     * thread-local handshake with every thread): when it returns, no access to its memory may be under way anywhere, and
+     * none may begin. Takes some tens of microseconds; nobody else waits.
+     */
+    static void fenceAllThreads() {
+        Arena.ofShared().close();
+    }
+
+    /**
+     * Waits until every thread was seen outside of a write.
+     *
+     * @return whether all were, within {@code limit}
+     */
+    static boolean awaitOutside(Duration limit) {
+        long until = System.nanoTime() + limit.toNanos();
+        for (Iterator<WeakReference<long[]>> slots = ALL.iterator(); slots.hasNext(); ) {
+            long[] slot = slots.next().get();
+            if (slot == null) {
+                slots.remove(); // its thread is gone
+                continue;
+            }
+            for (int tries = 0; (long) WORD.getAcquire(slot, FLAG) != 0; tries++) {
+                if (System.nanoTime() > until) {
+                    return false;
+                }
+                if (tries < SPINS) {
+                    Thread.onSpinWait();
+                } else {
+                    LockSupport.parkNanos(POLL_NANOS); // it may need our processor
+                }
+            }
+        }
+        return true;
+    }
+}

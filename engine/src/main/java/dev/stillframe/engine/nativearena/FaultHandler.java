@@ -1,0 +1,107 @@
+package dev.stillframe.engine.nativearena;
+
+import dev.stillframe.engine.capture.Progress;
+import dev.stillframe.engine.capture.Snapshot;
+import dev.stillframe.engine.capture.SnapshotException;
+import dev.stillframe.engine.capture.SnapshotOptions;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.target.TargetProcess;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.EOFException;
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.time.Duration;
+
+/**
+ * The process that handles the faults of a native arena: a JVM of its own, because the process that faults must never be
+ * the one that handles. Started by {@link HandlerProcess}; takes one request after the other from standard input and
+ * answers on standard output as {@link PageStream} says. It ends when its input does, so it never outlives the program.
+ */
+public final class FaultHandler {
+    private static final int BUFFER_BYTES = 1 << 20;
+
+    private final AddressRange arena;
+    private final int pid;
+    private final String name;
+    private final DataInputStream requests;
+    private final DataOutputStream answers;
+
+    private FaultHandler(int pid, AddressRange arena, String name, DataInputStream requests, DataOutputStream answers) {
+        this.pid = pid;
+        this.arena = arena;
+        this.name = name;
+        this.requests = requests;
+        this.answers = answers;
+    }
+
+    /** Arguments: the program's pid, start and end of the arena in hexadecimal, and its name. Not for people to start. */
+    public static void main(String[] arguments) throws IOException, InterruptedException {
+        DataOutputStream answers =
+                new DataOutputStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER_BYTES));
+        System.setOut(System.err); // logs must not mix with pages
+        int pid = Integer.parseInt(arguments[0]);
+        AddressRange arena =
+                new AddressRange(
+                        Long.parseUnsignedLong(arguments[1], 16), Long.parseUnsignedLong(arguments[2], 16));
+        DataInputStream requests =
+                new DataInputStream(new BufferedInputStream(new FileInputStream(FileDescriptor.in)));
+        new FaultHandler(pid, arena, arguments[3], requests, answers).serve();
+    }
+
+    /** A request: size of staging in bytes, and stall timeout in milliseconds. */
+    private void serve() throws IOException, InterruptedException {
+        while (true) {
+            SnapshotOptions options;
+            try {
+                options = options(requests.readLong(), requests.readLong());
+            } catch (EOFException e) {
+                return; // the program has ended, or the arena was closed
+            }
+            Snapshot.warmUp(options);
+            try {
+                take(options);
+            } catch (SnapshotException | TargetException e) {
+                answers.writeByte(PageStream.FAILED);
+                answers.writeUTF(String.valueOf(e.getMessage()));
+            }
+            answers.flush();
+        }
+    }
+
+    private void take(SnapshotOptions options) throws IOException, SnapshotException, InterruptedException {
+        OneMapping target = new OneMapping(TargetProcess.open(pid), arena, name, new PipedGate());
+        Snapshot snapshot = new Snapshot(options, new SimpleMeterRegistry(), Progress.NONE);
+        PageStream.putJson(answers, PageStream.REPORT, snapshot.take(target, new PipeSink(answers, requests)));
+    }
+
+    /** The gate is in the program. Used before the first page is sent, so the pipe is free. */
+    private final class PipedGate implements OneMapping.Gate {
+        @Override
+        public void close() throws IOException {
+            answers.writeByte(PageStream.CLOSE_GATE);
+            answers.flush();
+            if (requests.readByte() == 0) {
+                throw new TargetException("writes that belong together did not end in time");
+            }
+        }
+
+        @Override
+        public void open() throws IOException {
+            answers.writeByte(PageStream.OPEN_GATE);
+            answers.flush();
+        }
+    }
+
+    private static SnapshotOptions options(long stagingBytes, long stallMillis) {
+        SnapshotOptions usual = SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
+        return new SnapshotOptions(
+                stagingBytes, usual.pauseBudget(), Duration.ofMillis(stallMillis), usual.workers(), usual.tuning());
+    }
+}

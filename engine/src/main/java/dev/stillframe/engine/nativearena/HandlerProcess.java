@@ -1,0 +1,213 @@
+package dev.stillframe.engine.nativearena;
+
+import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.linux.Ptrace;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.page.RootHash;
+import java.io.BufferedInputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.StampedLock;
+
+/**
+ * A {@link FaultHandler} in a process of its own, as the arena's process sees it. It takes any number of snapshots, one at
+ * a time; after a failure it is closed, and another is started for the next. Owned by one thread at a time.
+ *
+ * <p>A killed handler harms nobody: the kernel lets all writers go, and the snapshot fails.
+ */
+final class HandlerProcess implements AutoCloseable {
+    private static final int BUFFER_BYTES = 1 << 20;
+    private static final long END_SECONDS = 10;
+    private static final long GATE_SECONDS = 5;
+    private static final long LOOK_NANOS = 100_000_000;
+
+    /** Beside the sink's own patience: the start of a JVM, its dry run, and touching its staging. */
+    private static final Duration LONGEST_SILENCE = Duration.ofMinutes(1);
+
+    private final Process process;
+    private final DataInputStream answers;
+    private final DataOutputStream requests;
+
+    private HandlerProcess(Process process) {
+        this.process = process;
+        this.answers = new DataInputStream(new BufferedInputStream(process.getInputStream(), BUFFER_BYTES));
+        this.requests = new DataOutputStream(process.getOutputStream());
+    }
+
+    /** Starts one for a range of this process's memory. */
+    static HandlerProcess start(AddressRange arena, String name) throws IOException {
+        Process process =
+                new ProcessBuilder(
+                                List.of(
+                                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                        "--enable-native-access=ALL-UNNAMED",
+                                        "-Xmx256m",
+                                        "-XX:+UseSerialGC",
+                                        "-cp",
+                                        System.getProperty("java.class.path"),
+                                        FaultHandler.class.getName(),
+                                        Long.toString(ProcessHandle.current().pid()),
+                                        Long.toHexString(arena.start()),
+                                        Long.toHexString(arena.end()),
+                                        name))
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
+                        .start();
+        Ptrace.allowTracer(process.pid());
+        return new HandlerProcess(process);
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Its process id. */
+    long pid() {
+        return process.pid();
+    }
+
+    /**
+     * Takes a snapshot into {@code sink} and closes the sink.
+     *
+     * @param stagingBytes what the handler may hold in memory
+     * @param gate what writes that belong together hold for reading
+     * @throws IOException if it came to nothing; close this then
+     */
+    SnapshotReport take(PageSink sink, long stagingBytes, Duration stallTimeout, StampedLock gate) throws IOException {
+        try (PipedBatches batches = new PipedBatches(stallTimeout);
+                Watchdog watchdog = new Watchdog(stallTimeout.plus(LONGEST_SILENCE))) {
+            try (sink) { // before the batches, of which it may still hold some
+                requests.writeLong(stagingBytes);
+                requests.writeLong(stallTimeout.toMillis());
+                requests.flush();
+                return receive(sink, batches, watchdog, gate);
+            } catch (IOException e) {
+                sink.abort(String.valueOf(e.getMessage()));
+                throw e;
+            }
+        } catch (EOFException e) {
+            throw new IOException("the process that handles the arena's faults ended" + exitCode(), e);
+        }
+    }
+
+    private SnapshotReport receive(PageSink sink, PipedBatches batches, Watchdog watchdog, StampedLock gate)
+            throws IOException {
+        long held = 0;
+        try {
+            while (true) {
+                int part = answers.readByte();
+                watchdog.heard();
+                switch (part) {
+                    case PageStream.CLOSE_GATE -> {
+                        held = tryClose(gate);
+                        requests.writeByte(held == 0 ? 0 : 1);
+                        requests.flush();
+                    }
+                    case PageStream.OPEN_GATE -> {
+                        gate.unlockWrite(held);
+                        held = 0;
+                    }
+                    case PageStream.LAYOUT -> sink.begin(PageStream.json(answers, Layout.class));
+                    case PageStream.BATCH -> sink.accept(batches.next(answers));
+                    case PageStream.ENDING -> finish(sink);
+                    case PageStream.REPORT -> {
+                        return PageStream.json(answers, SnapshotReport.class);
+                    }
+                    case PageStream.FAILED -> throw new IOException(answers.readUTF());
+                    default -> throw new IllegalStateException("part " + part + " from the handler");
+                }
+            }
+        } finally {
+            if (held != 0) {
+                gate.unlockWrite(held);
+            }
+        }
+    }
+
+    private static long tryClose(StampedLock gate) throws IOException {
+        try {
+            return gate.tryWriteLock(GATE_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw (IOException) new InterruptedIOException("interrupted").initCause(e);
+        }
+    }
+
+    private void finish(PageSink sink) throws IOException {
+        List<Missing> missing = PageStream.json(answers, PageStream.Listed.class).missing();
+        byte[] rootHash = answers.readNBytes(RootHash.BYTES);
+        requests.writeUTF(sink.finish(new Ending(missing, rootHash)));
+        requests.flush();
+    }
+
+    /** Kills the handler when it says nothing for too long, or the caller is interrupted: reading a pipe has no deadline. */
+    private final class Watchdog implements AutoCloseable {
+        private final Thread caller = Thread.currentThread();
+        private final long patienceNanos;
+        private volatile long heardNanos = System.nanoTime();
+        private volatile boolean over;
+        private final Thread thread = Thread.ofPlatform().name("stillframe-arena-watchdog").daemon().unstarted(this::watch);
+
+        Watchdog(Duration patience) {
+            patienceNanos = patience.toNanos();
+            thread.start();
+        }
+
+        void heard() {
+            heardNanos = System.nanoTime();
+        }
+
+        private void watch() {
+            while (!over) {
+                if (caller.isInterrupted() || System.nanoTime() - heardNanos > patienceNanos) {
+                    process.destroyForcibly();
+                    return;
+                }
+                LockSupport.parkNanos(LOOK_NANOS);
+            }
+        }
+
+        @Override
+        public void close() {
+            over = true;
+            LockSupport.unpark(thread);
+        }
+    }
+
+    private String exitCode() {
+        try {
+            return process.waitFor(END_SECONDS, TimeUnit.SECONDS) ? " with code " + process.exitValue() : "";
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return "";
+        }
+    }
+
+    /** Ends the process; whatever it had protected is free then. */
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        boolean interrupted = false;
+        while (process.isAlive()) {
+            try {
+                process.waitFor();
+            } catch (InterruptedException e) {
+                interrupted = true; // its end takes milliseconds after a SIGKILL
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

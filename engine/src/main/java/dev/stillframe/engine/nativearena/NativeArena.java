@@ -1,0 +1,323 @@
+package dev.stillframe.engine.nativearena;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import dev.stillframe.engine.arena.ArenaException;
+import dev.stillframe.engine.arena.ArenaOptions;
+import dev.stillframe.engine.arena.ArenaRange;
+import dev.stillframe.engine.arena.ArenaReport;
+import dev.stillframe.engine.arena.ArenaRestore;
+import dev.stillframe.engine.arena.MemoryArena;
+import dev.stillframe.engine.arena.MemoryRange;
+import dev.stillframe.engine.capture.SnapshotOptions;
+import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.linux.ErrnoException;
+import dev.stillframe.engine.linux.SharedMemory;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.PageSink;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.StampedLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An arena that the kernel protects: memory of a memfd, written by plain stores, through {@link #segment} as well as through
+ * the methods. It costs nothing while no snapshot is taken. While one is, the first write to a page waits until a process
+ * of our own has copied it; that process is started at the first snapshot, holds the only descriptor that protects the
+ * memory, and ends with this arena. If it is killed, writers go on, the snapshot fails, and the next one starts another.
+ *
+ * <p>Needs Linux, userfaultfd, and the right of the child to trace this process. Thread-safe.
+ *
+ * <p>T0 stops every thread of this program for milliseconds: a number is in the image whole or not at all, as is what one
+ * call or a {@link #unit} writes through the methods; a copy to {@link #segment} of more than a number can be split.
+ */
+public final class NativeArena implements MemoryArena {
+    private static final VarHandle INT = JAVA_INT.varHandle();
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+
+    private final String name;
+    private final SharedMemory memory;
+    private final MemorySegment segment;
+    private final AtomicReference<@Nullable String> busy = new AtomicReference<>();
+    private final AtomicInteger epoch = new AtomicInteger();
+
+    /** Held for reading by writes that belong together, for writing at T0. */
+    private final StampedLock gate = new StampedLock();
+
+    private final ThreadLocal<Boolean> inUnit = new ThreadLocal<>();
+
+    /** Changed only by whoever is busy. */
+    private volatile @Nullable HandlerProcess handler;
+
+    private NativeArena(String name, SharedMemory memory) {
+        this.name = name;
+        this.memory = memory;
+        this.segment = memory.segment();
+    }
+
+    /**
+     * An arena of zeros.
+     *
+     * @param name says in images what this is; any text
+     * @param sizeBytes a positive multiple of {@link #PAGE_BYTES}
+     * @throws IOException if the kernel has no such memory
+     */
+    public static NativeArena create(String name, long sizeBytes) throws IOException {
+        if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0) {
+            throw new IllegalArgumentException(
+                    "an arena of %d bytes; it must be a positive multiple of %d".formatted(sizeBytes, PAGE_BYTES));
+        }
+        try {
+            return new NativeArena(name, SharedMemory.create("stillframe-arena", sizeBytes));
+        } catch (ErrnoException e) {
+            throw new ArenaException("no arena of %d bytes: %s".formatted(sizeBytes, e.getMessage()), e);
+        }
+    }
+
+    /** The memory itself, to read and write. It ends with the arena. */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public long sizeBytes() {
+        return segment.byteSize();
+    }
+
+    @Override
+    public byte getByte(long offset) {
+        return segment.get(JAVA_BYTE, offset);
+    }
+
+    @Override
+    public void putByte(long offset, byte value) {
+        segment.set(JAVA_BYTE, offset, value);
+    }
+
+    @Override
+    public short getShort(long offset) {
+        return segment.get(JAVA_SHORT, offset);
+    }
+
+    @Override
+    public void putShort(long offset, short value) {
+        segment.set(JAVA_SHORT, offset, value);
+    }
+
+    @Override
+    public int getInt(long offset) {
+        return segment.get(JAVA_INT, offset);
+    }
+
+    @Override
+    public void putInt(long offset, int value) {
+        segment.set(JAVA_INT, offset, value);
+    }
+
+    @Override
+    public long getLong(long offset) {
+        return segment.get(JAVA_LONG, offset);
+    }
+
+    @Override
+    public void putLong(long offset, long value) {
+        segment.set(JAVA_LONG, offset, value);
+    }
+
+    @Override
+    public int getIntVolatile(long offset) {
+        return (int) INT.getVolatile(segment, offset);
+    }
+
+    @Override
+    public void putIntVolatile(long offset, int value) {
+        INT.setVolatile(segment, offset, value);
+    }
+
+    @Override
+    public long getLongVolatile(long offset) {
+        return (long) LONG.getVolatile(segment, offset);
+    }
+
+    @Override
+    public void putLongVolatile(long offset, long value) {
+        LONG.setVolatile(segment, offset, value);
+    }
+
+    @Override
+    public boolean compareAndSetInt(long offset, int expected, int value) {
+        return INT.compareAndSet(segment, offset, expected, value);
+    }
+
+    @Override
+    public boolean compareAndSetLong(long offset, long expected, long value) {
+        return LONG.compareAndSet(segment, offset, expected, value);
+    }
+
+    @Override
+    public int getAndAddInt(long offset, int delta) {
+        return (int) INT.getAndAdd(segment, offset, delta);
+    }
+
+    @Override
+    public long getAndAddLong(long offset, long delta) {
+        return (long) LONG.getAndAdd(segment, offset, delta);
+    }
+
+    @Override
+    public void get(long offset, MemorySegment into) {
+        MemorySegment.copy(segment, offset, into, 0, into.byteSize());
+    }
+
+    @Override
+    public void put(long offset, MemorySegment from) {
+        unit(() -> MemorySegment.copy(from, 0, segment, offset, from.byteSize()));
+    }
+
+    @Override
+    public void fill(long offset, long size, byte value) {
+        unit(() -> segment.asSlice(offset, size).fill(value));
+    }
+
+    @Override
+    public void copy(long fromOffset, long toOffset, long size) {
+        unit(() -> MemorySegment.copy(segment, fromOffset, segment, toOffset, size));
+    }
+
+    @Override
+    public MemoryRange range(long offset, long size) {
+        segment.asSlice(offset, size); // checks
+        return new ArenaRange(this, offset, size);
+    }
+
+    @Override
+    public MemorySegment reading() {
+        return segment.asReadOnly();
+    }
+
+    @Override
+    public void unit(Runnable writes) {
+        if (inUnit.get() != null) {
+            writes.run();
+            return;
+        }
+        long stamp = gate.readLock();
+        inUnit.set(true);
+        try {
+            writes.run();
+        } finally {
+            inUnit.remove();
+            gate.unlockRead(stamp);
+        }
+    }
+
+    /**
+     * As {@link MemoryArena#snapshot} says. The child holds at most as many pages as the arena has in use, so that no writer
+     * ever waits for the sink; {@link ArenaOptions#stagingBytes} does not matter.
+     */
+    @Override
+    public ArenaReport snapshot(PageSink sink, ArenaOptions options) throws IOException {
+        try (sink) {
+            begin("a snapshot");
+            boolean taken = false;
+            try {
+                ArenaReport report = take(sink, options);
+                taken = true;
+                return report;
+            } finally {
+                if (!taken) {
+                    endHandler();
+                }
+                busy.set(null);
+            }
+        }
+    }
+
+    private ArenaReport take(PageSink sink, ArenaOptions options) throws IOException {
+        HandlerProcess now = handler;
+        if (now == null || !now.isAlive()) {
+            now = HandlerProcess.start(new AddressRange(segment.address(), segment.address() + sizeBytes()), name);
+            handler = now;
+        }
+        long started = System.nanoTime();
+        long staging = sizeBytes() / 4 * 5 + SnapshotOptions.MIN_STAGING_BYTES;
+        SnapshotReport report = now.take(sink, staging, options.stallTimeout(), gate);
+        return new ArenaReport(
+                report.image(),
+                report.rootHash(),
+                epoch.incrementAndGet(),
+                report.pages(),
+                report.zeroPages(),
+                report.faults(),
+                report.armNanos(),
+                report.captureNanos(),
+                System.nanoTime() - started,
+                report.stagingWaitNanos());
+    }
+
+    /** Process id of the child that handles faults; -1 if none runs. For those who watch processes. */
+    public long handlerPid() {
+        HandlerProcess now = handler;
+        return now != null && now.isAlive() ? now.pid() : -1;
+    }
+
+    private void endHandler() {
+        HandlerProcess now = handler;
+        handler = null;
+        if (now != null) {
+            now.close();
+        }
+    }
+
+    @Override
+    public void restore(Path image) throws IOException {
+        begin("a restore");
+        try {
+            ArenaRestore.run(this, image);
+        } finally {
+            busy.set(null);
+        }
+    }
+
+    private void begin(String what) {
+        if (inUnit.get() != null) {
+            throw new IllegalStateException("%s of arena %s inside a unit of writes".formatted(what, name));
+        }
+        if (!segment.scope().isAlive()) {
+            throw new IllegalStateException("arena " + name + " is closed");
+        }
+        String other = busy.compareAndExchange(null, what);
+        if (other != null) {
+            throw new IllegalStateException("%s of arena %s while %s is running".formatted(what, name, other));
+        }
+    }
+
+    @Override
+    public void close() {
+        String other = busy.compareAndExchange(null, "closing");
+        if (other != null && !other.equals("closing")) {
+            throw new IllegalStateException("close of arena %s while %s is running".formatted(name, other));
+        }
+        if (other == null) {
+            endHandler();
+            memory.close();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "arena " + name;
+    }
+}
