@@ -7,6 +7,8 @@ package dev.stillframe.engine.linux;
 public enum Syscall {
     /** read(2). */
     READ(0, 63),
+    /** write(2). */
+    WRITE(1, 64),
     /** close(2). */
     CLOSE(3, 57),
     /** lseek(2). */
@@ -47,6 +49,8 @@ public enum Syscall {
     PROCESS_VM_WRITEV(311, 271),
     /** userfaultfd(2). */
     USERFAULTFD(323, 282),
+    /** memfd_create(2). */
+    MEMFD_CREATE(319, 279),
     /** pidfd_open(2). */
     PIDFD_OPEN(434, 434),
     /** pidfd_getfd(2). */
