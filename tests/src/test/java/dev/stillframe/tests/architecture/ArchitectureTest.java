@@ -71,6 +71,10 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule linuxKnowsMemoryOnly = onlyKnows("engine.linux", "engine.memory");
 
+    @ArchTest
+    static final ArchRule theModelOfTheMmuKnowsErrorNumbersOnly =
+            onlyKnows("engine.mmu", "engine.memory", "engine.linux");
+
     @ArchTest static final ArchRule pagesKnowMemoryOnly = onlyKnows("engine.page", "engine.memory");
 
     @ArchTest

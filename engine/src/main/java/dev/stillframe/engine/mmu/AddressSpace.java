@@ -1,0 +1,163 @@
+package dev.stillframe.engine.mmu;
+
+import dev.stillframe.engine.mmu.Entry.Present;
+import dev.stillframe.engine.mmu.Entry.Swapped;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/** The memory of a process: its mappings and one flat page table. The kernel's mm. Guarded by the model's lock. */
+final class AddressSpace {
+    private static final long FIRST_ADDRESS = 0x7f00_0000_0000L;
+
+    final Mmu mmu;
+
+    /** Processes that live in it; 0: it is gone. */
+    int users = 1;
+
+    private final TreeMap<Long, Vma> vmas = new TreeMap<>();
+    private final TreeMap<Long, Entry> entries = new TreeMap<>();
+    private final TreeSet<Long> huge = new TreeSet<>(); // first pages of units that one entry maps
+    private long nextAddress = FIRST_ADDRESS;
+
+    AddressSpace(Mmu mmu) {
+        this.mmu = mmu;
+    }
+
+    boolean isAlive() {
+        return users > 0;
+    }
+
+    // Mappings
+
+    @Nullable Vma find(long address) {
+        Map.Entry<Long, Vma> below = vmas.floorEntry(address);
+        return below != null && address < below.getValue().end() ? below.getValue() : null;
+    }
+
+    /** The mappings that share an address with the range, in order, whole. */
+    List<Vma> overlapping(long start, long end) {
+        List<Vma> found = new ArrayList<>();
+        Vma first = find(start);
+        if (first != null && first.start() < start) {
+            found.add(first);
+        }
+        found.addAll(vmas.subMap(start, end).values());
+        return found;
+    }
+
+    List<Vma> all() {
+        return List.copyOf(vmas.values());
+    }
+
+    void add(Vma vma) {
+        if (!overlapping(vma.start(), vma.end()).isEmpty()) {
+            throw new IllegalArgumentException("mapped already: %x-%x".formatted(vma.start(), vma.end()));
+        }
+        vmas.put(vma.start(), vma);
+        nextAddress = Math.max(nextAddress, vma.end() + Mmu.PAGE_BYTES);
+    }
+
+    void remove(Vma vma) {
+        vmas.remove(vma.start());
+    }
+
+    /** Replaces what lies in the range, splitting mappings at its ends. */
+    void change(long start, long end, UnaryOperator<Vma> change) {
+        for (Vma vma : isolate(start, end)) {
+            vmas.put(vma.start(), change.apply(vma));
+        }
+    }
+
+    /** Splits mappings at the ends of the range and returns those inside. */
+    List<Vma> isolate(long start, long end) {
+        splitAt(start);
+        splitAt(end);
+        return overlapping(start, end);
+    }
+
+    private void splitAt(long address) {
+        Vma vma = find(address);
+        if (vma != null && vma.start() < address) {
+            vmas.put(vma.start(), vma.withBounds(vma.start(), address));
+            vmas.put(address, vma.withBounds(address, vma.end()));
+            splitHugeAtEnds(address, address);
+        }
+    }
+
+    /** A free range with a hole on either side. */
+    long freeRange(long bytes, long alignment) {
+        long start = (nextAddress + Mmu.PAGE_BYTES + alignment - 1) & -alignment;
+        nextAddress = start + bytes;
+        return start;
+    }
+
+    // Entries
+
+    Entry entry(long page) {
+        return entries.getOrDefault(page, Entry.EMPTY);
+    }
+
+    /**
+     * The one place where entries change, so that frames know who maps them. A huge unit stays one as long as its pages
+     * stay where they are.
+     */
+    void set(long page, Entry now) {
+        Entry before = entry(page);
+        count(before, -1);
+        count(now, 1);
+        boolean stays = before instanceof Present was && now instanceof Present is && was.frame() == is.frame();
+        if (!stays) {
+            huge.remove(page & -Mmu.HUGE_PAGES);
+        }
+        if (now instanceof Entry.Empty) {
+            entries.remove(page);
+        } else {
+            entries.put(page, now);
+        }
+    }
+
+    private static void count(Entry entry, int by) {
+        if (entry instanceof Present present) {
+            present.frame().mapCount += by;
+        } else if (entry instanceof Swapped swapped) {
+            swapped.frame().swapCount += by;
+        }
+    }
+
+    /** The pages of a range whose entries are not empty. */
+    List<Long> populated(long start, long end) {
+        return List.copyOf(entries.subMap(Mmu.pageOf(start), Mmu.pageOf(end)).keySet());
+    }
+
+    // Huge units
+
+    boolean isHuge(long page) {
+        return huge.contains(page & -Mmu.HUGE_PAGES);
+    }
+
+    /** Says that the unit of {@code page}, all of whose entries are present, is one. */
+    void joinHuge(long page) {
+        huge.add(page & -Mmu.HUGE_PAGES);
+    }
+
+    void splitHuge(long page) {
+        huge.remove(page & -Mmu.HUGE_PAGES);
+    }
+
+    /** Splits the units that the range covers in part. */
+    void splitHugeAtEnds(long start, long end) {
+        long first = Mmu.pageOf(start);
+        long last = Mmu.pageOf(end);
+        if (first % Mmu.HUGE_PAGES != 0) {
+            splitHuge(first);
+        }
+        if (last % Mmu.HUGE_PAGES != 0) {
+            splitHuge(last);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package dev.stillframe.engine.mmu;
+
+import java.time.Duration;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A {@link Task} for a real thread: where the task parks, the thread waits, and goes on by itself when it is woken. Owned
+ * by that thread; the task may be looked at by others.
+ */
+public final class BlockingTask {
+    private final Task task;
+    private final Duration patience;
+
+    /**
+     * @param patience how long one operation may take before something is wrong
+     */
+    public BlockingTask(Task task, Duration patience) {
+        this.task = task;
+        this.patience = patience;
+    }
+
+    /** An operation of the task, as in {@code run(t -> t.store(address, 1, 8))}. */
+    @FunctionalInterface
+    public interface Start {
+        /** Starts it. */
+        Outcome on(Task task);
+    }
+
+    /**
+     * Does an operation to its end.
+     *
+     * @throws TimeoutException if it is still parked when the patience is over; it stays parked
+     */
+    public Outcome run(Start start) throws InterruptedException, TimeoutException {
+        long deadline = System.nanoTime() + patience.toNanos();
+        Outcome outcome = start.on(task);
+        while (outcome instanceof Outcome.Parked) {
+            boolean moved = task.mmu().await(() -> task.isWoken() || !task.isParked(), deadline);
+            if (!moved) {
+                throw new TimeoutException("thread %d is still parked: %s".formatted(task.id(), outcome));
+            }
+            outcome = task.proceed();
+        }
+        return outcome;
+    }
+
+    /** A load; its value. */
+    public long load(long address, int bytes) throws InterruptedException, TimeoutException {
+        return valueOf(run(t -> t.load(address, bytes)));
+    }
+
+    /** A store. */
+    public void store(long address, long value, int bytes) throws InterruptedException, TimeoutException {
+        valueOf(run(t -> t.store(address, value, bytes)));
+    }
+
+    private static long valueOf(@Nullable Outcome outcome) {
+        if (outcome instanceof Outcome.Done(long value)) {
+            return value;
+        }
+        throw new IllegalStateException("not done: " + outcome);
+    }
+}

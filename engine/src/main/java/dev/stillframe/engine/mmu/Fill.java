@@ -1,0 +1,212 @@
+package dev.stillframe.engine.mmu;
+
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.mmu.Entry.Marker;
+import dev.stillframe.engine.mmu.Entry.Present;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.LongToIntFunction;
+
+/**
+ * The calls of a userfaultfd that put pages in place: {@code UFFDIO_COPY} and its like. Each works page after page and
+ * stops at the first that does not go. Thread-safe.
+ */
+public final class Fill {
+    /** Mode: do not wake who waits. */
+    public static final int DONTWAKE = 1;
+
+    /** Mode of COPY and CONTINUE: protect the page. Mode of MOVE: skip what the source lacks. */
+    public static final int WP = 2;
+
+    /** Mode of MOVE: the source may have holes. */
+    public static final int ALLOW_SRC_HOLES = 2;
+
+    private final Context context;
+
+    Fill(Context context) {
+        this.context = context;
+    }
+
+    /** What the ioctl answers, 0 or a negative errno, and what it writes back: bytes done, or a negative errno. */
+    public record Filled(long result, long done) {}
+
+    /** {@code UFFDIO_COPY} of the caller's bytes. */
+    public Filled copy(long start, byte[] source, int mode) {
+        return fill(start, source.length, mode, DONTWAKE | WP, page -> {
+            int offset = (int) (page * Mmu.PAGE_BYTES - start);
+            return install(page, (mode & WP) != 0, frame -> frame.fill(source, offset));
+        });
+    }
+
+    /** {@code UFFDIO_ZEROPAGE}. */
+    public Filled zeroPage(long start, long bytes, int mode) {
+        return fill(start, bytes, mode, DONTWAKE, page -> {
+            Vma vma = vmaOf(page);
+            if (!(context.mm.entry(page) instanceof Entry.Empty)) {
+                return -Errno.EEXIST.number();
+            }
+            if (vma.isAnonymous()) {
+                context.mm.set(page, new Present(context.mm.mmu.zero(), false, false, false));
+                return 0;
+            }
+            return install(page, false, _ -> {});
+        });
+    }
+
+    /** {@code UFFDIO_POISON}: whoever touches the pages gets SIGBUS. */
+    public Filled poison(long start, long bytes, int mode) {
+        return fill(start, bytes, mode, DONTWAKE, page -> {
+            if (!(context.mm.entry(page) instanceof Entry.Empty)) {
+                return -Errno.EEXIST.number();
+            }
+            context.mm.set(page, new Marker(false, true));
+            return 0;
+        });
+    }
+
+    /** {@code UFFDIO_CONTINUE}: maps what the object has. */
+    public Filled resume(long start, long bytes, int mode) {
+        return fill(start, bytes, mode, DONTWAKE | WP, page -> {
+            Vma vma = vmaOf(page);
+            SharedObject object = vma.object();
+            if (object == null || !vma.shared()) {
+                return -Errno.EINVAL.number();
+            }
+            Frame frame = object.cached(vma.objectPage(page));
+            if (frame == null) {
+                return -Errno.EFAULT.number();
+            }
+            if (!mayOverwrite(page)) {
+                return -Errno.EEXIST.number();
+            }
+            boolean wp = (mode & WP) != 0;
+            context.mm.set(page, new Present(frame, vma.writable() && !wp, wp, true));
+            return 0;
+        });
+    }
+
+    /** {@code UFFDIO_MOVE} of pages within the memory of the context; the {@code caller} must live in it. */
+    public Filled move(EmulatedProcess caller, long target, long source, long bytes, int mode) {
+        synchronized (context.mm.mmu) {
+            List<Vma> from = context.mm.overlapping(source, source + bytes);
+            boolean refused = caller.mm() != context.mm
+                    || Userfault.isBadRange(source, bytes)
+                    || from.size() != 1
+                    || !from.getFirst().isAnonymous()
+                    || source < from.getFirst().start()
+                    || source + bytes > from.getFirst().end();
+            if (refused && context.changing == 0) {
+                return new Filled(-Errno.EINVAL.number(), -Errno.EINVAL.number());
+            }
+            long shift = Mmu.pageOf(source) - Mmu.pageOf(target);
+            return fill(target, bytes, mode, DONTWAKE | ALLOW_SRC_HOLES, page -> movePage(page + shift, page, mode));
+        }
+    }
+
+    private int movePage(long source, long target, int mode) {
+        AddressSpace mm = context.mm;
+        Vma vma = vmaOf(target);
+        if (!vma.isAnonymous()) {
+            return -Errno.EINVAL.number();
+        }
+        if (!(mm.entry(target) instanceof Entry.Empty)) {
+            return -Errno.EEXIST.number();
+        }
+        mm.splitHuge(source);
+        return switch (mm.entry(source)) {
+            case Entry.Empty _ -> (mode & ALLOW_SRC_HOLES) != 0 ? 0 : -Errno.ENOENT.number();
+            case Marker _ -> -Errno.EFAULT.number();
+            case Entry.Swapped swapped when !swapped.exclusive() -> -Errno.EBUSY.number();
+            case Entry.Swapped swapped -> {
+                mm.set(source, Entry.EMPTY);
+                mm.set(target, swapped.withUffdWp(false));
+                yield 0;
+            }
+            case Present present -> {
+                Frame frame = present.frame();
+                boolean anon = frame.kind == Frame.Kind.ANON;
+                if (anon && (!frame.exclusive || frame.pins > 0)) {
+                    yield -Errno.EBUSY.number();
+                }
+                mm.set(source, Entry.EMPTY);
+                mm.set(target, new Present(frame, anon && vma.writable(), false, anon));
+                yield 0;
+            }
+        };
+    }
+
+    /** A page with new content: mfill_atomic_pte. */
+    private int install(long page, boolean wp, Consumer<Frame> content) {
+        Vma vma = vmaOf(page);
+        if (wp && !vma.isWp()) {
+            return -Errno.EINVAL.number();
+        }
+        SharedObject object = vma.object();
+        long index = vma.objectPage(page);
+        if (!mayOverwrite(page) || object != null && vma.shared() && object.cached(index) != null) {
+            return -Errno.EEXIST.number();
+        }
+        Frame frame = object != null && vma.shared() ? object.page(index) : context.mm.mmu.newExclusive();
+        content.accept(frame);
+        context.mm.set(page, new Present(frame, vma.writable() && !wp, wp, true));
+        return 0;
+    }
+
+    /** Nothing is there, or a protection that this call replaces. */
+    private boolean mayOverwrite(long page) {
+        return switch (context.mm.entry(page)) {
+            case Entry.Empty _ -> true;
+            case Marker marker -> !marker.poisoned();
+            default -> false;
+        };
+    }
+
+    private Vma vmaOf(long page) {
+        Vma vma = context.mm.find(page * Mmu.PAGE_BYTES);
+        if (vma == null) {
+            throw new IllegalStateException("checked before");
+        }
+        return vma;
+    }
+
+    /** What is common: the checks, the way through the pages, the answer, the waking. */
+    private Filled fill(long start, long bytes, int mode, int modes, LongToIntFunction onePage) {
+        synchronized (context.mm.mmu) {
+            int refusal = refusal(start, bytes, mode, modes);
+            if (refusal != 0) {
+                return new Filled(refusal, refusal);
+            }
+            long done = 0;
+            int error = 0;
+            while (done < bytes && error == 0) {
+                error = onePage.applyAsInt(Mmu.pageOf(start + done));
+                done += error == 0 ? Mmu.PAGE_BYTES : 0;
+            }
+            if (done == 0) {
+                return new Filled(error, error);
+            }
+            if ((mode & DONTWAKE) == 0) {
+                context.wake(start, start + done);
+            }
+            return new Filled(done == bytes ? 0 : -Errno.EAGAIN.number(), done);
+        }
+    }
+
+    private int refusal(long start, long bytes, int mode, int modes) {
+        if (!context.initialized) {
+            return -Errno.EINVAL.number();
+        }
+        if (context.changing > 0) {
+            return -Errno.EAGAIN.number();
+        }
+        if (Userfault.isBadRange(start, bytes) || (mode & ~modes) != 0) {
+            return -Errno.EINVAL.number();
+        }
+        if (!context.mm.isAlive()) {
+            return -Errno.ESRCH.number();
+        }
+        Vma vma = context.mm.find(start);
+        boolean inside = vma != null && vma.context() != null && start + bytes <= vma.end();
+        return inside ? 0 : -Errno.ENOENT.number();
+    }
+}

@@ -1,0 +1,51 @@
+package dev.stillframe.engine.mmu;
+
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.mmu.FaultPath.Origin;
+import dev.stillframe.engine.mmu.FaultPath.Result;
+import dev.stillframe.engine.mmu.UserPages.Found;
+
+/** Takes references to all pages of a range; those that it has it keeps while it waits for the next. */
+final class Holding implements Operation {
+    private final EmulatedProcess target;
+    private final Grab grab;
+    private final long address;
+    private final int bytes;
+    private final boolean write;
+    private final PageHold hold;
+
+    Holding(EmulatedProcess target, Grab grab, long address, int bytes, boolean write, PageHold hold) {
+        this.target = target;
+        this.grab = grab;
+        this.address = address;
+        this.bytes = bytes;
+        this.write = write;
+        this.hold = hold;
+    }
+
+    /** Ends with the number of bytes that are held: less than wanted if a page could not be had, an error if none. */
+    @Override
+    public Outcome attempt(Task task) {
+        if (!target.mm().isAlive()) {
+            return Outcome.failed(Errno.ESRCH);
+        }
+        while (hold.heldBytes(bytes) < bytes) {
+            long at = address + hold.heldBytes(bytes);
+            Found found =
+                    task.mmu().pages().grab(task, target.mm(), at, grab, write, Origin.GRAB, false);
+            if (!found.isFrame()) {
+                boolean cutShort = found.result() != Result.PARKED && hold.pageCount() > 0;
+                return cutShort
+                        ? new Outcome.Done(hold.heldBytes(bytes))
+                        : task.stopped(found.result(), at, Origin.GRAB);
+            }
+            hold.add(found.get());
+        }
+        return new Outcome.Done(bytes);
+    }
+
+    @Override
+    public void abandon() {
+        hold.release();
+    }
+}

@@ -1,0 +1,246 @@
+package dev.stillframe.engine.mmu;
+
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.mmu.Announced.Step;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** The system calls of a thread that change its mappings. Each answers as {@link Task} does. */
+public final class MemoryCalls {
+    /** What madvise(2) is asked for. */
+    public enum Advice {
+        /** Discard; what comes back is zeros, or the object's content. */
+        DONTNEED,
+        /** May be discarded. The model keeps it. */
+        FREE,
+        /** Discard from the object too. */
+        REMOVE,
+        /** Swap out. */
+        PAGEOUT,
+        /** Make one huge page of each aligned 2 MiB. */
+        COLLAPSE,
+        /** The child of a fork does not get it. */
+        DONTFORK,
+        /** The child of a fork gets it empty. */
+        WIPEONFORK
+    }
+
+    /** How mremap(2) may place the result. */
+    public enum Move {
+        /** Only where it is. */
+        IN_PLACE,
+        /** At a new address, and the old range is gone. */
+        MAYMOVE,
+        /** At a new address even if there is room. */
+        ELSEWHERE,
+        /** The same, and the old range stays mapped, without its pages. */
+        DONTUNMAP
+    }
+
+    private final Task task;
+    private final AddressSpace mm;
+
+    MemoryCalls(Task task) {
+        this.task = task;
+        this.mm = task.mm();
+    }
+
+    /** fork(2); its value is the child's id. Waits until the contexts that want to know have been told. */
+    public Outcome fork() {
+        return task.start(begin(() -> new Fork(task).begin()));
+    }
+
+    /** clone(2) with CLONE_VM, or vfork(2): a process in the same memory, and no event. Its value is the child's id. */
+    public Outcome cloneInSameMemory() {
+        return task.start(_ -> new Outcome.Done(task.process().cloneInSameMemory().id()));
+    }
+
+    /** munmap(2). */
+    public Outcome unmap(long start, long bytes) {
+        return task.start(begin(() -> Userfault.isBadRange(start, bytes)
+                ? fails(Errno.EINVAL)
+                : new Announced(unmapSteps(start, start + bytes), Outcome.OK)));
+    }
+
+    /** mprotect(2) to what is given, or to PROT_NONE. */
+    public Outcome protect(long start, long bytes, boolean read, boolean write) {
+        return task.start(_ -> {
+            List<Vma> vmas = mm.isolate(start, start + bytes);
+            if (vmas.stream().mapToLong(v -> v.end() - v.start()).sum() != bytes) {
+                return Outcome.failed(Errno.ENOMEM);
+            }
+            if (write && vmas.stream().anyMatch(v -> !v.mayWrite())) {
+                return Outcome.failed(Errno.EACCES);
+            }
+            mm.change(start, start + bytes, v -> v.withProtection(read, write));
+            mm.overlapping(start, start + bytes).forEach(v -> task.mmu().ranges().reprotect(mm, v));
+            return Outcome.OK;
+        });
+    }
+
+    /** madvise(2). */
+    public Outcome advise(long start, long bytes, Advice advice) {
+        return task.start(begin(() -> {
+            if (Userfault.isBadRange(start, bytes)) {
+                return fails(Errno.EINVAL);
+            }
+            return switch (advice) {
+                case DONTNEED, FREE, REMOVE -> discard(start, start + bytes, advice);
+                case PAGEOUT -> _ -> {
+                    mm.overlapping(start, start + bytes).forEach(v -> task.mmu()
+                            .ranges()
+                            .swapOut(mm, v, Math.max(start, v.start()), Math.min(start + bytes, v.end()), false));
+                    return Outcome.OK;
+                };
+                case COLLAPSE -> _ -> new Collapse(mm).run(start, start + bytes);
+                case DONTFORK, WIPEONFORK -> _ -> {
+                    mm.isolate(start, start + bytes);
+                    mm.change(start, start + bytes, v -> v.withForkAdvice(
+                            advice == Advice.DONTFORK || v.dontFork(),
+                            advice == Advice.WIPEONFORK || v.wipeOnFork()));
+                    return Outcome.OK;
+                };
+            };
+        }));
+    }
+
+    /** mremap(2); its value is the new address. */
+    public Outcome remap(long start, long oldBytes, long newBytes, Move move) {
+        return task.start(begin(() -> remapping(start, oldBytes, newBytes, move)));
+    }
+
+    private Operation remapping(long start, long oldBytes, long newBytes, Move move) {
+        Vma vma = mm.find(start);
+        if (Userfault.isBadRange(start, oldBytes) || Userfault.isBadRange(start, newBytes)) {
+            return fails(Errno.EINVAL);
+        }
+        if (vma == null || start + oldBytes > vma.end()) {
+            return fails(Errno.EFAULT);
+        }
+        boolean stays = move == Move.IN_PLACE || move == Move.MAYMOVE;
+        if (stays && newBytes <= oldBytes) {
+            return new Announced(unmapSteps(start + newBytes, start + oldBytes), new Outcome.Done(start));
+        }
+        boolean room = start + oldBytes == vma.end() && mm.overlapping(vma.end(), start + newBytes).isEmpty();
+        if (stays && room) {
+            mm.remove(vma);
+            mm.add(vma.withBounds(vma.start(), start + newBytes));
+            return _ -> new Outcome.Done(start);
+        }
+        if (move == Move.IN_PLACE) {
+            return fails(Errno.ENOMEM);
+        }
+        return relocation(start, oldBytes, newBytes, move == Move.DONTUNMAP);
+    }
+
+    private Operation relocation(long start, long oldBytes, long newBytes, boolean keepOld) {
+        Vma old = mm.isolate(start, start + oldBytes).getFirst();
+        long target = mm.freeRange(newBytes, old.huge() ? Mmu.HUGE_BYTES : Mmu.PAGE_BYTES);
+        Context context = old.context();
+        boolean told = old.has(Feature.EVENT_REMAP);
+        Vma moved = old.movedTo(target, target + newBytes);
+        mm.add(told ? moved : moved.registered(null, 0));
+        moveEntries(old, target, Math.min(oldBytes, newBytes), context != null && !told);
+        List<Step> steps = new ArrayList<>();
+        if (told && context != null) {
+            steps.add(Step.told(context, new Message.Remap(start, target, oldBytes), start));
+        }
+        if (!keepOld) {
+            steps.addAll(unmapSteps(start, start + oldBytes));
+        }
+        return new Announced(steps, new Outcome.Done(target));
+    }
+
+    private void moveEntries(Vma old, long target, long bytes, boolean forget) {
+        long shift = Mmu.pageOf(target) - Mmu.pageOf(old.start());
+        mm.splitHugeAtEnds(old.start(), old.start() + bytes);
+        List<Long> units = new ArrayList<>();
+        for (long page : mm.populated(old.start(), old.start() + bytes)) {
+            if (mm.isHuge(page) && shift % Mmu.HUGE_PAGES == 0 && page % Mmu.HUGE_PAGES == 0) {
+                units.add(page + shift);
+            }
+            Entry entry = mm.entry(page);
+            mm.set(page, Entry.EMPTY);
+            mm.set(page + shift, forget ? entry.withUffdWp(false) : entry);
+        }
+        units.forEach(mm::joinHuge);
+    }
+
+    /** Unmaps at once; what is left are the events about it. */
+    private List<Step> unmapSteps(long start, long end) {
+        List<Step> steps = new ArrayList<>();
+        if (start >= end) {
+            return steps;
+        }
+        for (Vma vma : mm.isolate(start, end)) {
+            task.mmu().ranges().clear(mm, vma.start(), vma.end());
+            mm.remove(vma);
+            Context context = vma.context();
+            if (context != null && context.has(Feature.EVENT_UNMAP)) {
+                steps.add(Step.told(context, new Message.Unmap(vma.start(), vma.end()), vma.start()));
+            }
+        }
+        return steps;
+    }
+
+    /** Discards one mapping after the other, each when its event has been read. */
+    private Operation discard(long start, long end, Advice advice) {
+        List<Step> steps = new ArrayList<>();
+        for (Vma vma : mm.overlapping(start, end)) {
+            boolean refused = advice == Advice.FREE && !vma.isAnonymous()
+                    || advice == Advice.REMOVE && (vma.isAnonymous() || !vma.shared());
+            if (refused) {
+                return fails(Errno.EINVAL);
+            }
+            long from = Math.max(start, vma.start());
+            long to = Math.min(end, vma.end());
+            Runnable action = () -> discardNow(from, to, advice);
+            Context context = vma.context();
+            steps.add(context != null && context.has(Feature.EVENT_REMOVE)
+                    ? new Step(context, new Message.Remove(from, to), from, action)
+                    : Step.silent(action));
+        }
+        return new Announced(steps, Outcome.OK);
+    }
+
+    private void discardNow(long start, long end, Advice advice) {
+        for (Vma vma : mm.overlapping(start, end)) { // it may have changed while nobody had read the event
+            long from = Math.max(start, vma.start());
+            long to = Math.min(end, vma.end());
+            SharedObject object = vma.object();
+            if (advice == Advice.DONTNEED) {
+                task.mmu().ranges().zap(mm, vma, from, to);
+            } else if (advice == Advice.REMOVE && object != null) {
+                object.punchHole(vma.objectOffset() + from - vma.start(), to - from);
+            }
+        }
+    }
+
+    /** An operation that is made when it starts, under the lock, and then goes on. */
+    private static Operation begin(Supplier<Operation> start) {
+        return new Operation() {
+            private @Nullable Operation rest;
+
+            @Override
+            public Outcome attempt(Task task) {
+                if (rest == null) {
+                    rest = start.get();
+                }
+                return rest.attempt(task);
+            }
+
+            @Override
+            public void abandon() {
+                if (rest != null) {
+                    rest.abandon();
+                }
+            }
+        };
+    }
+
+    private static Operation fails(Errno errno) {
+        return _ -> Outcome.failed(errno);
+    }
+}

@@ -1,0 +1,40 @@
+package dev.stillframe.engine.mmu;
+
+import dev.stillframe.engine.mmu.Entry.Present;
+
+/**
+ * What /proc/PID/pagemap says about a page ({@code Documentation/admin-guide/mm/pagemap.rst}). Immutable.
+ *
+ * @param present bit 63
+ * @param swapped bit 62; a marker looks swapped too
+ * @param file bit 61: of a file or of shared memory
+ * @param uffdWp bit 57
+ * @param exclusive bit 56: one entry maps the page, which is not what decides about copy-on-write
+ * @param frame number of the page's frame if it is present, else 0
+ */
+public record PageBits(
+        boolean present, boolean swapped, boolean file, boolean uffdWp, boolean exclusive, long frame) {
+    static PageBits of(AddressSpace mm, long address) {
+        return switch (mm.entry(Mmu.pageOf(address))) {
+            case Entry.Empty _ -> new PageBits(false, false, false, false, false, 0);
+            case Entry.Marker marker -> new PageBits(false, true, false, marker.uffdWp(), false, 0);
+            case Entry.Swapped swapped -> new PageBits(false, true, false, swapped.uffdWp(), false, 0);
+            case Present present -> {
+                Frame frame = present.frame();
+                boolean single = frame.kind != Frame.Kind.ZERO && frame.mapCount == 1;
+                yield new PageBits(
+                        true, false, frame.kind == Frame.Kind.CACHE, present.uffdWp(), single, frame.number);
+            }
+        };
+    }
+
+    /** Five letters in the order PSFWX, with a dash for what is not set, as {@code P--WX}. */
+    @Override
+    public String toString() {
+        return (present ? "P" : "-")
+                + (swapped ? "S" : "-")
+                + (file ? "F" : "-")
+                + (uffdWp ? "W" : "-")
+                + (exclusive ? "X" : "-");
+    }
+}

@@ -1,0 +1,81 @@
+package dev.stillframe.engine.mmu;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * References to pages that outlive the call that took them: what a pipe holds after vmsplice(2), or a device of a
+ * registered buffer. Whoever holds it sees and changes the pages, not the memory that they were mapped in. Thread-safe.
+ */
+public final class PageHold {
+    private final Mmu mmu;
+    private final Grab grab;
+    private final int firstOffset;
+    private final List<Frame> frames = new ArrayList<>();
+
+    PageHold(Mmu mmu, Grab grab, long address) {
+        this.mmu = mmu;
+        this.grab = grab;
+        this.firstOffset = (int) (address % Mmu.PAGE_BYTES);
+    }
+
+    /** The first {@code length} bytes of what is held. */
+    public byte[] read(int length) {
+        synchronized (mmu) {
+            byte[] bytes = new byte[length];
+            transfer(bytes, length, false);
+            return bytes;
+        }
+    }
+
+    /** A device writes: no page table is looked at, and nobody is told. */
+    public void write(byte[] bytes) {
+        synchronized (mmu) {
+            transfer(bytes, bytes.length, true);
+        }
+    }
+
+    void transfer(byte[] bytes, int length, boolean toMemory) {
+        int done = 0;
+        while (done < length) {
+            int at = firstOffset + done;
+            int offset = at % Mmu.PAGE_BYTES;
+            int chunk = Math.min(length - done, Mmu.PAGE_BYTES - offset);
+            frames.get(at / Mmu.PAGE_BYTES).move(offset, bytes, done, chunk, toMemory);
+            done += chunk;
+        }
+    }
+
+    /** Gives the pages back. */
+    public void release() {
+        synchronized (mmu) {
+            frames.forEach(frame -> count(frame, -1));
+            frames.clear();
+        }
+    }
+
+    void add(Frame frame) {
+        frames.add(frame);
+        count(frame, 1);
+    }
+
+    int pageCount() {
+        return frames.size();
+    }
+
+    /** Bytes that are held, at most {@code limit}. */
+    int heldBytes(int limit) {
+        return Math.max(0, Math.min(limit, frames.size() * Mmu.PAGE_BYTES - firstOffset));
+    }
+
+    private void count(Frame frame, int by) {
+        if (frame.kind == Frame.Kind.ZERO) {
+            return; // nobody counts references to the zero page
+        }
+        if (grab.isPin()) {
+            frame.pins += by;
+        } else if (grab == Grab.GET) {
+            frame.references += by;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package dev.stillframe.engine.mmu;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** A memfd, or a regular file: pages that several mappings and processes can share. Thread-safe. */
+public final class SharedObject {
+    private final Mmu mmu;
+    private final boolean regularFile;
+    private final TreeMap<Long, Frame> pages = new TreeMap<>();
+
+    SharedObject(Mmu mmu, boolean regularFile) {
+        this.mmu = mmu;
+        this.regularFile = regularFile;
+    }
+
+    boolean isRegularFile() {
+        return regularFile;
+    }
+
+    @Nullable Frame cached(long index) {
+        return pages.get(index);
+    }
+
+    /** The page at {@code index}, made if there is none. */
+    Frame page(long index) {
+        return pages.computeIfAbsent(index, i -> {
+            Frame frame = mmu.newFrame(Frame.Kind.CACHE);
+            frame.cached = true;
+            return frame;
+        });
+    }
+
+    /** pwrite(2): no page table is involved, so nobody is told. */
+    public void write(long offset, byte[] bytes) {
+        synchronized (mmu) {
+            for (int i = 0; i < bytes.length; i++) {
+                page((offset + i) / Mmu.PAGE_BYTES).put((int) ((offset + i) % Mmu.PAGE_BYTES), bytes[i]);
+            }
+        }
+    }
+
+    /** pread(2); holes are zeros. */
+    public byte[] read(long offset, int length) {
+        synchronized (mmu) {
+            byte[] bytes = new byte[length];
+            for (int i = 0; i < length; i++) {
+                Frame frame = pages.get((offset + i) / Mmu.PAGE_BYTES);
+                bytes[i] = frame == null ? 0 : frame.get((int) ((offset + i) % Mmu.PAGE_BYTES));
+            }
+            return bytes;
+        }
+    }
+
+    /** fallocate(2) with FALLOC_FL_PUNCH_HOLE: every mapping loses the pages, and none its protection. */
+    public void punchHole(long offset, long bytes) {
+        synchronized (mmu) {
+            long first = offset / Mmu.PAGE_BYTES;
+            List<Frame> gone = new ArrayList<>(pages.subMap(first, first + bytes / Mmu.PAGE_BYTES).values());
+            for (Frame frame : gone) {
+                mmu.unmapEverywhere(frame);
+                frame.cached = false;
+            }
+            pages.values().removeAll(gone);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+package dev.stillframe.engine.mmu;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A mapping of an address space, {@code [start, end)}. Immutable.
+ *
+ * @param object what is mapped; null: anonymous memory
+ * @param objectOffset where in the object {@code start} is, in bytes
+ * @param shared whether writes go to the object; else they are private (copy-on-write)
+ * @param mayWrite false for a shared mapping of a file that was opened for reading
+ * @param huge whether aligned units of 2 MiB are mapped by one entry where possible
+ * @param context whom faults are told, null: nobody
+ * @param modes registration modes, of {@link Userfault}
+ */
+record Vma(
+        long start,
+        long end,
+        boolean readable,
+        boolean writable,
+        @Nullable SharedObject object,
+        long objectOffset,
+        boolean shared,
+        boolean mayWrite,
+        boolean huge,
+        boolean dontFork,
+        boolean wipeOnFork,
+        @Nullable Context context,
+        int modes) {
+
+    boolean isAnonymous() {
+        return object == null;
+    }
+
+    /** Whether copy-on-write applies. */
+    boolean isCow() {
+        return !shared;
+    }
+
+    boolean isMissing() {
+        return (modes & Userfault.MODE_MISSING) != 0;
+    }
+
+    boolean isWp() {
+        return (modes & Userfault.MODE_WP) != 0;
+    }
+
+    boolean isMinor() {
+        return (modes & Userfault.MODE_MINOR) != 0;
+    }
+
+    boolean has(Feature feature) {
+        return context != null && context.has(feature);
+    }
+
+    boolean isWpAsync() {
+        return isWp() && has(Feature.WP_ASYNC);
+    }
+
+    /** Whether protection of empty entries is remembered: userfaultfd_wp_use_markers. */
+    boolean usesMarkers() {
+        return isWp() && (!isAnonymous() || has(Feature.WP_UNPOPULATED));
+    }
+
+    /** Index in the object of a page of the address space. */
+    long objectPage(long page) {
+        return page - Mmu.pageOf(start) + Mmu.pageOf(objectOffset);
+    }
+
+    Vma withBounds(long newStart, long newEnd) {
+        return new Vma(newStart, newEnd, readable, writable, object, objectOffset + newStart - start, shared, mayWrite,
+                huge, dontFork, wipeOnFork, context, modes);
+    }
+
+    /** The same mapping at another address. */
+    Vma movedTo(long newStart, long newEnd) {
+        return new Vma(newStart, newEnd, readable, writable, object, objectOffset, shared, mayWrite, huge, dontFork,
+                wipeOnFork, context, modes);
+    }
+
+    Vma withProtection(boolean read, boolean write) {
+        return new Vma(start, end, read, write, object, objectOffset, shared, mayWrite, huge, dontFork, wipeOnFork,
+                context, modes);
+    }
+
+    Vma withForkAdvice(boolean dont, boolean wipe) {
+        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, huge, dont, wipe,
+                context, modes);
+    }
+
+    Vma registered(@Nullable Context newContext, int newModes) {
+        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, huge, dontFork,
+                wipeOnFork, newContext, newModes);
+    }
+}
