@@ -8,7 +8,7 @@ package dev.stillframe.engine.conformance;
  * @param address where
  * @param bytes how much
  * @param value the byte to be stored or sent, or an argument that the kind explains
- * @param other a second value: the expected byte of {@link Kind#CAS}, the target of {@link Kind#MREMAP}
+ * @param other the expected byte of {@link Kind#CAS}
  * @param name a name that the kind explains
  */
 public record Act(Kind kind, String process, long address, long bytes, long value, long other, String name) {
@@ -70,7 +70,7 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         MPROTECT,
         /** munmap(2). */
         MUNMAP,
-        /** mremap(2) to the address {@code other}, whatever is mapped there. */
+        /** mremap(2) to another address, which is the result; the memory there gets {@code name}. */
         MREMAP,
         /** fork(2); the child and its thread get {@code name}. */
         FORK,

@@ -41,8 +41,7 @@ final class ActOf {
                     kind, range.process(), start, 1, Bytes.parse(operands.get(2)), Bytes.parse(operands.get(1)), "");
             case VMSPLICE, MADVISE -> Act.named(kind, range.process(), start, bytes, operands.get(1));
             case MPROTECT -> Act.with(kind, range.process(), start, bytes, protection(operands.get(1)));
-            case MREMAP -> new Act(
-                    kind, range.process(), start, bytes, 0, world.range(step.option("to", "")).start(), "");
+            case MREMAP -> Act.named(kind, range.process(), start, bytes, step.option("as", operands.getFirst()));
             default -> Act.on(kind, range.process(), start, bytes);
         };
     }

@@ -40,12 +40,8 @@ final class Shadow {
                     put(act.address(), Long.BYTES, (byte) act.value());
                 }
             }
-            case HAMMER, FUTEX_WAKE_OP, FUTEX_LOCK_PI, MADVISE, MUNMAP, CLONE_CLEARTID ->
+            case HAMMER, FUTEX_WAKE_OP, FUTEX_LOCK_PI, MADVISE, MUNMAP, MREMAP, CLONE_CLEARTID ->
                 forget(act.address(), Math.max(act.bytes(), 1));
-            case MREMAP -> {
-                forget(act.address(), act.bytes());
-                forget(act.other(), act.bytes());
-            }
             default -> {
                 // The others do not write to memory.
             }

@@ -189,6 +189,10 @@ final class World {
         Act act = acts.get(thread);
         if (act != null && !(reply instanceof Reply.Parked) && !(reply instanceof Reply.Busy)) {
             acts.remove(thread);
+            if (act.kind() == Act.Kind.MREMAP && reply instanceof Reply.Done(long to, _) && to > 0) {
+                int pages = (int) (act.bytes() / Machine.PAGE_BYTES);
+                memories.put(act.name(), new Mapped(to, new Memory(Memory.Kind.ANON, pages, "")));
+            }
             if (act.kind() == Act.Kind.HAMMER && reply instanceof Reply.Done(long stores, _)) {
                 hammered += stores;
             }

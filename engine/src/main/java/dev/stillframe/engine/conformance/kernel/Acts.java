@@ -106,7 +106,14 @@ final class Acts {
             case MPROTECT -> call(actor, Reply.Done::of, Call.MPROTECT, address, bytes, act.value());
             case MUNMAP -> call(actor, Reply.Done::of, Call.MUNMAP, address, bytes);
             case MREMAP -> call(
-                    actor, Reply.Done::of, Call.MREMAP, address, bytes, bytes, MREMAP_MAYMOVE_FIXED, act.other());
+                    actor,
+                    Reply.Done::of,
+                    Call.MREMAP,
+                    address,
+                    bytes,
+                    bytes,
+                    MREMAP_MAYMOVE_FIXED,
+                    Maps.elsewhere(actor, bytes));
             case EXIT -> call(actor, Reply.Done::of, Call.EXIT, 0);
             case FORK, SPAWN, VFORK, CLONE_CLEARTID -> throw new IllegalArgumentException("makes a thread: " + act);
         }

@@ -51,6 +51,11 @@ final class Maps {
         return address;
     }
 
+    /** An address where something of this size can be moved. */
+    static long elsewhere(Actor actor, long bytes) {
+        return anonymous(actor, bytes);
+    }
+
     /** A mapping with nothing mapped on either side, so that it is not merged with another. */
     private static long anonymous(Actor actor, long bytes) {
         long around = mmap(actor, bytes + 2L * Machine.PAGE_BYTES, MAP_PRIVATE | MAP_ANONYMOUS, -1);
