@@ -187,7 +187,7 @@ final class World {
             reply = machine.state(thread);
         }
         Act act = acts.get(thread);
-        if (act != null && !(reply instanceof Reply.Parked) && !(reply instanceof Reply.Busy)) {
+        if (act != null && hasEnded(reply)) {
             acts.remove(thread);
             if (act.kind() == Act.Kind.MREMAP && reply instanceof Reply.Done(long to, _) && to > 0) {
                 int pages = (int) (act.bytes() / Machine.PAGE_BYTES);
@@ -201,6 +201,13 @@ final class World {
             }
         }
         return reply;
+    }
+
+    private static boolean hasEnded(Reply reply) {
+        return switch (reply) {
+            case Reply.Done _, Reply.Signalled _, Reply.Gone _ -> true;
+            case Reply.Parked _, Reply.Waiting _, Reply.Busy _, Reply.Stopped _ -> false;
+        };
     }
 
     /** Answers every write-protect fault that is there; whether there was one. */
@@ -227,7 +234,7 @@ final class World {
         for (String thread : threads) {
             Reply reply = dead.contains(thread) ? new Reply.Gone() : state(thread);
             Mismatch.unless(
-                    reply instanceof Reply.Done || reply instanceof Reply.Gone || reply instanceof Reply.Signalled,
+                    hasEnded(reply),
                     "in the end, %s is %s",
                     thread,
                     Outcome.describe(reply));
