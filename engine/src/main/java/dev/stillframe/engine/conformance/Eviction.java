@@ -3,13 +3,13 @@ package dev.stillframe.engine.conformance;
 import dev.stillframe.engine.conformance.World.Range;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
 
 /**
  * A pager in user space that keeps part of a range in memory and the rest in storage, under threads that write all the
@@ -17,12 +17,14 @@ import java.util.concurrent.TimeUnit;
  * access. It is what kernels have broken: under one rule of copy-on-write the write to storage parks on the pager's own
  * protection, under another it silently takes the protection off, and the stores that follow are lost with the page.
  *
- * <p>Each writer adds 1 to its own word of each page in turn, so that in the end the words must add up to what the writers
- * say they did. Owned by one run.
+ * <p>Each writer adds 1 to its own word of each page in turn, the first one only to the first page, which is hot; so in the
+ * end the words must add up to what the writers say they did. Pages are evicted in an order that is mixed and always the
+ * same. Owned by one run.
  */
 final class Eviction {
     private static final String PAGER = "pager";
     private static final int WP = 2;
+    private static final long ORDER = 80;
     private static final long STALL_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private final World world;
@@ -35,7 +37,8 @@ final class Eviction {
     private final int turns;
     private final long nanos;
     private final Map<Long, byte[]> stored = new HashMap<>();
-    private final Deque<Long> resident = new ArrayDeque<>();
+    private final List<Long> resident = new ArrayList<>();
+    private final RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(ORDER);
     private int evictions;
 
     private Eviction(World world, Range range, List<String> writers, int pool, int turns, long nanos) {
@@ -65,7 +68,8 @@ final class Eviction {
         world.thread(PAGER, Machine.MAIN);
         for (int i = 0; i < writers.size(); i++) {
             long word = range.start() + (long) i * Long.BYTES;
-            world.start(writers.get(i), Act.on(Act.Kind.HAMMER, Machine.MAIN, word, range.bytes()));
+            long bytes = i == 0 ? Machine.PAGE_BYTES : range.bytes();
+            world.start(writers.get(i), Act.on(Act.Kind.HAMMER, Machine.MAIN, word, bytes));
         }
         long end = System.nanoTime() + nanos;
         long lastService = System.nanoTime();
@@ -106,7 +110,7 @@ final class Eviction {
 
     private void bringIn(long page) {
         if (resident.size() >= pool) {
-            evict(resident.remove());
+            evict(resident.remove(random.nextInt(resident.size())));
         }
         byte[] content = stored.getOrDefault(page, new byte[Machine.PAGE_BYTES]);
         control(new Control.Copy(page, content, WP));
@@ -115,7 +119,9 @@ final class Eviction {
 
     private void evict(long page) {
         control(new Control.WriteProtect(page, Machine.PAGE_BYTES, 1));
-        letWritersRun();
+        if (random.nextBoolean()) {
+            letWritersRun(); // else a writer that came now would come later, in what follows
+        }
         Act write = Act.on(Act.Kind.DIRECT_WRITE, Machine.MAIN, page, Machine.PAGE_BYTES);
         Reply reply = machine.start(PAGER, write);
         if (!(reply instanceof Reply.Done(long written, byte[] data)) || written != Machine.PAGE_BYTES) {

@@ -34,11 +34,14 @@ public final class ModelMachine implements Machine {
     private final Mmu mmu;
     private final Map<String, EmulatedProcess> processes = new LinkedHashMap<>();
     private final Map<String, ModelThread> threads = new LinkedHashMap<>();
-    private final Map<String, Act> births = new HashMap<>();
+    private final Map<String, Birth> births = new HashMap<>();
     private final Map<String, Map<String, Userfault>> userfaultfds = new HashMap<>();
     private final Map<String, SharedObject> objects = new HashMap<>();
     private final Map<String, PageHold> pipes = new HashMap<>();
     private final Map<String, Task> fillers = new HashMap<>();
+
+    /** A child on its way, and the descriptors that it will have: those of its parent when the call was made. */
+    private record Birth(Act act, List<String> descriptors) {}
 
     /** A machine with one process. */
     public ModelMachine(CowPolicy policy) {
@@ -118,14 +121,14 @@ public final class ModelMachine implements Machine {
 
     @Override
     public Reply start(String thread, Act act) {
-        run();
+        mmu.settle(); // and nobody hammers: what happens between two acts is part of what is tried
         ModelThread actor = thread(thread);
         if (act.kind() == Act.Kind.CLONE_CLEARTID) {
             threads.put(act.name(), new ModelThread(actor.process().newTask(), pipes, act.address()));
             return Reply.Done.of(0);
         }
         switch (act.kind()) {
-            case FORK, SPAWN, VFORK -> births.put(thread, act);
+            case FORK, SPAWN, VFORK -> births.put(thread, new Birth(act, List.copyOf(descriptors(thread).keySet())));
             default -> births.remove(thread);
         }
         actor.begin(act, process(act.process()));
@@ -143,21 +146,21 @@ public final class ModelMachine implements Machine {
     public Reply state(String thread) {
         run();
         Reply reply = thread(thread).reply();
-        Act birth = births.get(thread);
+        Birth birth = births.get(thread);
         if (birth == null || !(reply instanceof Reply.Done(long child, _)) || child < 0) {
             return reply;
         }
-        if (!processes.containsKey(birth.name())) {
-            born(birth.name(), mmu.process(child), processOf(thread));
+        String name = birth.act().name();
+        if (!processes.containsKey(name)) {
+            born(name, mmu.process(child), birth.descriptors());
         }
-        boolean waits = birth.kind() == Act.Kind.VFORK && process(birth.name()).isAlive();
+        boolean waits = birth.act().kind() == Act.Kind.VFORK && process(name).isAlive();
         return waits ? new Reply.Waiting() : reply;
     }
 
     /** A child has its parent's descriptors, in the same order. */
-    private void born(String name, EmulatedProcess child, String parent) {
+    private void born(String name, EmulatedProcess child, List<String> names) {
         Map<String, Userfault> inherited = new LinkedHashMap<>();
-        List<String> names = List.copyOf(descriptors(parent).keySet());
         List<Userfault> copies = child.userfaultfds();
         for (int i = 0; i < names.size(); i++) {
             inherited.put(names.get(i), copies.get(i));
