@@ -80,8 +80,26 @@ public final class Matrix {
         return cells;
     }
 
+    /**
+     * Scenarios that the kernel and the rule of today's kernels both ran, and one of them failed: the model is wrong, or
+     * something is to be learned about the kernel.
+     */
+    public List<Scenario> disagreements() {
+        if (!backends.containsAll(List.of(Backend.KERNEL, Backend.MODERN))) {
+            return List.of();
+        }
+        return scenarios.stream()
+                .filter(scenario -> {
+                    Verdict kernel = cell(scenario, Backend.KERNEL).verdict();
+                    Verdict model = cell(scenario, Backend.MODERN).verdict();
+                    boolean bothRan = !(kernel instanceof Verdict.NotRun) && !(model instanceof Verdict.NotRun);
+                    return bothRan && kernel instanceof Verdict.Passed != model instanceof Verdict.Passed;
+                })
+                .toList();
+    }
+
     /** Whether every result is what the scenarios say, and the kernel agrees with the rule that is its own. */
     public boolean isAsExpected() {
-        return cells().stream().allMatch(Cell::expected);
+        return disagreements().isEmpty() && cells().stream().allMatch(Cell::expected);
     }
 }

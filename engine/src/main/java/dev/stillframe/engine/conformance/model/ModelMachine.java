@@ -311,7 +311,7 @@ public final class ModelMachine implements Machine {
     @Override
     public Page page(String process, long address) {
         PageBits bits = process(process).bits(address);
-        return new Page(bits.toString(), bits.frame());
+        return new Page(bits.toString(), bits.present() ? bits.frame() + 1 : 0); // the model's zero page is 0
     }
 
     @Override
