@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 record Place(String process, String memory, int firstPage, int endPage, int offset) {
     static final String SYNTAX =
             "(?:(?<process>[A-Za-z][\\w%-]*):)?(?<memory>[A-Za-z][\\w%]*)"
-                    + "(?:\\[(?<first>\\d+|%)(?:,(?<end>\\d+|%)\\))?\\]?)?(?:\\+(?<offset>\\d+|%))?";
+                    + "(?:\\[(?<first>\\d+|%)(?:,(?<end>\\d+|%)\\)|\\]))?(?:\\+(?<offset>\\d+|%))?";
     private static final Pattern PATTERN = Pattern.compile(SYNTAX);
 
     /** Reads text that {@link Operand#RANGE} accepted, with turns filled in. */

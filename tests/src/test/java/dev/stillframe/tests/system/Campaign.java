@@ -1,12 +1,13 @@
 package dev.stillframe.tests.system;
 
 /** How often the repeated tests repeat: a little in every build, much in a campaign. Stateless. */
-final class Campaign {
+public final class Campaign {
     private static final boolean ON = Boolean.getBoolean("stillframe.campaign");
 
     private Campaign() {}
 
-    static int turns(int normal, int campaign) {
+    /** How many turns: {@code normal} ones, or those of a campaign. */
+    public static int turns(int normal, int campaign) {
         return ON ? campaign : normal;
     }
 }

@@ -100,9 +100,9 @@ final class Actor implements AutoCloseable {
         return last;
     }
 
-    /** Waits until {@code condition} holds or this thread settled, whichever comes first. */
+    /** Waits until {@code condition} holds, or until this thread ended or parked, so that it never will. */
     void awaitOr(BooleanSupplier condition) {
-        await(() -> condition.getAsBoolean() || isSettled());
+        await(() -> condition.getAsBoolean() || isSettled() && !(last instanceof Reply.Waiting));
     }
 
     private void await(BooleanSupplier condition) {
