@@ -80,6 +80,8 @@ public final class Suite {
             return new ScenarioRun(scenario, backend, machine).run();
         } catch (Machine.Unsupported e) {
             return new Verdict.NotRun(String.valueOf(e.getMessage()));
+        } catch (UncheckedIOException e) {
+            return new Verdict.Failed(scenario.line(), "", "the machine broke: " + e.getMessage());
         } catch (Machine.Hang e) {
             return new Verdict.Failed(scenario.line(), "", "when its processes were ended: " + e.getMessage());
         }

@@ -50,8 +50,14 @@ public final class NativeMachine implements Machine {
      */
     public NativeMachine() throws IOException {
         births = new Births();
-        newProcess(MAIN);
-        storage = new Storage(actor(MAIN));
+        try {
+            newProcess(MAIN);
+            storage = new Storage(actor(MAIN));
+        } catch (IOException | RuntimeException e) {
+            roots.values().forEach(Process::destroyForcibly);
+            births.close();
+            throw e;
+        }
         acts = new Acts(storage);
         maps = new Maps(storage);
     }
@@ -305,6 +311,7 @@ public final class NativeMachine implements Machine {
         processes.forEach(ActorProcess::kill);
         try {
             processes.forEach(process -> await(process::hasEnded, process.name() + " did not die of SIGKILL"));
+            roots.values().forEach(root -> await(() -> !root.isAlive(), "a process was not reaped"));
         } finally {
             actors.values().forEach(Actor::close);
             processes.forEach(ActorProcess::close);
