@@ -5,10 +5,12 @@ import dev.stillframe.engine.target.Readiness.Finding;
 
 import org.jspecify.annotations.Nullable;
 
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +32,9 @@ import java.util.function.Supplier;
             "Examples:",
             "  stillframe doctor",
             "  sudo stillframe doctor --store /data/images",
-            "  stillframe doctor --json"
+            "  stillframe doctor --json",
+            "  sudo stillframe doctor --conformance --html conformance.html",
+            "  sudo stillframe doctor --conformance --scenario mine.txt --backend kernel"
         })
 final class DoctorCommand implements Callable<Integer> {
     private final Supplier<List<Finding>> readiness;
@@ -44,6 +48,9 @@ final class DoctorCommand implements Callable<Integer> {
                     "Also check this directory as a place for images: free space, direct I/O.")
     private @Nullable Path store;
 
+    @ArgGroup(exclusive = false, heading = "%nConformance:%n")
+    private @Nullable ConformanceCheck conformance;
+
     DoctorCommand(Supplier<List<Finding>> readiness) {
         this.readiness = readiness;
     }
@@ -52,7 +59,10 @@ final class DoctorCommand implements Callable<Integer> {
     record Facts(boolean ready, List<Finding> findings) {}
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException, Failure {
+        if (conformance != null) {
+            return conformance.run(output);
+        }
         List<Finding> findings = new ArrayList<>(readiness.get());
         if (store != null) {
             findings.addAll(new StoreCheck(store).findings());

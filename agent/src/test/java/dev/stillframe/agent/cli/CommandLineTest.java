@@ -38,9 +38,12 @@ import java.io.StringWriter;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 class CommandLineTest {
     private static final Missing LOST =
@@ -98,6 +101,8 @@ class CommandLineTest {
                 "demo --threads 0",
                 "demo --memory 1000T",
                 "doctor extra",
+                "doctor --html x",
+                "doctor --conformance --backend V9",
             })
     void wrongUsageIsOneLineAndCodeTwo(String typed) {
         assertThat(run(typed.isEmpty() ? new String[0] : typed.split(" ", -1))).isEqualTo(2);
@@ -229,6 +234,50 @@ class CommandLineTest {
         assertThat(settings.getFirst().options().pauseBudget()).isEqualTo(Duration.ofMillis(2));
         assertThat(settings.getFirst().options().stallTimeout()).isEqualTo(Duration.ofMinutes(2));
         assertThat(settings.getFirst().options().workers()).isEqualTo(3);
+    }
+
+    @Test
+    void theDoctorRunsScenarios() throws IOException {
+        Path file =
+                Files.writeString(
+                        directory.resolve("mine.txt"),
+                        """
+                        scenario M1 a store that is told
+                          memory a anon 1
+                          userfaultfd u
+                          fill a 'a'
+                          register a wp
+                          protect a
+                          T1: store a 'b' -> parked
+                          expect message wp a
+                          unprotect a
+                          expect T1 done
+                        """);
+        Path html = directory.resolve("page.html");
+        String[] command = {
+            "doctor", "--conformance", "--backend", "model", "--scenario", file.toString()
+        };
+        assertThat(run(with(command, "--html", html.toString()))).isZero();
+        assertThat(out.toString()).contains("M1", "MODERN", "nothing unexpected");
+        assertThat(html).content().contains("<table>", "a store that is told", "T1: store a 'b'");
+        out.getBuffer().setLength(0);
+        Files.writeString(file, "  expect unprotected a\n  expect protected a\n", StandardOpenOption.APPEND);
+        assertThat(run(with(command, "--json"))).isEqualTo(1);
+        assertThat(json().get("as_expected").booleanValue()).isFalse();
+        assertThat(json().get("results")).hasSize(6);
+        assertThat(json().get("results").get(0).get("remark").textValue())
+                .contains("mine.txt:12: expect protected a");
+    }
+
+    @Test
+    void aScenarioThatCannotBeReadIsNamedByLine() throws IOException {
+        Path file = Files.writeString(directory.resolve("mine.txt"), "scenario M1 t\n  frob a\n");
+        assertThat(run("doctor", "--conformance", "--scenario", file.toString())).isEqualTo(1);
+        assertThat(err.toString()).contains("mine.txt:2: unknown word frob");
+    }
+
+    private static String[] with(String[] command, String... more) {
+        return Stream.concat(Arrays.stream(command), Arrays.stream(more)).toArray(String[]::new);
     }
 
     @Test

@@ -7,6 +7,8 @@ package dev.stillframe.engine.linux;
 public enum Syscall {
     /** read(2). */
     READ(0, 63),
+    /** write(2). */
+    WRITE(1, 64),
     /** close(2). */
     CLOSE(3, 57),
     /** lseek(2). */

@@ -113,6 +113,20 @@ final class ArchitectureTest {
     static final ArchRule theModelKnowsOnlyErrorNumbers = onlyKnows("engine.mmu", "engine.linux");
 
     @ArchTest
+    static final ArchRule conformanceKnowsTheKernelAndTheModel =
+            onlyKnows("engine.conformance", "engine.linux", "engine.mmu", "engine.memory");
+
+    @ArchTest
+    static final ArchRule onlyTheCommandLineRunsConformance =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackages(
+                            ROOT + "engine.conformance..", ROOT + "agent.cli..", ROOT + "tests..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage(ROOT + "engine.conformance..");
+
+    @ArchTest
     static final ArchRule chronicleStaysInImages =
             noClasses()
                     .that()

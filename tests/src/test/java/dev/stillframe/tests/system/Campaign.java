@@ -6,6 +6,7 @@ public final class Campaign {
 
     private Campaign() {}
 
+    /** How many turns: {@code normal} ones, or those of a campaign. */
     public static int turns(int normal, int campaign) {
         return ON ? campaign : normal;
     }

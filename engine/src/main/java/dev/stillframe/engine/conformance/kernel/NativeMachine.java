@@ -1,0 +1,322 @@
+package dev.stillframe.engine.conformance.kernel;
+
+import dev.stillframe.engine.conformance.Act;
+import dev.stillframe.engine.conformance.Control;
+import dev.stillframe.engine.conformance.Machine;
+import dev.stillframe.engine.conformance.Memory;
+import dev.stillframe.engine.conformance.Message;
+import dev.stillframe.engine.conformance.Page;
+import dev.stillframe.engine.conformance.Reply;
+import dev.stillframe.engine.conformance.Scan;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+
+/**
+ * The kernel of this machine. Nothing of this JVM is ever protected: what a scenario says is done by actors, and the calls
+ * on userfaultfds are made by an actor too, the first thread of a process that holds the descriptor.
+ */
+public final class NativeMachine implements Machine {
+    private static final int O_CLOEXEC = 0x80000;
+    private static final int O_NONBLOCK = 0x800;
+    private static final int SIGUSR1 = 10;
+    private static final int SIGCONT = 18;
+    private static final int SIGSTOP = 19;
+    private static final int POLLIN = 1;
+    private static final int POLLERR = 8;
+    private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final String BYSTANDER = "bystander";
+
+    private final Births births;
+    private final Storage storage;
+    private final Acts acts;
+    private final Maps maps;
+    private final Map<String, Actor> actors = new LinkedHashMap<>();
+    private final Map<String, Process> roots = new LinkedHashMap<>();
+
+    /**
+     * Starts the first process.
+     *
+     * @throws IOException if it cannot be executed
+     */
+    public NativeMachine() throws IOException {
+        births = new Births();
+        try {
+            newProcess(MAIN);
+            storage = new Storage(actor(MAIN));
+        } catch (IOException | RuntimeException e) {
+            roots.values().forEach(Process::destroyForcibly);
+            births.close();
+            throw e;
+        }
+        acts = new Acts(storage);
+        maps = new Maps(storage);
+    }
+
+    @Override
+    public void newProcess(String name) {
+        try {
+            Births.Root root = births.root(name);
+            roots.put(name, root.handle());
+            actors.put(name, root.actor());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void newThread(String name, String process) {
+        actors.put(name, births.thread(name, actor(process)));
+    }
+
+    @Override
+    public String processOf(String thread) {
+        return actor(thread).process().name();
+    }
+
+    private Actor actor(String name) {
+        Actor actor = actors.get(name);
+        if (actor == null) {
+            throw new IllegalArgumentException("no thread " + name);
+        }
+        return actor;
+    }
+
+    private ActorProcess process(String name) {
+        return actor(name).process();
+    }
+
+    @Override
+    public long map(String process, Memory memory) {
+        return maps.map(actor(process), memory);
+    }
+
+    @Override
+    public void fill(String process, long address, long bytes, byte value) {
+        byte[] data = new byte[(int) bytes];
+        Arrays.fill(data, value);
+        process(process).memory().write(address, data);
+    }
+
+    @Override
+    public Reply start(String thread, Act act) {
+        Actor actor = actor(thread);
+        switch (act.kind()) {
+            case FORK, SPAWN, VFORK -> births.child(actor, act, child -> actors.put(act.name(), child));
+            case CLONE_CLEARTID -> {
+                actors.put(act.name(), births.thread(act.name(), actor, act.address()));
+                return Reply.Done.of(0);
+            }
+            case MADVISE -> {
+                maps.checkAdvice(act.name());
+                acts.begin(actor, act, process(act.process()));
+            }
+            default -> acts.begin(actor, act, process(act.process()));
+        }
+        return actor.settle();
+    }
+
+    @Override
+    public Reply state(String thread) {
+        return actor(thread).settle();
+    }
+
+    @Override
+    public long open(String process, String name, boolean userModeOnly, boolean blocking) {
+        long flags = O_CLOEXEC | (blocking ? 0 : O_NONBLOCK) | (userModeOnly ? 1 : 0);
+        long fd = actor(process).call(Call.USERFAULTFD, flags);
+        if (fd >= 0) {
+            process(process).descriptors().put(name, (int) fd);
+        }
+        return Math.min(fd, 0);
+    }
+
+    private int descriptor(String process, String name) {
+        Integer number = process(process).descriptors().get(name);
+        if (number == null) {
+            throw new IllegalArgumentException("%s has no %s".formatted(process, name));
+        }
+        return number;
+    }
+
+    @Override
+    public long control(String process, String userfaultfd, Control control) {
+        return Ioctls.control(actor(process), descriptor(process, userfaultfd), control);
+    }
+
+    @Override
+    public List<Message> read(String process, String userfaultfd, int max, String child) {
+        Actor actor = actor(process);
+        int fd = descriptor(process, userfaultfd);
+        long room = (long) Math.min(max, Actor.BULK_BYTES / Ioctls.MESSAGE_BYTES) * Ioctls.MESSAGE_BYTES;
+        long at = actor.bulk(room);
+        // A blocking descriptor would wait for ever, and cannot be polled.
+        long bytes = actor.call(Call.READ, fd, at, room);
+        List<Message> messages = new ArrayList<>();
+        if (bytes > 0) {
+            ByteBuffer read =
+                    ByteBuffer.wrap(actor.process().memory().read(at, (int) bytes)).order(ByteOrder.LITTLE_ENDIAN);
+            for (int i = 0; i < bytes; i += Ioctls.MESSAGE_BYTES) {
+                ByteBuffer slice = read.slice(i, Ioctls.MESSAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+                messages.add(named(Ioctls.message(slice, this::threadName), process, child));
+            }
+        }
+        return messages;
+    }
+
+    /** A fork's descriptor is known by its name from now on. */
+    private Message named(Message message, String process, String child) {
+        if (message.kind() != Message.Kind.FORK) {
+            return message;
+        }
+        process(process).descriptors().put(child, (int) message.start());
+        return new Message(Message.Kind.FORK, 0, 0, 0, "");
+    }
+
+    private String threadName(int tid) {
+        return tid == 0
+                ? ""
+                : actors.entrySet().stream()
+                        .filter(entry -> entry.getValue().tid() == tid)
+                        .map(Map.Entry::getKey)
+                        .findFirst()
+                        .orElse("thread " + tid);
+    }
+
+    @Override
+    public long readBytes(String process, String userfaultfd, int bytes) {
+        Actor actor = actor(process);
+        return actor.call(Call.READ, descriptor(process, userfaultfd), actor.bulk(bytes), bytes);
+    }
+
+    @Override
+    public String poll(String process, String userfaultfd) {
+        Actor actor = actor(process);
+        ByteBuffer entry = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+        entry.putInt(descriptor(process, userfaultfd)).putShort((short) POLLIN);
+        long at = actor.structure(entry.array());
+        actor.call(Call.POLL, at, 1, 0);
+        int events = actor.process().memory().read(at + 6, 1)[0];
+        return (events & POLLERR) != 0 ? "ERR" : (events & POLLIN) != 0 ? "IN" : "nothing";
+    }
+
+    @Override
+    public void close(String process, String userfaultfd) {
+        actor(process).call(Call.CLOSE, descriptor(process, userfaultfd));
+        process(process).descriptors().remove(userfaultfd);
+    }
+
+    @Override
+    public void duplicate(String process, String userfaultfd, String as) {
+        long fd = actor(process).call(Call.DUP, descriptor(process, userfaultfd));
+        process(process).descriptors().put(as, (int) fd);
+    }
+
+    @Override
+    public void take(String process, String userfaultfd, String owner) {
+        Actor taker = actor(process);
+        long pidfd = taker.call(Call.PIDFD_OPEN, process(owner).pid(), 0);
+        long fd = taker.call(Call.PIDFD_GETFD, pidfd, descriptor(owner, userfaultfd), 0);
+        if (fd < 0) {
+            throw new Unsupported("needs the right to trace: pidfd_getfd answers errno " + -fd);
+        }
+        taker.call(Call.CLOSE, pidfd);
+        process(process).descriptors().put(userfaultfd, (int) fd);
+    }
+
+    @Override
+    public Scan.Answer scan(String process, String target, Scan scan) {
+        return Ioctls.scan(actor(process), storage.pagemap(actor(process), process(target).pid()), scan);
+    }
+
+    @Override
+    public Page page(String process, long address) {
+        return Maps.page(process(process), address);
+    }
+
+    @Override
+    public byte[] content(String process, long address, int bytes) {
+        return maps.content(process(process), address, bytes);
+    }
+
+    @Override
+    public void changeFile(String object, long offset, long bytes, byte value) {
+        byte[] data = new byte[(int) bytes];
+        Arrays.fill(data, value);
+        storage.write(object, offset, data);
+    }
+
+    @Override
+    public void punchHole(String object, long offset, long bytes) {
+        storage.punchHole(object, offset, bytes);
+    }
+
+    @Override
+    public void kill(String process) {
+        ActorProcess victim = process(process);
+        victim.kill();
+        await(victim::hasEnded, process + " did not die of SIGKILL");
+    }
+
+    @Override
+    public void stop(String process, boolean stopped) {
+        Actor main = actor(process);
+        bystander().call(Call.KILL, main.process().pid(), stopped ? SIGSTOP : SIGCONT);
+        await(
+                () -> main.state().isStopped() == stopped,
+                process + (stopped ? " did not stop" : " did not go on"));
+    }
+
+    @Override
+    public void signal(String thread) {
+        Actor actor = actor(thread);
+        bystander().call(Call.TGKILL, actor.process().pid(), actor.tid(), SIGUSR1);
+    }
+
+    /** Somebody to send signals, whom nothing in the scenario stops. */
+    private Actor bystander() {
+        if (!actors.containsKey(BYSTANDER)) {
+            newProcess(BYSTANDER);
+        }
+        return actor(BYSTANDER);
+    }
+
+    @Override
+    public void halt(String thread) {
+        actor(thread).halt();
+    }
+
+    private static void await(BooleanSupplier condition, String otherwise) {
+        long deadline = System.nanoTime() + DEADLINE_NANOS;
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline) {
+                throw new Hang(otherwise);
+            }
+            LockSupport.parkNanos(100_000);
+        }
+    }
+
+    @Override
+    public void close() {
+        List<ActorProcess> processes = actors.values().stream().map(Actor::process).distinct().toList();
+        processes.forEach(ActorProcess::kill);
+        try {
+            processes.forEach(process -> await(process::hasEnded, process.name() + " did not die of SIGKILL"));
+            roots.values().forEach(root -> await(() -> !root.isAlive(), "a process was not reaped"));
+        } finally {
+            actors.values().forEach(Actor::close);
+            processes.forEach(ActorProcess::close);
+            storage.close();
+            births.close();
+        }
+    }
+}

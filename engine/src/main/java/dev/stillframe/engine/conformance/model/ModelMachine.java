@@ -1,0 +1,369 @@
+package dev.stillframe.engine.conformance.model;
+
+import dev.stillframe.engine.conformance.Act;
+import dev.stillframe.engine.conformance.Control;
+import dev.stillframe.engine.conformance.Machine;
+import dev.stillframe.engine.conformance.Memory;
+import dev.stillframe.engine.conformance.Message;
+import dev.stillframe.engine.conformance.Page;
+import dev.stillframe.engine.conformance.Reply;
+import dev.stillframe.engine.conformance.Scan;
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.mmu.CowPolicy;
+import dev.stillframe.engine.mmu.EmulatedProcess;
+import dev.stillframe.engine.mmu.Mmu;
+import dev.stillframe.engine.mmu.Outcome;
+import dev.stillframe.engine.mmu.PageBits;
+import dev.stillframe.engine.mmu.PageHold;
+import dev.stillframe.engine.mmu.PageScan;
+import dev.stillframe.engine.mmu.SharedObject;
+import dev.stillframe.engine.mmu.Task;
+import dev.stillframe.engine.mmu.Userfault;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The emulated MMU under one rule of copy-on-write. Everything happens in the machine's thread: a woken thread goes on
+ * before the call that woke it returns, and one that hammers gets some turns at each call.
+ */
+public final class ModelMachine implements Machine {
+    private final Mmu mmu;
+    private final Map<String, EmulatedProcess> processes = new LinkedHashMap<>();
+    private final Map<String, ModelThread> threads = new LinkedHashMap<>();
+    private final Map<String, Birth> births = new HashMap<>();
+    private final Map<String, Map<String, Userfault>> userfaultfds = new HashMap<>();
+    private final Map<String, SharedObject> objects = new HashMap<>();
+    private final Map<String, PageHold> pipes = new HashMap<>();
+    private final Map<String, Task> fillers = new HashMap<>();
+
+    /** A child on its way, and the descriptors that it will have: those of its parent when the call was made. */
+    private record Birth(Act act, List<String> descriptors) {}
+
+    /** A machine with one process. */
+    public ModelMachine(CowPolicy policy) {
+        mmu = new Mmu(policy);
+        newProcess(MAIN);
+    }
+
+    @Override
+    public void newProcess(String name) {
+        add(name, mmu.newProcess(), new LinkedHashMap<>());
+    }
+
+    private void add(String name, EmulatedProcess process, Map<String, Userfault> descriptors) {
+        processes.put(name, process);
+        userfaultfds.put(name, descriptors);
+        threads.put(name, new ModelThread(process.task(), pipes, 0));
+    }
+
+    @Override
+    public void newThread(String name, String process) {
+        threads.put(name, new ModelThread(process(process).newTask(), pipes, 0));
+    }
+
+    @Override
+    public String processOf(String thread) {
+        EmulatedProcess process = thread(thread).process();
+        return processes.entrySet().stream()
+                .filter(entry -> entry.getValue() == process)
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private ModelThread thread(String name) {
+        ModelThread thread = threads.get(name);
+        if (thread == null) {
+            throw new IllegalArgumentException("no thread " + name);
+        }
+        return thread;
+    }
+
+    /** A process by its name or by that of one of its threads. */
+    private EmulatedProcess process(String name) {
+        EmulatedProcess process = processes.get(name);
+        return process != null ? process : thread(name).process();
+    }
+
+    @Override
+    public long map(String process, Memory memory) {
+        EmulatedProcess in = process(process);
+        return switch (memory.kind()) {
+            case ANON -> in.mapAnonymous(memory.bytes());
+            case THP -> in.mapHuge(memory.bytes());
+            case HUGETLB -> throw new Unsupported("the model has no hugetlb");
+            case MERGEABLE -> throw new Unsupported("the model has no same-page merging");
+            case MEMFD, EXT4 -> in.mapShared(object(memory), 0, memory.bytes());
+            case PRIVATE_MEMFD, PRIVATE_EXT4 -> in.mapPrivate(object(memory), 0, memory.bytes());
+        };
+    }
+
+    private SharedObject object(Memory memory) {
+        boolean isFile = memory.kind() == Memory.Kind.EXT4 || memory.kind() == Memory.Kind.PRIVATE_EXT4;
+        return objects.computeIfAbsent(
+                memory.object(), _ -> isFile ? mmu.newFile() : mmu.newSharedMemory());
+    }
+
+    @Override
+    public void fill(String process, long address, long bytes, byte value) {
+        Task filler = fillers.computeIfAbsent(process, name -> process(name).newTask());
+        byte[] data = new byte[(int) bytes];
+        Arrays.fill(data, value);
+        Outcome outcome = filler.transfers().read(address, data);
+        if (!outcome.equals(new Outcome.Done(bytes))) {
+            throw new IllegalStateException("filling %d bytes: %s".formatted(bytes, outcome));
+        }
+    }
+
+    @Override
+    public Reply start(String thread, Act act) {
+        mmu.settle(); // and nobody hammers: what happens between two acts is part of what is tried
+        ModelThread actor = thread(thread);
+        if (act.kind() == Act.Kind.CLONE_CLEARTID) {
+            threads.put(act.name(), new ModelThread(actor.process().newTask(), pipes, act.address()));
+            return Reply.Done.of(0);
+        }
+        switch (act.kind()) {
+            case FORK, SPAWN, VFORK -> births.put(thread, new Birth(act, List.copyOf(descriptors(thread).keySet())));
+            default -> births.remove(thread);
+        }
+        actor.begin(act, process(act.process()));
+        mmu.settle();
+        return state(thread);
+    }
+
+    /** Everybody who can goes on. */
+    private void run() {
+        mmu.settle();
+        threads.values().stream().filter(thread -> thread.process().isAlive()).forEach(ModelThread::run);
+    }
+
+    @Override
+    public Reply state(String thread) {
+        run();
+        Reply reply = thread(thread).reply();
+        Birth birth = births.get(thread);
+        if (birth == null || !(reply instanceof Reply.Done(long child, _)) || child < 0) {
+            return reply;
+        }
+        String name = birth.act().name();
+        if (!processes.containsKey(name)) {
+            born(name, mmu.process(child), birth.descriptors());
+        }
+        boolean waits = birth.act().kind() == Act.Kind.VFORK && process(name).isAlive();
+        return waits ? new Reply.Waiting() : reply;
+    }
+
+    /** A child has its parent's descriptors, in the same order. */
+    private void born(String name, EmulatedProcess child, List<String> names) {
+        Map<String, Userfault> inherited = new LinkedHashMap<>();
+        List<Userfault> copies = child.userfaultfds();
+        for (int i = 0; i < names.size(); i++) {
+            inherited.put(names.get(i), copies.get(i));
+        }
+        add(name, child, inherited);
+    }
+
+    private Map<String, Userfault> descriptors(String process) {
+        return userfaultfds.computeIfAbsent(processOf(process), _ -> new LinkedHashMap<>());
+    }
+
+    private Userfault descriptor(String process, String name) {
+        Userfault userfault = descriptors(process).get(name);
+        if (userfault == null) {
+            throw new IllegalArgumentException("%s has no %s".formatted(process, name));
+        }
+        return userfault;
+    }
+
+    @Override
+    public long open(String process, String name, boolean userModeOnly, boolean blocking) {
+        descriptors(process).put(name, process(process).userfaultfd(userModeOnly, !blocking));
+        return 0;
+    }
+
+    @Override
+    public long control(String process, String userfaultfd, Control control) {
+        run();
+        Userfault uffd = descriptor(process, userfaultfd);
+        long result =
+                switch (control) {
+                    case Control.Api(long version, long features) -> uffd.api(version, features).result();
+                    case Control.Register(long start, long bytes, int modes) -> uffd.register(start, bytes, modes);
+                    case Control.Unregister(long start, long bytes) -> uffd.unregister(start, bytes);
+                    case Control.WriteProtect(long start, long bytes, int mode) ->
+                        uffd.writeProtect(start, bytes, mode);
+                    case Control.NullArgument() -> -Errno.EFAULT.number();
+                    case Control.Wake(long start, long bytes) -> uffd.wake(start, bytes);
+                    case Control.Copy(long start, byte[] data, int mode) ->
+                        uffd.fill().copy(start, data, mode).result();
+                    case Control.ZeroPage(long start, long bytes) ->
+                        uffd.fill().zeroPage(start, bytes, 0).result();
+                    case Control.Move(long start, long source, long bytes) ->
+                        uffd.fill().move(process(process), start, source, bytes, 0).result();
+                    case Control.Continue(long start, long bytes, int mode) ->
+                        uffd.fill().resume(start, bytes, mode).result();
+                    case Control.Poison(long start, long bytes) -> uffd.fill().poison(start, bytes, 0).result();
+                };
+        mmu.settle();
+        return result;
+    }
+
+    @Override
+    public List<Message> read(String process, String userfaultfd, int max, String child) {
+        run();
+        Userfault uffd = descriptor(process, userfaultfd);
+        List<Message> messages = new ArrayList<>();
+        for (var message : uffd.read(max * Userfault.MESSAGE_BYTES).messages()) {
+            messages.add(
+                    switch (message) {
+                        case dev.stillframe.engine.mmu.Message.Fault fault ->
+                            Message.fault(kind(fault), fault.address(), threadName(fault.threadId()));
+                        case dev.stillframe.engine.mmu.Message.Fork(Userfault forked) -> {
+                            descriptors(process).put(child, forked);
+                            yield new Message(Message.Kind.FORK, 0, 0, 0, "");
+                        }
+                        case dev.stillframe.engine.mmu.Message.Remap(long from, long to, long bytes) ->
+                            new Message(Message.Kind.REMAP, from, from + bytes, to, "");
+                        case dev.stillframe.engine.mmu.Message.Remove(long start, long end) ->
+                            new Message(Message.Kind.REMOVE, start, end, 0, "");
+                        case dev.stillframe.engine.mmu.Message.Unmap(long start, long end) ->
+                            new Message(Message.Kind.UNMAP, start, end, 0, "");
+                    });
+        }
+        mmu.settle(); // reading an event lets its cause go on
+        return messages;
+    }
+
+    private static Message.Kind kind(dev.stillframe.engine.mmu.Message.Fault fault) {
+        if (fault.isMissing()) {
+            return fault.write() ? Message.Kind.MISSING_WRITE : Message.Kind.MISSING;
+        }
+        return fault.wp() ? Message.Kind.WP : Message.Kind.MINOR;
+    }
+
+    private String threadName(int id) {
+        return id == 0
+                ? ""
+                : threads.entrySet().stream()
+                        .filter(entry -> entry.getValue().task().id() == id)
+                        .map(Map.Entry::getKey)
+                        .findFirst()
+                        .orElse("thread " + id);
+    }
+
+    @Override
+    public long readBytes(String process, String userfaultfd, int bytes) {
+        return descriptor(process, userfaultfd).read(bytes).result();
+    }
+
+    @Override
+    public String poll(String process, String userfaultfd) {
+        return switch (descriptor(process, userfaultfd).poll()) {
+            case ERROR -> "ERR";
+            case READABLE -> "IN";
+            case NOTHING -> "nothing";
+        };
+    }
+
+    @Override
+    public void close(String process, String userfaultfd) {
+        descriptor(process, userfaultfd).close();
+        descriptors(process).remove(userfaultfd);
+        mmu.settle();
+    }
+
+    @Override
+    public void duplicate(String process, String userfaultfd, String as) {
+        descriptors(process).put(as, descriptor(process, userfaultfd).dup());
+    }
+
+    @Override
+    public void take(String process, String userfaultfd, String owner) {
+        descriptors(process).put(userfaultfd, descriptor(owner, userfaultfd).sendTo(process(process)));
+    }
+
+    @Override
+    public Scan.Answer scan(String process, String target, Scan scan) {
+        run();
+        PageScan.Result result =
+                process(target)
+                        .scan(
+                                new PageScan.Request(
+                                        scan.start(),
+                                        scan.end(),
+                                        scan.flags(),
+                                        scan.regionsMax(),
+                                        0,
+                                        0,
+                                        scan.mask(),
+                                        0,
+                                        scan.mask()));
+        List<Scan.Region> regions =
+                result.regions().stream().map(region -> new Scan.Region(region.start(), region.end())).toList();
+        return new Scan.Answer(result.result(), regions);
+    }
+
+    @Override
+    public Page page(String process, long address) {
+        PageBits bits = process(process).bits(address);
+        return new Page(bits.toString(), bits.present() ? bits.frame() + 1 : 0); // the model's zero page is 0
+    }
+
+    @Override
+    public byte[] content(String process, long address, int bytes) {
+        run();
+        return process(process).peek(address, bytes);
+    }
+
+    @Override
+    public void changeFile(String object, long offset, long bytes, byte value) {
+        byte[] data = new byte[(int) bytes];
+        Arrays.fill(data, value);
+        known(object).write(offset, data);
+    }
+
+    @Override
+    public void punchHole(String object, long offset, long bytes) {
+        known(object).punchHole(offset, bytes);
+    }
+
+    private SharedObject known(String name) {
+        SharedObject object = objects.get(name);
+        if (object == null) {
+            throw new IllegalArgumentException("no object " + name);
+        }
+        return object;
+    }
+
+    @Override
+    public void kill(String process) {
+        process(process).exit();
+        mmu.settle();
+    }
+
+    @Override
+    public void stop(String process, boolean stopped) {
+        throw new Unsupported("the model does not stop processes");
+    }
+
+    @Override
+    public void signal(String thread) {
+        thread(thread).task().signal();
+        mmu.settle();
+    }
+
+    @Override
+    public void halt(String thread) {
+        thread(thread).halt();
+    }
+
+    @Override
+    public void close() {
+        processes.values().forEach(EmulatedProcess::exit);
+    }
+}
