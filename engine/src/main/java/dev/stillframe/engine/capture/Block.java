@@ -1,6 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.staging.StagingBlock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -11,8 +12,8 @@ import java.util.List;
  * on the arming worker, before T0.
  */
 final class Block {
-    static final int PAGE_BYTES = 4096;
-    static final int PAGES = 512;
+    static final int PAGE_BYTES = StagingBlock.PAGE_BYTES;
+    static final int PAGES = StagingBlock.PAGES;
     static final long BYTES = (long) PAGES * PAGE_BYTES;
 
     private static final VarHandle CLAIM = MethodHandles.arrayElementVarHandle(byte[].class);

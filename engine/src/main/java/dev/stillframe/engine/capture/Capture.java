@@ -1,7 +1,9 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.WriteTracker;
+import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.target.Probe;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -11,7 +13,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /** What the workers of one snapshot share. Thread-safe. */
-final class Capture {
+final class Capture implements Encoder.Failures {
     /** What a fault means. */
     enum Phase {
         /** Before T0: let the write through and remember the page. */
@@ -20,7 +22,7 @@ final class Capture {
         CAPTURE
     }
 
-    final Userfaultfd userfaultfd;
+    final WriteTracker tracker;
     final PageReader reader;
     final Staging staging;
     final SnapshotOptions options;
@@ -54,8 +56,8 @@ final class Capture {
         }
     }
 
-    Capture(Userfaultfd userfaultfd, PageReader reader, Staging staging, SnapshotOptions options, Probe probe) {
-        this.userfaultfd = userfaultfd;
+    Capture(WriteTracker tracker, PageReader reader, Staging staging, SnapshotOptions options, Probe probe) {
+        this.tracker = tracker;
         this.reader = reader;
         this.staging = staging;
         this.options = options;
@@ -80,13 +82,14 @@ final class Capture {
     }
 
     /** The first failure wins; everybody stops. */
-    void fail(Throwable cause) {
+    @Override
+    public void fail(Throwable cause) {
         failure.compareAndSet(null, cause);
         stopped = true;
     }
 
-    /** Whether anything has gone wrong. */
-    boolean hasFailed() {
+    @Override
+    public boolean hasFailed() {
         return failure.get() != null;
     }
 

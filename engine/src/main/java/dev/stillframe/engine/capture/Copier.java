@@ -1,8 +1,9 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -142,7 +143,7 @@ final class Copier {
         long bytes = (long) count * Block.PAGE_BYTES;
         StagingBlock into = room(count);
         TrackedMapping mapping = at.piece(first).mapping();
-        Descriptor file = mapping.file();
+        MemoryFile file = mapping.file();
         long copied =
                 file == null
                         ? capture.reader.read(from, bytes, into.nextAddress())
@@ -164,7 +165,7 @@ final class Copier {
      */
     private static boolean stillThere(Run run) throws IOException {
         TrackedMapping mapping = run.block().piece(run.first()).mapping();
-        Descriptor file = mapping.file();
+        MemoryFile file = mapping.file();
         if (file == null) {
             return false;
         }

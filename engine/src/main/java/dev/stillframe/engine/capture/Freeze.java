@@ -1,14 +1,15 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
 import dev.stillframe.engine.target.TargetException;
-import dev.stillframe.engine.target.TargetProcess;
+import dev.stillframe.engine.target.Target;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -33,7 +34,7 @@ final class Freeze implements Work {
     private static final int STACK_TOP_PAGES = 2;
 
     private final Capture capture;
-    private final TargetProcess target;
+    private final Target target;
     private final Registration registration;
     private final Arming arming;
     private final Map<Long, Set<String>> flags;
@@ -45,7 +46,7 @@ final class Freeze implements Work {
 
     Freeze(
             Capture capture,
-            TargetProcess target,
+            Target target,
             Registration registration,
             Arming arming,
             Discovered discovered) {
@@ -144,7 +145,7 @@ final class Freeze implements Work {
      * block with its thread id, its robust list and the mutexes on it; and the top of its stack, which is about to be used.
      */
     private void exempt(FrozenThread thread) {
-        ThreadPages.of(thread, target.memory()).forEach(range -> arming.exempt(range.start(), range.end()));
+        ThreadPages.of(thread, target).forEach(range -> arming.exempt(range.start(), range.end()));
         long top = thread.stackPointer() & -Block.PAGE_BYTES;
         arming.exempt(top - Block.PAGE_BYTES, top + STACK_TOP_PAGES * Block.PAGE_BYTES);
     }
@@ -191,8 +192,7 @@ final class Freeze implements Work {
 
     private void copyChanged(Worker worker, Mapping mapping) throws IOException {
         List<AddressRange> changed = new ArrayList<>();
-        target.pagemap()
-                .scan(
+        target.scan(
                         mapping.range().start(),
                         mapping.range().end(),
                         CHANGED,
@@ -206,7 +206,7 @@ final class Freeze implements Work {
                                         + (CHANGED_LIMIT_BYTES >> 20)
                                         + " MiB that are copied while the target stands"));
             } else {
-                store(worker, mapping, range, target.memory()::read);
+                store(worker, mapping, range, target::read);
             }
         }
     }
@@ -215,13 +215,12 @@ final class Freeze implements Work {
         if (changedBytes + mapping.range().sizeBytes() > CHANGED_LIMIT_BYTES) {
             missing.add(new Missing(mapping.range(), "its file has been deleted, and it is too large to be copied while the target stands"));
         } else if (kind == RegionKind.SHARED_FILE) {
-            try (Descriptor file =
-                    Descriptor.openRead("/proc/" + target.pid() + "/map_files/" + mapping.range())) {
+            try (MemoryFile file = target.open(mapping)) {
                 long delta = mapping.range().start() - mapping.offset();
                 store(worker, mapping, mapping.range(), (at, length, into) -> file.read(into, length, at - delta));
             }
         } else {
-            store(worker, mapping, mapping.range(), target.memory()::read);
+            store(worker, mapping, mapping.range(), target::read);
         }
     }
 

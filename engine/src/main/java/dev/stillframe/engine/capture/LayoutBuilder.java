@@ -5,6 +5,7 @@ import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.target.Target;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -13,13 +14,13 @@ import java.util.Set;
 /** Makes the regions of an image out of the mappings at T0 and the blocks that have something in them. */
 final class LayoutBuilder {
     private final BlockTable table;
-    private final FileReferences files;
+    private final Target target;
     private final Map<Long, Set<String>> flags;
     private long nextOrdinal;
 
-    LayoutBuilder(BlockTable table, FileReferences files, Map<Long, Set<String>> flags) {
+    LayoutBuilder(BlockTable table, Target target, Map<Long, Set<String>> flags) {
         this.table = table;
-        this.files = files;
+        this.target = target;
         this.flags = flags;
     }
 
@@ -41,7 +42,7 @@ final class LayoutBuilder {
                             treatment.kind(),
                             mapping.name(),
                             mapping.offset(),
-                            hasFile ? files.of(mapping) : null,
+                            hasFile ? target.fileOf(mapping) : null,
                             content.stream().map(range -> extent(mapping, range)).toList()));
         }
         return regions;

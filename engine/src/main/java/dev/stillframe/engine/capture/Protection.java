@@ -1,7 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Errno;
-import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 
@@ -10,7 +10,7 @@ import java.io.IOException;
  * unmapping ENOENT after a part of it. Owned by one worker; allocates nothing.
  */
 final class Protection {
-    private final Userfaultfd userfaultfd;
+    private final WriteTracker tracker;
     private final Events events;
 
     /** Reads what is in the way. */
@@ -19,20 +19,20 @@ final class Protection {
         void receive() throws IOException;
     }
 
-    Protection(Userfaultfd userfaultfd, Events events) {
-        this.userfaultfd = userfaultfd;
+    Protection(WriteTracker tracker, Events events) {
+        this.tracker = tracker;
         this.events = events;
     }
 
     /** Protects a range, however long the target's events make that take. */
     void protect(long start, long bytes) throws IOException {
-        long result = userfaultfd.protect(start, bytes);
+        long result = tracker.protect(start, bytes);
         while (result == -Errno.EAGAIN.number()) {
             events.receive();
-            result = userfaultfd.protect(start, bytes);
+            result = tracker.protect(start, bytes);
         }
         if (result == -Errno.ENOENT.number()) {
-            eachPage(start, bytes, userfaultfd::protect); // a part of it was unmapped meanwhile
+            eachPage(start, bytes, tracker::protect); // a part of it was unmapped meanwhile
         } else {
             check(result, "protecting", start, bytes);
         }
@@ -40,14 +40,14 @@ final class Protection {
 
     /** Unprotects a range and wakes its writers. */
     void release(long start, long bytes) throws IOException {
-        long result = userfaultfd.unprotect(start, bytes);
+        long result = tracker.unprotect(start, bytes);
         while (result == -Errno.EAGAIN.number()) {
             events.receive(); // the faults among the messages are answered later
-            result = userfaultfd.unprotect(start, bytes);
+            result = tracker.unprotect(start, bytes);
         }
         if (result == -Errno.ENOENT.number()) {
-            eachPage(start, bytes, userfaultfd::unprotect);
-            userfaultfd.wake(start, bytes);
+            eachPage(start, bytes, tracker::unprotect);
+            tracker.wake(start, bytes);
         } else {
             check(result, "unprotecting", start, bytes);
         }

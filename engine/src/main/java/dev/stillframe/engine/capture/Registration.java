@@ -1,6 +1,6 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Descriptor;
+import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.PagemapScan;
@@ -9,7 +9,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.target.Mapping;
-import dev.stillframe.engine.target.TargetProcess;
+import dev.stillframe.engine.target.Target;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -28,13 +28,13 @@ final class Registration implements AutoCloseable {
             new Query(0, PagemapScan.PFNZERO, PagemapScan.PRESENT | PagemapScan.SWAPPED, PagemapScan.HUGE);
     private static final Query PRESENT = new Query(PagemapScan.PRESENT, PagemapScan.PFNZERO, 0, PagemapScan.PRESENT);
 
-    private final TargetProcess target;
+    private final Target target;
     private final Capture capture;
     private final TreeMap<Long, TrackedMapping> tracked = new TreeMap<>();
-    private final List<Descriptor> files = new ArrayList<>();
+    private final List<MemoryFile> files = new ArrayList<>();
     private final List<Missing> refused = new ArrayList<>();
 
-    Registration(TargetProcess target, Capture capture) {
+    Registration(Target target, Capture capture) {
         this.target = target;
         this.capture = capture;
     }
@@ -62,7 +62,7 @@ final class Registration implements AutoCloseable {
         List<AddressRange> added = new ArrayList<>();
         for (AddressRange range : uncovered(mapping.range())) {
             try {
-                capture.userfaultfd.register(range);
+                capture.tracker.register(range);
             } catch (ErrnoException e) {
                 if (e.is(Errno.ESRCH)) {
                     throw e;
@@ -70,7 +70,7 @@ final class Registration implements AutoCloseable {
                 refused.add(new Missing(range, reason(e)));
                 continue;
             }
-            @Nullable Descriptor file = treatment.kind() == RegionKind.SHARED ? openFile(mapping) : null;
+            @Nullable MemoryFile file = treatment.kind() == RegionKind.SHARED ? openFile(mapping) : null;
             TrackedMapping t =
                     new TrackedMapping(
                             range,
@@ -95,9 +95,8 @@ final class Registration implements AutoCloseable {
         return "the kernel cannot protect it (" + e.getMessage() + ")";
     }
 
-    /** The kernel resolves this link to the mapped object itself, whatever became of its name. */
-    private Descriptor openFile(Mapping mapping) throws IOException {
-        Descriptor file = Descriptor.openRead("/proc/" + target.pid() + "/map_files/" + mapping.range());
+    private MemoryFile openFile(Mapping mapping) throws IOException {
+        MemoryFile file = target.open(mapping);
         files.add(file);
         return file;
     }
@@ -183,7 +182,7 @@ final class Registration implements AutoCloseable {
                     }
                 };
         if (t.file() == null) {
-            target.pagemap().scan(start, end, POPULATED, mark);
+            target.scan(start, end, POPULATED, mark);
         } else {
             eachData(t, start, end, mark);
         }
@@ -209,7 +208,7 @@ final class Registration implements AutoCloseable {
     /** Runs of the file that hold data, as addresses of the mapping. */
     private static void eachData(TrackedMapping t, long start, long end, PagemapScan.Visitor visitor)
             throws IOException {
-        Descriptor file = java.util.Objects.requireNonNull(t.file());
+        MemoryFile file = java.util.Objects.requireNonNull(t.file());
         long limit = end - t.fileDelta();
         long data = file.nextData(start - t.fileDelta());
         while (data >= 0 && data < limit) {
@@ -229,7 +228,7 @@ final class Registration implements AutoCloseable {
     /** Tells what is populated now of a part of a registered range. */
     void populated(TrackedMapping t, long start, long end, RangeVisitor visitor) throws IOException {
         if (t.file() == null) {
-            target.pagemap().scan(start, end, PRESENT, (from, to, categories) -> visitor.visit(from, to));
+            target.scan(start, end, PRESENT, (from, to, categories) -> visitor.visit(from, to));
         } else {
             eachData(t, start, end, (from, to, categories) -> visitor.visit(from, to));
         }
@@ -255,6 +254,6 @@ final class Registration implements AutoCloseable {
 
     @Override
     public void close() {
-        files.forEach(Descriptor::close);
+        files.forEach(MemoryFile::close);
     }
 }

@@ -1,10 +1,13 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.linux.NativeMemory;
+import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.staging.Staging;
+import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.target.Target;
 import dev.stillframe.engine.target.TargetProcess;
-import dev.stillframe.engine.target.Tracer;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 
@@ -31,14 +34,14 @@ public final class Snapshot {
      */
     public record Seams(Probe probe, ReaderDecorator reader) {
         /** Nobody in between. */
-        public static final Seams NONE = new Seams(Probe.NONE, (reader, userfaultfd) -> reader);
+        public static final Seams NONE = new Seams(Probe.NONE, (reader, tracker) -> reader);
     }
 
     /** Puts something between the engine and the target's pages. */
     @FunctionalInterface
     public interface ReaderDecorator {
-        /** A reader in place of {@code reader}; {@code userfaultfd} protects the pages. */
-        PageReader decorate(PageReader reader, Userfaultfd userfaultfd);
+        /** A reader in place of {@code reader}; {@code tracker} protects the pages. */
+        PageReader decorate(PageReader reader, WriteTracker tracker);
     }
 
     /** With {@code registry} for the figures and {@code progress} to be told how far it is. */
@@ -67,21 +70,41 @@ public final class Snapshot {
         return takeCold(pid, sink);
     }
 
+    /**
+     * The same of a target that is already open; it is closed at the end, whatever that is.
+     *
+     * @throws SnapshotException if it did not come about; nothing is published, and the target runs on unharmed
+     * @throws InterruptedException if the calling thread was interrupted; the same holds
+     */
+    public SnapshotReport take(Target target, PageSink sink) throws SnapshotException, InterruptedException {
+        return take("the target", () -> target, sink);
+    }
+
     /** Without the dry run before. */
     SnapshotReport takeCold(int pid, PageSink sink) throws SnapshotException, InterruptedException {
+        return take("process " + pid, () -> TargetProcess.open(pid), sink);
+    }
+
+    @FunctionalInterface
+    private interface Opener {
+        Target open() throws IOException;
+    }
+
+    private SnapshotReport take(String name, Opener opener, PageSink sink)
+            throws SnapshotException, InterruptedException {
         long startNanos = System.nanoTime();
         try (sink) {
             try {
                 progress.at(Progress.Step.PREPARE, 0, 0);
-                SnapshotReport report = take(pid, sink, startNanos);
+                SnapshotReport report = take(opener, sink, startNanos);
                 SnapshotMetrics.record(registry, report);
                 return report;
             } catch (IOException e) {
                 sink.abort(String.valueOf(e.getMessage()));
                 if (Thread.interrupted()) {
-                    throw (InterruptedException) new InterruptedException("snapshot of process " + pid).initCause(e);
+                    throw (InterruptedException) new InterruptedException("snapshot of " + name).initCause(e);
                 }
-                throw new SnapshotException("no snapshot of process " + pid + ": " + e.getMessage(), e);
+                throw new SnapshotException("no snapshot of " + name + ": " + e.getMessage(), e);
             } catch (RuntimeException e) {
                 sink.abort("the snapshot was stopped: " + e);
                 throw e;
@@ -89,19 +112,19 @@ public final class Snapshot {
         }
     }
 
-    private SnapshotReport take(int pid, PageSink sink, long startNanos) throws IOException {
-        try (TargetProcess target = TargetProcess.open(pid);
-                Staging staging = new Staging(stagingBytes(target));
-                Tracer tracer = new Tracer(target, seams.probe());
-                SnapshotRun run = new SnapshotRun(target, tracer, staging, sink, progress)) {
+    private SnapshotReport take(Opener opener, PageSink sink, long startNanos) throws IOException {
+        try (Target target = opener.open();
+                Staging staging = staging(stagingBytes(target));
+                Attachment attachment = target.attach(seams.probe());
+                SnapshotRun run = new SnapshotRun(target, attachment, staging, sink, progress)) {
             run.prepare();
             progress.at(Progress.Step.ATTACH, 0, 0);
             long attachNanos = System.nanoTime();
-            Userfaultfd userfaultfd = tracer.injectUserfaultfd();
+            WriteTracker tracker = attachment.tracker();
             Capture capture =
                     new Capture(
-                            userfaultfd,
-                            seams.reader().decorate(target.memory()::read, userfaultfd),
+                            tracker,
+                            seams.reader().decorate(target::read, tracker),
                             staging,
                             options,
                             seams.probe());
@@ -109,8 +132,14 @@ public final class Snapshot {
         }
     }
 
+    private static Staging staging(long bytes) throws IOException {
+        NativeMemory memory = NativeMemory.map(Staging.memoryBytes(bytes));
+        memory.touch(0, memory.segment().byteSize());
+        return new Staging(memory.segment(), memory::close);
+    }
+
     /** As much as was asked for, but not more than the target could fill: touching memory takes long. */
-    private long stagingBytes(TargetProcess target) throws IOException {
+    private long stagingBytes(Target target) throws IOException {
         long useful = target.residentBytes() / 4 * 5 + SnapshotOptions.MIN_STAGING_BYTES;
         return Math.min(options.stagingBytes(), useful)
                 + FREEZE_RESERVE_BYTES

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Userfaultfd.Feature;
+import dev.stillframe.engine.linux.ErrnoException;
+import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
@@ -9,11 +10,14 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Places;
+import dev.stillframe.engine.staging.Staging;
+import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
 import dev.stillframe.engine.target.TargetException;
-import dev.stillframe.engine.target.TargetProcess;
-import dev.stillframe.engine.target.Tracer;
+import dev.stillframe.engine.target.Target;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -26,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +40,7 @@ import org.jspecify.annotations.Nullable;
  * everything, whatever had been reached.
  */
 final class SnapshotRun implements AutoCloseable {
+    private static final int ENCODER_NICE = 10;
     private static final int MAX_PASSES = 4;
     private static final int FEW_HOT_PAGES = 512;
     private static final long POLL_NANOS = 200_000;
@@ -47,8 +53,8 @@ final class SnapshotRun implements AutoCloseable {
     /** The target stands meanwhile: rather no snapshot than longer than this. */
     private static final Duration FREEZE_LIMIT = Duration.ofSeconds(5);
 
-    private final TargetProcess target;
-    private final Tracer tracer;
+    private final Target target;
+    private final Attachment attachment;
     private final Staging staging;
     private final PageSink sink;
     private final Progress progress;
@@ -60,9 +66,9 @@ final class SnapshotRun implements AutoCloseable {
     private boolean released;
     private boolean encoding;
 
-    SnapshotRun(TargetProcess target, Tracer tracer, Staging staging, PageSink sink, Progress progress) {
+    SnapshotRun(Target target, Attachment attachment, Staging staging, PageSink sink, Progress progress) {
         this.target = target;
-        this.tracer = tracer;
+        this.attachment = attachment;
         this.staging = staging;
         this.sink = sink;
         this.progress = progress;
@@ -70,7 +76,7 @@ final class SnapshotRun implements AutoCloseable {
 
     /** What can be learnt without touching the target. */
     void prepare() throws IOException {
-        shared = SharedElsewhere.find(target.pid(), target.mappings());
+        shared = target.sharedElsewhere();
         flags = target.mappingFlags();
         for (Map.Entry<Long, Set<String>> mapping : flags.entrySet()) {
             if (mapping.getValue().contains("uw") || mapping.getValue().contains("um") || mapping.getValue().contains("ui")) {
@@ -81,7 +87,7 @@ final class SnapshotRun implements AutoCloseable {
         }
     }
 
-    /** The snapshot itself, from a userfaultfd of the target that is not yet enabled. */
+    /** The snapshot itself, from a tracker that is not yet enabled. */
     SnapshotReport take(Capture capture, long startNanos, long attachNanos) throws IOException {
         this.capture = capture;
         try {
@@ -98,16 +104,10 @@ final class SnapshotRun implements AutoCloseable {
     private SnapshotReport takeSteps(Capture capture, long startNanos, long attachNanos)
             throws IOException {
         capture.probe.at("attach: enable");
-        capture.userfaultfd.enable(
-                Feature.PAGEFAULT_FLAG_WP,
-                Feature.EVENT_REMAP,
-                Feature.EVENT_REMOVE,
-                Feature.EVENT_UNMAP,
-                Feature.WP_HUGETLBFS_SHMEM,
-                Feature.WP_UNPOPULATED);
+        capture.tracker.enable();
         Registration registered = new Registration(target, capture);
         registration = registered;
-        Encoder encoding = new Encoder(capture, sink, capture.options.stallTimeout());
+        Encoder encoding = new Encoder(staging, sink, capture.options.stallTimeout(), capture, SnapshotRun::giveWay);
         encoder = encoding;
         start(capture, encoding);
         progress.at(Progress.Step.ARM, 0, 0);
@@ -117,22 +117,24 @@ final class SnapshotRun implements AutoCloseable {
         progress.at(Progress.Step.FREEZE, 0, 0);
         List<Block> hottestFirst = hottestFirst(capture);
         long freezeNanos = System.nanoTime();
-        List<FrozenThread> frozen = tracer.freeze();
+        List<FrozenThread> frozen = attachment.freeze();
         Instant instant = Instant.now();
         Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen));
         capture.workers.getFirst().assign(freeze);
-        List<ThreadState> states = tracer.states();
+        List<ThreadState> states = attachment.states();
         awaitFirst(capture, FREEZE_LIMIT, "the freeze");
         capture.probe.at("freeze: thaw");
-        tracer.thaw();
+        attachment.thaw();
         long thawNanos = System.nanoTime();
 
         progress.at(Progress.Step.SWEEP, 0, 0);
         sweep(capture, hottestFirst);
         Layout layout = layout(capture, freeze, instant, states);
         Places places = new Places(layout);
+        // Until the writers are free the processors are theirs and the sweep's, as long as staging holds what comes.
+        awaitWork(capture, staging::isHalfFull, () -> tell(encoding, layout, Progress.Step.SWEEP));
         encoding.begin(layout, places);
-        awaitWork(capture, encoding, layout, Progress.Step.SWEEP);
+        awaitWork(capture, () -> false, () -> tell(encoding, layout, Progress.Step.SWEEP));
         releaseTarget();
         capture.check();
         List<Missing> missing = new ArrayList<>(shared);
@@ -143,6 +145,15 @@ final class SnapshotRun implements AutoCloseable {
                 capture,
                 encoding,
                 new Times(startNanos, attachNanos, freezeNanos, thawNanos));
+    }
+
+    /** The encoder gives way to the target and to the workers. */
+    private static void giveWay() {
+        try {
+            Scheduling.nice(ENCODER_NICE);
+        } catch (ErrnoException e) {
+            throw new IllegalStateException("a thread may always become nicer", e);
+        }
     }
 
     private record Times(long start, long attach, long freeze, long thaw) {}
@@ -163,9 +174,9 @@ final class SnapshotRun implements AutoCloseable {
 
     private void arm(Capture capture, Registration registered, Arming arming)
             throws IOException {
-        tracer.seize(
+        attachment.watch(
                 thread -> {
-                    List<AddressRange> pages = ThreadPages.of(thread, target.memory());
+                    List<AddressRange> pages = ThreadPages.of(thread, target);
                     pages.forEach(range -> arming.exempt(range.start(), range.end()));
                     try {
                         if (!capture.workers.getFirst().lift(pages)) {
@@ -231,10 +242,11 @@ final class SnapshotRun implements AutoCloseable {
         capture.workers.subList(0, sweepers).forEach(worker -> worker.assign(sweep));
     }
 
-    private void awaitWork(Capture capture, Encoder encoding, Layout layout, Progress.Step step) throws IOException {
-        while (capture.workers.stream().anyMatch(Worker::hasWork)) {
+    /** Until the workers have finished what they were given, or {@code enough}. */
+    private static void awaitWork(Capture capture, BooleanSupplier enough, Runnable tell) throws IOException {
+        while (capture.workers.stream().anyMatch(Worker::hasWork) && !enough.getAsBoolean()) {
             capture.check();
-            tell(encoding, layout, step);
+            tell.run();
             LockSupport.parkNanos(POLL_NANOS);
         }
         capture.check();
@@ -246,7 +258,7 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     private Layout layout(Capture capture, Freeze freeze, Instant instant, List<ThreadState> states) throws IOException {
-        LayoutBuilder builder = new LayoutBuilder(capture.table, new FileReferences(target.pid()), flags);
+        LayoutBuilder builder = new LayoutBuilder(capture.table, target, flags);
         return new Layout(
                 Block.PAGE_BYTES,
                 instant.getEpochSecond() * 1_000_000_000L + instant.getNano(),
@@ -314,7 +326,7 @@ final class SnapshotRun implements AutoCloseable {
             }
         }
         known.probe.at("release: close the userfaultfd");
-        known.userfaultfd.close();
+        known.tracker.close();
         known.probe.at("release: done");
     }
 

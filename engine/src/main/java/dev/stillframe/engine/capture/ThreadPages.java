@@ -1,9 +1,9 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.ErrnoException;
-import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.target.FrozenThread;
+import dev.stillframe.engine.target.Target;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -24,14 +24,14 @@ final class ThreadPages {
     private ThreadPages() {}
 
     /** The ranges, not aligned. What cannot be read because the thread is already half gone is left out. */
-    static List<AddressRange> of(FrozenThread thread, ProcessMemory memory) {
+    static List<AddressRange> of(FrozenThread thread, Target memory) {
         List<AddressRange> ranges = new ArrayList<>();
         around(thread.threadPointer(), ranges);
         around(thread.robustList(), ranges);
         if (thread.robustList() != 0) {
             try {
                 mutexes(thread.robustList(), memory, ranges);
-            } catch (ErrnoException e) {
+            } catch (IOException e) {
                 return ranges; // the list ends in memory that is not there: the kernel stops at the same place
             }
         }
@@ -45,7 +45,7 @@ final class ThreadPages {
     }
 
     /** {@code struct robust_list_head}: next entry, offset from an entry to its futex word, the entry in the making. */
-    private static void mutexes(long head, ProcessMemory memory, List<AddressRange> ranges) throws ErrnoException {
+    private static void mutexes(long head, Target memory, List<AddressRange> ranges) throws IOException {
         ByteBuffer words = ByteBuffer.wrap(memory.read(head, HEAD_BYTES)).order(ByteOrder.LITTLE_ENDIAN);
         long offset = words.getLong(8);
         long pendingEntry = words.getLong(16) & ~1L; // the lowest bit marks a PI mutex

@@ -1,12 +1,12 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.RegionKind;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A range that is registered with the userfaultfd. Immutable.
+ * A range that is registered with the tracker. Immutable.
  *
  * @param range what was registered
  * @param kind of the mapping
@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param object device and inode of the shared memory, empty otherwise: equal for two mappings of the same memory
  */
 record TrackedMapping(
-        AddressRange range, RegionKind kind, @Nullable Descriptor file, long fileDelta, String object) {
+        AddressRange range, RegionKind kind, @Nullable MemoryFile file, long fileDelta, String object) {
     TrackedMapping part(long start, long end) {
         return new TrackedMapping(new AddressRange(start, end), kind, file, fileDelta, object);
     }

@@ -67,7 +67,7 @@ record Treatment(RegionKind kind, Way way, String reason) {
     }
 
     private static Treatment ofShared(Mapping mapping) {
-        if (isMemory(mapping.name())) {
+        if (mapping.isSharedMemory()) {
             return new Treatment(RegionKind.SHARED, Way.PROTECT, "");
         }
         if (!mapping.isWritable()) {
@@ -80,14 +80,6 @@ record Treatment(RegionKind kind, Way way, String reason) {
                 RegionKind.SHARED_FILE,
                 Way.MISSING,
                 "a writable shared mapping of a file cannot be protected; the file has what was written to it");
-    }
-
-    private static boolean isMemory(String name) {
-        return name.startsWith("/memfd:")
-                || name.startsWith("/dev/zero")
-                || name.startsWith("/SYSV")
-                || name.startsWith("/dev/shm/")
-                || name.startsWith("[anon_shmem:");
     }
 
     private static Treatment missing(String reason) {

@@ -4,6 +4,8 @@ import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.memory.WriteTracker;
+import dev.stillframe.engine.staging.ThreadEnd;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -34,7 +36,7 @@ final class Worker implements Runnable {
     private static final long HISTOGRAM_MAX_NANOS = 3_600_000_000_000L;
 
     private final Capture capture;
-    private final Userfaultfd userfaultfd;
+    private final WriteTracker tracker;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment messages = arena.allocate((long) MESSAGES * Userfaultfd.MESSAGE_BYTES, 8);
     private final long[] pending = new long[PENDING];
@@ -63,8 +65,8 @@ final class Worker implements Runnable {
 
     Worker(Capture capture) {
         this.capture = capture;
-        this.userfaultfd = capture.userfaultfd;
-        this.protection = new Protection(userfaultfd, this::receive);
+        this.tracker = capture.tracker;
+        this.protection = new Protection(tracker, this::receive);
         this.copier = new Copier(capture, protection, this::awaitEventsLogged);
         this.faultAround = leastFaultAround();
     }
@@ -114,7 +116,7 @@ final class Worker implements Runnable {
                 } else if (capture.options.tuning().spin() && System.nanoTime() - idleSince < SPIN_NANOS) {
                     Thread.yield(); // spins only while nobody else wants the processor
                 } else {
-                    userfaultfd.await(SLEEP_NANOS);
+                    tracker.await(SLEEP_NANOS);
                 }
             }
         } catch (Throwable t) { // the thread's top: nobody else would see it
@@ -202,7 +204,7 @@ final class Worker implements Runnable {
     private void receive() throws IOException {
         eventTurn.incrementAndGet();
         try {
-            int count = userfaultfd.read(messages);
+            int count = tracker.read(messages);
             if (count < 0) {
                 throw new TargetException("reading the userfaultfd answered " + Errno.nameOf(-count));
             }
@@ -229,7 +231,7 @@ final class Worker implements Runnable {
         }
         if (pendingCount == PENDING) {
             // Its writer is woken when the sweep comes to the page, or faults again.
-            userfaultfd.wake(address & -Block.PAGE_BYTES, Block.PAGE_BYTES);
+            tracker.wake(address & -Block.PAGE_BYTES, Block.PAGE_BYTES);
             return;
         }
         pending[pendingCount] = address;
@@ -328,9 +330,9 @@ final class Worker implements Runnable {
                     return; // another worker follows the move and releases it
                 }
             }
-            result = userfaultfd.unprotect(page, Block.PAGE_BYTES);
+            result = tracker.unprotect(page, Block.PAGE_BYTES);
         } while (result == -Errno.EAGAIN.number());
-        userfaultfd.wake(page, Block.PAGE_BYTES);
+        tracker.wake(page, Block.PAGE_BYTES);
         if (result != -Errno.ENOENT.number()) {
             Protection.check(result, "unprotecting", page, Block.PAGE_BYTES);
         }

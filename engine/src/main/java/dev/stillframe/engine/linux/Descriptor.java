@@ -1,10 +1,11 @@
 package dev.stillframe.engine.linux;
 
+import dev.stillframe.engine.memory.MemoryFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** An open file of this process, close-on-exec. Thread-safe but for {@link #close()}, which its owner calls last. */
-public final class Descriptor implements AutoCloseable {
+public final class Descriptor implements MemoryFile {
     private static final int AT_FDCWD = -100;
     private static final int O_RDWR = 2;
     private static final int O_CLOEXEC = 0x80000;
@@ -52,6 +53,7 @@ public final class Descriptor implements AutoCloseable {
      *
      * @return bytes read, fewer at the end of the file; or a negative errno
      */
+    @Override
     public long read(long address, long length, long offset) {
         return Kernel.call(Syscall.PREAD64, number(), address, length, offset, 0, 0);
     }
@@ -60,11 +62,13 @@ public final class Descriptor implements AutoCloseable {
      * The next offset at or after {@code offset} that holds data, lseek(2) {@code SEEK_DATA}; -1 if there is none.
      * Files that do not know holes answer {@code offset} itself.
      */
+    @Override
     public long nextData(long offset) throws ErrnoException {
         return seek(offset, SEEK_DATA);
     }
 
     /** The next offset at or after {@code offset} that holds no data, {@code SEEK_HOLE}; -1 past the end. */
+    @Override
     public long nextHole(long offset) throws ErrnoException {
         return seek(offset, SEEK_HOLE);
     }

@@ -51,6 +51,12 @@ public final class NativeMemory implements AutoCloseable {
                 bytes);
     }
 
+    /** Copies {@code bytes} to {@code address} of this process, where the caller knows that there is room for them. */
+    @SuppressWarnings("restricted") // the segment lives for this call
+    public static void put(long address, byte[] bytes) {
+        MemorySegment.ofAddress(address).reinterpret(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
+    }
+
     @Override
     public void close() {
         Kernel.call(Syscall.MUNMAP, segment.address(), segment.byteSize(), 0);

@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.WriteTracker;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -16,7 +17,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Closing the last descriptor of a context unregisters everything and lets every parked writer go on.
  */
-public final class Userfaultfd implements AutoCloseable {
+public final class Userfaultfd implements WriteTracker {
     /** Bytes of one message. */
     public static final int MESSAGE_BYTES = 32;
 
@@ -89,6 +90,11 @@ public final class Userfaultfd implements AutoCloseable {
         return new Userfaultfd(descriptor);
     }
 
+    @Override
+    public void enable() throws ErrnoException {
+        enable(Feature.values());
+    }
+
     /**
      * The handshake, once per context.
      *
@@ -106,11 +112,7 @@ public final class Userfaultfd implements AutoCloseable {
         Kernel.check(ioctl(UFFDIO_API, api), "ioctl(UFFDIO_API, features 0x%x)", mask);
     }
 
-    /**
-     * Registers a range for write-protect faults.
-     *
-     * @throws ErrnoException EINVAL if a mapping in it cannot be protected, EBUSY if another context has it
-     */
+    @Override
     public void register(AddressRange range) throws ErrnoException {
         MemorySegment register = Kernel.scratch();
         register.set(JAVA_LONG, 0, range.start());
@@ -131,22 +133,17 @@ public final class Userfaultfd implements AutoCloseable {
         return result;
     }
 
-    /** Wakes the writers parked in a range; they try again. */
+    @Override
     public long wake(long start, long bytes) {
         return rangeCall(UFFDIO_WAKE, start, bytes);
     }
 
-    /**
-     * Write-protects a registered range. Not atomic: after an error the first part may be protected.
-     *
-     * @return 0 or a negative errno: EAGAIN while an event is unread, ESRCH when the owner's memory is gone, ENOENT
-     *     where nothing is registered
-     */
+    @Override
     public long protect(long start, long bytes) {
         return writeProtect(start, bytes, WRITEPROTECT_MODE_WP);
     }
 
-    /** Removes the protection and wakes the parked writers; the same errors as {@link #protect}. */
+    @Override
     public long unprotect(long start, long bytes) {
         return writeProtect(start, bytes, 0);
     }
@@ -170,12 +167,7 @@ public final class Userfaultfd implements AutoCloseable {
         return Kernel.call(Syscall.IOCTL, descriptor.number(), request, argument.address());
     }
 
-    /**
-     * Reads as many messages as fit, without waiting.
-     *
-     * @param into native memory, a multiple of {@link #MESSAGE_BYTES}
-     * @return number of messages, 0 if there is none, or a negative errno
-     */
+    @Override
     public int read(MemorySegment into) {
         long bytes = Kernel.call(Syscall.READ, descriptor.number(), into.address(), into.byteSize());
         if (Kernel.is(bytes, Errno.EAGAIN)) {
@@ -184,7 +176,7 @@ public final class Userfaultfd implements AutoCloseable {
         return (int) (bytes < 0 ? bytes : bytes / MESSAGE_BYTES);
     }
 
-    /** Sleeps until a message can be read or {@code timeoutNanos} have passed. */
+    @Override
     public void await(long timeoutNanos) {
         MemorySegment scratch = Kernel.scratch();
         scratch.set(JAVA_INT, 0, descriptor.number());

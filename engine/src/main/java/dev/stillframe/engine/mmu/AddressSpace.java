@@ -22,6 +22,7 @@ final class AddressSpace {
     private final TreeMap<Long, Vma> vmas = new TreeMap<>();
     private final TreeMap<Long, Entry> entries = new TreeMap<>();
     private final TreeSet<Long> huge = new TreeSet<>(); // first pages of units that one entry maps
+    private final TreeSet<Long> tables = new TreeSet<>(); // first pages of 2 MiB that have a table of entries
     private long nextAddress = FIRST_ADDRESS;
 
     AddressSpace(Mmu mmu) {
@@ -62,8 +63,20 @@ final class AddressSpace {
         nextAddress = Math.max(nextAddress, vma.end() + Mmu.PAGE_BYTES);
     }
 
+    /** Removes a mapping whose entries are empty, and the tables that nobody needs any more. */
     void remove(Vma vma) {
         vmas.remove(vma.start());
+        for (long unit = vma.start() & -Mmu.HUGE_BYTES; unit < vma.end(); unit += Mmu.HUGE_BYTES) {
+            if (overlapping(unit, unit + Mmu.HUGE_BYTES).isEmpty()) {
+                tables.remove(Mmu.pageOf(unit));
+            }
+        }
+    }
+
+    /** Moves the end of a mapping, to where nothing is mapped. */
+    void grow(Vma vma, long end) {
+        vmas.put(vma.start(), vma.withBounds(vma.start(), end));
+        nextAddress = Math.max(nextAddress, end + Mmu.PAGE_BYTES);
     }
 
     /** Replaces what lies in the range, splitting mappings at its ends. */
@@ -90,7 +103,8 @@ final class AddressSpace {
     }
 
     /** A free range with a hole on either side. */
-    long freeRange(long bytes, long alignment) {
+    long freeRange(long bytes, Vma.Units units) {
+        long alignment = units == Vma.Units.PAGES ? Mmu.PAGE_BYTES : Mmu.HUGE_BYTES;
         long start = (nextAddress + Mmu.PAGE_BYTES + alignment - 1) & -alignment;
         nextAddress = start + bytes;
         return start;
@@ -111,13 +125,16 @@ final class AddressSpace {
         count(before, -1);
         count(now, 1);
         boolean stays = before instanceof Present was && now instanceof Present is && was.frame() == is.frame();
-        if (!stays) {
-            huge.remove(page & -Mmu.HUGE_PAGES);
-        }
+        long unit = page & -Mmu.HUGE_PAGES;
+        boolean wasHuge = !stays && huge.remove(unit);
         if (now instanceof Entry.Empty) {
             entries.remove(page);
+            if (wasHuge) {
+                tables.remove(unit); // one entry mapped it all, and is empty now
+            }
         } else {
             entries.put(page, now);
+            tables.add(unit);
         }
     }
 
@@ -127,6 +144,11 @@ final class AddressSpace {
         } else if (entry instanceof Swapped swapped) {
             swapped.frame().swapCount += by;
         }
+    }
+
+    /** Whether there is an entry for {@code page}, empty or not; where nothing ever was there is none. */
+    boolean hasTable(long page) {
+        return tables.contains(page & -Mmu.HUGE_PAGES);
     }
 
     /** The pages of a range whose entries are not empty. */

@@ -15,7 +15,7 @@ final class Collapse {
         long first = (start + Mmu.HUGE_BYTES - 1) & -Mmu.HUGE_BYTES;
         for (long unit = first; unit + Mmu.HUGE_BYTES <= end; unit += Mmu.HUGE_BYTES) {
             Vma vma = mm.find(unit);
-            boolean fits = vma != null && vma.isAnonymous() && unit + Mmu.HUGE_BYTES <= vma.end();
+            boolean fits = vma != null && vma.isAnonymous() && !vma.isHugetlb() && unit + Mmu.HUGE_BYTES <= vma.end();
             if (!fits || !canCollapse(unit)) {
                 return Outcome.failed(Errno.EINVAL);
             }

@@ -3,6 +3,7 @@ package dev.stillframe.engine.mmu;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.mmu.FaultPath.Origin;
 import dev.stillframe.engine.mmu.UserPages.Found;
+import dev.stillframe.engine.mmu.UserPages.Want;
 
 /** Reads or writes the memory of a process by force, and never waits: access_process_vm. */
 final class Debugging implements Operation {
@@ -23,9 +24,8 @@ final class Debugging implements Operation {
         int done = 0;
         while (done < bytes.length) {
             long at = address + done;
-            Found found = task.mmu()
-                    .pages()
-                    .grab(task, target.mm(), at, Grab.GET, toMemory, Origin.GRAB_AT_ONCE, true);
+            Want want = new Want(Grab.GET, toMemory, Origin.GRAB_AT_ONCE, true);
+            Found found = task.mmu().pages().grab(task, target.mm(), at, want);
             if (!found.isFrame()) {
                 return done > 0 ? new Outcome.Done(done) : Outcome.failed(Errno.EIO);
             }

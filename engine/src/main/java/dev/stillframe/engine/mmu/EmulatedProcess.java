@@ -54,48 +54,71 @@ public final class EmulatedProcess {
 
     /** mmap(2) of private anonymous memory; its address. */
     public long mapAnonymous(long bytes) {
-        return map(0, bytes, null, 0, false, false);
+        return map(0, bytes, null, 0, false, Vma.Units.PAGES);
     }
 
     /** The same at {@code address}, where nothing is mapped. */
     public long mapAnonymousAt(long address, long bytes) {
-        return map(address, bytes, null, 0, false, false);
+        return map(address, bytes, null, 0, false, Vma.Units.PAGES);
     }
 
     /** Private anonymous memory that starts at a multiple of 2 MiB and uses huge pages where it can. */
     public long mapHuge(long bytes) {
-        return map(0, bytes, null, 0, false, true);
+        return map(0, bytes, null, 0, false, Vma.Units.HUGE_WHERE_POSSIBLE);
+    }
+
+    /** mmap(2) with MAP_HUGETLB of private anonymous memory, in multiples of 2 MiB. */
+    public long mapHugetlb(long bytes) {
+        return map(0, bytes, null, 0, false, Vma.Units.HUGE);
     }
 
     /** mmap(2) with MAP_SHARED of an object, or of {@link Mmu#newSharedMemory} for shared anonymous memory. */
     public long mapShared(SharedObject object, long offset, long bytes) {
-        return map(0, bytes, object, offset, true, false);
+        return map(0, bytes, object, offset, true, Vma.Units.PAGES);
     }
 
     /** mmap(2) with MAP_PRIVATE of an object. */
     public long mapPrivate(SharedObject object, long offset, long bytes) {
-        return map(0, bytes, object, offset, false, false);
+        return map(0, bytes, object, offset, false, Vma.Units.PAGES);
     }
 
     /** mmap(2) with MAP_SHARED and PROT_READ of an object that was opened for reading alone. */
     public long mapReadOnly(SharedObject object, long offset, long bytes) {
         synchronized (mmu) {
-            long start = map(0, bytes, object, offset, true, false);
+            long start = map(0, bytes, object, offset, true, Vma.Units.PAGES);
             mm.change(start, start + bytes, v -> new Vma(v.start(), v.end(), true, false, object, offset, true, false,
-                    false, false, false, null, 0));
+                    Vma.Units.PAGES, false, false, null, 0));
             return start;
         }
     }
 
     private long map(
-            long fixed, long bytes, @Nullable SharedObject object, long offset, boolean shared, boolean huge) {
+            long fixed, long bytes, @Nullable SharedObject object, long offset, boolean shared, Vma.Units units) {
         synchronized (mmu) {
-            if (bytes <= 0 || bytes % Mmu.PAGE_BYTES != 0 || offset % Mmu.PAGE_BYTES != 0) {
+            long unit = units == Vma.Units.HUGE ? Mmu.HUGE_BYTES : Mmu.PAGE_BYTES;
+            if (bytes <= 0 || bytes % unit != 0 || offset % Mmu.PAGE_BYTES != 0) {
                 throw new IllegalArgumentException("not pages: %d bytes at %d".formatted(bytes, offset));
             }
-            long start = fixed != 0 ? fixed : mm.freeRange(bytes, huge ? Mmu.HUGE_BYTES : Mmu.PAGE_BYTES);
-            mm.add(new Vma(start, start + bytes, true, true, object, offset, shared, true, huge, false, false, null, 0));
+            long start = fixed != 0 ? fixed : mm.freeRange(bytes, units);
+            mm.add(new Vma(start, start + bytes, true, true, object, offset, shared, true, units, false, false, null, 0));
             return start;
+        }
+    }
+
+    /** Its mappings, by address. */
+    public List<Mapped> mappings() {
+        synchronized (mmu) {
+            return mm.all().stream()
+                    .map(v -> new Mapped(
+                            v.start(),
+                            v.end(),
+                            v.readable(),
+                            v.writable(),
+                            v.shared(),
+                            v.object(),
+                            v.objectOffset(),
+                            v.context() != null))
+                    .toList();
         }
     }
 

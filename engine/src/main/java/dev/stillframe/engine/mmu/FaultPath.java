@@ -122,10 +122,12 @@ final class FaultPath {
         if (vma.isMissing()) {
             return handOver(fault, Reason.MISSING);
         }
-        if (!fault.isWrite()) {
+        if (vma.isHugetlb()) {
+            mapUnit(fault, wp);
+        } else if (!fault.isWrite()) {
             map(fault, new Present(mmu.zero(), false, wp, false));
-        } else if (vma.huge() && isUnitEmpty(fault)) {
-            mapUnit(fault);
+        } else if (vma.units() == Vma.Units.HUGE_WHERE_POSSIBLE && isUnitEmpty(fault)) {
+            mapUnit(fault, wp);
         } else {
             Frame frame = mmu.newExclusive();
             map(fault, new Present(frame, vma.writable() && !wp, wp, true));
@@ -139,10 +141,11 @@ final class FaultPath {
         return start >= fault.vma.start() && end <= fault.vma.end() && fault.mm.populated(start, end).isEmpty();
     }
 
-    private void mapUnit(Fault fault) {
+    private void mapUnit(Fault fault, boolean wp) {
         long first = fault.page() & -Mmu.HUGE_PAGES;
+        boolean writable = fault.isWrite() && fault.vma.writable() && !wp;
         for (long page = first; page < first + Mmu.HUGE_PAGES; page++) {
-            fault.mm.set(page, new Present(mmu.newExclusive(), true, false, true));
+            fault.mm.set(page, new Present(mmu.newExclusive(), writable, wp, true));
         }
         fault.mm.joinHuge(first);
     }
@@ -219,18 +222,22 @@ final class FaultPath {
         if (told && !fault.vma.isWpAsync()) {
             return handOver(fault, Reason.WP);
         }
-        if (told || !reusesUnit(fault.mm, first)) {
+        boolean reused = reusesUnit(fault.mm, first);
+        if (!fault.vma.isHugetlb() && (told || !reused)) {
             fault.mm.splitHuge(first);
             return Result.RESOLVED;
         }
         for (long page = first; page < first + Mmu.HUGE_PAGES; page++) {
             Present each = (Present) fault.mm.entry(page);
-            each.frame().exclusive = true;
+            Frame frame = reused ? each.frame() : copyOf(each.frame());
+            frame.exclusive = true;
             boolean writable = fault.vma.writable();
+            boolean wp = reused && each.uffdWp() && !told;
             fault.mm.set(page, fault.isWrite()
-                    ? new Present(each.frame(), writable, each.uffdWp(), true)
-                    : mmu.policy().broken(each, each.frame(), writable));
+                    ? new Present(frame, writable, wp, true)
+                    : mmu.policy().broken(each, frame, writable));
         }
+        fault.mm.joinHuge(first);
         return Result.RESOLVED;
     }
 
@@ -255,7 +262,7 @@ final class FaultPath {
         }
         boolean exact = context.has(Feature.EXACT_ADDRESS);
         context.park(fault.task, new Message.Fault(
-                exact ? fault.address : fault.address & -Mmu.PAGE_BYTES,
+                exact ? fault.address : fault.address & -(fault.vma.isHugetlb() ? Mmu.HUGE_BYTES : Mmu.PAGE_BYTES),
                 fault.isWrite(),
                 reason == Reason.WP,
                 reason == Reason.MINOR,

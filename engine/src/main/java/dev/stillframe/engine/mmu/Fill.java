@@ -42,6 +42,9 @@ public final class Fill {
     public Filled zeroPage(long start, long bytes, int mode) {
         return fill(start, bytes, mode, DONTWAKE, page -> {
             Vma vma = vmaOf(page);
+            if (vma.isHugetlb()) {
+                return -Errno.EINVAL.number();
+            }
             if (!(context.mm.entry(page) instanceof Entry.Empty)) {
                 return -Errno.EEXIST.number();
             }
@@ -93,6 +96,7 @@ public final class Fill {
                     || Userfault.isBadRange(source, bytes)
                     || from.size() != 1
                     || !from.getFirst().isAnonymous()
+                    || from.getFirst().isHugetlb()
                     || source < from.getFirst().start()
                     || source + bytes > from.getFirst().end();
             if (refused && context.changing == 0) {
@@ -106,7 +110,7 @@ public final class Fill {
     private int movePage(long source, long target, int mode) {
         AddressSpace mm = context.mm;
         Vma vma = vmaOf(target);
-        if (!vma.isAnonymous()) {
+        if (!vma.isAnonymous() || vma.isHugetlb()) {
             return -Errno.EINVAL.number();
         }
         if (!(mm.entry(target) instanceof Entry.Empty)) {
@@ -185,10 +189,18 @@ public final class Fill {
             if (done == 0) {
                 return new Filled(error, error);
             }
+            joinUnits(start, done);
             if ((mode & DONTWAKE) == 0) {
                 context.wake(start, start + done);
             }
             return new Filled(done == bytes ? 0 : -Errno.EAGAIN.number(), done);
+        }
+    }
+
+    /** Where an entry maps 2 MiB or nothing, the pages just filled are such units. */
+    private void joinUnits(long start, long bytes) {
+        for (long unit = start; vmaOf(Mmu.pageOf(start)).isHugetlb() && unit < start + bytes; unit += Mmu.HUGE_BYTES) {
+            context.mm.joinHuge(Mmu.pageOf(unit));
         }
     }
 
@@ -206,7 +218,9 @@ public final class Fill {
             return -Errno.ESRCH.number();
         }
         Vma vma = context.mm.find(start);
-        boolean inside = vma != null && vma.context() != null && start + bytes <= vma.end();
-        return inside ? 0 : -Errno.ENOENT.number();
+        if (vma == null || vma.context() == null || start + bytes > vma.end()) {
+            return -Errno.ENOENT.number();
+        }
+        return vma.refuses(start, start + bytes) ? -Errno.EINVAL.number() : 0;
     }
 }

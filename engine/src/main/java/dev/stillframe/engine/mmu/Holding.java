@@ -4,6 +4,7 @@ import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.mmu.FaultPath.Origin;
 import dev.stillframe.engine.mmu.FaultPath.Result;
 import dev.stillframe.engine.mmu.UserPages.Found;
+import dev.stillframe.engine.mmu.UserPages.Want;
 
 /** Takes references to all pages of a range; those that it has it keeps while it waits for the next. */
 final class Holding implements Operation {
@@ -31,8 +32,8 @@ final class Holding implements Operation {
         }
         while (hold.heldBytes(bytes) < bytes) {
             long at = address + hold.heldBytes(bytes);
-            Found found =
-                    task.mmu().pages().grab(task, target.mm(), at, grab, write, Origin.GRAB, false);
+            Want want = new Want(grab, write, Origin.GRAB, false);
+            Found found = task.mmu().pages().grab(task, target.mm(), at, want);
             if (!found.isFrame()) {
                 boolean cutShort = found.result() != Result.PARKED && hold.pageCount() > 0;
                 return cutShort

@@ -59,7 +59,7 @@ public final class MemoryCalls {
 
     /** munmap(2). */
     public Outcome unmap(long start, long bytes) {
-        return task.start(begin(() -> Userfault.isBadRange(start, bytes)
+        return task.start(begin(() -> Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)
                 ? fails(Errno.EINVAL)
                 : new Announced(unmapSteps(start, start + bytes), Outcome.OK)));
     }
@@ -67,6 +67,9 @@ public final class MemoryCalls {
     /** mprotect(2) to what is given, or to PROT_NONE. */
     public Outcome protect(long start, long bytes, boolean read, boolean write) {
         return task.start(_ -> {
+            if (Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)) {
+                return Outcome.failed(Errno.EINVAL);
+            }
             List<Vma> vmas = mm.isolate(start, start + bytes);
             if (vmas.stream().mapToLong(v -> v.end() - v.start()).sum() != bytes) {
                 return Outcome.failed(Errno.ENOMEM);
@@ -83,7 +86,7 @@ public final class MemoryCalls {
     /** madvise(2). */
     public Outcome advise(long start, long bytes, Advice advice) {
         return task.start(begin(() -> {
-            if (Userfault.isBadRange(start, bytes)) {
+            if (Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)) {
                 return fails(Errno.EINVAL);
             }
             return switch (advice) {
@@ -111,9 +114,16 @@ public final class MemoryCalls {
         return task.start(begin(() -> remapping(start, oldBytes, newBytes, move)));
     }
 
+    /** Whether the range covers a unit in part that cannot be split. */
+    private boolean refuses(long start, long end) {
+        return mm.overlapping(start, end).stream()
+                .anyMatch(v -> v.refuses(Math.max(start, v.start()), Math.min(end, v.end())));
+    }
+
     private Operation remapping(long start, long oldBytes, long newBytes, Move move) {
         Vma vma = mm.find(start);
-        if (Userfault.isBadRange(start, oldBytes) || Userfault.isBadRange(start, newBytes)) {
+        boolean bad = Userfault.isBadRange(start, oldBytes) || Userfault.isBadRange(start, newBytes);
+        if (bad || refuses(start, start + oldBytes) || refuses(start, start + newBytes)) {
             return fails(Errno.EINVAL);
         }
         if (vma == null || start + oldBytes > vma.end()) {
@@ -125,8 +135,7 @@ public final class MemoryCalls {
         }
         boolean room = start + oldBytes == vma.end() && mm.overlapping(vma.end(), start + newBytes).isEmpty();
         if (stays && room) {
-            mm.remove(vma);
-            mm.add(vma.withBounds(vma.start(), start + newBytes));
+            mm.grow(vma, start + newBytes);
             return _ -> new Outcome.Done(start);
         }
         if (move == Move.IN_PLACE) {
@@ -137,7 +146,7 @@ public final class MemoryCalls {
 
     private Operation relocation(long start, long oldBytes, long newBytes, boolean keepOld) {
         Vma old = mm.isolate(start, start + oldBytes).getFirst();
-        long target = mm.freeRange(newBytes, old.huge() ? Mmu.HUGE_BYTES : Mmu.PAGE_BYTES);
+        long target = mm.freeRange(newBytes, old.units());
         Context context = old.context();
         boolean told = old.has(Feature.EVENT_REMAP);
         Vma moved = old.movedTo(target, target + newBytes);

@@ -6,7 +6,7 @@ import dev.stillframe.engine.mmu.Entry.Present;
  * What /proc/PID/pagemap says about a page ({@code Documentation/admin-guide/mm/pagemap.rst}). Immutable.
  *
  * @param present bit 63
- * @param swapped bit 62; a marker looks swapped too
+ * @param swapped bit 62; a marker looks swapped too, but not in hugetlbfs
  * @param file bit 61: of a file or of shared memory
  * @param uffdWp bit 57
  * @param exclusive bit 56: one entry maps the page, which is not what decides about copy-on-write
@@ -17,7 +17,11 @@ public record PageBits(
     static PageBits of(AddressSpace mm, long address) {
         return switch (mm.entry(Mmu.pageOf(address))) {
             case Entry.Empty _ -> new PageBits(false, false, false, false, false, 0);
-            case Entry.Marker marker -> new PageBits(false, true, false, marker.uffdWp(), false, 0);
+            case Entry.Marker marker -> {
+                Vma vma = mm.find(address);
+                boolean looksSwapped = vma == null || !vma.isHugetlb();
+                yield new PageBits(false, looksSwapped, false, marker.uffdWp(), false, 0);
+            }
             case Entry.Swapped swapped -> new PageBits(false, true, false, swapped.uffdWp(), false, 0);
             case Present present -> {
                 Frame frame = present.frame();

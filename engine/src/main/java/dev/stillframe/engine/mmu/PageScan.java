@@ -11,7 +11,10 @@ public final class PageScan {
     /** Category: the mapping is registered for {@link Feature#WP_ASYNC}. */
     public static final long WPALLOWED = 1;
 
-    /** Category: not write-protected; so are pages that nobody ever protected. */
+    /**
+     * Category: not write-protected. So are empty entries that nobody ever protected; where a whole 2 MiB was never
+     * touched there is no entry, and that counts only in a mapping that is registered for write-protection.
+     */
     public static final long WRITTEN = 2;
 
     /** Category: of a file or of shared memory. */
@@ -122,9 +125,10 @@ public final class PageScan {
         long from = Math.max(vma.start(), request.start());
         long to = Math.min(vma.end(), request.end());
         for (long at = from; at < to; at += Mmu.PAGE_BYTES) {
-            long categories = ofMapping | categories(Mmu.pageOf(at));
+            long categories = ofMapping | categories(vma, Mmu.pageOf(at));
             boolean reported = request.regionsMax() > 0;
-            if (reported && !matches(categories)) {
+            boolean judged = reported || !mm.hasTable(Mmu.pageOf(at)); // protecting alone looks at no entry
+            if (judged && !matches(categories)) {
                 continue;
             }
             if (reported && !report(at, categories & request.returned())) {
@@ -143,7 +147,7 @@ public final class PageScan {
     private void protect(Vma vma, long at, long to) {
         long unit = at & -Mmu.HUGE_BYTES;
         boolean whole = unit >= request.start() && unit + Mmu.HUGE_BYTES <= to && request.pagesMax() == 0;
-        if (mm.isHuge(Mmu.pageOf(at)) && whole) {
+        if (mm.isHuge(Mmu.pageOf(at)) && (whole || vma.isHugetlb())) {
             long page = Mmu.pageOf(at); // the unit stays one: its pages match alike and change one after the other
             mm.set(page, mm.entry(page).withUffdWp(true));
         } else {
@@ -170,11 +174,11 @@ public final class PageScan {
         return true;
     }
 
-    private long categories(long page) {
+    private long categories(Vma vma, long page) {
         Entry entry = mm.entry(page);
         long written = entry.uffdWp() ? 0 : WRITTEN;
         return switch (entry) {
-            case Entry.Empty _ -> written;
+            case Entry.Empty _ -> mm.hasTable(page) || vma.isWp() ? written : 0;
             case Marker _, Entry.Swapped _ -> SWAPPED | written;
             case Present present -> PRESENT
                     | written

@@ -62,7 +62,7 @@ final class Ranges {
     }
 
     void zapPage(AddressSpace mm, Vma vma, long page) {
-        boolean remembered = vma.isWp() && !vma.isAnonymous() && mm.entry(page).uffdWp();
+        boolean remembered = vma.remembersProtection() && mm.entry(page).uffdWp();
         mm.set(page, remembered ? new Marker(true, false) : Entry.EMPTY);
     }
 
@@ -82,6 +82,9 @@ final class Ranges {
                 continue;
             }
             Frame frame = present.frame();
+            if (vma.isHugetlb()) {
+                continue; // has no swap
+            }
             if (frame.kind == Frame.Kind.CACHE && vma.shared()) {
                 zapPage(mm, vma, page); // the object keeps it
             } else if (frame.kind == Frame.Kind.ANON
@@ -99,7 +102,7 @@ final class Ranges {
         }
         for (long page : mm.populated(parent.start(), parent.end())) {
             boolean huge = mm.isHuge(page);
-            if (huge && hasPins(mm, page)) {
+            if (huge && !parent.isHugetlb() && hasPins(mm, page)) {
                 mm.splitHuge(page);
                 huge = false;
             }

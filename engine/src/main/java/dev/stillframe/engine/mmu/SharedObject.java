@@ -8,15 +8,45 @@ import org.jspecify.annotations.Nullable;
 /** A memfd, or a regular file: pages that several mappings and processes can share. Thread-safe. */
 public final class SharedObject {
     private final Mmu mmu;
+    private final int number;
     private final boolean regularFile;
     private final TreeMap<Long, Frame> pages = new TreeMap<>();
 
     SharedObject(Mmu mmu, boolean regularFile) {
         this.mmu = mmu;
+        this.number = mmu.nextId();
         this.regularFile = regularFile;
     }
 
-    boolean isRegularFile() {
+    /** Its inode number, unique in its machine. */
+    public int number() {
+        return number;
+    }
+
+    /** lseek(2) with SEEK_DATA: the first offset from {@code offset} on that holds data; -1 if there is none. */
+    public long nextData(long offset) {
+        synchronized (mmu) {
+            Long page = pages.ceilingKey(offset / Mmu.PAGE_BYTES);
+            return page == null ? -1 : Math.max(offset, page * Mmu.PAGE_BYTES);
+        }
+    }
+
+    /** lseek(2) with SEEK_HOLE: the first offset from {@code offset} on that holds no data. */
+    public long nextHole(long offset) {
+        synchronized (mmu) {
+            long page = offset / Mmu.PAGE_BYTES;
+            if (!pages.containsKey(page)) {
+                return offset;
+            }
+            while (pages.containsKey(page)) {
+                page++;
+            }
+            return page * Mmu.PAGE_BYTES;
+        }
+    }
+
+    /** Whether it is a file on disk. */
+    public boolean isRegularFile() {
         return regularFile;
     }
 

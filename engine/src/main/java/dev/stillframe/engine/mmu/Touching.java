@@ -4,6 +4,7 @@ import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.mmu.FaultPath.Origin;
 import dev.stillframe.engine.mmu.FaultPath.Result;
 import dev.stillframe.engine.mmu.UserPages.Found;
+import dev.stillframe.engine.mmu.UserPages.Want;
 
 /** Makes pages present, or looks at them, page after page, and keeps nothing. */
 final class Touching implements Operation {
@@ -39,7 +40,8 @@ final class Touching implements Operation {
                 return Outcome.failed(grab == Grab.TOUCH && origin.mayWait ? Errno.ENOMEM : Errno.EFAULT);
             }
             boolean write = right == Right.WRITE || right == Right.AS_MAPPED && vma.isCow() && vma.writable();
-            Found found = task.mmu().pages().grab(task, task.mm(), at, grab, write, origin, false);
+            Want want = new Want(grab, write, origin, false);
+            Found found = task.mmu().pages().grab(task, task.mm(), at, want);
             if (!found.isFrame()) {
                 return found.result() == Result.PARKED
                         ? task.stopped(Result.PARKED, at, origin)

@@ -11,6 +11,14 @@ import org.jspecify.annotations.Nullable;
  * or with the reason why not. Stateless; under the model's lock.
  */
 final class UserPages {
+    /**
+     * How a page is wanted by reference.
+     *
+     * @param write whether it will be written through the reference
+     * @param forced whether the mapping's protection is overridden (FOLL_FORCE)
+     */
+    record Want(Grab grab, boolean write, Origin origin, boolean forced) {}
+
     /** What came of it: a frame if {@code result} is RESOLVED, else none. */
     record Found(Result result, @Nullable Frame frame) {
         /** The frame; only if there is one. */
@@ -50,48 +58,43 @@ final class UserPages {
         }
     }
 
-    /**
-     * The page at {@code address} by reference. The caller counts the reference.
-     *
-     * @param write whether it will be written through the reference
-     * @param forced whether the mapping's protection is overridden (FOLL_FORCE)
-     */
-    Found grab(Task task, AddressSpace mm, long address, Grab grab, boolean write, Origin origin, boolean forced) {
+    /** The page at {@code address} by reference. The caller counts the reference. */
+    Found grab(Task task, AddressSpace mm, long address, Want want) {
         while (true) {
             Vma vma = mm.find(address);
-            if (vma == null || !mayGrab(vma, write, forced)) {
+            if (vma == null || !mayGrab(vma, want)) {
                 return new Found(Result.SIGSEGV, null);
             }
             @Nullable Present present = mm.entry(Mmu.pageOf(address)) instanceof Present mapped ? mapped : null;
-            Access access = accessFor(vma, grab, write, present);
-            if (present != null && follows(vma, present, access, forced || !write)) {
-                if (write) {
+            Access access = accessFor(vma, want, present);
+            if (present != null && follows(vma, present, access, want.forced() || !want.write())) {
+                if (want.write()) {
                     mm.set(Mmu.pageOf(address), present.withDirty());
                 }
                 return new Found(Result.RESOLVED, present.frame());
             }
-            Result result = mmu.faults().fault(task, mm, address, access, origin, true);
+            Result result = mmu.faults().fault(task, mm, address, access, want.origin(), true);
             if (result != Result.RESOLVED) {
                 return new Found(result, null);
             }
         }
     }
 
-    private static boolean mayGrab(Vma vma, boolean write, boolean forced) {
-        if (write) {
-            return vma.writable() || forced && vma.isCow();
+    private static boolean mayGrab(Vma vma, Want want) {
+        if (want.write()) {
+            return vma.writable() || want.forced() && vma.isCow();
         }
-        return vma.readable() || forced;
+        return vma.readable() || want.forced();
     }
 
-    private Access accessFor(Vma vma, Grab grab, boolean write, @Nullable Present present) {
-        if (write) {
+    private Access accessFor(Vma vma, Want want, @Nullable Present present) {
+        if (want.write()) {
             return Access.WRITE;
         }
         if (!vma.isCow()) {
             return Access.READ;
         }
-        return switch (mmu.policy().onRead(grab, present, vma.writable())) {
+        return switch (mmu.policy().onRead(want.grab(), present, vma.writable())) {
             case FOLLOW -> Access.READ;
             case BREAK -> Access.UNSHARE;
             case AS_WRITE -> Access.WRITE;

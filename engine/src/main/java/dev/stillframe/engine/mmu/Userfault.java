@@ -89,7 +89,7 @@ public final class Userfault implements AutoCloseable {
                 return -Errno.EINVAL.number();
             }
             for (Vma vma : vmas) {
-                long refusal = refusal(vma, modes);
+                long refusal = refusal(vma, start, start + bytes, modes);
                 if (refusal != 0) {
                     return refusal;
                 }
@@ -102,8 +102,8 @@ public final class Userfault implements AutoCloseable {
         }
     }
 
-    private long refusal(Vma vma, int modes) {
-        if (!canUserfault(vma, modes)) {
+    private long refusal(Vma vma, long start, long end, int modes) {
+        if (!canUserfault(vma, modes) || vma.refuses(Math.max(start, vma.start()), Math.min(end, vma.end()))) {
             return -Errno.EINVAL.number();
         }
         if (!vma.mayWrite()) {
@@ -183,6 +183,9 @@ public final class Userfault implements AutoCloseable {
             for (Vma vma : context.mm.overlapping(start, start + bytes)) {
                 if (!vma.isWp()) {
                     return -Errno.ENOENT.number(); // what came before stays as it is now
+                }
+                if (vma.refuses(Math.max(start, vma.start()), Math.min(start + bytes, vma.end()))) {
+                    return -Errno.EINVAL.number();
                 }
                 mmu().ranges().protect(context.mm, vma, start, start + bytes, on);
                 any = true;

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param objectOffset where in the object {@code start} is, in bytes
  * @param shared whether writes go to the object; else they are private (copy-on-write)
  * @param mayWrite false for a shared mapping of a file that was opened for reading
- * @param huge whether aligned units of 2 MiB are mapped by one entry where possible
+ * @param units how much one entry maps
  * @param context whom faults are told, null: nobody
  * @param modes registration modes, of {@link Userfault}
  */
@@ -22,11 +22,34 @@ record Vma(
         long objectOffset,
         boolean shared,
         boolean mayWrite,
-        boolean huge,
+        Units units,
         boolean dontFork,
         boolean wipeOnFork,
         @Nullable Context context,
         int modes) {
+    /** How much of a mapping one entry maps. */
+    enum Units {
+        /** A page. */
+        PAGES,
+        /** An aligned 2 MiB where possible; it splits when its parts differ: transparent huge pages. */
+        HUGE_WHERE_POSSIBLE,
+        /** An aligned 2 MiB, never less: hugetlbfs. */
+        HUGE
+    }
+
+    boolean isHugetlb() {
+        return units == Units.HUGE;
+    }
+
+    /** Whether a change of part of it is refused that does not cover whole units. */
+    boolean refuses(long from, long to) {
+        return isHugetlb() && (from % Mmu.HUGE_BYTES != 0 || to % Mmu.HUGE_BYTES != 0);
+    }
+
+    /** Whether protection outlives the page: not in ordinary anonymous memory. */
+    boolean remembersProtection() {
+        return isWp() && (!isAnonymous() || isHugetlb());
+    }
 
     boolean isAnonymous() {
         return object == null;
@@ -59,7 +82,7 @@ record Vma(
 
     /** Whether protection of empty entries is remembered: userfaultfd_wp_use_markers. */
     boolean usesMarkers() {
-        return isWp() && (!isAnonymous() || has(Feature.WP_UNPOPULATED));
+        return remembersProtection() || isWp() && has(Feature.WP_UNPOPULATED);
     }
 
     /** Index in the object of a page of the address space. */
@@ -69,27 +92,27 @@ record Vma(
 
     Vma withBounds(long newStart, long newEnd) {
         return new Vma(newStart, newEnd, readable, writable, object, objectOffset + newStart - start, shared, mayWrite,
-                huge, dontFork, wipeOnFork, context, modes);
+                units, dontFork, wipeOnFork, context, modes);
     }
 
     /** The same mapping at another address. */
     Vma movedTo(long newStart, long newEnd) {
-        return new Vma(newStart, newEnd, readable, writable, object, objectOffset, shared, mayWrite, huge, dontFork,
+        return new Vma(newStart, newEnd, readable, writable, object, objectOffset, shared, mayWrite, units, dontFork,
                 wipeOnFork, context, modes);
     }
 
     Vma withProtection(boolean read, boolean write) {
-        return new Vma(start, end, read, write, object, objectOffset, shared, mayWrite, huge, dontFork, wipeOnFork,
+        return new Vma(start, end, read, write, object, objectOffset, shared, mayWrite, units, dontFork, wipeOnFork,
                 context, modes);
     }
 
     Vma withForkAdvice(boolean dont, boolean wipe) {
-        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, huge, dont, wipe,
+        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, units, dont, wipe,
                 context, modes);
     }
 
     Vma registered(@Nullable Context newContext, int newModes) {
-        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, huge, dontFork,
+        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, units, dontFork,
                 wipeOnFork, newContext, newModes);
     }
 }

@@ -6,6 +6,9 @@
  * <p>One way leads to memory: {@link dev.stillframe.engine.mmu.FaultPath} for whoever walks the page tables, and {@link
  * dev.stillframe.engine.mmu.UserPages} in front of it for whoever takes references to pages. What breaks copy-on-write,
  * and when, is asked of {@link dev.stillframe.engine.mmu.CowPolicy} and of nobody else.
+ *
+ * <p>Not modelled: merging of equal pages (KSM), the huge zero page, huge pages of shared memory, exec, signal frames and
+ * rseq, the spinning of a thread that is signalled inside a system call, time. MADV_FREE never takes a page away.
  */
 @NullMarked
 package dev.stillframe.engine.mmu;

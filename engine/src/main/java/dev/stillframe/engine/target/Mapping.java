@@ -34,6 +34,16 @@ public record Mapping(
         return protection.charAt(3) == 's';
     }
 
+    /** Whether it is shared memory, and not a file on disk. */
+    public boolean isSharedMemory() {
+        return isShared()
+                && (name.startsWith("/memfd:")
+                        || name.startsWith("/dev/zero")
+                        || name.startsWith("/SYSV")
+                        || name.startsWith("/dev/shm/")
+                        || name.startsWith("[anon_shmem:"));
+    }
+
     /** Whether the process may write there now. */
     public boolean isWritable() {
         return protection.charAt(1) == 'w';

@@ -1,9 +1,13 @@
 package dev.stillframe.engine.target;
 
+import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.Pidfd;
 import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.Source;
 import java.io.IOException;
 import java.io.InputStream;
@@ -18,9 +22,9 @@ import java.util.Set;
 
 /**
  * A running process, looked at from outside: its memory, its page tables, its mappings. Reading changes nothing in it.
- * Thread-safe but for {@link #pagemap()}.
+ * Thread-safe but for {@link #scan}.
  */
-public final class TargetProcess implements AutoCloseable {
+public final class TargetProcess implements Target {
     private static final int ELF_CLASS_OFFSET = 4;
     private static final int ELF_CLASS_32 = 1;
     private static final int AT_PAGESZ = 6; // include/uapi/linux/auxvec.h
@@ -30,12 +34,14 @@ public final class TargetProcess implements AutoCloseable {
     private final Pidfd pidfd;
     private final ProcessMemory memory;
     private final PagemapScan pagemap;
+    private final FileReferences files;
 
     private TargetProcess(int pid, Pidfd pidfd, ProcessMemory memory, PagemapScan pagemap) {
         this.pid = pid;
         this.pidfd = pidfd;
         this.memory = memory;
         this.pagemap = pagemap;
+        this.files = new FileReferences(pid);
     }
 
     /**
@@ -146,14 +152,40 @@ public final class TargetProcess implements AutoCloseable {
         return pid;
     }
 
-    /** Its memory. */
-    public ProcessMemory memory() {
-        return memory;
+    @Override
+    public Attachment attach(Probe probe) {
+        return new Tracer(this, probe);
     }
 
-    /** Its page tables. Not thread-safe. */
-    public PagemapScan pagemap() {
-        return pagemap;
+    @Override
+    public long read(long address, long length, long into) {
+        return memory.read(address, length, into);
+    }
+
+    @Override
+    public byte[] read(long address, int length) throws IOException {
+        return memory.read(address, length);
+    }
+
+    @Override
+    public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException {
+        pagemap.scan(start, end, query, visitor);
+    }
+
+    /** The kernel resolves the link to the mapped object itself, whatever became of its name. */
+    @Override
+    public MemoryFile open(Mapping mapping) throws IOException {
+        return Descriptor.openRead("/proc/" + pid + "/map_files/" + mapping.range());
+    }
+
+    @Override
+    public FileReference fileOf(Mapping mapping) {
+        return files.of(mapping);
+    }
+
+    @Override
+    public List<Missing> sharedElsewhere() throws IOException {
+        return SharedElsewhere.find(pid, mappings());
     }
 
     /** Whether it has ended. */
@@ -161,28 +193,29 @@ public final class TargetProcess implements AutoCloseable {
         return pidfd.hasEnded();
     }
 
-    /** Bytes of its memory that are resident now, those of the hugetlb pool included. */
+    /** Those of the hugetlb pool included. */
+    @Override
     public long residentBytes() throws IOException {
         ProcessStatus status = ProcessStatus.of(pid);
         return (status.number("VmRSS") + (long) status.number("HugetlbPages")) << 10;
     }
 
-    /** Its threads now. */
+    @Override
     public int threadCount() throws IOException {
         return ProcessStatus.of(pid).number("Threads");
     }
 
-    /** Its mappings now, by address. */
+    @Override
     public List<Mapping> mappings() throws IOException {
         return Mapping.of(pid);
     }
 
-    /** The kernel's flags of its mappings, by start address; takes a walk of its page tables. */
+    @Override
     public Map<Long, Set<String>> mappingFlags() throws IOException {
         return Mapping.flags(pid);
     }
 
-    /** The auxiliary vector. */
+    @Override
     public byte[] auxv() throws IOException {
         return auxv(pid);
     }
@@ -191,7 +224,7 @@ public final class TargetProcess implements AutoCloseable {
         return Files.readAllBytes(Path.of("/proc/" + pid + "/auxv"));
     }
 
-    /** Who it is. */
+    @Override
     public Source source() throws IOException {
         ProcessStatus status = ProcessStatus.of(pid);
         int[] groupAndSession = status.groupAndSession();

@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * The one thread that traces a target: ptrace(2) ties tracees to the thread that seized them. Its methods may be called
  * from any thread and run on that one. When it ends, for whatever reason, the kernel lets every tracee run on.
  */
-public final class Tracer implements AutoCloseable {
+public final class Tracer implements Attachment {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final Duration FREEZE_PATIENCE = Duration.ofSeconds(10);
     private static final long IDLE_NANOS = 50_000;
@@ -49,13 +49,6 @@ public final class Tracer implements AutoCloseable {
     // Owned by the tracer's thread.
     private final Map<Integer, Tracee> tracees = new HashMap<>();
     private ExitListener exits = exiting -> {};
-
-    /** Told of a thread that is about to exit and will have the kernel write to its control block and robust mutexes. */
-    @FunctionalInterface
-    public interface ExitListener {
-        /** Makes the memory that belongs to the thread writable before it goes on. Must be quick. */
-        void exiting(FrozenThread thread);
-    }
 
     private static final class Tracee {
         final int tid;
@@ -75,7 +68,8 @@ public final class Tracer implements AutoCloseable {
     }
 
     /** Makes the target create a userfaultfd; see {@link UserfaultfdInjection}. */
-    public Userfaultfd injectUserfaultfd() throws IOException {
+    @Override
+    public Userfaultfd tracker() throws IOException {
         return run(() -> target.injectUserfaultfd(probe));
     }
 
@@ -83,7 +77,8 @@ public final class Tracer implements AutoCloseable {
      * Seizes every thread, present and future, without stopping any. Signals and clones of the target pass through this
      * thread from now on, and {@code listener} hears of exits.
      */
-    public void seize(ExitListener listener) throws IOException {
+    @Override
+    public void watch(ExitListener listener) throws IOException {
         run(
                 () -> {
                     exits = listener;
@@ -94,12 +89,12 @@ public final class Tracer implements AutoCloseable {
                 });
     }
 
-    /** Stops every thread and waits until they all are. */
+    @Override
     public List<FrozenThread> freeze() throws IOException {
         return run(this::stopAll);
     }
 
-    /** The registers of every frozen thread, the main thread first. */
+    @Override
     public List<ThreadState> states() throws IOException {
         return run(
                 () -> {
@@ -112,7 +107,8 @@ public final class Tracer implements AutoCloseable {
                 });
     }
 
-    /** Lets every thread go on, untraced. */
+    /** They are untraced then. */
+    @Override
     public void thaw() throws IOException {
         run(
                 () -> {

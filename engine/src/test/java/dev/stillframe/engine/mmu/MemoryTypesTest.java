@@ -275,6 +275,38 @@ class MemoryTypesTest {
     }
 
     @Test
+    void aPageOfTheHugePoolIsProtectedWholeOrNotAtAll() {
+        long start = m.process.mapHugetlb(Mmu.HUGE_BYTES);
+        assertThat(m.uffd.register(start, PAGE, WP)).isEqualTo(-Errno.EINVAL.number());
+        m.register(start, UNIT, WP);
+        m.protect(start, UNIT);
+        assertThat(m.bits(start + PAGE)).isEqualTo("---W-");
+        assertThat(m.uffd.protect(start, PAGE)).isEqualTo(-Errno.EINVAL.number());
+        m.store(start + 5 * PAGE);
+        assertThat(m.bits(start)).isEqualTo("P--WX");
+        m.expectWrite(start);
+        m.unprotect(start, UNIT);
+        assertThat(m.at(start + 5 * PAGE)).isEqualTo(NEW);
+        m.protect(start, UNIT);
+        EmulatedProcess child = m.fork();
+        m.task.transfers().directWrite(start, new byte[PAGE]);
+        m.expectSilence();
+        assertThat(isHuge(start)).isTrue();
+        assertThat(protectedPages(m.process, start)).isEqualTo(UNIT);
+        assertThat(m.frame(start + PAGE)).isNotEqualTo(child.bits(start + PAGE).frame());
+        m.task.memory().advise(start, Mmu.HUGE_BYTES, Advice.DONTNEED);
+        assertThat(m.bits(start)).isEqualTo("---W-");
+        assertThat(m.task.memory().advise(start, PAGE, Advice.DONTNEED)).isEqualTo(Outcome.failed(Errno.EINVAL));
+        assertThat(m.uffd.fill().zeroPage(start, Mmu.HUGE_BYTES, 0).result()).isEqualTo(-Errno.EINVAL.number());
+        byte[] content = new byte[(int) Mmu.HUGE_BYTES];
+        content[PAGE] = 's';
+        assertThat(m.uffd.fill().copy(start, content, Fill.WP).result()).isZero();
+        assertThat(isHuge(start)).isTrue();
+        assertThat(m.task.load(start + PAGE, 1)).isEqualTo(done('s'));
+        assertThat(m.bits(start)).isEqualTo("P--WX");
+    }
+
+    @Test
     void protectedPagesAreNotMadeHuge() {
         long start = m.process.mapAnonymousAt(1L << 40, Mmu.HUGE_BYTES);
         m.fill(start, UNIT);
@@ -333,6 +365,18 @@ class MemoryTypesTest {
         m.protect(page, 2);
         assertThat(m.uffd.protect(moved, PAGE)).isEqualTo(-Errno.ENOENT.number());
         assertThat(m.at(moved)).isEqualTo(OLD);
+    }
+
+    @Test
+    void aMoveIsToldBeforeTheUnmappingOfTheOldRange() {
+        Machine told = new Machine(Feature.EVENT_REMAP, Feature.EVENT_UNMAP);
+        long from = told.guarded(1);
+        told.task.memory().remap(from, PAGE, PAGE, Move.ELSEWHERE);
+        assertThat(told.messages()).hasSize(1).first().isInstanceOf(Message.Remap.class);
+        told.mmu.settle();
+        assertThat(told.messages()).containsExactly(new Message.Unmap(from, from + PAGE));
+        told.mmu.settle();
+        assertThat(told.mmu.parked()).isEmpty();
     }
 
     @Test

@@ -61,6 +61,21 @@ class PageScanTest {
     }
 
     @Test
+    void whereNothingEverWasNothingIsWritten() {
+        long far = m.process.mapAnonymousAt(1L << 40, 2 * PAGE);
+        m.register(far, 2, Machine.WP);
+        Request request = Request.written(far, far + 2 * PAGE, false);
+        assertThat(m.process.scan(request).regions()).isEmpty();
+        m.task.load(far, 1);
+        assertThat(m.process.scan(request).regions())
+                .as("its neighbour has an entry now")
+                .containsExactly(new Region(far, far + 2 * PAGE, PageScan.WRITTEN));
+        m.task.memory().unmap(far, 2 * PAGE);
+        m.process.mapAnonymousAt(far, 2 * PAGE);
+        assertThat(m.process.scan(request).regions()).isEmpty();
+    }
+
+    @Test
     void protectingWithoutABufferIgnoresTheMasks() {
         m.expectSilentStore(start);
         long result = m.process.scan(new Request(start, end, PageScan.WP_MATCHING, 0, 0, 0, PageScan.FILE, 0, 0))

@@ -92,6 +92,7 @@ final class ArchitectureTest {
                     "engine.memory",
                     "engine.page",
                     "engine.target",
+                    "engine.staging",
                     "engine.linux");
 
     @ArchTest
@@ -107,6 +108,13 @@ final class ArchitectureTest {
                     .should()
                     .dependOnClassesThat()
                     .resideInAPackage(ROOT + "engine.conformance..");
+
+    @ArchTest
+    static final ArchRule stagingKnowsOnlyPages =
+            onlyKnows("engine.staging", "engine.memory", "engine.page");
+
+    @ArchTest
+    static final ArchRule theModelKnowsOnlyErrorNumbers = onlyKnows("engine.mmu", "engine.linux");
 
     @ArchTest
     static final ArchRule chronicleStaysInImages =

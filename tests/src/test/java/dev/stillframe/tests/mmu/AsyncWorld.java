@@ -55,6 +55,7 @@ final class AsyncWorld {
     AsyncWorld() {
         uffd.api(Feature.WP_ASYNC);
         uffd.register(start, (long) PAGES * PAGE, Userfault.MODE_WP);
+        task.load(start, 1); // from now on there is an entry for each of its pages
         written.set(0, PAGES); // never protected counts as written
     }
 

@@ -3,8 +3,10 @@ package dev.stillframe.tests.mmu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.mmu.CowPolicy;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import net.jqwik.api.AfterFailureMode;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -59,49 +61,54 @@ class WriteProtectPropertyTest {
         assertThat(violations(CowPolicy.FORCED_WRITE, actions)).isSubsetOf(Violation.TOLD_READ, Violation.LEAK);
     }
 
-    @Property
-    @PerProperty(ThreeSteps.class)
+    @Property(afterFailure = AfterFailureMode.RANDOM_SEED)
+    @PerProperty(LostWrite.class)
     void theSecondVersionLosesAWrite(@ForAll("runs") List<Action> actions) {
         assertThat(violations(CowPolicy.V2, actions)).doesNotContain(Violation.MISSED_WRITE);
     }
 
-    @Property
-    @PerProperty(TwoSteps.class)
+    @Property(afterFailure = AfterFailureMode.RANDOM_SEED)
+    @PerProperty(ToldRead.class)
     void forcedWritesTellARead(@ForAll("runs") List<Action> actions) {
         assertThat(violations(CowPolicy.FORCED_WRITE, actions)).doesNotContain(Violation.TOLD_READ);
     }
 
-    @Property(tries = 20_000)
-    @PerProperty(SixSteps.class)
+    @Property(tries = 20_000, afterFailure = AfterFailureMode.RANDOM_SEED)
+    @PerProperty(Leak.class)
     void theOldestRuleLeaks(@ForAll("runs") List<Action> actions) {
         assertThat(violations(CowPolicy.PRE, actions)).doesNotContain(Violation.LEAK);
     }
 
-    /** The property must fail, and its smallest failure must have at most so many steps: protect, read, write. */
-    static final class ThreeSteps extends Refuted {
-        ThreeSteps() {
-            super(3);
+    /** Protect, read, write. */
+    static final class LostWrite extends Refuted {
+        LostWrite() {
+            super(CowPolicy.V2, Violation.MISSED_WRITE, 3);
         }
     }
 
     /** Protect, read. */
-    static final class TwoSteps extends Refuted {
-        TwoSteps() {
-            super(2);
+    static final class ToldRead extends Refuted {
+        ToldRead() {
+            super(CowPolicy.FORCED_WRITE, Violation.TOLD_READ, 2);
         }
     }
 
-    /** Fork, keep a reference, unmap, write; or a detour that has no shorter neighbour. */
-    static final class SixSteps extends Refuted {
-        SixSteps() {
-            super(6);
+    /** Fork, keep a reference, unmap, write; or a detour from which no single step can be left out. */
+    static final class Leak extends Refuted {
+        Leak() {
+            super(CowPolicy.PRE, Violation.LEAK, 6);
         }
     }
 
+    /** A property that must fail, with a smallest failure of at most so many steps. */
     abstract static class Refuted implements PerProperty.Lifecycle {
+        private final CowPolicy policy;
+        private final Violation violation;
         private final int steps;
 
-        Refuted(int steps) {
+        Refuted(CowPolicy policy, Violation violation, int steps) {
+            this.policy = policy;
+            this.violation = violation;
             this.steps = steps;
         }
 
@@ -112,13 +119,24 @@ class WriteProtectPropertyTest {
 
         @Override
         public PropertyExecutionResult onFailure(PropertyExecutionResult result) {
-            List<?> actions = (List<?>)
+            List<?> shrunk = (List<?>)
                     result.falsifiedParameters().orElseThrow(AssertionError::new).getFirst();
-            System.out.printf("seed %s: %s%n", result.seed().orElse("?"), actions);
-            if (actions.size() > steps) {
-                return result;
+            List<Action> smallest =
+                    withoutIdleSteps(shrunk.stream().map(Action.class::cast).toList());
+            System.out.printf("%s, %s, seed %s: %s%n", policy, violation, result.seed().orElse("?"), smallest);
+            return smallest.size() > steps ? result : result.mapToSuccessful();
+        }
+
+        /** Shrinking stops early now and then; this leaves out each step that the failure does not need. */
+        private List<Action> withoutIdleSteps(List<Action> actions) {
+            for (int i = 0; i < actions.size(); i++) {
+                List<Action> fewer = new ArrayList<>(actions);
+                fewer.remove(i);
+                if (violations(policy, fewer).contains(violation)) {
+                    return withoutIdleSteps(fewer);
+                }
             }
-            return result.mapToSuccessful();
+            return actions;
         }
     }
 }

@@ -21,11 +21,12 @@ class OracleCheckTest {
     @ValueSource(ints = {1, 2, 3, 8})
     void everyInstantOfEveryInterleavingIsAccepted(int threads) {
         OracleShape shape = new OracleShape(24 * PAGE_BYTES, threads, random.nextLong());
-        SimulatedOracle oracle = new SimulatedOracle(shape);
-        assertThat(OracleCheck.deviation(shape, oracle.region())).isEmpty();
+        MemorySegment region = emptyRegion(shape);
+        SimulatedOracle oracle = new SimulatedOracle(shape, OracleMemory.of(region));
+        assertThat(OracleCheck.deviation(shape, region)).isEmpty();
         for (int step = 0; step < 20_000; step++) {
             oracle.step(random.nextInt(threads));
-            assertThat(OracleCheck.deviation(shape, oracle.region()))
+            assertThat(OracleCheck.deviation(shape, region))
                     .as("after step %d", step)
                     .isEmpty();
         }
@@ -103,19 +104,20 @@ class OracleCheckTest {
     @Test
     void storesOutOfOrderAreFound() {
         OracleShape shape = new OracleShape(24 * PAGE_BYTES, 1, random.nextLong());
-        SimulatedOracle oracle = new SimulatedOracle(shape);
+        MemorySegment region = emptyRegion(shape);
+        SimulatedOracle oracle = new SimulatedOracle(shape, OracleMemory.of(region));
         oracle.writes(0, 60);
-        MemorySegment before = oracle.instant();
+        MemorySegment before = copyOf(region);
         long page = oracle.offsetOfWrite(0, 61);
         oracle.writes(0, 1);
         for (int skipped = 1; skipped < OraclePage.SLOTS; skipped++) {
             // The publication of 61 is not yet there, its first and its last store are, one between
             // is not.
-            MemorySegment image = oracle.instant();
+            MemorySegment image = copyOf(region);
             image.set(OraclePage.WORD, 0, 60L);
             assertThat(OracleCheck.deviation(shape, image)).isEmpty();
             MemorySegment previous = before.asSlice(page, PAGE_BYTES);
-            long offset = slotOffset(oracle.instant(), previous, page, skipped);
+            long offset = slotOffset(copyOf(region), previous, page, skipped);
             image.set(OraclePage.WORD, page + offset, previous.get(OraclePage.WORD, offset));
             if (skipped < OraclePage.SLOTS - 1) {
                 assertThat(OracleCheck.deviation(shape, image)).as("store %d", skipped).isPresent();
@@ -150,14 +152,15 @@ class OracleCheckTest {
     @Test
     void anEffectWithoutItsCauseIsFound() {
         OracleShape shape = new OracleShape(24 * PAGE_BYTES, 2, random.nextLong());
-        SimulatedOracle oracle = new SimulatedOracle(shape);
+        MemorySegment region = emptyRegion(shape);
+        SimulatedOracle oracle = new SimulatedOracle(shape, OracleMemory.of(region));
         oracle.writes(0, 50);
         oracle.writes(1, 50);
-        MemorySegment early = oracle.instant();
+        MemorySegment early = copyOf(region);
         oracle.writes(0, 5);
-        MemorySegment firstOnly = oracle.instant();
+        MemorySegment firstOnly = copyOf(region);
         oracle.writes(1, 5);
-        MemorySegment image = oracle.instant();
+        MemorySegment image = copyOf(region);
         assertThat(OracleCheck.deviation(shape, firstOnly)).isEmpty();
         assertThat(OracleCheck.deviation(shape, image)).isEmpty();
         for (long index = 0; index < shape.pagesOf(0); index++) {
@@ -183,6 +186,7 @@ class OracleCheckTest {
     /** Two instants of one run, some writes apart, neither in the middle of a write. */
     private final class Instants {
         final OracleShape shape;
+        final MemorySegment region;
         final SimulatedOracle oracle;
         final MemorySegment earlier;
         final long earlierWrite;
@@ -190,12 +194,13 @@ class OracleCheckTest {
 
         Instants(int threads) {
             shape = new OracleShape(48 * PAGE_BYTES, threads, random.nextLong());
-            oracle = new SimulatedOracle(shape);
+            region = emptyRegion(shape);
+            oracle = new SimulatedOracle(shape, OracleMemory.of(region));
             writeAll(100);
-            earlier = oracle.instant();
+            earlier = copyOf(region);
             earlierWrite = oracle.write(0);
             writeAll(5);
-            later = oracle.instant();
+            later = copyOf(region);
             assertThat(OracleCheck.deviation(shape, earlier)).isEmpty();
             assertThat(OracleCheck.deviation(shape, later)).isEmpty();
         }
@@ -218,13 +223,20 @@ class OracleCheckTest {
         }
 
         MemorySegment copyOfLater() {
-            return MemorySegment.ofArray(new long[(int) later.byteSize() / Long.BYTES])
-                    .copyFrom(later);
+            return copyOf(later);
         }
 
         MemorySegment copyOfEarlier() {
-            return MemorySegment.ofArray(new long[(int) earlier.byteSize() / Long.BYTES])
-                    .copyFrom(earlier);
+            return copyOf(earlier);
         }
+    }
+
+    private static MemorySegment emptyRegion(OracleShape shape) {
+        return MemorySegment.ofArray(new long[Math.toIntExact(shape.sizeBytes() / Long.BYTES)]);
+    }
+
+    private static MemorySegment copyOf(MemorySegment region) {
+        return MemorySegment.ofArray(new long[Math.toIntExact(region.byteSize() / Long.BYTES)])
+                .copyFrom(region);
     }
 }

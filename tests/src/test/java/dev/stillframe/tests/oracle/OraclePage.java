@@ -33,6 +33,12 @@ final class OraclePage {
         page.set(WORD, SLOT_OFFSET[slot], value(slot, base, write, cause));
     }
 
+    /** The same to the page at {@code offset} of some memory. */
+    static void store(
+            OracleMemory memory, long offset, int slot, long base, long write, long cause) {
+        memory.set(offset + SLOT_OFFSET[slot], value(slot, base, write, cause));
+    }
+
     /** Makes all stores of a write. */
     static void storeAll(MemorySegment page, long base, long write, long cause) {
         for (int slot = 0; slot < SLOTS; slot++) {

@@ -1,38 +1,26 @@
 package dev.stillframe.tests.oracle;
 
-import java.lang.foreign.MemorySegment;
-
 /**
  * The program {@code oracle.c} as a model: one store at a time, by whichever thread the caller
  * picks.
  */
-final class SimulatedOracle {
+public final class SimulatedOracle {
     private final OracleShape shape;
-    private final MemorySegment region;
+    private final OracleMemory memory;
     private final Writer[] writers;
 
-    SimulatedOracle(OracleShape shape) {
+    /** In {@code memory}, whose words are zero. */
+    public SimulatedOracle(OracleShape shape, OracleMemory memory) {
         this.shape = shape;
-        region = MemorySegment.ofArray(new long[Math.toIntExact(shape.sizeBytes() / Long.BYTES)]);
+        this.memory = memory;
         writers = new Writer[shape.threads()];
         for (int thread = 0; thread < writers.length; thread++) {
             writers[thread] = new Writer(thread);
         }
     }
 
-    /** The live memory. */
-    MemorySegment region() {
-        return region;
-    }
-
-    /** A copy of the memory now. */
-    MemorySegment instant() {
-        return MemorySegment.ofArray(new long[Math.toIntExact(shape.sizeBytes() / Long.BYTES)])
-                .copyFrom(region);
-    }
-
-    /** Lets a thread make its next store. */
-    void step(int thread) {
+    /** Lets a thread make its next store; each thread's are made by one caller at a time. */
+    public void step(int thread) {
         writers[thread].step();
     }
 
@@ -71,16 +59,14 @@ final class SimulatedOracle {
             if (done > OraclePage.SLOTS) {
                 write++;
                 done = 0;
-                cause = region.get(OraclePage.WORD, shape.before(thread) * 64L);
+                cause = memory.get(shape.before(thread) * 64L);
             }
             if (done == OraclePage.SLOTS) {
-                region.set(OraclePage.WORD, thread * 64L, write);
+                memory.set(thread * 64L, write);
             } else {
                 long index = order.page(write);
-                MemorySegment page =
-                        region.asSlice(shape.offsetOf(thread, index), OracleShape.PAGE_BYTES);
                 long base = OraclePage.base(shape.seed(), write, shape.cellOf(thread, index));
-                OraclePage.store(page, done, base, write, cause);
+                OraclePage.store(memory, shape.offsetOf(thread, index), done, base, write, cause);
             }
             done++;
         }

@@ -1,6 +1,5 @@
-package dev.stillframe.engine.capture;
+package dev.stillframe.engine.staging;
 
-import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
@@ -21,14 +20,15 @@ import org.jspecify.annotations.Nullable;
  * From staging to the sink: finds zero pages, hashes the others, hands batches on, and gives their memory back when the
  * sink has released them. One thread, which gives way to the target and to the workers.
  */
-final class Encoder implements Runnable {
+public final class Encoder implements Runnable {
     private static final int BATCHES = 16;
-    private static final int NICE = 10;
     private static final long WAIT_NANOS = 2_000_000;
     private static final MemorySegment ZERO_PAGE =
-            Arena.ofAuto().allocate(Block.PAGE_BYTES, Block.PAGE_BYTES).asReadOnly();
+            Arena.ofAuto().allocate(StagingBlock.PAGE_BYTES, StagingBlock.PAGE_BYTES).asReadOnly();
 
-    private final Capture capture;
+    private final Staging staging;
+    private final Failures failures;
+    private final Runnable politely;
     private final PageSink sink;
     private final Duration stallTimeout;
     private final Arena arena = Arena.ofShared();
@@ -44,8 +44,25 @@ final class Encoder implements Runnable {
     private final LongAdder dataPages = new LongAdder();
     private final LongAdder zeroPages = new LongAdder();
 
-    Encoder(Capture capture, PageSink sink, Duration stallTimeout) {
-        this.capture = capture;
+    /** Where it tells that it failed, and hears that somebody else did. Thread-safe. */
+    public interface Failures {
+        /** Whether anything has gone wrong. */
+        boolean hasFailed();
+
+        /** Something has gone wrong; the first counts. */
+        void fail(Throwable cause);
+    }
+
+    /**
+     * Not yet running.
+     *
+     * @param stallTimeout how long the sink may take nothing
+     * @param politely run first on its thread, to give way to others
+     */
+    public Encoder(Staging staging, PageSink sink, Duration stallTimeout, Failures failures, Runnable politely) {
+        this.staging = staging;
+        this.failures = failures;
+        this.politely = politely;
         this.sink = sink;
         this.stallTimeout = stallTimeout;
         for (int i = 0; i < BATCHES; i++) {
@@ -54,7 +71,7 @@ final class Encoder implements Runnable {
     }
 
     /** Lets it begin: the layout is known. Called once. */
-    void begin(Layout layout, Places places) {
+    public void begin(Layout layout, Places places) {
         this.layout = layout;
         this.places = places;
         this.ledger = new PageLedger(layout.pageCount());
@@ -62,26 +79,26 @@ final class Encoder implements Runnable {
     }
 
     /** No more staging blocks will come; it ends when those that are there have been taken by the sink. */
-    void finish() {
+    public void finish() {
         last = true;
     }
 
-    /** Waits for its end, not longer than {@code nanos}; whether it has ended. A failure is in the capture. */
-    boolean awaitEnd(long nanos) {
+    /** Waits for its end, not longer than {@code nanos}; whether it has ended. A failure is told. */
+    public boolean awaitEnd(long nanos) {
         return ended.await(nanos);
     }
 
     /** Copied pages that the sink has taken, by what they held. */
-    long dataPages() {
+    public long dataPages() {
         return dataPages.sum();
     }
 
     /** Copied pages that held only zeros. */
-    long zeroPages() {
+    public long zeroPages() {
         return zeroPages.sum();
     }
 
-    PageLedger ledger() {
+    public PageLedger ledger() {
         return known(ledger);
     }
 
@@ -95,23 +112,23 @@ final class Encoder implements Runnable {
     @Override
     public void run() {
         try {
-            Scheduling.nice(NICE);
-            while (!started.await(WAIT_NANOS, TimeUnit.NANOSECONDS)) {
-                if (capture.hasFailed()) {
+            politely.run();
+    while (!started.await(WAIT_NANOS, TimeUnit.NANOSECONDS)) {
+    if (failures.hasFailed()) {
                     return;
                 }
             }
             sink.begin(known(layout));
-            while (!capture.hasFailed()) {
-                StagingBlock block = capture.staging.take(WAIT_NANOS);
+    while (!failures.hasFailed()) {
+                StagingBlock block = staging.take(WAIT_NANOS);
                 if (block != null) {
                     encode(block);
-                } else if (last && !capture.staging.hasFilled()) {
+                } else if (last && !staging.hasFilled()) {
                     return;
                 }
             }
         } catch (Throwable t) { // the thread's top: nobody else would see it
-            capture.fail(t);
+            failures.fail(t);
         } finally {
             ended.reached();
         }
@@ -138,32 +155,32 @@ final class Encoder implements Runnable {
             if (extent < 0 || address >= at.end(extent)) {
                 extent = at.find(address);
                 batch.beginRun();
-                if (extent < 0) {
+    if (extent < 0) {
                     throw new IllegalStateException("page %x is outside the layout".formatted(address));
                 }
             }
             long ordinal = at.ordinal(extent, address);
-            if (isZero(memory, offset)) {
+    if (isZero(memory, offset)) {
                 batch.add(PageKind.ZERO, ordinal, 1, 0);
                 zeroPages.increment();
             } else {
-                hash.hash(memory, offset, Block.PAGE_BYTES, batch.hashTable(), batch.nextHash());
+                hash.hash(memory, offset, StagingBlock.PAGE_BYTES, batch.hashTable(), batch.nextHash());
                 batch.add(PageKind.DATA, ordinal, 1, offset);
                 dataPages.increment();
             }
-            address += Block.PAGE_BYTES;
-            offset += Block.PAGE_BYTES;
+            address += StagingBlock.PAGE_BYTES;
+            offset += StagingBlock.PAGE_BYTES;
         }
     }
 
     private static boolean isZero(MemorySegment memory, long offset) {
         return MemorySegment.mismatch(
-                        memory, offset, offset + Block.PAGE_BYTES, ZERO_PAGE, 0, Block.PAGE_BYTES)
+                        memory, offset, offset + StagingBlock.PAGE_BYTES, ZERO_PAGE, 0, StagingBlock.PAGE_BYTES)
                 < 0;
     }
 
     /** Sends pages without content: {@code kind} is ZERO or LOST. Called by one thread after the end of this one. */
-    void sendEmpty(PageKind kind, long ordinal, long count) throws IOException {
+    public void sendEmpty(PageKind kind, long ordinal, long count) throws IOException {
         EncodedBatch batch = idleBatch();
         batch.begin(MemorySegment.NULL);
         batch.add(kind, ordinal, count, 0);
@@ -189,13 +206,13 @@ final class Encoder implements Runnable {
     private void released(EncodedBatch batch) {
         StagingBlock block = inFlight.remove(batch);
         if (block != null) {
-            capture.staging.recycle(block);
+            staging.recycle(block);
         }
         idle.add(batch);
     }
 
     /** Frees the hashes and the ledger, when the sink is closed and holds nothing any more. */
-    void free() {
+    public void free() {
         if (ledger != null) {
             ledger.close();
         }

@@ -1,9 +1,7 @@
-package dev.stillframe.engine.capture;
+package dev.stillframe.engine.target;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.target.Mapping;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,10 +20,7 @@ final class SharedElsewhere {
 
     /** Such memory, by mapping. Looks at the mappings of every process; those that are not ours to see are passed over. */
     static List<Missing> find(int pid, List<Mapping> mappings) throws IOException {
-        List<Mapping> shared =
-                mappings.stream()
-                        .filter(m -> Treatment.of(m, Set.of()).kind() == RegionKind.SHARED)
-                        .toList();
+        List<Mapping> shared = mappings.stream().filter(Mapping::isSharedMemory).toList();
         List<Missing> found = new ArrayList<>();
         if (!shared.isEmpty()) {
             for (int other : processes()) {

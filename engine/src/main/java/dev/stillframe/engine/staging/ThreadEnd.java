@@ -1,23 +1,23 @@
-package dev.stillframe.engine.capture;
+package dev.stillframe.engine.staging;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /** The end of a thread, which others must wait for even when they are interrupted. Thread-safe. */
-final class ThreadEnd {
+public final class ThreadEnd {
     private final CountDownLatch latch = new CountDownLatch(1);
 
     /** The thread is at its end. */
-    void reached() {
+    public void reached() {
         latch.countDown();
     }
 
     /** Waits for it, at most {@code nanos}; an interrupt is kept for later. */
-    boolean await(long nanos) {
+    public boolean await(long nanos) {
         long until = System.nanoTime() + nanos;
         boolean interrupted = false;
         try {
-            while (true) {
+    while (true) {
                 try {
                     return latch.await(until - System.nanoTime(), TimeUnit.NANOSECONDS);
                 } catch (InterruptedException e) {
@@ -25,7 +25,7 @@ final class ThreadEnd {
                 }
             }
         } finally {
-            if (interrupted) {
+    if (interrupted) {
                 Thread.currentThread().interrupt();
             }
         }

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.capture;
+package dev.stillframe.engine.staging;
 
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
@@ -11,18 +11,18 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /** The sender's own record of every page that it sent, from which the root hash is made. Owned by one thread. */
-final class PageLedger implements PageRecords, AutoCloseable {
+public final class PageLedger implements PageRecords, AutoCloseable {
     private static final ValueLayout.OfLong WORD =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Arena arena = Arena.ofShared();
     private final MemorySegment records;
 
-    PageLedger(long pageCount) {
+    public PageLedger(long pageCount) {
         records = arena.allocate(Math.max(1, pageCount * RECORD_BYTES), Long.BYTES);
     }
 
-    void record(PageBatch batch) {
+    public void record(PageBatch batch) {
         for (int run = 0; run < batch.runCount(); run++) {
             PageKind kind = batch.kind(run);
             long at = batch.firstOrdinal(run) * RECORD_BYTES;

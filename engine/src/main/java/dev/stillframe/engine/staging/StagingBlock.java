@@ -1,4 +1,4 @@
-package dev.stillframe.engine.capture;
+package dev.stillframe.engine.staging;
 
 import java.lang.foreign.MemorySegment;
 
@@ -6,11 +6,14 @@ import java.lang.foreign.MemorySegment;
  * A piece of staging memory with pages in it: runs of consecutive addresses. Owned by one thread at a time: the worker that
  * fills it, then the encoder.
  */
-final class StagingBlock {
+public final class StagingBlock {
     /** Pages of one block: a huge page fits. */
-    static final int PAGES = Block.PAGES;
+    public static final int PAGES = 512;
 
-    static final long BYTES = Block.BYTES;
+    /** Bytes of a page. */
+    public static final int PAGE_BYTES = 4096;
+
+    static final long BYTES = (long) PAGES * PAGE_BYTES;
 
     private final MemorySegment memory;
     private final long[] addresses = new long[PAGES];
@@ -19,32 +22,32 @@ final class StagingBlock {
     private int runs;
     private int used;
 
-    StagingBlock(MemorySegment memory) {
+    public StagingBlock(MemorySegment memory) {
         this.memory = memory;
     }
 
-    MemorySegment memory() {
+    public MemorySegment memory() {
         return memory;
     }
 
-    int room() {
+    public int room() {
         return PAGES - used;
     }
 
-    boolean isEmpty() {
+    public boolean isEmpty() {
         return runs == 0;
     }
 
     /** Where the next pages go. */
-    long nextAddress() {
-        return memory.address() + (long) used * Block.PAGE_BYTES;
+    public long nextAddress() {
+        return memory.address() + (long) used * PAGE_BYTES;
     }
 
     /** Counts in {@code count} pages that were copied to {@link #nextAddress}. */
-    void add(long address, int count) {
+    public void add(long address, int count) {
         int last = runs - 1;
         if (runs > 0
-                && addresses[last] + (long) pages[last] * Block.PAGE_BYTES == address
+                && addresses[last] + (long) pages[last] * PAGE_BYTES == address
                 && offsets[last] + pages[last] == used) {
             pages[last] += count;
         } else {
@@ -56,8 +59,24 @@ final class StagingBlock {
         used += count;
     }
 
+    /**
+     * Page {@code index} of {@link #memory} holds the page at {@code address}. For blocks that several threads fill, each
+     * its own pages; {@link #filled} comes after all of them.
+     */
+    public void place(int index, long address) {
+        addresses[index] = address;
+        pages[index] = 1;
+        offsets[index] = index;
+    }
+
+    /** The first {@code count} pages were {@linkplain #place placed}. */
+    public void filled(int count) {
+        runs = count;
+        used = count;
+    }
+
     /** Takes the last {@code count} pages back. */
-    void drop(int count) {
+    public void drop(int count) {
         used -= count;
         pages[runs - 1] -= count;
         if (pages[runs - 1] == 0) {
@@ -65,24 +84,24 @@ final class StagingBlock {
         }
     }
 
-    int runs() {
+    public int runs() {
         return runs;
     }
 
-    long address(int run) {
+    public long address(int run) {
         return addresses[run];
     }
 
-    int pages(int run) {
+    public int pages(int run) {
         return pages[run];
     }
 
     /** Place of the run's first page in {@link #memory}, in bytes. */
-    long offset(int run) {
-        return (long) offsets[run] * Block.PAGE_BYTES;
+    public long offset(int run) {
+        return (long) offsets[run] * PAGE_BYTES;
     }
 
-    void clear() {
+    public void clear() {
         runs = 0;
         used = 0;
     }

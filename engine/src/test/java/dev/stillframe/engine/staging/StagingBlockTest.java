@@ -1,4 +1,4 @@
-package dev.stillframe.engine.capture;
+package dev.stillframe.engine.staging;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -6,7 +6,7 @@ import java.lang.foreign.Arena;
 import org.junit.jupiter.api.Test;
 
 class StagingBlockTest {
-    private final StagingBlock block = new StagingBlock(Arena.ofAuto().allocate(StagingBlock.BYTES, Block.PAGE_BYTES));
+    private final StagingBlock block = new StagingBlock(Arena.ofAuto().allocate(StagingBlock.BYTES, StagingBlock.PAGE_BYTES));
 
     @Test
     void neighboursBecomeOneRun() {
@@ -23,7 +23,7 @@ class StagingBlockTest {
         block.add(0x20000, 1);
         assertThat(block.runs()).isEqualTo(2);
         assertThat(block.address(1)).isEqualTo(0x20000);
-        assertThat(block.offset(1)).isEqualTo(2 * Block.PAGE_BYTES);
+        assertThat(block.offset(1)).isEqualTo(2 * StagingBlock.PAGE_BYTES);
     }
 
     @Test

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.capture;
+package dev.stillframe.engine.staging;
 
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
@@ -64,7 +64,7 @@ final class EncodedBatch implements PageBatch {
                 && runs > 0
                 && kinds[last] == kind
                 && ordinals[last] + counts[last] == ordinal
-                && (kind != PageKind.DATA || offsets[last] + counts[last] * Block.PAGE_BYTES == offset)) {
+                && (kind != PageKind.DATA || offsets[last] + counts[last] * StagingBlock.PAGE_BYTES == offset)) {
             counts[last] += count;
         } else {
             kinds[runs] = kind;
@@ -101,7 +101,7 @@ final class EncodedBatch implements PageBatch {
 
     @Override
     public MemorySegment data(int run) {
-        return memory.asSlice(offsets[run], counts[run] * Block.PAGE_BYTES);
+        return memory.asSlice(offsets[run], counts[run] * StagingBlock.PAGE_BYTES);
     }
 
     @Override
@@ -111,7 +111,7 @@ final class EncodedBatch implements PageBatch {
 
     @Override
     public long dataBytes() {
-        return (long) dataPages * Block.PAGE_BYTES;
+        return (long) dataPages * StagingBlock.PAGE_BYTES;
     }
 
     @Override

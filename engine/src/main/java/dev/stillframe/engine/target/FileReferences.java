@@ -1,7 +1,6 @@
-package dev.stillframe.engine.capture;
+package dev.stillframe.engine.target;
 
 import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.target.Mapping;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;

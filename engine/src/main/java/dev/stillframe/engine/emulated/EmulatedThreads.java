@@ -1,0 +1,98 @@
+package dev.stillframe.engine.emulated;
+
+import dev.stillframe.engine.mmu.BlockingTask;
+import dev.stillframe.engine.mmu.BlockingTask.Start;
+import dev.stillframe.engine.mmu.EmulatedProcess;
+import dev.stillframe.engine.mmu.Outcome;
+import dev.stillframe.engine.mmu.Task;
+import dev.stillframe.engine.target.Attachment.ExitListener;
+import dev.stillframe.engine.target.FrozenThread;
+import dev.stillframe.engine.target.TargetException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.StampedLock;
+
+/**
+ * Lets real threads run as those of an emulated process, and stops them all between two operations. Thread-safe.
+ */
+public final class EmulatedThreads {
+    private final EmulatedProcess process;
+    private final Duration patience;
+    private final StampedLock running = new StampedLock();
+    private volatile ExitListener exits = exiting -> {};
+
+    /** {@code patience} bounds every operation and the stop. */
+    public EmulatedThreads(EmulatedProcess process, Duration patience) {
+        this.process = process;
+        this.patience = patience;
+    }
+
+    /** The process. */
+    public EmulatedProcess process() {
+        return process;
+    }
+
+    /** A thread of the process for the calling thread. */
+    public Running newThread() {
+        return new Running(process.newTask());
+    }
+
+    /** A thread of the process. Owned by the real thread that it stands for. */
+    public final class Running {
+        private final Task task;
+        private final BlockingTask blocking;
+
+        private Running(Task task) {
+            this.task = task;
+            this.blocking = new BlockingTask(task, patience);
+        }
+
+        /**
+         * Does one operation, when the process is not stopped.
+         *
+         * @throws TimeoutException if nobody resolves its fault in time
+         */
+        public Outcome run(Start operation) throws InterruptedException, TimeoutException {
+            long stamp = running.readLockInterruptibly();
+            try {
+                return blocking.run(operation);
+            } finally {
+                running.unlockRead(stamp);
+            }
+        }
+
+        /** Ends; the kernel clears the word at {@code clearTid}, as CLONE_CHILD_CLEARTID says, and cannot wait then. */
+        public void exit(long clearTid) throws InterruptedException {
+            long stamp = running.readLockInterruptibly();
+            try {
+                exits.exiting(new FrozenThread(task.id(), 0, 0, clearTid, 0));
+                task.exit(clearTid);
+            } finally {
+                running.unlockRead(stamp);
+            }
+        }
+    }
+
+    void watch(ExitListener listener) {
+        exits = listener;
+    }
+
+    /** Returns when no thread is in an operation; none begins one before {@link #resume}. */
+    long stop() throws TargetException {
+        try {
+            long stamp = running.tryWriteLock(patience.toNanos(), TimeUnit.NANOSECONDS);
+            if (stamp == 0) {
+                throw new TargetException("a thread of emulated process " + process.id() + " did not stop in time");
+            }
+            return stamp;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new TargetException("interrupted while stopping emulated process " + process.id(), e);
+        }
+    }
+
+    void resume(long stamp) {
+        running.unlockWrite(stamp);
+    }
+}

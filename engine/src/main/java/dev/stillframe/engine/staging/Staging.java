@@ -1,0 +1,92 @@
+package dev.stillframe.engine.staging;
+
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bounded memory between the target and the sink: free blocks, and filled ones on their way. The sink never stalls the
+ * target as long as there is a free block. Thread-safe.
+ */
+public final class Staging implements AutoCloseable {
+    private static final long WAIT_STEP_NANOS = 1_000_000;
+
+    private final Runnable freeMemory;
+    private final int blocks;
+    private final ArrayBlockingQueue<StagingBlock> free;
+    private final ArrayBlockingQueue<StagingBlock> filled;
+    private final LongAdder waitedNanos = new LongAdder();
+
+    /**
+     * Divides {@code memory} into blocks.
+     *
+     * @param memory native memory that was touched before, so that the first use costs nothing
+     * @param free gives the memory back; called by {@link #close}
+     */
+    public Staging(MemorySegment memory, Runnable free) {
+        long base = -memory.address() & (StagingBlock.BYTES - 1); // blocks begin at a huge page's boundary
+        blocks = Math.toIntExact((memory.byteSize() - base) / StagingBlock.BYTES);
+        this.freeMemory = free;
+        this.free = new ArrayBlockingQueue<>(blocks);
+        filled = new ArrayBlockingQueue<>(blocks);
+        for (int i = 0; i < blocks; i++) {
+            this.free.add(new StagingBlock(memory.asSlice(base + i * StagingBlock.BYTES, StagingBlock.BYTES)));
+        }
+    }
+
+    /** How much memory it takes to have {@code bytes} of staging, rounded down to whole blocks, wherever it begins. */
+    public static long memoryBytes(long bytes) {
+        return (bytes / StagingBlock.BYTES + 1) * StagingBlock.BYTES;
+    }
+
+    /** A free block if there is one now. */
+    public @Nullable StagingBlock poll() {
+        return free.poll();
+    }
+
+    /** A free block, after waiting a moment at most; the wait is counted. */
+    public @Nullable StagingBlock await() throws InterruptedException {
+        long from = System.nanoTime();
+        StagingBlock block = free.poll(WAIT_STEP_NANOS, TimeUnit.NANOSECONDS);
+        waitedNanos.add(System.nanoTime() - from);
+        return block;
+    }
+
+    /** Hands a filled block on. There is room for every block that exists. */
+    public void submit(StagingBlock block) {
+        filled.add(block);
+    }
+
+    /** The next filled block, or null if none came within {@code timeoutNanos}. */
+    public @Nullable StagingBlock take(long timeoutNanos) throws InterruptedException {
+        return filled.poll(timeoutNanos, TimeUnit.NANOSECONDS);
+    }
+
+    /** Whether less than half of the blocks are free. */
+    public boolean isHalfFull() {
+        return free.size() < blocks / 2;
+    }
+
+    public boolean hasFilled() {
+        return !filled.isEmpty();
+    }
+
+    /** Gives a block back for reuse. */
+    public void recycle(StagingBlock block) {
+        block.clear();
+        free.add(block);
+    }
+
+    /** Time that workers waited for a free block, all together. */
+    public long waitedNanos() {
+        return waitedNanos.sum();
+    }
+
+    /** Every block must be back or forgotten. */
+    @Override
+    public void close() {
+        freeMemory.run();
+    }
+}

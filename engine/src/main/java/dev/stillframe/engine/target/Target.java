@@ -1,0 +1,71 @@
+package dev.stillframe.engine.target;
+
+import dev.stillframe.engine.linux.PagemapScan;
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.Source;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Whose memory is captured, looked at from outside: a process, or one that is emulated. Reading changes nothing in it.
+ * Thread-safe but for {@link #scan}.
+ */
+public interface Target extends AutoCloseable {
+    /**
+     * Gets hold of it: from now on its threads can be stopped, and its memory protected.
+     *
+     * @throws IOException if it forbids that; it is then as it was
+     */
+    Attachment attach(Probe probe) throws IOException;
+
+    /** Its mappings now, by address. */
+    List<Mapping> mappings() throws IOException;
+
+    /** The kernel's flags of its mappings, by start address; takes a walk of its page tables. */
+    Map<Long, Set<String>> mappingFlags() throws IOException;
+
+    /**
+     * Copies {@code length} bytes at its {@code address} to this process's address {@code into}. Allocates nothing.
+     *
+     * @return bytes copied from the start, or a negative errno
+     */
+    long read(long address, long length, long into);
+
+    /**
+     * Reads bytes, all or none.
+     *
+     * @throws IOException if some are not there
+     */
+    byte[] read(long address, int length) throws IOException;
+
+    /** Visits the matching pages of {@code [start, end)} in address order. */
+    void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException;
+
+    /** Opens what a mapping of shared memory or of a file shows; the caller closes it. */
+    MemoryFile open(Mapping mapping) throws IOException;
+
+    /** What is known of the file of a mapping that has one. */
+    FileReference fileOf(Mapping mapping);
+
+    /** Shared memory that someone else can write too, by mapping: such writes are not seen. */
+    List<Missing> sharedElsewhere() throws IOException;
+
+    /** Bytes of its memory that are resident now. */
+    long residentBytes() throws IOException;
+
+    /** Its threads now. */
+    int threadCount() throws IOException;
+
+    /** The auxiliary vector. */
+    byte[] auxv() throws IOException;
+
+    /** Who it is. */
+    Source source() throws IOException;
+
+    @Override
+    void close();
+}
