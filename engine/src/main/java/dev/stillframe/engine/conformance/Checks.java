@@ -186,6 +186,10 @@ final class Checks {
         switch (check.how()) {
             case EXACTLY -> exactly(found, new ArrayDeque<>(check.patterns()));
             case EACH_PAGE -> eachPage(found, check.patterns().getFirst());
+            case COUNT -> {
+                Mismatch.unless(found.size() == check.count(), "%d messages: %s", found.size(), found);
+                found.forEach(message -> mustBeWithin(message, check.patterns().getFirst()));
+            }
             case AT_LEAST -> found.forEach(message -> mustMatch(message, check.patterns().getFirst()));
         }
         if (found.stream().anyMatch(message -> message.kind() == Message.Kind.FORK)) {
@@ -212,6 +216,12 @@ final class Checks {
             Mismatch.unless(missing.remove(message.start()), "twice, or not of this range: %s", message);
         }
         Mismatch.unless(missing.isEmpty(), "no message for %d pages", missing.size());
+    }
+
+    private void mustBeWithin(Message message, MessageCheck.Pattern pattern) {
+        Range range = world.range(pattern.range());
+        boolean within = message.start() >= range.start() && message.start() < range.start() + range.bytes();
+        Mismatch.unless(within && message.kind() == pattern.kind(), "expected %s, found %s", pattern, message);
     }
 
     private void mustMatch(Message message, MessageCheck.Pattern pattern) {

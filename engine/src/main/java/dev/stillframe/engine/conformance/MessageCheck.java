@@ -8,12 +8,12 @@ import org.jspecify.annotations.Nullable;
  * Messages that are expected. Immutable.
  *
  * @param how how the patterns stand for messages
- * @param count for {@link How#AT_LEAST}
+ * @param count for {@link How#COUNT} and {@link How#AT_LEAST}
  * @param patterns the messages
  */
 record MessageCheck(How how, int count, List<Pattern> patterns) {
     private static final String EXPECTED =
-            "expected none, or WHAT RANGE [by THREAD] joined by commas, or each WHAT RANGE, or at least NUMBER WHAT RANGE;"
+            "expected none, or WHAT RANGE [by THREAD] joined by commas, or each WHAT RANGE, or NUMBER WHAT RANGE, or at least NUMBER WHAT RANGE;"
                 + " WHAT is one of wp, missing, missing-write, minor, remove, unmap, fork [as NAME], remap RANGE to RANGE";
 
     /** How patterns stand for messages. */
@@ -22,6 +22,8 @@ record MessageCheck(How how, int count, List<Pattern> patterns) {
         EXACTLY,
         /** One for each page of the range, in any order. */
         EACH_PAGE,
+        /** So many, each for some page of the range. */
+        COUNT,
         /** So many or more, all alike. */
         AT_LEAST
     }
@@ -42,6 +44,13 @@ record MessageCheck(How how, int count, List<Pattern> patterns) {
                 throw new IllegalArgumentException(EXPECTED);
             }
             return new MessageCheck(How.AT_LEAST, Integer.parseInt(words[2]), List.of(pattern(words[3])));
+        }
+        if (Character.isDigit(text.charAt(0))) {
+            String[] words = text.split(" ", 2);
+            if (words.length < 2 || !words[0].matches("\\d+")) {
+                throw new IllegalArgumentException(EXPECTED);
+            }
+            return new MessageCheck(How.COUNT, Integer.parseInt(words[0]), List.of(pattern(words[1])));
         }
         List<Pattern> patterns = new ArrayList<>();
         for (String each : text.split(", ")) {

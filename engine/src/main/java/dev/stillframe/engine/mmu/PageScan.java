@@ -12,8 +12,8 @@ public final class PageScan {
     public static final long WPALLOWED = 1;
 
     /**
-     * Category: not write-protected. So are empty entries that nobody ever protected, but not where a whole 2 MiB was
-     * never touched: there is no entry then.
+     * Category: not write-protected. So are empty entries that nobody ever protected; where a whole 2 MiB was never
+     * touched there is no entry, and that counts only in a mapping that is registered for write-protection.
      */
     public static final long WRITTEN = 2;
 
@@ -125,7 +125,7 @@ public final class PageScan {
         long from = Math.max(vma.start(), request.start());
         long to = Math.min(vma.end(), request.end());
         for (long at = from; at < to; at += Mmu.PAGE_BYTES) {
-            long categories = ofMapping | categories(Mmu.pageOf(at));
+            long categories = ofMapping | categories(vma, Mmu.pageOf(at));
             boolean reported = request.regionsMax() > 0;
             boolean judged = reported || !mm.hasTable(Mmu.pageOf(at)); // protecting alone looks at no entry
             if (judged && !matches(categories)) {
@@ -174,11 +174,11 @@ public final class PageScan {
         return true;
     }
 
-    private long categories(long page) {
+    private long categories(Vma vma, long page) {
         Entry entry = mm.entry(page);
         long written = entry.uffdWp() ? 0 : WRITTEN;
         return switch (entry) {
-            case Entry.Empty _ -> mm.hasTable(page) ? written : 0;
+            case Entry.Empty _ -> mm.hasTable(page) || vma.isWp() ? written : 0;
             case Marker _, Entry.Swapped _ -> SWAPPED | written;
             case Present present -> PRESENT
                     | written

@@ -58,6 +58,8 @@ class ScenarioParserTest {
                 "expect bits a PXXXX; where BITS is five of PSFWX",
                 "expect message rp a; WHAT is one of wp, missing",
                 "expect message wp a by; WHAT is one of",
+                "expect messages 3 wp; WHAT is one of",
+                "expect messages 3x wp a; NUMBER WHAT RANGE",
                 "expect T1 perked; expected a thread and how it stands",
                 "under V9: wake a; expected kernel, model, or a rule such as MODERN, not V9",
                 "fails under V9: no; not V9",

@@ -95,7 +95,7 @@ public final class ModelMachine implements Machine {
         return switch (memory.kind()) {
             case ANON -> in.mapAnonymous(memory.bytes());
             case THP -> in.mapHuge(memory.bytes());
-            case HUGETLB -> throw new Unsupported("the model has no hugetlb");
+            case HUGETLB -> in.mapHugetlb(memory.bytes());
             case MERGEABLE -> throw new Unsupported("the model has no same-page merging");
             case MEMFD, EXT4 -> in.mapShared(object(memory), 0, memory.bytes());
             case PRIVATE_MEMFD, PRIVATE_EXT4 -> in.mapPrivate(object(memory), 0, memory.bytes());
