@@ -11,6 +11,7 @@ import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.staging.Encoder;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
+import dev.stillframe.engine.staging.StagingBlock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -86,9 +87,13 @@ final class ArenaSnapshot implements AutoCloseable {
         }
     }
 
+    /** As much as was asked for, or as the pages can fill, whatever stripes they are copied by. */
     private Staging staging() {
+        long blocks = Math.min(pages, pages / StagingBlock.PAGES + PageCopies.STRIPES + 1);
+        long enough = blocks * StagingBlock.PAGES * StagingBlock.PAGE_BYTES;
         Arena owner = Arena.ofShared();
-        return new Staging(owner.allocate(Staging.memoryBytes(options.stagingBytes())), owner::close);
+        long bytes = Staging.memoryBytes(Math.min(options.stagingBytes(), enough));
+        return new Staging(owner.allocate(bytes), owner::close);
     }
 
     private Layout layout(Instant instant) {

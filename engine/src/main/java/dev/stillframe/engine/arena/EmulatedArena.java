@@ -50,119 +50,110 @@ final class EmulatedArena implements MemoryArena {
 
     @Override
     public byte getByte(long offset) {
-        check(offset, Byte.BYTES);
         try {
             return memory.get(JAVA_BYTE, offset);
-        } catch (IllegalStateException e) {
-            throw closed(e);
+        } catch (RuntimeException e) {
+            throw refused(offset, Byte.BYTES, e);
         }
     }
 
     @Override
     public void putByte(long offset, byte value) {
-        int page = check(offset, Byte.BYTES);
         long[] slot = WriterSlots.mine();
-        if (barrier.begin(slot, page)) {
+        if (barrier.begin(slot, page(offset))) {
             try {
                 memory.set(JAVA_BYTE, offset, value);
-            } catch (IllegalStateException e) {
-                throw closed(e);
+            } catch (RuntimeException e) {
+                throw refused(offset, Byte.BYTES, e);
             } finally {
                 WriterSlots.leave(slot);
             }
         } else {
-            writeLocked(page, () -> memory.set(JAVA_BYTE, offset, value));
+            writeLocked(check(offset, Byte.BYTES), () -> memory.set(JAVA_BYTE, offset, value));
         }
     }
 
     @Override
     public short getShort(long offset) {
-        check(offset, Short.BYTES);
         try {
             return memory.get(JAVA_SHORT, offset);
-        } catch (IllegalStateException e) {
-            throw closed(e);
+        } catch (RuntimeException e) {
+            throw refused(offset, Short.BYTES, e);
         }
     }
 
     @Override
     public void putShort(long offset, short value) {
-        int page = check(offset, Short.BYTES);
         long[] slot = WriterSlots.mine();
-        if (barrier.begin(slot, page)) {
+        if (barrier.begin(slot, page(offset))) {
             try {
                 memory.set(JAVA_SHORT, offset, value);
-            } catch (IllegalStateException e) {
-                throw closed(e);
+            } catch (RuntimeException e) {
+                throw refused(offset, Short.BYTES, e);
             } finally {
                 WriterSlots.leave(slot);
             }
         } else {
-            writeLocked(page, () -> memory.set(JAVA_SHORT, offset, value));
+            writeLocked(check(offset, Short.BYTES), () -> memory.set(JAVA_SHORT, offset, value));
         }
     }
 
     @Override
     public int getInt(long offset) {
-        check(offset, Integer.BYTES);
         try {
             return memory.get(JAVA_INT, offset);
-        } catch (IllegalStateException e) {
-            throw closed(e);
+        } catch (RuntimeException e) {
+            throw refused(offset, Integer.BYTES, e);
         }
     }
 
     @Override
     public void putInt(long offset, int value) {
-        int page = check(offset, Integer.BYTES);
         long[] slot = WriterSlots.mine();
-        if (barrier.begin(slot, page)) {
+        if (barrier.begin(slot, page(offset))) {
             try {
                 memory.set(JAVA_INT, offset, value);
-            } catch (IllegalStateException e) {
-                throw closed(e);
+            } catch (RuntimeException e) {
+                throw refused(offset, Integer.BYTES, e);
             } finally {
                 WriterSlots.leave(slot);
             }
         } else {
-            writeLocked(page, () -> memory.set(JAVA_INT, offset, value));
+            writeLocked(check(offset, Integer.BYTES), () -> memory.set(JAVA_INT, offset, value));
         }
     }
 
     @Override
     public long getLong(long offset) {
-        check(offset, Long.BYTES);
         try {
             return memory.get(JAVA_LONG, offset);
-        } catch (IllegalStateException e) {
-            throw closed(e);
+        } catch (RuntimeException e) {
+            throw refused(offset, Long.BYTES, e);
         }
     }
 
     @Override
     public void putLong(long offset, long value) {
-        int page = check(offset, Long.BYTES);
         long[] slot = WriterSlots.mine();
-        if (barrier.begin(slot, page)) {
+        if (barrier.begin(slot, page(offset))) {
             try {
                 memory.set(JAVA_LONG, offset, value);
-            } catch (IllegalStateException e) {
-                throw closed(e);
+            } catch (RuntimeException e) {
+                throw refused(offset, Long.BYTES, e);
             } finally {
                 WriterSlots.leave(slot);
             }
         } else {
-            writeLocked(page, () -> memory.set(JAVA_LONG, offset, value));
+            writeLocked(check(offset, Long.BYTES), () -> memory.set(JAVA_LONG, offset, value));
         }
     }
 
     @Override
     public int getIntVolatile(long offset) {
-        check(offset, Integer.BYTES);
         try {
             return (int) INT.getVolatile(memory, offset);
-        } catch (IllegalStateException e) {
-            throw closed(e);
+        } catch (RuntimeException e) {
+            throw refused(offset, Integer.BYTES, e);
         }
     }
 
@@ -173,11 +164,10 @@ final class EmulatedArena implements MemoryArena {
 
     @Override
     public long getLongVolatile(long offset) {
-        check(offset, Long.BYTES);
         try {
             return (long) LONG.getVolatile(memory, offset);
-        } catch (IllegalStateException e) {
-            throw closed(e);
+        } catch (RuntimeException e) {
+            throw refused(offset, Long.BYTES, e);
         }
     }
 
@@ -327,12 +317,13 @@ final class EmulatedArena implements MemoryArena {
     }
 
     /** What the memory says after close, with the name. */
-    private IllegalStateException closed(@Nullable IllegalStateException cause) {
+    private RuntimeException closed(@Nullable RuntimeException cause) {
         return cause == null || !arena.scope().isAlive()
                 ? new IllegalStateException("arena " + name + " is closed", cause)
                 : cause;
     }
 
+    /** The page of an offset; of one that is outside, some number. */
     private static int page(long offset) {
         return (int) (offset >> PAGE_SHIFT);
     }
@@ -344,13 +335,17 @@ final class EmulatedArena implements MemoryArena {
     /** The page of an aligned number. */
     private int check(long offset, int bytes) {
         if (offset < 0 || offset > sizeBytes - bytes || (offset & (bytes - 1)) != 0) {
-            throw refused(offset, bytes);
+            throw refused(offset, bytes, null);
         }
         return page(offset);
     }
 
-    private RuntimeException refused(long offset, int bytes) {
+    /** What is wrong with an access to a number, in our words; the memory itself has checked the same. */
+    private RuntimeException refused(long offset, int bytes, @Nullable RuntimeException cause) {
         checkRange(offset, bytes);
+        if ((offset & (bytes - 1)) == 0) {
+            return closed(cause);
+        }
         return new IllegalArgumentException(
                 "%d bytes at offset 0x%x of arena %s: not aligned to %1$d".formatted(bytes, offset, name));
     }

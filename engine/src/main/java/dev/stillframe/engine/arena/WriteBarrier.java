@@ -79,12 +79,13 @@ final class WriteBarrier {
 
     /**
      * Begins an open write; if it returns true, the store may be made, and {@link WriterSlots#leave} must follow. If it
-     * returns false, nothing is to be left, and the write takes the locked way.
+     * returns false, nothing is to be left, and the write takes the locked way. So it does for a page that does not exist.
      */
     boolean begin(long[] slot, int page) {
-        if (WriterSlots.enter(slot)) {
+        int[] known = stamps;
+        if (page >= 0 && page < known.length && WriterSlots.enter(slot)) {
             int now = epoch;
-            if ((int) PAGE_WORD.getAcquire(stamps, page) == now) {
+            if ((int) PAGE_WORD.getAcquire(known, page) == now) {
                 return true;
             }
             WriterSlots.leave(slot);

@@ -1,0 +1,242 @@
+package dev.stillframe.tests.arena;
+
+import dev.stillframe.engine.arena.ArenaOptions;
+import dev.stillframe.engine.arena.MemoryArena;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.tests.image.MemoryImage;
+import dev.stillframe.tests.oracle.OracleCheck;
+import dev.stillframe.tests.oracle.OracleMemory;
+import dev.stillframe.tests.oracle.OracleShape;
+import dev.stillframe.tests.oracle.SimulatedOracle;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A program that takes snapshots of arenas back to back while threads write to them and the collector runs all the time.
+ * Every image is checked. Arguments: seconds, seed. Prints {@code done} with its figures, or fails.
+ */
+public final class ArenaStress {
+    private static final int PAGE = MemoryArena.PAGE_BYTES;
+    private static final int WRITERS = 8;
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private final long nanosPerLoad;
+    private final long seed;
+    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+    private final List<Thread> threads = new ArrayList<>();
+    private volatile boolean stopped;
+    private long images;
+
+    private ArenaStress(long seconds, long seed) {
+        this.nanosPerLoad = Duration.ofSeconds(seconds).toNanos() / 3;
+        this.seed = seed;
+    }
+
+    /** See the class. */
+    public static void main(String[] arguments) throws Exception {
+        ArenaStress stress = new ArenaStress(Long.parseLong(arguments[0]), Long.parseLong(arguments[1]));
+        stress.run();
+        System.out.println("done images=" + stress.images);
+    }
+
+    /** One load after the other: all at once, the collector would stop them before the scheduler came round. */
+    private void run() throws Exception {
+        OracleShape shape = new OracleShape(1025L * PAGE, WRITERS, seed);
+        load("oracle", shape.sizeBytes(), arena -> startOracle(shape, arena), image -> OracleCheck.deviation(shape, image));
+        load("pairs", 2L * PAGE, this::startPairs, ArenaStress::pairsDeviation);
+        load("units", 24L * PAGE, this::startUnits, ArenaStress::unitsDeviation);
+    }
+
+    private void load(String name, long sizeBytes, Consumer<MemoryArena> start, Judge judge) throws Exception {
+        long from = System.nanoTime();
+        long before = images;
+        stopped = false;
+        try (MemoryArena arena = MemoryArena.emulated(name, sizeBytes)) {
+            start.accept(arena);
+            repeat(Thread.ofPlatform().name("gc").factory(), ArenaStress::collect);
+            try {
+                while (System.nanoTime() - from < nanosPerLoad && failure.get() == null) {
+                    check(arena, judge);
+                }
+            } finally {
+                stop();
+            }
+        }
+        System.out.printf("%s: %d images%n", name, images - before);
+    }
+
+    /** The writers get some time in between. */
+    private static void collect() {
+        System.gc();
+        LockSupport.parkNanos(2_000_000);
+    }
+
+    private void startOracle(OracleShape shape, MemoryArena arena) {
+        SimulatedOracle model =
+                new SimulatedOracle(
+                        shape,
+                        new OracleMemory() {
+                            @Override
+                            public long get(long offset) {
+                                return arena.getLong(offset);
+                            }
+
+                            @Override
+                            public void set(long offset, long value) {
+                                arena.putLong(offset, value);
+                            }
+                        });
+        for (int i = 0; i < WRITERS; i++) {
+            int thread = i;
+            repeat(Thread.ofPlatform().name("oracle-" + i).factory(), () -> model.step(thread));
+        }
+    }
+
+    /**
+     * Each writer counts in a cell of the first page and then in one of the second. So close together, the two stores meet
+     * T0 often. One of the writers is virtual, one stores by compare-and-set.
+     */
+    private void startPairs(MemoryArena arena) {
+        for (int i = 0; i < 4; i++) {
+            long cell = i * 64L;
+            long[] count = new long[1];
+            ThreadFactory factory =
+                    i == 0 ? Thread.ofVirtual().name("pair").factory() : Thread.ofPlatform().name("pair-" + i).factory();
+            boolean compareAndSet = i == 1;
+            repeat(
+                    factory,
+                    () -> {
+                        long next = ++count[0];
+                        if (compareAndSet) {
+                            require(arena.compareAndSetLong(cell, next - 1, next), "a lost store");
+                            require(arena.getAndAddLong(PAGE + cell, 1) == next - 1, "a lost addition");
+                        } else {
+                            arena.putLong(cell, next);
+                            arena.putLong(PAGE + cell, next);
+                        }
+                    });
+        }
+    }
+
+    private static Optional<String> pairsDeviation(MemorySegment image) {
+        for (int i = 0; i < 4; i++) {
+            long first = image.get(ValueLayout.JAVA_LONG, i * 64L);
+            long second = image.get(ValueLayout.JAVA_LONG, PAGE + i * 64L);
+            if (first != second && first != second + 1) {
+                return Optional.of("pair %d: %d and then %d".formatted(i, first, second));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Pages 0 to 7: calls of three pages; 8 to 15: units that keep a sum; 16 to 23: copies of three pages. */
+    private void startUnits(MemoryArena arena) {
+        byte[] bytes = new byte[3 * PAGE];
+        int[] turn = new int[1];
+        repeat(
+                Thread.ofPlatform().name("bulk").factory(),
+                () -> {
+                    Arrays.fill(bytes, (byte) ++turn[0]);
+                    arena.put(PAGE / 2, bytes);
+                    arena.fill(4L * PAGE, 3L * PAGE, (byte) turn[0]);
+                    arena.copy(4L * PAGE, 16L * PAGE, 3L * PAGE);
+                });
+        SplittableRandom random = new SplittableRandom(seed);
+        repeat(Thread.ofPlatform().name("transfer").factory(), () -> transfer(arena, random));
+    }
+
+    private static void transfer(MemoryArena arena, SplittableRandom random) {
+        long from = random.nextInt(8, 16) * (long) PAGE;
+        long to = random.nextInt(8, 16) * (long) PAGE;
+        long amount = random.nextInt(1, 1000);
+        arena.unit(
+                () -> {
+                    arena.putLong(from, arena.getLong(from) - amount);
+                    arena.putLong(to, arena.getLong(to) + amount);
+                });
+    }
+
+    private static Optional<String> unitsDeviation(MemorySegment image) {
+        long sum = 0;
+        for (long page = 8; page < 16; page++) {
+            sum += image.get(ValueLayout.JAVA_LONG, page * PAGE);
+        }
+        if (sum != 0) {
+            return Optional.of("a unit is torn: the sum is " + sum);
+        }
+        for (long start : new long[] {PAGE / 2, 4L * PAGE, 16L * PAGE}) {
+            byte first = image.get(ValueLayout.JAVA_BYTE, start);
+            for (long at = start; at < start + 3 * PAGE; at++) {
+                if (image.get(ValueLayout.JAVA_BYTE, at) != first) {
+                    return Optional.of("a call is torn: at %d is not what is at %d".formatted(at, start));
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    @FunctionalInterface
+    private interface Judge {
+        Optional<String> deviation(MemorySegment image);
+    }
+
+    private void check(MemoryArena arena, Judge judge) throws Exception {
+        MemoryImage image = new MemoryImage();
+        try {
+            arena.snapshot(
+                    image, new ArenaOptions(ArenaOptions.MIN_STAGING_BYTES, PATIENCE, PATIENCE));
+            Optional<String> wrong = judge.deviation(image.read(new AddressRange(0, arena.sizeBytes())));
+            if (wrong.isPresent()) {
+                throw new AssertionError("image %d, of %s: %s".formatted(images, arena, wrong.get()));
+            }
+            images++;
+        } finally {
+            image.free();
+        }
+    }
+
+    private void repeat(ThreadFactory factory, Runnable step) {
+        Thread thread =
+                factory.newThread(
+                        () -> {
+                            try {
+                                while (!stopped) {
+                                    step.run();
+                                }
+                            } catch (Throwable t) { // the thread's top
+                                failure.compareAndSet(null, t);
+                            }
+                        });
+        threads.add(thread);
+        thread.start();
+    }
+
+    private void stop() throws InterruptedException {
+        stopped = true;
+        for (Thread thread : threads) {
+            require(thread.join(PATIENCE), thread.getName() + " hangs");
+        }
+        threads.clear();
+        Throwable known = failure.get();
+        if (known != null) {
+            throw new AssertionError("a thread failed", known);
+        }
+    }
+
+    private static void require(boolean held, String broken) {
+        if (!held) {
+            throw new AssertionError(broken);
+        }
+    }
+}
