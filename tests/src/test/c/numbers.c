@@ -6,6 +6,7 @@
 
 int main(void) {
     SHOW("READ", SYS_read);
+    SHOW("WRITE", SYS_write);
     SHOW("CLOSE", SYS_close);
     SHOW("LSEEK", SYS_lseek);
     SHOW("MMAP", SYS_mmap);
