@@ -1,14 +1,15 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.agent.demo.ArenaDemo;
 import dev.stillframe.agent.demo.Demo;
 import dev.stillframe.agent.demo.Pattern;
 import dev.stillframe.agent.job.Parts;
 import dev.stillframe.agent.job.SnapshotTaker;
 import dev.stillframe.agent.metrics.Metrics;
+import dev.stillframe.engine.arena.ArenaReport;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.target.Readiness;
 import dev.stillframe.engine.target.Readiness.Finding;
 import dev.stillframe.engine.target.Readiness.Status;
 
@@ -23,9 +24,9 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 
 /** {@code stillframe demo}. */
 @Command(
@@ -94,8 +95,14 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Pattern pattern = pattern();
-        refuseUnlessReady(parts.readiness().get());
         MeterRegistry registry = Metrics.create();
+        List<Finding> inTheWay =
+                parts.readiness().get().stream()
+                        .filter(finding -> finding.status() == Status.FAIL)
+                        .toList();
+        if (!inTheWay.isEmpty()) {
+            return callWithoutTheKernel(pattern, inTheWay, registry);
+        }
         SnapshotOptions options =
                 SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
         Demo demo = new Demo(parts, pattern, stepsPerSecond);
@@ -128,20 +135,29 @@ final class DemoCommand implements Callable<Integer> {
         return Pattern.fitting(memory.bytes(), threads);
     }
 
-    private static void refuseUnlessReady(List<Finding> findings) throws Failure {
-        if (!Readiness.isReady(findings)) {
-            throw new Failure(
-                    findings.stream()
-                            .filter(finding -> finding.status() == Status.FAIL)
-                            .map(
-                                    finding ->
-                                            finding.name()
-                                                    + ": "
-                                                    + finding.found()
-                                                    + "; to do: "
-                                                    + finding.remedy())
-                            .collect(Collectors.joining("; ", "snapshots do not work here: ", "")));
-        }
+    /** What JSON shows where processes cannot be captured. */
+    record ArenaFacts(
+            boolean verified, List<Finding> inTheWay, long memoryBytes, List<Long> steps, ArenaReport snapshot) {}
+
+    private int callWithoutTheKernel(
+            Pattern pattern, List<Finding> inTheWay, MeterRegistry registry) throws Exception {
+        ArenaDemo.Result result = new ArenaDemo(parts, pattern, stepsPerSecond).run(registry);
+        ArenaReport report = result.report();
+        List<String> lines = new ArrayList<>();
+        lines.add("Processes cannot be captured here:");
+        inTheWay.forEach(each -> lines.add("  %s: %s; to do: %s".formatted(each.name(), each.found(), each.remedy())));
+        lines.add("What needs no kernel is an arena of a Java program; this was one:");
+        lines.addAll(
+                new Rows()
+                        .add("arena", "%d threads over %s".formatted(threads, Units.bytes(result.sizeBytes())))
+                        .add("held", "nobody: T0 came " + Units.time(report.armNanos()) + " after the call")
+                        .add("saved", Units.count(report.firstWrites()) + " pages by their writers, before the first write")
+                        .add("captured", Units.bytes(result.sizeBytes()) + " in " + Units.time(report.captureNanos()))
+                        .add("received", "and on disk after " + Units.time(report.totalNanos()))
+                        .add("verified", "yes: every hash, and every byte is that of one instant")
+                        .lines());
+        output.facts(new ArenaFacts(true, inTheWay, result.sizeBytes(), result.steps(), report), lines);
+        return ExitCode.DONE;
     }
 
     private static Facts facts(Demo.Result result) {

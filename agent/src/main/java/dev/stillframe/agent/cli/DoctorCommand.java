@@ -56,7 +56,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     /** What JSON shows. */
-    record Facts(boolean ready, List<Finding> findings) {}
+    record Facts(boolean ready, String arenas, List<Finding> findings) {}
 
     @Override
     public Integer call() throws IOException, Failure {
@@ -68,7 +68,7 @@ final class DoctorCommand implements Callable<Integer> {
             findings.addAll(new StoreCheck(store).findings());
         }
         boolean ready = Readiness.isReady(findings);
-        output.facts(new Facts(ready, findings), lines(findings, ready));
+        output.facts(new Facts(ready, ready ? "native" : "emulated", findings), lines(findings, ready));
         return ready ? ExitCode.DONE : ExitCode.FAILED;
     }
 
@@ -86,6 +86,11 @@ final class DoctorCommand implements Callable<Integer> {
                 ready
                         ? "Snapshots will work here."
                         : "Snapshots will not work until what FAILs above is changed.");
+        lines.add(
+                ready
+                        ? "Arenas of Java programs: native, which costs nothing between snapshots, or"
+                                + " emulated, which stops no thread for them."
+                        : "Arenas of Java programs: emulated, which needs none of this.");
         return lines;
     }
 

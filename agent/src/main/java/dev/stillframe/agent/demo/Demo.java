@@ -116,7 +116,7 @@ public final class Demo {
             SnapshotReport report = take(setting, writer, reception.address());
             long ended = System.nanoTime();
             runUndisturbed(writer);
-            Verdict verdict = judge(store.resolve(NAME), writer.memory());
+            Verdict verdict = judge(pattern, store.resolve(NAME), writer.memory());
             return measure(writer, report, verdict, new Moments(started, ended));
         }
     }
@@ -144,7 +144,9 @@ public final class Demo {
         }
     }
 
-    private Verdict judge(Path image, AddressRange memory) throws IOException, DemoException {
+    /** What the oracle says of the writer's memory in an image, if it is all there and unharmed. */
+    static Verdict judge(Pattern pattern, Path image, AddressRange memory)
+            throws IOException, DemoException {
         Verification verification = ImageVerifier.verify(image, ImageVerifier.Progress.NONE);
         if (!verification.intact()) {
             throw new DemoException(
@@ -193,7 +195,8 @@ public final class Demo {
         return new Result(report, writer.memory(), verdict.steps(), slowed, before, after);
     }
 
-    private static void delete(Path directory) throws IOException {
+    /** Deletes what a demonstration wrote. */
+    static void delete(Path directory) throws IOException {
         try (Stream<Path> paths = Files.walk(directory)) {
             paths.sorted(Comparator.reverseOrder()).forEach(Demo::deleteOne);
         } catch (UncheckedIOException e) {
@@ -210,7 +213,7 @@ public final class Demo {
     }
 
     /** The sender hears the same, and fails. */
-    private static final class Silent implements Reception.Events {
+    static final class Silent implements Reception.Events {
         @Override
         public void finished(String name, String peer) {}
 

@@ -16,8 +16,15 @@ public final class PatternWriter {
     private static final int PROGRESS_SPACING = 16;
 
     private final Pattern pattern;
-    private final MemorySegment memory;
+    private final Words memory;
     private final AtomicLongArray progress;
+
+    /** Where it writes. */
+    @FunctionalInterface
+    public interface Words {
+        /** Stores a word at a byte offset, after all that the thread stored before. */
+        void put(long offset, long value);
+    }
 
     /**
      * Fills the memory with the state before the first step.
@@ -25,14 +32,19 @@ public final class PatternWriter {
      * @param memory at least {@link Pattern#sizeBytes()} bytes, aligned to 8; outlives this object
      */
     public PatternWriter(Pattern pattern, MemorySegment memory) {
+        this(pattern, (offset, value) -> WORD.setRelease(memory, offset, value));
+    }
+
+    /** The same through {@code memory}. */
+    public PatternWriter(Pattern pattern, Words memory) {
         this.pattern = pattern;
-        this.memory = memory.asSlice(0, pattern.sizeBytes());
+        this.memory = memory;
         this.progress = new AtomicLongArray(pattern.threads() * PROGRESS_SPACING);
         for (int page = 0; page < pattern.pageCount(); page++) {
             long base = (long) page * Pattern.PAGE_BYTES;
             for (int word = 0; word < Pattern.WORDS; word++) {
                 long value = Pattern.isWritten(word) ? 0 : Pattern.filler(page, word);
-                memory.set(ValueLayout.JAVA_LONG, base + (long) word * Long.BYTES, value);
+                memory.put(base + (long) word * Long.BYTES, value);
             }
         }
     }
@@ -68,6 +80,6 @@ public final class PatternWriter {
     }
 
     private void put(int page, int word, long value) {
-        WORD.setRelease(memory, (long) page * Pattern.PAGE_BYTES + (long) word * Long.BYTES, value);
+        memory.put((long) page * Pattern.PAGE_BYTES + (long) word * Long.BYTES, value);
     }
 }
