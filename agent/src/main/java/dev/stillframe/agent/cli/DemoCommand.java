@@ -38,7 +38,10 @@ import java.util.concurrent.Callable;
             "Starts a process that writes its memory all the time, in an order that can be"
                 + " computed; takes its image through a receiver on a loopback port; then computes"
                 + " what every byte must have been at that instant. Takes some seconds, needs about"
-                + " three times --memory on disk and in memory together, and leaves nothing behind."
+                + " three times --memory on disk and in memory together, and leaves nothing behind.",
+            "",
+            "Where the kernel or the privileges do not allow that, it says why and what to do, and"
+                + " shows an arena of a Java program instead, which needs neither."
         },
         footer = {
             "",

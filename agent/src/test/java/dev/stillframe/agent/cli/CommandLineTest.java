@@ -425,16 +425,6 @@ class CommandLineTest {
         assertThat(err.toString()).contains("address in use");
     }
 
-    @Test
-    void theDemoSaysWhyItCannotRun() {
-        findings = List.of(GOOD, BAD);
-        assertThat(run("demo")).isEqualTo(1);
-        assertThat(err.toString().strip().lines())
-                .singleElement()
-                .asString()
-                .contains("userfaultfd", "run as root");
-    }
-
     private void interruptAfterLines(Thread receiving, int count) {
         long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
         while (out.toString().lines().count() < count && System.nanoTime() < deadline) {
