@@ -110,10 +110,10 @@ final class ArchitectureTest {
             onlyKnows("engine.image", "engine.memory", "engine.page");
 
     @ArchTest
-    static final ArchRule chronicleStaysInImages =
+    static final ArchRule chronicleStaysInImagesAndArenas =
             noClasses()
                     .that()
-                    .resideOutsideOfPackage(ROOT + "engine.image..")
+                    .resideOutsideOfPackages(ROOT + "engine.image..", ROOT + "engine.arena..")
                     .should()
                     .dependOnClassesThat()
                     .resideInAnyPackage("net.openhft.chronicle..");
