@@ -1,6 +1,7 @@
 package dev.stillframe.engine.arena;
 
 import java.lang.foreign.MemorySegment;
+import net.openhft.chronicle.bytes.Bytes;
 
 /**
  * Memory that can be snapshotted: a whole arena or a part of it. Offsets are in bytes from its beginning; numbers are in the
@@ -76,6 +77,16 @@ public interface MemoryRange {
 
     /** The memory to read, for code that takes a segment; it shows later writes too and ends with the arena. */
     MemorySegment reading();
+
+    /**
+     * This memory as Chronicle Bytes of a fixed capacity, its cursors at 0; what is at an offset can be read and written
+     * everywhere. Writes go through the arena, so snapshots see them as any other. Chronicle's ways around a store (addresses,
+     * {@code nativeWrite}) are refused with {@link UnsupportedOperationException}. The view does not own the memory: releasing
+     * it releases nothing. Owned by one thread at a time, as Chronicle's cursors are; make one for each thread.
+     */
+    default Bytes<?> bytes() {
+        return new ArenaBytesStore(this).bytesForWrite();
+    }
 
     default char getChar(long offset) {
         return (char) getShort(offset);

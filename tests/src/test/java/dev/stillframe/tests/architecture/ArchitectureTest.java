@@ -127,10 +127,10 @@ final class ArchitectureTest {
                     .resideInAPackage(ROOT + "engine.conformance..");
 
     @ArchTest
-    static final ArchRule chronicleStaysInImages =
+    static final ArchRule chronicleStaysInImagesAndArenas =
             noClasses()
                     .that()
-                    .resideOutsideOfPackage(ROOT + "engine.image..")
+                    .resideOutsideOfPackages(ROOT + "engine.image..", ROOT + "engine.arena..")
                     .should()
                     .dependOnClassesThat()
                     .resideInAnyPackage("net.openhft.chronicle..");

@@ -29,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 public final class ArenaStress {
     private static final int PAGE = MemoryArena.PAGE_BYTES;
     private static final int WRITERS = 8;
+    private static final int STEPS_PER_REST = 2_000;
+    private static final long REST_NANOS = 200_000;
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final long nanosPerLoad;
@@ -206,13 +208,17 @@ public final class ArenaStress {
         }
     }
 
+    /** With a rest now and then: threads that never rest keep the others from the few processors of a test machine. */
     private void repeat(ThreadFactory factory, Runnable step) {
         Thread thread =
                 factory.newThread(
                         () -> {
                             try {
-                                while (!stopped) {
+                                for (long turn = 1; !stopped; turn++) {
                                     step.run();
+                                    if (turn % STEPS_PER_REST == 0) {
+                                        LockSupport.parkNanos(REST_NANOS);
+                                    }
                                 }
                             } catch (Throwable t) { // the thread's top
                                 failure.compareAndSet(null, t);

@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The benchmarks by name; one flat-out writer with 4 KiB pages of anonymous memory in each. See
- * {@code tests/bench}.
+ * The benchmarks by name; one flat-out writer with 4 KiB pages of anonymous memory in each, but for
+ * the barrier of arenas. See {@code tests/bench}.
  */
 public final class Bench {
     private static final long GIB = 1L << 30;
@@ -42,7 +42,9 @@ public final class Bench {
                     "slowed",
                     Bench::slowed,
                     "slowsink",
-                    Bench::slowSink);
+                    Bench::slowSink,
+                    "barrier",
+                    Barrier::measure);
 
     private Bench() {}
 
