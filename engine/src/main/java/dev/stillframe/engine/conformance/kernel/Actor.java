@@ -51,6 +51,14 @@ final class Actor implements AutoCloseable {
         this.channel = channel;
     }
 
+    /** Whether it cannot be asked for anything now. */
+    boolean isBusy() {
+        if (task != null) {
+            isSettled(); // takes the answer, if there is one by now
+        }
+        return task != null;
+    }
+
     int tid() {
         return tid;
     }

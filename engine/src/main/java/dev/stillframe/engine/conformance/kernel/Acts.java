@@ -114,7 +114,10 @@ final class Acts {
                     bytes,
                     MREMAP_MAYMOVE_FIXED,
                     Maps.elsewhere(actor, bytes));
-            case EXIT -> call(actor, Reply.Done::of, Call.EXIT, 0);
+            case EXIT -> {
+                boolean first = actor.tid() == actor.process().pid(); // it takes its handler along
+                call(actor, Reply.Done::of, first ? Call.EXIT_GROUP : Call.EXIT, 0);
+            }
             case FORK, SPAWN, VFORK, CLONE_CLEARTID -> throw new IllegalArgumentException("makes a thread: " + act);
         }
     }

@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +42,9 @@ public final class NativeMachine implements Machine {
     private final Acts acts;
     private final Maps maps;
     private final Map<String, Actor> actors = new LinkedHashMap<>();
+
+    /** By process: a thread that no scenario names, so that whoever does is free to park. */
+    private final Map<String, Actor> handlers = new HashMap<>();
     private final Map<String, Process> roots = new LinkedHashMap<>();
 
     /**
@@ -130,10 +134,19 @@ public final class NativeMachine implements Machine {
         return actor(thread).settle();
     }
 
+    /** The thread that does what holders of a userfaultfd do; made while the process' own is free. */
+    private Actor handler(String process) {
+        Actor own = actor(process);
+        if (own.isBusy()) {
+            return handlers.getOrDefault(process, own);
+        }
+        return handlers.computeIfAbsent(process, name -> births.thread(name + " (handler)", own));
+    }
+
     @Override
     public long open(String process, String name, boolean userModeOnly, boolean blocking) {
         long flags = O_CLOEXEC | (blocking ? 0 : O_NONBLOCK) | (userModeOnly ? 1 : 0);
-        long fd = actor(process).call(Call.USERFAULTFD, flags);
+        long fd = handler(process).call(Call.USERFAULTFD, flags);
         if (fd >= 0) {
             process(process).descriptors().put(name, (int) fd);
         }
@@ -150,12 +163,12 @@ public final class NativeMachine implements Machine {
 
     @Override
     public long control(String process, String userfaultfd, Control control) {
-        return Ioctls.control(actor(process), descriptor(process, userfaultfd), control);
+        return Ioctls.control(handler(process), descriptor(process, userfaultfd), control);
     }
 
     @Override
     public List<Message> read(String process, String userfaultfd, int max, String child) {
-        Actor actor = actor(process);
+        Actor actor = handler(process);
         int fd = descriptor(process, userfaultfd);
         long room = (long) Math.min(max, Actor.BULK_BYTES / Ioctls.MESSAGE_BYTES) * Ioctls.MESSAGE_BYTES;
         long at = actor.bulk(room);
@@ -194,13 +207,13 @@ public final class NativeMachine implements Machine {
 
     @Override
     public long readBytes(String process, String userfaultfd, int bytes) {
-        Actor actor = actor(process);
+        Actor actor = handler(process);
         return actor.call(Call.READ, descriptor(process, userfaultfd), actor.bulk(bytes), bytes);
     }
 
     @Override
     public String poll(String process, String userfaultfd) {
-        Actor actor = actor(process);
+        Actor actor = handler(process);
         ByteBuffer entry = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
         entry.putInt(descriptor(process, userfaultfd)).putShort((short) POLLIN);
         long at = actor.structure(entry.array());
@@ -211,19 +224,19 @@ public final class NativeMachine implements Machine {
 
     @Override
     public void close(String process, String userfaultfd) {
-        actor(process).call(Call.CLOSE, descriptor(process, userfaultfd));
+        handler(process).call(Call.CLOSE, descriptor(process, userfaultfd));
         process(process).descriptors().remove(userfaultfd);
     }
 
     @Override
     public void duplicate(String process, String userfaultfd, String as) {
-        long fd = actor(process).call(Call.DUP, descriptor(process, userfaultfd));
+        long fd = handler(process).call(Call.DUP, descriptor(process, userfaultfd));
         process(process).descriptors().put(as, (int) fd);
     }
 
     @Override
     public void take(String process, String userfaultfd, String owner) {
-        Actor taker = actor(process);
+        Actor taker = handler(process);
         long pidfd = taker.call(Call.PIDFD_OPEN, process(owner).pid(), 0);
         long fd = taker.call(Call.PIDFD_GETFD, pidfd, descriptor(owner, userfaultfd), 0);
         if (fd < 0) {
@@ -235,7 +248,8 @@ public final class NativeMachine implements Machine {
 
     @Override
     public Scan.Answer scan(String process, String target, Scan scan) {
-        return Ioctls.scan(actor(process), storage.pagemap(actor(process), process(target).pid()), scan);
+        Actor actor = handler(process);
+        return Ioctls.scan(actor, storage.pagemap(actor, process(target).pid()), scan);
     }
 
     @Override
@@ -314,6 +328,7 @@ public final class NativeMachine implements Machine {
             roots.values().forEach(root -> await(() -> !root.isAlive(), "a process was not reaped"));
         } finally {
             actors.values().forEach(Actor::close);
+            handlers.values().forEach(Actor::close);
             processes.forEach(ActorProcess::close);
             storage.close();
             births.close();
