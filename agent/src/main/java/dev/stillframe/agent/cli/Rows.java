@@ -2,6 +2,8 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.page.Missing;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -17,6 +19,13 @@ final class Rows {
     Rows add(String name, String value) {
         rows.add(new Row(name, value));
         return this;
+    }
+
+    /** Nothing for an image that stands alone. */
+    Rows parent(@Nullable String rootHash) {
+        return rootHash == null
+                ? this
+                : add("parent", rootHash + ": this image has only the changes, and the parent was not looked at");
     }
 
     /** What is missing: one row with the number, one for each range. */

@@ -108,6 +108,7 @@ final class ShowCommand implements Callable<Integer> {
                 new Rows()
                         .add("image", facts.image())
                         .add("root hash", facts.rootHash())
+                        .parent(reader.parent())
                         .add("instant", facts.instant())
                         .add("process", facts.pid() + " " + facts.command() + " on " + facts.host())
                         .add("command line", printable(String.join(" ", facts.arguments())))

@@ -75,6 +75,7 @@ final class VerifyCommand implements Callable<Integer> {
                                                     Units.count(verification.pages()),
                                                     Units.count(verification.dataPages())))
                             .add("root hash", rootHash)
+                            .parent(reader.parent())
                             .missing(reader.missing());
             output.facts(facts(verification, damages, rootHash, reader.missing()), rows.lines());
             return ExitCode.of(reader.missing());

@@ -5,6 +5,7 @@ import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
@@ -12,6 +13,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 
 /** Puts an image into an arena: all of it is read and checked before the first byte is changed. Stateless. */
@@ -21,28 +24,63 @@ public final class ArenaRestore {
     /**
      * Does it; the caller sees to it that no snapshot is taken meanwhile.
      *
-     * @throws IOException if the image is damaged, incomplete, or not of such an arena; the arena is unchanged
+     * @param images the newest first; each but the last is of changes to the next
+     * @throws IOException if one is damaged, incomplete, or not of such an arena; the arena is unchanged
      */
-    public static void run(MemoryArena arena, Path image) throws IOException {
-        Verification verification = ImageVerifier.verify(image, ImageVerifier.Progress.NONE);
-        if (!verification.intact()) {
-            throw new ImageFormatException(
-                    "%s is damaged, %d times; the first: %s"
-                            .formatted(image, verification.damageCount(), verification.damages().getFirst()));
+    public static void run(MemoryArena arena, List<Path> images) throws IOException {
+        for (Path image : images) {
+            Verification verification = ImageVerifier.verify(image, ImageVerifier.Progress.NONE);
+            if (!verification.intact()) {
+                throw new ImageFormatException(
+                        "%s is damaged, %d times; the first: %s"
+                                .formatted(image, verification.damageCount(), verification.damages().getFirst()));
+            }
         }
-        try (ImageReader reader = ImageReader.open(image);
-                Arena scratch = Arena.ofConfined()) {
-            AddressRange range = fitting(arena, reader);
-            MemorySegment content = scratch.allocate(range.sizeBytes(), MemoryArena.PAGE_BYTES);
-            List<Missing> missing = reader.read(range, content);
-            if (!missing.isEmpty()) {
-                throw new ImageFormatException("%s is not complete: %s".formatted(image, missing.getFirst()));
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment content = scratch.allocate(arena.sizeBytes(), MemoryArena.PAGE_BYTES);
+            String expected = null; // of the newest nothing is expected: it is what the caller wants
+            List<Path> readable = new ArrayList<>();
+            for (Path image : images) {
+                try (ImageReader reader = ImageReader.open(image)) {
+                    fitting(arena, reader);
+                    String rootHash = HexFormat.of().formatHex(reader.rootHash());
+                    if (!readable.isEmpty() && !rootHash.equals(expected)) {
+                        throw new ImageFormatException(
+                                expected == null
+                                        ? "%s has no parent, but %s was given".formatted(readable.getLast(), image)
+                                        : "the parent of %s is %s, but %s is %s"
+                                                .formatted(readable.getLast(), expected, image, rootHash));
+                    }
+                    expected = reader.parent();
+                    readable.add(image);
+                }
+            }
+            if (expected != null) {
+                throw new ImageFormatException(
+                        "%s needs its parent %s, which was not given".formatted(images.getLast(), expected));
+            }
+            for (Path image : readable.reversed()) {
+                read(image, content);
             }
             put(arena, content);
         }
     }
 
-    private static AddressRange fitting(MemoryArena arena, ImageReader reader) throws ImageFormatException {
+    private static void read(Path image, MemorySegment content) throws IOException {
+        try (ImageReader reader = ImageReader.open(image)) {
+            Region region = reader.layout().regions().getFirst();
+            for (Extent extent : region.extents()) {
+                long start = extent.firstPage() * MemoryArena.PAGE_BYTES;
+                AddressRange range = new AddressRange(start, start + extent.pageCount() * MemoryArena.PAGE_BYTES);
+                List<Missing> missing = reader.read(range, content.asSlice(start, range.sizeBytes()));
+                if (!missing.isEmpty()) {
+                    throw new ImageFormatException("%s is not complete: %s".formatted(image, missing.getFirst()));
+                }
+            }
+        }
+    }
+
+    private static void fitting(MemoryArena arena, ImageReader reader) throws ImageFormatException {
         Layout layout = reader.layout();
         if (layout.pageSizeBytes() != MemoryArena.PAGE_BYTES) {
             throw new ImageFormatException(
@@ -59,7 +97,6 @@ public final class ArenaRestore {
                     "%s is of an arena of %d bytes, %s has %d"
                             .formatted(reader.image(), range.sizeBytes(), arena, arena.sizeBytes()));
         }
-        return range;
     }
 
     /** Only pages that differ, so that the others do not count as written. */

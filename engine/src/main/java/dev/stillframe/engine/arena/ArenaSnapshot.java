@@ -2,6 +2,7 @@ package dev.stillframe.engine.arena;
 
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Ending;
@@ -16,6 +17,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -29,16 +31,18 @@ final class ArenaSnapshot implements AutoCloseable {
     private final WriteBarrier barrier;
     private final PageSink sink;
     private final ArenaOptions options;
+    private final @Nullable ArenaReport parent;
     private final int pages;
     private @Nullable Staging staging;
     private @Nullable Encoder encoder;
 
-    ArenaSnapshot(EmulatedArena arena, MemorySegment memory, WriteBarrier barrier, PageSink sink, ArenaOptions options) {
+    ArenaSnapshot(EmulatedArena arena, MemorySegment memory, WriteBarrier barrier, PageSink sink, ArenaOptions options, @Nullable ArenaReport parent) {
         this.arena = arena;
         this.memory = memory;
         this.barrier = barrier;
         this.sink = sink;
         this.options = options;
+        this.parent = parent;
         this.pages = (int) (memory.byteSize() / MemoryArena.PAGE_BYTES);
     }
 
@@ -48,7 +52,7 @@ final class ArenaSnapshot implements AutoCloseable {
         staging = blocks;
         long armed = System.nanoTime();
         barrier.arm(options.instantTimeout());
-        PageCopies copies = new PageCopies(memory, blocks, barrier.nextEpoch());
+        PageCopies copies = new PageCopies(memory, blocks, barrier, parent == null ? 0 : parent.epoch());
         Encoder encoding = new Encoder(blocks, sink, options.stallTimeout(), copies, () -> {});
         try {
             barrier.instant(copies, options.instantTimeout());
@@ -62,18 +66,18 @@ final class ArenaSnapshot implements AutoCloseable {
         encoder = encoding;
         Thread.ofPlatform().name("stillframe-encoder").daemon().start(encoding);
         try {
-            Layout layout = layout(instant);
+            Layout layout = layout(instant, copies);
             encoding.begin(layout, new Places(layout));
-            long swept = sweep(copies);
+            sweep(copies);
             long captured = System.nanoTime();
             Published published = publish(copies, encoding, layout);
             return new ArenaReport(
                     published.image(),
                     HexFormat.of().formatHex(published.rootHash()),
                     copies.epoch(),
-                    pages,
+                    layout.pageCount(),
                     encoding.zeroPages(),
-                    pages - swept,
+                    copies.byWriters(),
                     instantNanos - armed,
                     captured - instantNanos,
                     System.nanoTime() - started,
@@ -96,16 +100,16 @@ final class ArenaSnapshot implements AutoCloseable {
         return new Staging(owner.allocate(bytes), owner::close);
     }
 
-    private Layout layout(Instant instant) {
+    private Layout layout(Instant instant, PageCopies copies) {
         Region region =
                 new Region(
                         new AddressRange(0, memory.byteSize()),
                         "rw-p",
-                        RegionKind.ANONYMOUS,
+                        parent == null ? RegionKind.ANONYMOUS : RegionKind.CHANGES,
                         "[arena " + arena.name() + "]",
                         0,
-                        null,
-                        List.of(new Extent(0, pages, 0)));
+                        parent == null ? null : new FileReference(parent.rootHash(), 0, memory.byteSize(), -1, null),
+                        parent == null ? List.of(new Extent(0, pages, 0)) : wanted(copies));
         return new Layout(
                 MemoryArena.PAGE_BYTES,
                 instant.getEpochSecond() * 1_000_000_000L + instant.getNano(),
@@ -115,19 +119,32 @@ final class ArenaSnapshot implements AutoCloseable {
                 List.of(region));
     }
 
-    /** Copies what no writer has copied; how many pages that were. */
-    private long sweep(PageCopies copies) throws IOException {
-        long swept = 0;
+    /** What was written since the parent, in runs. */
+    private List<Extent> wanted(PageCopies copies) {
+        List<Extent> extents = new ArrayList<>();
+        long ordinal = 0;
         for (int page = 0; page < pages; page++) {
-            switch (barrier.sweep(copies, page)) {
-                case COPIED -> swept++;
-                case WAS_COPIED -> {}
-                case GIVEN_UP -> copies.check();
+            int first = page;
+            while (page < pages && copies.isWanted(page)) {
+                page++;
+            }
+            if (page > first) {
+                extents.add(new Extent(first, page - first, ordinal));
+                ordinal += page - first;
+            }
+        }
+        return extents;
+    }
+
+    /** Has every page copied that is wanted and that no writer has copied. */
+    private void sweep(PageCopies copies) throws IOException {
+        for (int page = 0; page < pages; page++) {
+            if (!barrier.sweep(copies, page)) {
+                copies.check();
             }
         }
         barrier.end();
         copies.flush();
-        return swept;
     }
 
     @SuppressWarnings("ArrayRecordComponent") // never compared

@@ -11,7 +11,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The arena whose writes go through a {@link WriteBarrier}. Thread-safe. */
@@ -20,11 +22,17 @@ final class EmulatedArena implements MemoryArena {
     private static final VarHandle INT = JAVA_INT.varHandle();
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
+    /** So far back an image may be to be a parent. */
+    private static final int MOST_PARENTS = 1000;
+
     private final String name;
     private final long sizeBytes;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment memory;
     private final WriteBarrier barrier;
+    /** Root hashes of the images that were published, by epoch. Whoever is busy owns it. */
+    private final TreeMap<Integer, String> published = new TreeMap<>();
+
     private final AtomicReference<@Nullable String> busy = new AtomicReference<>();
 
     EmulatedArena(String name, long sizeBytes) {
@@ -380,13 +388,27 @@ final class EmulatedArena implements MemoryArena {
 
     @Override
     public ArenaReport snapshot(PageSink sink, ArenaOptions options) throws IOException {
+        return snapshot(null, sink, options);
+    }
+
+    @Override
+    public ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options) throws IOException {
+        return snapshot(parent, sink, options);
+    }
+
+    private ArenaReport snapshot(@Nullable ArenaReport parent, PageSink sink, ArenaOptions options) throws IOException {
         try (sink) {
             if (barrier.inUnit()) {
                 throw new IllegalStateException("a snapshot of arena " + name + " inside a unit of writes");
             }
             begin("a snapshot");
-            try (ArenaSnapshot snapshot = new ArenaSnapshot(this, memory, barrier, sink, options)) {
-                return snapshot.take();
+            try (ArenaSnapshot snapshot = new ArenaSnapshot(this, memory, barrier, sink, options, known(parent))) {
+                ArenaReport report = snapshot.take();
+                published.put(report.epoch(), report.rootHash());
+                if (published.size() > MOST_PARENTS) {
+                    published.pollFirstEntry();
+                }
+                return report;
             } finally {
                 busy.set(null);
             }
@@ -394,16 +416,24 @@ final class EmulatedArena implements MemoryArena {
     }
 
     @Override
-    public void restore(Path image) throws IOException {
+    public void restore(Path image, Path... parents) throws IOException {
         if (barrier.inUnit()) {
             throw new IllegalStateException("a restore of arena " + name + " inside a unit of writes");
         }
         begin("a restore");
         try {
-            ArenaRestore.run(this, image);
+            ArenaRestore.run(this, Stream.concat(Stream.of(image), Stream.of(parents)).toList());
         } finally {
             busy.set(null);
         }
+    }
+
+    private @Nullable ArenaReport known(@Nullable ArenaReport parent) {
+        if (parent != null && !parent.rootHash().equals(published.get(parent.epoch()))) {
+            throw new IllegalArgumentException(
+                    "image %s is none of the last %d of arena %s".formatted(parent.rootHash(), MOST_PARENTS, name));
+        }
+        return parent;
     }
 
     private void begin(String what) {

@@ -49,15 +49,26 @@ public interface MemoryArena extends MemoryRange, AutoCloseable {
     ArenaReport snapshot(PageSink sink, ArenaOptions options) throws IOException;
 
     /**
+     * The same, but only the pages that were written since an earlier snapshot; the image names that one as its parent, by
+     * root hash, and is of use only together with it. What {@code verify} says of such an image it says of the changes alone.
+     *
+     * @param parent a published snapshot of this arena, one of the last thousand, whole or itself of changes
+     * @throws IllegalArgumentException if it is not
+     * @throws UnsupportedOperationException if this flavour does not know what was written between snapshots
+     */
+    ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options) throws IOException;
+
+    /**
      * Replaces the whole content by that of an image. The image is read and checked as a whole first; then it is put here
      * page by page. Threads that write meanwhile may find their writes on either side; readers see pages change. Takes as
      * much memory again until it returns.
      *
      * @param image an image of an arena of this size, complete
+     * @param parents if it is an image of changes: its parent, the parent of that, and so on to the one that is whole
      * @throws IllegalStateException if a snapshot or a restore is running, or after close
      * @throws IOException if the image is damaged, incomplete, or of another size or page size; the arena is unchanged
      */
-    void restore(Path image) throws IOException;
+    void restore(Path image, Path... parents) throws IOException;
 
     /**
      * Runs {@code writes} as one unit: an image has all that it writes on this thread or nothing of it. T0 waits meanwhile,

@@ -20,20 +20,32 @@ final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
 
     private final MemorySegment memory;
     private final Staging staging;
+    private final WriteBarrier barrier;
     private final int epoch;
+    private final int since;
+    private final boolean[] wasDirty;
+    private final long sweeper = Thread.currentThread().threadId();
     private final Stripe[] stripes = new Stripe[STRIPES];
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
-    private final LongAdder copied = new LongAdder();
+    private final LongAdder byWriters = new LongAdder();
 
     private static final class Stripe {
         final ReentrantLock lock = new ReentrantLock();
         @Nullable StagingBlock block;
     }
 
-    PageCopies(MemorySegment memory, Staging staging, int epoch) {
+    /**
+     * For the snapshot at the barrier's next epoch, swept by this thread.
+     *
+     * @param since only pages written in this epoch or later are wanted
+     */
+    PageCopies(MemorySegment memory, Staging staging, WriteBarrier barrier, int since) {
         this.memory = memory;
         this.staging = staging;
-        this.epoch = epoch;
+        this.barrier = barrier;
+        this.epoch = barrier.nextEpoch();
+        this.since = since;
+        this.wasDirty = new boolean[(int) (memory.byteSize() / StagingBlock.PAGE_BYTES)];
         for (int i = 0; i < STRIPES; i++) {
             stripes[i] = new Stripe();
         }
@@ -49,6 +61,10 @@ final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
         if (hasFailed()) {
             return false;
         }
+        if (barrier.stamp(page) < since) {
+            return true; // the parent has it
+        }
+        wasDirty[page] = true; // before the stamp of this epoch hides it
         Stripe stripe = lockedStripe();
         try {
             StagingBlock block = room(stripe);
@@ -62,7 +78,9 @@ final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
         } finally {
             stripe.lock.unlock();
         }
-        copied.increment();
+        if (Thread.currentThread().threadId() != sweeper) {
+            byWriters.increment();
+        }
         return true;
     }
 
@@ -120,9 +138,15 @@ final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
         }
     }
 
-    /** Pages copied so far. */
-    long copied() {
-        return copied.sum();
+    /** Whether a page is wanted; the same from T0 on. */
+    boolean isWanted(int page) {
+        int stamp = barrier.settledStamp(page);
+        return stamp < epoch ? stamp >= since : wasDirty[page];
+    }
+
+    /** Pages that writers have copied. */
+    long byWriters() {
+        return byWriters.sum();
     }
 
     @Override

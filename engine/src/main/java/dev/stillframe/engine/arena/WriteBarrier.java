@@ -68,7 +68,7 @@ final class WriteBarrier {
         /** The epoch that its T0 began. */
         int epoch();
 
-        /** Copies a page, which the caller owns; false if the snapshot has been given up. */
+        /** Copies a page, which the caller owns, if it is wanted; false if the snapshot has been given up. */
         boolean copy(int page);
     }
 
@@ -109,32 +109,19 @@ final class WriteBarrier {
         }
     }
 
-    /** What the sweep finds at a page. */
-    enum Swept {
-        /** It has been copied now. */
-        COPIED,
-        /** A writer had copied it. */
-        WAS_COPIED,
-        /** The snapshot has been given up. */
-        GIVEN_UP
-    }
-
-    /** Has a page copied, if no writer had it copied yet. */
-    Swept sweep(Copying snapshot, int page) {
+    /** Has a page copied, if no writer had it copied yet; false if the snapshot has been given up. */
+    boolean sweep(Copying snapshot, int page) {
         int wanted = snapshot.epoch();
         if ((int) PAGE_WORD.getAcquire(claims, page) == wanted) {
-            return Swept.WAS_COPIED;
+            return true;
         }
         int claim = take(page);
         try {
-            if (claim == wanted) {
-                return Swept.WAS_COPIED;
-            }
-            if (!snapshot.copy(page)) {
-                return Swept.GIVEN_UP;
+            if (claim != wanted && !snapshot.copy(page)) {
+                return false;
             }
             claim = wanted;
-            return Swept.COPIED;
+            return true;
         } finally {
             PAGE_WORD.setRelease(claims, page, claim);
         }
@@ -154,9 +141,22 @@ final class WriteBarrier {
         }
     }
 
-    /** Epoch of a page's last write; 0 if it was never written. Exact for the owner of the page. */
+    /** Epoch of a page's last write; 0 if it was never written. For the owner of the page. */
     int stamp(int page) {
         return (int) PAGE_WORD.getAcquire(stamps, page);
+    }
+
+    /** The same for others: a write that has looked at the epoch may not have stamped the page yet, so its end is awaited. */
+    int settledStamp(int page) {
+        int claim = take(page);
+        int stamp = stamp(page);
+        PAGE_WORD.setRelease(claims, page, claim);
+        return stamp;
+    }
+
+    /** The present epoch. */
+    int epoch() {
+        return epoch;
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageHash;
@@ -21,6 +22,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
+
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a published image. What is read of pages is checked against their hashes. Owned by one
@@ -114,6 +118,18 @@ public final class ImageReader implements AutoCloseable {
      */
     public byte[] rootHash() {
         return HexFormat.of().parseHex(manifest.rootHash());
+    }
+
+    /**
+     * Root hash of the image that this one adds to, in hexadecimal; null if it stands alone. What a
+     * check of this image says, it says of this image alone.
+     */
+    public @Nullable String parent() {
+        return layout().regions().stream()
+                .filter(region -> region.kind() == RegionKind.CHANGES)
+                .map(region -> Objects.requireNonNull(region.file()).path())
+                .findFirst()
+                .orElse(null);
     }
 
     /** The directory. */

@@ -15,5 +15,10 @@ public enum RegionKind {
     /** What the kernel provides to every process (vdso, vvar, vsyscall); stored where it can be read. */
     KERNEL,
     /** Device memory and other mappings that cannot be read consistently; nothing is stored. */
-    DEVICE
+    DEVICE,
+    /**
+     * Memory of which only pages written since the parent image are stored: absent pages are the parent's, whose root hash
+     * stands as the path of the region's file.
+     */
+    CHANGES
 }

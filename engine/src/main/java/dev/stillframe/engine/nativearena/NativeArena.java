@@ -22,6 +22,8 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.StampedLock;
@@ -245,6 +247,15 @@ public final class NativeArena implements MemoryArena {
         }
     }
 
+    /** Not here: the kernel watches this memory only while a snapshot is taken. */
+    @Override
+    public ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options) {
+        sink.close();
+        throw new UnsupportedOperationException(
+                "a native arena does not know what was written between snapshots; take a whole one, or use the emulated"
+                        + " flavour");
+    }
+
     private ArenaReport take(PageSink sink, ArenaOptions options) throws IOException {
         HandlerProcess now = handler;
         if (now == null || !now.isAlive()) {
@@ -282,10 +293,12 @@ public final class NativeArena implements MemoryArena {
     }
 
     @Override
-    public void restore(Path image) throws IOException {
+    public void restore(Path image, Path... parents) throws IOException {
         begin("a restore");
         try {
-            ArenaRestore.run(this, image);
+            List<Path> images = new ArrayList<>(List.of(image));
+            images.addAll(List.of(parents));
+            ArenaRestore.run(this, images);
         } finally {
             busy.set(null);
         }

@@ -19,6 +19,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
@@ -290,6 +291,102 @@ class EmulatedArenaTest {
         enough.countDown();
         join(unit);
         arena.snapshot(new DiscardingSink(), options);
+    }
+
+    @Test
+    void changesHoldOnlyWhatWasWrittenSinceTheirParentAndRestoreWithIt() throws IOException {
+        fillRandomly(arena, 11);
+        ArenaReport whole = arena.snapshot(ImageWriter.create(folder.resolve("whole")));
+        arena.putLong(3 * PAGE, 1);
+        arena.put(10 * PAGE - 1, new byte[] {1, 2});
+        ArenaReport first = since(whole, "first");
+        byte[] atFirst = arena.reading().toArray(ValueLayout.JAVA_BYTE);
+        arena.putLong(3 * PAGE, 2);
+        ArenaReport second = since(first, "second");
+        byte[] atSecond = arena.reading().toArray(ValueLayout.JAVA_BYTE);
+        ArenaReport nothing = since(second, "nothing");
+        assertThat(first.pages()).isEqualTo(3);
+        assertThat(second.pages()).isEqualTo(1);
+        assertThat(nothing.pages()).isZero();
+        try (MemoryArena other = MemoryArena.emulated("other", SIZE)) {
+            other.restore(folder.resolve("first"), folder.resolve("whole"));
+            assertThat(other.reading().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(atFirst);
+            Path[] older = {folder.resolve("second"), folder.resolve("first"), folder.resolve("whole")};
+            other.restore(folder.resolve("nothing"), older);
+            assertThat(other.reading().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(atSecond);
+        }
+        try (ImageReader reader = ImageReader.open(folder.resolve("second"))) {
+            assertThat(reader.parent()).isEqualTo(first.rootHash());
+            assertThat(reader.unavailable(new AddressRange(0, PAGE)).getFirst().reason())
+                    .isEqualTo("as in the parent image " + first.rootHash());
+        }
+        assertThat(ImageVerifier.verify(folder.resolve("second"), ImageVerifier.Progress.NONE).intact()).isTrue();
+    }
+
+    private ArenaReport since(ArenaReport parent, String name) throws IOException {
+        return arena.snapshotSince(parent, ImageWriter.create(folder.resolve(name)), ArenaOptions.DEFAULT);
+    }
+
+    @Test
+    void aChainThatDoesNotFitChangesNothing() throws IOException {
+        ArenaReport whole = arena.snapshot(ImageWriter.create(folder.resolve("whole")));
+        arena.putLong(0, 1);
+        ArenaReport first = since(whole, "first");
+        arena.putLong(0, 2);
+        since(first, "second");
+        arena.putLong(0, 3);
+        assertThatThrownBy(() -> arena.restore(folder.resolve("second")))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("needs its parent " + first.rootHash());
+        assertThatThrownBy(() -> arena.restore(folder.resolve("second"), folder.resolve("whole")))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("is " + first.rootHash() + ", but");
+        assertThatThrownBy(() -> arena.restore(folder.resolve("whole"), folder.resolve("first")))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("has no parent");
+        assertThat(arena.getLong(0)).isEqualTo(3);
+        try (MemoryArena other = MemoryArena.emulated("other", SIZE)) {
+            assertThatThrownBy(() -> other.snapshotSince(whole, new DiscardingSink(), ArenaOptions.DEFAULT))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("is none of the last 1000 of arena other");
+        }
+    }
+
+    /** A counter on one page and then the same on another; each image of changes, with its parents, is one instant. */
+    @Test
+    void changesTakenUnderLoadAreOneInstant() throws Exception {
+        ArenaReport parent = arena.snapshot(ImageWriter.create(folder.resolve("0")));
+        AtomicReference<Boolean> stop = new AtomicReference<>(false);
+        Thread writer =
+                Thread.ofPlatform()
+                        .start(
+                                () -> {
+                                    for (long n = 1; !stop.get(); n++) {
+                                        arena.putLong(n % 16 * PAGE, n);
+                                        arena.putLong((16 + n % 16) * PAGE, n);
+                                    }
+                                });
+        List<Path> chain = new ArrayList<>(List.of(folder.resolve("0")));
+        try (MemoryArena other = MemoryArena.emulated("other", SIZE)) {
+            for (int turn = 1; turn <= 20; turn++) {
+                parent = since(parent, String.valueOf(turn));
+                chain.addFirst(folder.resolve(String.valueOf(turn)));
+                other.restore(chain.getFirst(), chain.subList(1, chain.size()).toArray(Path[]::new));
+                long newest = 0;
+                for (int page = 0; page < 16; page++) {
+                    newest = Math.max(newest, other.getLong((long) page * PAGE));
+                }
+                for (long n = newest; n > Math.max(0, newest - 16); n--) {
+                    assertThat(other.getLong(n % 16 * PAGE)).as("turn %d", turn).isEqualTo(n);
+                    long second = other.getLong((16 + n % 16) * PAGE);
+                    boolean notYet = n == newest && second == Math.max(0, n - 16);
+                    assertThat(second == n || notYet).as("turn %d: %d and %d", turn, n, second).isTrue();
+                }
+            }
+        } finally {
+            stop.set(true);
+            join(writer);
+        }
     }
 
     private static void await(CountDownLatch inside, CountDownLatch enough) {
