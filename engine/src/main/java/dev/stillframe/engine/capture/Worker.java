@@ -339,6 +339,11 @@ final class Worker implements Runnable {
     }
 
     private void lift(Block at, int page) throws IOException {
+        if (capture.workers.getFirst() == this && isBeingArmed(at, page)) {
+            // We are who arms it, in a later step: what is protected there came with memory that was moved.
+            protection.release(at.address(page), Block.PAGE_BYTES);
+            return;
+        }
         awaitArmed(at, page);
         int first = at.isHuge() ? 0 : page;
         int end = at.isHuge() ? Block.PAGES : page + 1;
@@ -355,11 +360,14 @@ final class Worker implements Runnable {
     }
 
     private void awaitArmed(Block at, int page) {
-        byte claim = at.claim(page);
-        while ((claim == Claim.ARMING || claim == Claim.ARMING_HOLE) && !capture.isStopped()) {
-            Thread.onSpinWait(); // another worker is in one ioctl for it
-            claim = at.claim(page);
+        while (isBeingArmed(at, page) && !capture.isStopped()) {
+            Thread.onSpinWait(); // the arming worker comes to it
         }
+    }
+
+    private static boolean isBeingArmed(Block at, int page) {
+        byte claim = at.claim(page);
+        return claim == Claim.ARMING || claim == Claim.ARMING_HOLE;
     }
 
     private void capture(Block at, int page) throws IOException {

@@ -110,9 +110,6 @@ final class ArchitectureTest {
             onlyKnows("engine.image", "engine.memory", "engine.page");
 
     @ArchTest
-    static final ArchRule theModelKnowsOnlyErrorNumbers = onlyKnows("engine.mmu", "engine.linux");
-
-    @ArchTest
     static final ArchRule conformanceKnowsTheKernelAndTheModel =
             onlyKnows("engine.conformance", "engine.linux", "engine.mmu", "engine.memory");
 
