@@ -86,7 +86,7 @@ public final class ArenaDemo {
             try {
                 awaitRound(writer);
                 Destination receiver = new Destination.Remote(reception.address(), NAME);
-                try (PageSink sink = parts.opener().open(receiver, PATIENCE, registry)) {
+                try (PageSink sink = parts.opener().open(receiver, registry)) {
                     report = arena.snapshot(sink);
                 }
             } finally {

@@ -466,7 +466,7 @@ class CommandLineTest {
         return Json.MAPPER.readTree(out.toString());
     }
 
-    private PageSink open(Destination destination, Duration timeout, Object registry) {
+    private PageSink open(Destination destination, Object registry) {
         opened.add(destination);
         return new PageSink() {
             @Override
