@@ -29,6 +29,7 @@ final class TransportBench {
     static void measure(Figures figures) throws Exception {
         try (SentMemory memory = new SentMemory()) {
             plain(memory, 2); // warm
+            figures.add("allocated_bytes_per_page", allocatedPerPage(memory));
             for (int connections : new int[] {1, 2, 4}) {
                 List<Double> ours = new ArrayList<>();
                 List<Double> theirs = new ArrayList<>();
@@ -76,6 +77,15 @@ final class TransportBench {
             double cpuSeconds = (cpuNanos() - cpu) / 1e9;
             return new Iperf.Result(SIZE_BYTES / seconds, cpuSeconds / (SIZE_BYTES / 1e9));
         }
+    }
+
+    /** What both sides together allocate on the heap, everything in a session included. */
+    private static double allocatedPerPage(SentMemory memory) throws Exception {
+        com.sun.management.ThreadMXBean threads =
+                (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long before = threads.getTotalThreadAllocatedBytes();
+        plain(memory, 2);
+        return (threads.getTotalThreadAllocatedBytes() - before) / (SIZE_BYTES / 4096.0);
     }
 
     private static long cpuNanos() {

@@ -2,6 +2,7 @@ package dev.stillframe.transport.receiver;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 
+import dev.stillframe.engine.image.ImageBusyException;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.engine.page.DurableSink;
@@ -332,6 +333,8 @@ final class SessionWorker {
             fail(ErrorCode.DOCUMENT, "a document that cannot be read: " + e.getOriginalMessage());
         } catch (ImageFormatException e) {
             fail(ErrorCode.IMAGE, String.valueOf(e.getMessage()));
+        } catch (ImageBusyException e) { // of an attempt before, which is just being closed
+            fail(ErrorCode.BUSY, String.valueOf(e.getMessage()));
         } catch (IOException e) {
             fail(ErrorCode.STORE, String.valueOf(e.getMessage()));
         } catch (Throwable t) { // the thread's top: the session must not hang
