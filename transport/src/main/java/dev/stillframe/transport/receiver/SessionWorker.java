@@ -219,7 +219,7 @@ final class SessionWorker {
             step(
                     () -> {
                         checkpointAsked.set(false);
-                        if (sink != null) {
+                        if (sink != null && place == null) {
                             forceIfDue();
                         }
                     });
