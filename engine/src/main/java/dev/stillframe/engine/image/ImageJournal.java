@@ -75,7 +75,7 @@ final class ImageJournal implements AutoCloseable {
                                 StandardOpenOption.CREATE_NEW,
                                 StandardOpenOption.READ,
                                 StandardOpenOption.WRITE),
-                        ImageFormat.PRIVATE_FILE);
+                        ImageFormat.privateFile());
         try {
             ByteBuffer zeros = ByteBuffer.allocate(FILE_BYTES);
             while (zeros.hasRemaining()) {
