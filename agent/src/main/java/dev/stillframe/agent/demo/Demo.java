@@ -215,6 +215,9 @@ public final class Demo {
     /** The sender hears the same, and fails. */
     static final class Silent implements Reception.Events {
         @Override
+        public void interrupted(String name, String peer, String reason) {}
+
+        @Override
         public void finished(String name, String peer) {}
 
         @Override

@@ -76,6 +76,11 @@ public final class Wiring {
         }
 
         @Override
+        public void suspended(SessionInfo session, String reason) {
+            events.interrupted(session.imageName(), words(session.peer()), reason);
+        }
+
+        @Override
         public void failed(SessionInfo session, String reason) {
             events.failed(session.imageName(), words(session.peer()), reason);
         }

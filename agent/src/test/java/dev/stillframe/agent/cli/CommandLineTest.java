@@ -329,6 +329,7 @@ class CommandLineTest {
         starter =
                 (listen, store, events, registry) -> {
                     events.finished("monday", "127.0.0.1:9");
+                    events.interrupted("tuesday", "127.0.0.1:9", "cut off");
                     events.failed("tuesday", "127.0.0.1:9", "cut off");
                     events.finished("wednesday", "127.0.0.1:9");
                     return reception(listen, () -> stopped[0] = true);
@@ -351,7 +352,7 @@ class CommandLineTest {
             lines.add(Json.MAPPER.readTree(line));
         }
         assertThat(lines.stream().map(line -> line.get("event").textValue()))
-                .containsExactly("listening", "image", "failed", "failed");
+                .containsExactly("listening", "image", "interrupted", "failed", "failed");
         assertThat(lines.getFirst().get("address").textValue()).isEqualTo("127.0.0.1:7070");
         assertThat(lines.get(1).get("name").textValue()).isEqualTo("monday");
         assertThat(lines.get(1).get("root_hash").textValue()).hasSize(64);
