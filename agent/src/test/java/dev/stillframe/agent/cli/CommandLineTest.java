@@ -335,7 +335,7 @@ class CommandLineTest {
                     return reception(listen, () -> stopped[0] = true);
                 };
         Thread stopper =
-                Thread.ofPlatform().name("stopper").start(() -> interruptAfterLines(receiving, 4));
+                Thread.ofPlatform().name("stopper").start(() -> interruptAfterLines(receiving, 5));
         assertThat(
                         run(
                                 "receive",
