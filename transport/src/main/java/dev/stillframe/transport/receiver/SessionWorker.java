@@ -42,10 +42,10 @@ final class SessionWorker {
     /** Tasks of a session besides its batches: open, begin, finish, end, a checkpoint. */
     private static final int OTHER_TASKS = 8;
 
-    /** So often what has come is made durable, however little it is. */
+    /** At least so often what has come is made durable. */
     private static final long CHECKPOINT_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
-    /** So much is made durable at once: waiting for the disk costs little then. */
+    /** At least so much is made durable at once while more is waiting. */
     private static final long CHECKPOINT_BYTES = 128L << 20;
 
     /** Where results go. Called on the worker's thread. */
@@ -226,10 +226,15 @@ final class SessionWorker {
         }
     }
 
+    /**
+     * While batches wait, the disk is forced for many of them at once; when none does, at once: the
+     * sender may be waiting for its memory.
+     */
     private void forceIfDue() throws IOException {
         long most = Math.min(CHECKPOINT_BYTES, Math.max(1, hello.retainBytes() / 2));
         if (stored.complete().batches() > durable.batches()
                 && (!(sink instanceof DurableSink)
+                        || (ordinary.isEmpty() && urgent.isEmpty())
                         || unforcedBytes >= most
                         || System.nanoTime() - forcedNanos > CHECKPOINT_NANOS)) {
             force();
