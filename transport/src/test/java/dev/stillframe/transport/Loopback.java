@@ -42,10 +42,15 @@ public final class Loopback implements AutoCloseable {
 
     /** Starts a receiver with {@code limits}. */
     public Loopback(ReceiverLimits limits) throws IOException {
+        this(limits, 0);
+    }
+
+    /** The same on a port of which the test knows. */
+    public Loopback(ReceiverLimits limits, int port) throws IOException {
         this.limits = limits;
         receiver =
                 Receiver.start(
-                        new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                        new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
                         this::sink,
                         limits,
                         registry,

@@ -195,6 +195,30 @@ class LoopbackTest {
         }
     }
 
+    /** Whoever waits for memory that is with the sender makes no calls that could reconnect it. */
+    @Test
+    void aSenderGoesOnWithoutBeingCalled() throws Exception {
+        SampleImage image = SampleImage.of(20, random);
+        int port = loopback.receiver.address().getPort();
+        try (Sender sender = loopback.connect("kept")) {
+            sender.begin(image.layout());
+            MemorySink first = loopback.nextSink();
+            first.hold();
+            SampleBatch batch = image.batch(0, 20);
+            sender.accept(batch);
+            Loopback.await(() -> count("batches", "side", "receiver") == 1);
+            Thread closing = Thread.ofPlatform().start(loopback::close);
+            Loopback.await(() -> loopback.errors("shutdown") >= 1);
+            first.letGo();
+            assertThat(closing.join(Duration.ofSeconds(20))).isTrue();
+            try (Loopback next = new Loopback(ReceiverLimits.DEFAULT, port)) {
+                assertThat(batch.awaitRelease()).isTrue();
+                sender.finish(image.ending());
+                assertThat(next.nextSink().pages()).isEqualTo(image.pages());
+            }
+        }
+    }
+
     @Test
     void anAbortIsToldToTheSink() throws Exception {
         try (Sender sender = loopback.connect("given-up")) {

@@ -85,6 +85,7 @@ final class ArenaSnapshot implements AutoCloseable {
         } catch (IOException | RuntimeException | Error e) {
             copies.fail(e);
             barrier.end();
+            encoding.interrupt();
             awaitEncoder(encoding);
             sink.abort(String.valueOf(e.getMessage()));
             throw e;

@@ -95,6 +95,9 @@ final class SnapshotRun implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             capture.fail(e);
             releaseTarget();
+            if (encoder != null) {
+                encoder.interrupt(); // it may be waiting for a receiver that never comes back
+            }
             awaitEncoder();
             sink.abort(String.valueOf(e.getMessage()));
             throw e;

@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * sink has released them. One thread, which gives way to the target and to the workers.
  */
 public final class Encoder implements Runnable {
-    private static final int BATCHES = 16;
+    /** A receiver may not have them on its disk before many more are on the way. */
+    private static final int BATCHES = 128;
     private static final long WAIT_NANOS = 2_000_000;
     private static final MemorySegment ZERO_PAGE =
             Arena.ofAuto().allocate(StagingBlock.PAGE_BYTES, StagingBlock.PAGE_BYTES).asReadOnly();
@@ -36,6 +37,7 @@ public final class Encoder implements Runnable {
     private final ConcurrentHashMap<EncodedBatch, StagingBlock> inFlight = new ConcurrentHashMap<>();
     private final PageHash hash = new PageHash();
     private final CountDownLatch started = new CountDownLatch(1);
+    private volatile @Nullable Thread thread;
     private final ThreadEnd ended = new ThreadEnd();
     private volatile boolean last;
     private @Nullable Layout layout;
@@ -78,6 +80,14 @@ public final class Encoder implements Runnable {
         started.countDown();
     }
 
+    /** Ends whatever it waits for; its failure is of no interest any more. */
+    public void interrupt() {
+        Thread running = thread;
+        if (running != null) {
+            running.interrupt();
+        }
+    }
+
     /** No more staging blocks will come; it ends when those that are there have been taken by the sink. */
     public void finish() {
         last = true;
@@ -111,15 +121,16 @@ public final class Encoder implements Runnable {
 
     @Override
     public void run() {
+        thread = Thread.currentThread();
         try {
             politely.run();
-    while (!started.await(WAIT_NANOS, TimeUnit.NANOSECONDS)) {
-    if (failures.hasFailed()) {
+            while (!started.await(WAIT_NANOS, TimeUnit.NANOSECONDS)) {
+                if (failures.hasFailed()) {
                     return;
                 }
             }
             sink.begin(known(layout));
-    while (!failures.hasFailed()) {
+            while (!failures.hasFailed()) {
                 StagingBlock block = staging.take(WAIT_NANOS);
                 if (block != null) {
                     encode(block);
@@ -155,12 +166,12 @@ public final class Encoder implements Runnable {
             if (extent < 0 || address >= at.end(extent)) {
                 extent = at.find(address);
                 batch.beginRun();
-    if (extent < 0) {
+                if (extent < 0) {
                     throw new IllegalStateException("page %x is outside the layout".formatted(address));
                 }
             }
             long ordinal = at.ordinal(extent, address);
-    if (isZero(memory, offset)) {
+            if (isZero(memory, offset)) {
                 batch.add(PageKind.ZERO, ordinal, 1, 0);
                 zeroPages.increment();
             } else {

@@ -17,7 +17,7 @@ public final class ThreadEnd {
         long until = System.nanoTime() + nanos;
         boolean interrupted = false;
         try {
-    while (true) {
+            while (true) {
                 try {
                     return latch.await(until - System.nanoTime(), TimeUnit.NANOSECONDS);
                 } catch (InterruptedException e) {
@@ -25,7 +25,7 @@ public final class ThreadEnd {
                 }
             }
         } finally {
-    if (interrupted) {
+            if (interrupted) {
                 Thread.currentThread().interrupt();
             }
         }

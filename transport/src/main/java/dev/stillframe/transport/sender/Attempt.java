@@ -63,15 +63,18 @@ final class Attempt {
     /**
      * Connects, and waits until the receiver has answered.
      *
-     * @param onOpen told of the attempt as soon as it can be aborted
+     * @param listener told of the attempt as soon as it can be aborted, and when it is over
      */
     static Attempt open(
-            Network network, Message.Hello hello, Retained retained, OpenListener onOpen)
+            Network network, Message.Hello hello, Retained retained, Listener listener)
             throws IOException {
         boolean endSaid = !Arrays.equals(hello.rootHash(), new byte[hello.rootHash().length]);
         Attempt attempt =
-                new Attempt(network, hello, new Replies(endSaid, retained::durable));
-        onOpen.opened(attempt);
+                new Attempt(
+                        network,
+                        hello,
+                        new Replies(endSaid, retained::durable, listener::over));
+        listener.opened(attempt);
         boolean welcomed = false;
         try {
             Channel control = network.connect(attempt.replies, network.metrics(), attempt.channels);
@@ -94,10 +97,17 @@ final class Attempt {
     }
 
     /** Told of an attempt. */
-    @FunctionalInterface
-    interface OpenListener {
+    interface Listener {
         /** It can be aborted from now on. */
         void opened(Attempt attempt) throws IOException;
+
+        /** It has failed; on any thread. */
+        void over();
+    }
+
+    /** Whether it is over. */
+    boolean isOver() {
+        return replies.hasFailed();
     }
 
     private void checkWelcome(long durable) throws IOException {
@@ -279,7 +289,7 @@ final class Attempt {
             byte[] bytes = Arrays.copyOfRange(json, offset, end);
             ChannelFuture written =
                     say(message.apply(new Message.Part(json.length, offset, bytes)));
-            if (!written.awaitUninterruptibly(options.timeouts().stall().toMillis())) {
+            if (!Network.await(written, options.timeouts().stall())) {
                 replies.failed(new LostException(stalled("took no document"), null));
             }
             replies.check();

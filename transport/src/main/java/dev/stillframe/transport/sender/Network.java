@@ -12,8 +12,10 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.List;
 
 /**
@@ -33,6 +35,9 @@ record Network(
         RateLimit rate,
         SenderMetrics metrics,
         SecureRandom random) {
+    /** Above what an option can say. */
+    private static final Duration LONGEST_CONNECTING = Duration.ofDays(30);
+
     /**
      * Connects.
      *
@@ -54,15 +59,30 @@ record Network(
                                         peer(), replies, options.timeouts().idle(), roundTrips))
                         .connect(fresh());
         channels.add(connecting.channel());
-        connecting.awaitUninterruptibly();
+        await(connecting, LONGEST_CONNECTING);
         if (!connecting.isSuccess()) {
             Throwable cause = connecting.cause();
+            if (cause == null) {
+                throw new LostException("cannot connect to %s in time".formatted(peer()), null);
+            }
             throw new LostException(
                     "cannot connect to %s: %s; check the address, that a receiver listens there, and firewalls"
                             .formatted(peer(), cause.getMessage()),
                     cause);
         }
         return connecting.channel();
+    }
+
+    /** Waits for an operation of the network; an interrupt ends the wait. */
+    static boolean await(ChannelFuture operation, Duration timeout) throws IOException {
+        try {
+            return operation.await(timeout.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw (IOException)
+                    new InterruptedIOException("interrupted while waiting for the network")
+                            .initCause(e);
+        }
     }
 
     /** A name is looked up again for every attempt: the receiver may have moved. */

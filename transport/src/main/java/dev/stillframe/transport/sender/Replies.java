@@ -22,6 +22,7 @@ final class Replies {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final LongConsumer onDurable;
+    private final Runnable onFailure;
     private Message.@Nullable HelloAck welcome;
     private Message.@Nullable Published published;
     private @Nullable IOException failure;
@@ -33,10 +34,16 @@ final class Replies {
     private long durable;
     private long lastSent;
 
-    /** {@code onDurable} is told of batches that are durable, on an event loop. */
-    Replies(boolean endSaidBefore, LongConsumer onDurable) {
+    /**
+     * Nothing yet.
+     *
+     * @param onDurable told of batches that are durable, on an event loop
+     * @param onFailure run when the attempt is over, on whatever thread
+     */
+    Replies(boolean endSaidBefore, LongConsumer onDurable, Runnable onFailure) {
         this.endSent = endSaidBefore;
         this.onDurable = onDurable;
+        this.onFailure = onFailure;
     }
 
     /** Before the layout goes out: it may be answered. */
@@ -135,6 +142,7 @@ final class Replies {
                         failure = cause;
                     }
                 });
+        onFailure.run();
     }
 
     /** Waits for HELLO_ACK; null if the image turned out to be published already. */

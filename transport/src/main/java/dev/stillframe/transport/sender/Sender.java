@@ -34,8 +34,9 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * A sink that sends pages to a receiver over several connections, and goes on where it was when they
  * are lost. Pages go from the batch's memory to the socket; a batch is released when the receiver
- * has it on its disk, so up to {@link SenderOptions#retainBytes} are held. Reconnecting happens in
- * the calls of {@link PageSink}: they wait until it succeeds, or until the limit in the options.
+ * has it on its disk, so up to {@link SenderOptions#retainBytes} are held. While the connections are
+ * lost, calls wait until they stand again, or until the limit in the options; a thread {@code
+ * stillframe-sender-keeper} sees to it when no call does.
  *
  * <p>A failure is thrown by the call that runs and by all later ones. The calls of {@link PageSink}
  * come from one thread at a time; {@link #abort} and {@link #close} may come from any other at any
@@ -55,10 +56,13 @@ public final class Sender implements PageSink {
     private @Nullable Attempt attempt;
     private @Nullable String abortReason;
     private boolean over;
+    private volatile @Nullable IOException failure;
+    private final Thread keeper;
 
-    // The caller's alone.
+    /** Held by whoever works on the session: a call, or the keeper. Guards what follows. */
+    private final ReentrantLock turn = new ReentrantLock();
+
     private int attempts;
-    private @Nullable IOException failure;
     private @Nullable LostException firstLoss;
     private byte @Nullable [] layoutJson;
     private int pageSizeBytes;
@@ -74,6 +78,7 @@ public final class Sender implements PageSink {
         this.imageName = imageName;
         this.backoff = new Backoff(network.random());
         network.random().nextBytes(token);
+        keeper = Thread.ofPlatform().name("stillframe-sender-keeper").daemon().unstarted(this::keep);
     }
 
     /**
@@ -109,6 +114,7 @@ public final class Sender implements PageSink {
         boolean connected = false;
         try {
             sender.open();
+            sender.keeper.start();
             connected = true;
             return sender;
         } finally {
@@ -139,9 +145,15 @@ public final class Sender implements PageSink {
 
     @Override
     public void begin(Layout announced) throws IOException {
-        pageSizeBytes = announced.pageSizeBytes();
-        layoutJson = Json.MAPPER.writeValueAsBytes(announced);
-        trying(_ -> {});
+        byte[] json = Json.MAPPER.writeValueAsBytes(announced);
+        takeTurn();
+        try {
+            pageSizeBytes = announced.pageSizeBytes();
+            layoutJson = json;
+            trying(_ -> {});
+        } finally {
+            turn.unlock();
+        }
     }
 
     @Override
@@ -165,7 +177,10 @@ public final class Sender implements PageSink {
 
     private void send(PageBatch batch, Way way) throws IOException {
         boolean handed = false;
+        boolean mine = false;
         try {
+            takeTurn();
+            mine = true;
             long bytes = batch.dataBytes();
             Attempt current =
                     trying(
@@ -183,6 +198,9 @@ public final class Sender implements PageSink {
         } finally {
             if (!handed) {
                 batch.release();
+            }
+            if (mine) {
+                turn.unlock();
             }
         }
     }
@@ -228,10 +246,15 @@ public final class Sender implements PageSink {
                     "the list of what is missing has %d bytes; the protocol takes %d"
                             .formatted(json.length, Limits.MAX_DOCUMENT_BYTES));
         }
-        missingJson = json;
-        end = new Message.End(batches, pages, ending.rootHash());
         Message.Published[] answer = new Message.Published[1];
-        trying(open -> answer[0] = open.awaitPublished());
+        takeTurn();
+        try {
+            missingJson = json;
+            end = new Message.End(batches, pages, ending.rootHash());
+            trying(open -> answer[0] = open.awaitPublished());
+        } finally {
+            turn.unlock();
+        }
         if (!Arrays.equals(answer[0].rootHash(), ending.rootHash())) {
             throw new IOException(
                     "the receiver %s published an image with another root hash"
@@ -278,12 +301,98 @@ public final class Sender implements PageSink {
             }
             open.close();
         }
+        awaitKeeper();
         network.group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
         long patience = Attempt.ABORT_MILLIS + TimeUnit.SECONDS.toMillis(CLOSE_SECONDS);
         if (!network.group().terminationFuture().awaitUninterruptibly(patience)) {
             LOG.error("the threads of the connections to {} did not end", network.peer());
         }
         retained.clear();
+    }
+
+    /** It may be connecting, which can take some seconds. */
+    private void awaitKeeper() {
+        boolean interrupted = false;
+        keeper.interrupt();
+        while (keeper.isAlive()) {
+            try {
+                keeper.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Whoever waits for memory that only the receiver can free makes no calls: this goes on then. */
+    private void keep() {
+        try {
+            while (awaitLoss()) {
+                turn.lockInterruptibly();
+                try {
+                    trying(_ -> {});
+                } catch (IOException e) { // kept for the next call
+                    LOG.debug("the connections to {} are lost for good", network.peer(), e);
+                } finally {
+                    turn.unlock();
+                }
+            }
+        } catch (InterruptedException e) {
+            LOG.debug("the sender was closed", e);
+        }
+    }
+
+    /** Waits until the attempt is over and another one is to be made; false at the end of all. */
+    private boolean awaitLoss() throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            while (!over && (failure != null || attempt == null || !attempt.isOver())) {
+                changed.await();
+            }
+            return !over;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private final class Watch implements Attempt.Listener {
+        @Override
+        public void opened(Attempt next) throws IOException {
+            lock.lock();
+            try {
+                checkAborted();
+                attempt = next;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public void over() {
+            lock.lock();
+            try {
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private void takeTurn() throws IOException {
+        try {
+            turn.lockInterruptibly();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw interrupted(e);
+        }
+    }
+
+    private static IOException interrupted(InterruptedException cause) {
+        return (IOException)
+                new InterruptedIOException("interrupted while waiting for the receiver")
+                        .initCause(cause);
     }
 
     private void end(boolean isPublished) {
@@ -307,8 +416,9 @@ public final class Sender implements PageSink {
 
     /** Does a step, in as many attempts as it takes; the attempt in which it was done. */
     private Attempt trying(Step step) throws IOException {
-        if (failure != null) {
-            throw new IOException(failure.getMessage(), failure);
+        IOException before = failure;
+        if (before != null) {
+            throw new IOException(before.getMessage(), before);
         }
         while (true) {
             try {
@@ -355,17 +465,7 @@ public final class Sender implements PageSink {
                         network.nonce(),
                         ending == null ? new byte[RootHash.BYTES] : ending.rootHash(),
                         imageName);
-        return Attempt.open(network, hello, retained, this::opening);
-    }
-
-    private void opening(Attempt next) throws IOException {
-        lock.lock();
-        try {
-            checkAborted();
-            attempt = next;
-        } finally {
-            lock.unlock();
-        }
+        return Attempt.open(network, hello, retained, new Watch());
     }
 
     /** Tells a new attempt all that the ones before were told. */
@@ -405,7 +505,7 @@ public final class Sender implements PageSink {
         Duration limit = network.options().giveUpAfter();
         long sinceNanos = System.nanoTime() - progressNanos;
         if (limit != null && sinceNanos > limit.toNanos()) {
-            failure =
+            IOException end =
                     new IOException(
                             "given up after %s without progress: %s%s"
                                     .formatted(
@@ -416,7 +516,8 @@ public final class Sender implements PageSink {
                                                     : "; it began when "
                                                             + firstLoss.getMessage()),
                             cause);
-            throw failure;
+            failure = end;
+            throw end;
         }
         long waitNanos = backoff.nextNanos();
         LOG.warn(
@@ -449,9 +550,7 @@ public final class Sender implements PageSink {
             checkAborted();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw (IOException)
-                    new InterruptedIOException("interrupted while waiting for the receiver")
-                            .initCause(e);
+            throw interrupted(e);
         } finally {
             lock.unlock();
         }
