@@ -2,6 +2,7 @@ package dev.stillframe.transport.sender;
 
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.Contents;
+import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
@@ -139,7 +140,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
                                 .formatted(peer, text, code.tag());
                 fail(
                         context,
-                        code.isPassing()
+                        isPassing(code)
                                 ? new LostException(words, null)
                                 : new IOException(words));
             }
@@ -164,6 +165,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
                                     "%s sends what only a sender may (%s); is it a receiver?"
                                             .formatted(peer, message.getClass().getSimpleName())));
         }
+    }
+
+    /** A lane that comes too late for its attempt says nothing of the session. */
+    private boolean isPassing(ErrorCode code) {
+        return code.isPassing() || (code == ErrorCode.GONE && roundTrips == null);
     }
 
     private void tick(ChannelHandlerContext context) {
