@@ -52,7 +52,7 @@ public final class Loopback implements AutoCloseable {
                         new Told());
     }
 
-    private MemorySink sink(String name) {
+    private MemorySink sink(String name, byte[] key) {
         MemorySink sink = new MemorySink(name);
         sinks.add(sink);
         return sink;
@@ -60,7 +60,12 @@ public final class Loopback implements AutoCloseable {
 
     /** A sender of ours. */
     public Sender connect(String name) throws IOException {
-        return Sender.connect(receiver.address(), name, SenderOptions.DEFAULT, registry);
+        return connect(name, SenderOptions.DEFAULT);
+    }
+
+    /** A sender of ours, with its own patience. */
+    public Sender connect(String name, SenderOptions options) throws IOException {
+        return Sender.connect(receiver.address(), name, options, registry);
     }
 
     /** A peer of the test's. */
@@ -124,7 +129,7 @@ public final class Loopback implements AutoCloseable {
 
     private final class Told implements ReceiverEvents {
         @Override
-        public void started(SessionInfo session) {
+        public void started(SessionInfo session, long durable) {
             events.add("started " + session.imageName());
         }
 

@@ -19,6 +19,7 @@ import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.ThreadState;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.sender.Sender;
+import dev.stillframe.transport.sender.SenderOptions;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -29,6 +30,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -220,7 +222,9 @@ class LoopbackTest {
     @Test
     void aReceiverThatShutsDownSaysSo() throws Exception {
         SampleImage image = SampleImage.of(20, random);
-        try (Sender sender = loopback.connect("interrupted")) {
+        SenderOptions impatient =
+                SenderOptions.DEFAULT.withGiveUpAfter(Duration.ofMillis(1));
+        try (Sender sender = loopback.connect("interrupted", impatient)) {
             sender.begin(image.layout());
             loopback.close();
             assertThatThrownBy(() -> sender.finish(image.ending()))

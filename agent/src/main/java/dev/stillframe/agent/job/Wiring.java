@@ -10,6 +10,7 @@ import dev.stillframe.engine.target.Readiness;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
+import dev.stillframe.transport.receiver.StoreSinks;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 
@@ -43,7 +44,11 @@ public final class Wiring {
                     Sender.connect(
                             receiver,
                             name,
-                            SenderOptions.DEFAULT.withStallTimeout(timeout),
+                            SenderOptions.DEFAULT.withTimeouts(
+                                    new SenderOptions.Timeouts(
+                                            SenderOptions.Timeouts.DEFAULT.connect(),
+                                            timeout,
+                                            SenderOptions.Timeouts.DEFAULT.idle())),
                             registry);
         };
     }
@@ -57,7 +62,7 @@ public final class Wiring {
         Receiver receiver =
                 Receiver.start(
                         listen,
-                        store::create,
+                        new StoreSinks(store),
                         ReceiverLimits.DEFAULT,
                         registry,
                         new Forwarding(events));

@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
@@ -51,6 +52,28 @@ final class ImageContents implements AutoCloseable {
             index.close();
             throw e;
         }
+    }
+
+    /** Opens what {@link #create} made for the same layout, and maybe {@link #complete}d. */
+    static ImageContents reopen(Path directory, Layout layout) throws IOException {
+        Files.deleteIfExists(directory.resolve(ImageFormat.MANIFEST));
+        IndexFile index =
+                IndexFile.reopen(directory.resolve(ImageFormat.INDEX), layout.pageCount());
+        try {
+            long size = Math.multiplyExact(layout.pageCount(), (long) layout.pageSizeBytes());
+            Path file = directory.resolve(ImageFormat.PAGES);
+            return new ImageContents(
+                    layout, index, PageFile.reopen(file, size, layout.pageSizeBytes()));
+        } catch (IOException | RuntimeException e) {
+            index.close();
+            throw e;
+        }
+    }
+
+    /** Forces everything that was written so far to the disk. */
+    void force() throws IOException {
+        pages.force();
+        index.force();
     }
 
     /** Writes what is left and forces all files to the disk. */

@@ -16,6 +16,9 @@ final class ImageFormat {
     static final String INDEX = "index";
     static final String PAGES = "pages";
 
+    /** The {@link ImageJournal} of an image that is on its way; not part of a finished image. */
+    static final String SESSION = "session";
+
     /**
      * Stands between an image's name and eight hexadecimal digits while the image is not complete.
      */

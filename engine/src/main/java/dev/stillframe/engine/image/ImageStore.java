@@ -1,5 +1,6 @@
 package dev.stillframe.engine.image;
 
+import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.PageSink;
@@ -20,9 +21,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
@@ -35,7 +38,11 @@ public final class ImageStore {
             Pattern.compile(NAME.pattern() + Pattern.quote(ImageFormat.PARTIAL) + "[0-9a-f]{8}");
 
     private static final Set<String> FILES =
-            Set.of(ImageFormat.MANIFEST, ImageFormat.INDEX, ImageFormat.PAGES);
+            Set.of(
+                    ImageFormat.MANIFEST,
+                    ImageFormat.INDEX,
+                    ImageFormat.PAGES,
+                    ImageFormat.SESSION);
 
     private final Path directory;
 
@@ -106,6 +113,27 @@ public final class ImageStore {
      */
     public PageSink create(String name) throws IOException {
         return ImageWriter.createVerifying(resolve(name));
+    }
+
+    /**
+     * A writer for an image that comes from elsewhere, perhaps in several attempts; see {@link
+     * ImageWriter#createOrResume}.
+     */
+    public DurableSink createOrResume(String name, byte[] key) throws IOException {
+        return ImageWriter.createOrResume(resolve(name), key);
+    }
+
+    /** Where the image called {@code name} is, if there is one and it has that root hash. */
+    public Optional<Path> find(String name, byte[] rootHash) throws IOException {
+        Path image = resolve(name);
+        if (!Files.isDirectory(image)) {
+            return Optional.empty();
+        }
+        try (ImageReader reader = ImageReader.open(image)) {
+            return Arrays.equals(reader.rootHash(), rootHash)
+                    ? Optional.of(image)
+                    : Optional.empty();
+        }
     }
 
     /** All images, finished or not, by name; other things in the directory are left out. */

@@ -1,7 +1,10 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.Checkpoint;
+import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
@@ -38,21 +41,25 @@ import java.util.concurrent.ThreadLocalRandom;
  * <p>Everything that arrives may come from a hostile peer. Owned by one thread, as {@link PageSink}
  * says.
  */
-public final class ImageWriter implements PageSink {
+public final class ImageWriter implements DurableSink {
     private static final Logger LOG = LoggerFactory.getLogger(ImageWriter.class);
 
     private final Path image;
     private final Path partial;
     private final boolean verify;
+    private final @Nullable ImageJournal journal;
     private final PageHash hasher = new PageHash();
     private @Nullable ImageContents contents;
     private @Nullable String failure;
+    private boolean resumed;
     private boolean closed;
 
-    private ImageWriter(Path image, Path partial, boolean verify) {
+    private ImageWriter(
+            Path image, Path partial, boolean verify, @Nullable ImageJournal journal) {
         this.image = image;
         this.partial = partial;
         this.verify = verify;
+        this.journal = journal;
     }
 
     /**
@@ -74,23 +81,65 @@ public final class ImageWriter implements PageSink {
         return create(image, true);
     }
 
+    /**
+     * A writer of pages whose hashes have been checked on arrival, which can be taken up again: the
+     * one that was begun here with the same key and neither finished nor removed, or a new one.
+     *
+     * @param key 32 bytes that only the rightful sender can cause
+     * @throws IOException also if another process has it open
+     */
+    public static ImageWriter createOrResume(Path image, byte[] key) throws IOException {
+        Path target = checkedTarget(image);
+        try (DirectoryStream<Path> partials =
+                Files.newDirectoryStream(parent(target), path -> isPartialOf(target, path))) {
+            for (Path partial : partials) {
+                ImageJournal journal =
+                        ImageJournal.open(partial.resolve(ImageFormat.SESSION), key);
+                if (journal != null) {
+                    return new ImageWriter(target, partial, false, journal);
+                }
+            }
+        }
+        Path partial = makePartial(target);
+        return new ImageWriter(
+                target,
+                partial,
+                false,
+                ImageJournal.create(partial.resolve(ImageFormat.SESSION), key));
+    }
+
+    private static boolean isPartialOf(Path target, Path path) {
+        return path.getFileName()
+                .toString()
+                .startsWith(target.getFileName() + ImageFormat.PARTIAL);
+    }
+
     private static ImageWriter create(Path image, boolean verify) throws IOException {
+        Path target = checkedTarget(image);
+        return new ImageWriter(target, makePartial(target), verify, null);
+    }
+
+    private static Path checkedTarget(Path image) throws IOException {
         Path target = image.toAbsolutePath();
-        Path name = target.getFileName();
-        if (name == null || !Files.isDirectory(parent(target))) {
+        if (target.getFileName() == null || !Files.isDirectory(parent(target))) {
             throw new IOException(
                     "cannot make the image "
                             + image
                             + ": its directory does not exist; make it first");
         }
         refuseExisting(target);
+        return target;
+    }
+
+    private static Path makePartial(Path target) throws IOException {
         // Eight digits, so that two writers of one name do not meet; not a secret.
         int random = ThreadLocalRandom.current().nextInt();
         Path partial =
                 target.resolveSibling(
-                        name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
-        Files.createDirectory(partial, ImageFormat.PRIVATE_DIRECTORY);
-        return new ImageWriter(target, partial, verify);
+                        target.getFileName()
+                                + ImageFormat.PARTIAL
+                                + HexFormat.of().toHexDigits(random));
+        return Files.createDirectory(partial, ImageFormat.PRIVATE_DIRECTORY);
     }
 
     /** Where the image is until it is finished. */
@@ -103,7 +152,61 @@ public final class ImageWriter implements PageSink {
         if (contents != null || closed) {
             throw new IllegalStateException("begin came twice, or after close: " + partial);
         }
-        failing(() -> contents = ImageContents.create(partial, layout));
+        failing(
+                () -> {
+                    if (journal == null) {
+                        contents = ImageContents.create(partial, layout);
+                    } else {
+                        contents = begun(journal, layout);
+                    }
+                });
+    }
+
+    private ImageContents begun(ImageJournal known, Layout layout) throws IOException {
+        byte[] digest = Manifest.digest(Json.MAPPER.writeValueAsBytes(layout));
+        if (known.last().hasLayout()) {
+            if (!Arrays.equals(known.last().layoutDigest(), digest)) {
+                throw new ImageFormatException(
+                        "%s was begun with another layout".formatted(partial));
+            }
+            resumed = true;
+            return ImageContents.reopen(partial, layout);
+        }
+        Files.deleteIfExists(partial.resolve(ImageFormat.INDEX)); // of an attempt that was cut off
+        Files.deleteIfExists(partial.resolve(ImageFormat.PAGES));
+        ImageContents fresh = ImageContents.create(partial, layout);
+        fresh.force();
+        force(partial);
+        known.begun(digest);
+        return fresh;
+    }
+
+    @Override
+    public Checkpoint checkpoint() {
+        return journal == null ? Checkpoint.START : journal.last().checkpoint();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws IllegalStateException if it was not made by {@link #createOrResume}
+     */
+    @Override
+    public void checkpoint(Checkpoint reached) throws IOException {
+        ImageContents open = open();
+        if (journal == null) {
+            throw new IllegalStateException(partial + " has no journal");
+        }
+        failing(
+                () -> {
+                    open.force();
+                    journal.reached(reached);
+                });
+    }
+
+    @Override
+    public void suspend() {
+        close();
     }
 
     /**
@@ -158,6 +261,7 @@ public final class ImageWriter implements PageSink {
                     publish();
                 });
         close();
+        Files.deleteIfExists(image.resolve(ImageFormat.SESSION));
         return image.toString();
     }
 
@@ -179,6 +283,9 @@ public final class ImageWriter implements PageSink {
             if (contents != null) {
                 contents.close();
             }
+            if (journal != null) {
+                journal.close();
+            }
             if (Files.isDirectory(partial) && isEmpty(partial)) {
                 Files.delete(partial);
             }
@@ -196,7 +303,8 @@ public final class ImageWriter implements PageSink {
                             .formatted(count, first, open.layout.pageCount()));
         }
         for (long ordinal = first; ordinal < first + count; ordinal++) {
-            if (open.index.kindCode(ordinal) != PageKind.UNKNOWN.code()) {
+            long known = open.index.kindCode(ordinal);
+            if (known != PageKind.UNKNOWN.code() && !mayRepeat(known, batch.kind(run))) {
                 throw new ImageFormatException(describe(open, ordinal) + " came twice");
             }
         }
@@ -209,6 +317,11 @@ public final class ImageWriter implements PageSink {
             case UNKNOWN ->
                     throw new ImageFormatException(describe(open, first) + " came as unknown");
         }
+    }
+
+    /** What came after the last checkpoint comes again, and is then written and recorded again. */
+    private boolean mayRepeat(long knownKind, PageKind kind) {
+        return resumed && knownKind == kind.code();
     }
 
     private void checkData(ImageContents open, PageBatch batch, int run)

@@ -40,19 +40,25 @@ final class IndexFile implements PageRecords, AutoCloseable {
     private final long pageCount;
     private final FileChannel channel;
     private final MappedBytes mapped;
-    private final boolean readOnly;
+    private final Access access;
     private final BitSet reserved = new BitSet();
     private boolean closed;
 
-    private IndexFile(Path file, long pageCount, FileChannel channel, boolean readOnly)
+    private enum Access {
+        CREATE,
+        CONTINUE,
+        READ
+    }
+
+    private IndexFile(Path file, long pageCount, FileChannel channel, Access access)
             throws IOException {
         this.file = file;
         this.pageCount = pageCount;
         this.channel = channel;
-        this.readOnly = readOnly;
+        this.access = access;
         this.mapped =
                 MappedBytes.mappedBytes(
-                        file.toFile(), roundUp(ImageFormat.indexBytes(pageCount)), 0, readOnly);
+                        file.toFile(), roundUp(ImageFormat.indexBytes(pageCount)), 0, access == Access.READ);
         mapped.singleThreadedCheckDisabled(true); // whoever gives up may close it
     }
 
@@ -81,7 +87,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
                         ImageFormat.PRIVATE_FILE);
         try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
             sized.setLength(roundUp(size));
-            IndexFile index = new IndexFile(file, pageCount, channel, false);
+            IndexFile index = new IndexFile(file, pageCount, channel, Access.CREATE);
             index.reserve(0, ImageFormat.HEADER_BYTES);
             index.mapped.write(
                     0L,
@@ -95,10 +101,28 @@ final class IndexFile implements PageRecords, AutoCloseable {
         }
     }
 
+    /** Opens a file that {@link #create} made before, also one that was sealed. */
+    static IndexFile reopen(Path file, long pageCount) throws IOException {
+        long size = ImageFormat.indexBytes(pageCount);
+        if (Files.size(file) != size && Files.size(file) != roundUp(size)) {
+            throw new ImageFormatException(
+                    "%s has %d bytes, not %d".formatted(file, Files.size(file), size));
+        }
+        FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
+            sized.setLength(roundUp(size));
+            return new IndexFile(file, pageCount, channel, Access.CONTINUE);
+        } catch (IOException e) {
+            channel.close();
+            throw WriteFailure.of(file, 0, size, e);
+        }
+    }
+
     /** Opens the file to read; the caller has checked its length. */
     static IndexFile open(Path file, long pageCount) throws IOException {
         return new IndexFile(
-                file, pageCount, FileChannel.open(file, StandardOpenOption.READ), true);
+                file, pageCount, FileChannel.open(file, StandardOpenOption.READ), Access.READ);
     }
 
     /** The kind code of a page, as it stands in the file; not necessarily a valid one. */
@@ -144,6 +168,11 @@ final class IndexFile implements PageRecords, AutoCloseable {
         into.position(into.position() + words.position());
     }
 
+    /** Returns when all that was recorded is on the disk: fsync(2) writes a mapping's pages, too. */
+    void force() throws IOException {
+        channel.force(false);
+    }
+
     /** Writes the header, which makes the index valid, and forces all of it to the disk. */
     void seal(IndexHeader header) throws IOException {
         byte[] bytes = header.encode();
@@ -169,7 +198,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
     }
 
     private void reserve(long from, long sizeBytes) throws IOException {
-        if (readOnly || sizeBytes == 0) {
+        if (access == Access.READ || sizeBytes == 0) {
             return;
         }
         int first = (int) (from / RESERVE_BYTES);
@@ -178,18 +207,19 @@ final class IndexFile implements PageRecords, AutoCloseable {
         if (part > last) {
             return;
         }
-        ByteBuffer zeros = ByteBuffer.allocateDirect(RESERVE_BYTES);
+        ByteBuffer bytes = ByteBuffer.allocateDirect(RESERVE_BYTES);
         for (; part <= last; part = reserved.nextClearBit(part)) {
             long at = (long) part * RESERVE_BYTES;
-            zeros.clear()
-                    .limit(
-                            (int)
-                                    Math.min(
-                                            RESERVE_BYTES,
-                                            roundUp(ImageFormat.indexBytes(pageCount)) - at));
+            long size = Math.min(RESERVE_BYTES, roundUp(ImageFormat.indexBytes(pageCount)) - at);
+            bytes.clear().limit((int) size);
             try {
-                while (zeros.hasRemaining()) {
-                    channel.write(zeros, at + zeros.position());
+                if (access == Access.CONTINUE) { // what is there is written again, as it is
+                    while (bytes.hasRemaining()
+                            && channel.read(bytes, at + bytes.position()) >= 0) {}
+                    bytes.rewind();
+                }
+                while (bytes.hasRemaining()) {
+                    channel.write(bytes, at + bytes.position());
                 }
             } catch (IOException e) {
                 throw WriteFailure.of(file, at, RESERVE_BYTES, e);

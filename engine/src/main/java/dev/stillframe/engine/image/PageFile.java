@@ -53,6 +53,15 @@ final class PageFile implements AutoCloseable {
         return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
     }
 
+    /** Opens a file that {@link #create} made before. */
+    static PageFile reopen(Path file, long sizeBytes, int pageSizeBytes) throws IOException {
+        if (Files.size(file) != sizeBytes) {
+            throw new ImageFormatException(
+                    "%s has %d bytes, not %d".formatted(file, Files.size(file), sizeBytes));
+        }
+        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
+    }
+
     static PageFile openToRead(Path file, int pageSizeBytes) throws IOException {
         return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.READ));
     }

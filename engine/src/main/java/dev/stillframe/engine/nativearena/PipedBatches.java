@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.engine.staging.StagingBlock;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -48,29 +49,24 @@ final class PipedBatches implements AutoCloseable {
         return batch;
     }
 
-    private final class Batch implements PageBatch {
-        private final MemorySegment hashes = arena.allocate((long) StagingBlock.PAGES * PageHash.BYTES, Long.BYTES);
+    private final class Batch extends RunBatch {
         private final MemorySegment data =
                 arena.allocate((long) StagingBlock.PAGES * StagingBlock.PAGE_BYTES, StagingBlock.PAGE_BYTES);
-        private final PageKind[] kinds = new PageKind[StagingBlock.PAGES];
-        private final long[] ordinals = new long[StagingBlock.PAGES];
-        private final long[] counts = new long[StagingBlock.PAGES];
-        private final long[] firstPages = new long[StagingBlock.PAGES];
-        private int runs;
-        private long pages;
+
+        Batch() {
+            super(
+                    StagingBlock.PAGES,
+                    arena.allocate((long) StagingBlock.PAGES * PageHash.BYTES, Long.BYTES));
+        }
 
         void read(DataInputStream in) throws IOException {
-            runs = in.readInt();
-            pages = 0;
+            clear();
+            int runs = in.readInt();
             for (int run = 0; run < runs; run++) {
-                kinds[run] = PageKind.of(in.readByte());
-                ordinals[run] = in.readLong();
-                counts[run] = in.readLong();
-                firstPages[run] = pages;
-                pages += kinds[run] == PageKind.DATA ? counts[run] : 0;
+                add(PageKind.of(in.readByte()), in.readLong(), in.readLong());
             }
             for (int run = 0; run < runs; run++) {
-                if (kinds[run] == PageKind.DATA) {
+                if (kind(run) == PageKind.DATA) {
                     fill(in, hashes(run));
                     fill(in, data(run));
                 }
@@ -86,39 +82,15 @@ final class PipedBatches implements AutoCloseable {
         }
 
         @Override
-        public int runCount() {
-            return runs;
-        }
-
-        @Override
-        public PageKind kind(int run) {
-            return kinds[run];
-        }
-
-        @Override
-        public long firstOrdinal(int run) {
-            return ordinals[run];
-        }
-
-        @Override
-        public long pageCount(int run) {
-            return counts[run];
-        }
-
-        @Override
         public MemorySegment data(int run) {
             return data.asSlice(
-                    firstPages[run] * StagingBlock.PAGE_BYTES, counts[run] * StagingBlock.PAGE_BYTES);
-        }
-
-        @Override
-        public MemorySegment hashes(int run) {
-            return hashes.asSlice(firstPages[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
+                    (long) firstDataPage(run) * StagingBlock.PAGE_BYTES,
+                    pageCount(run) * StagingBlock.PAGE_BYTES);
         }
 
         @Override
         public long dataBytes() {
-            return pages * StagingBlock.PAGE_BYTES;
+            return (long) dataPages() * StagingBlock.PAGE_BYTES;
         }
 
         @Override

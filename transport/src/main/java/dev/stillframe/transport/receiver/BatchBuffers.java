@@ -1,66 +1,75 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.wire.BatchBuffer;
-import dev.stillframe.transport.wire.BatchMemory;
-import dev.stillframe.transport.wire.ErrorCode;
-import dev.stillframe.transport.wire.ProtocolException;
 
 import java.lang.foreign.Arena;
-import java.util.concurrent.ArrayBlockingQueue;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.function.LongConsumer;
 
 /**
- * The memory of one session's window: as many buffers as batches may be on the way, made when they
- * are first needed. Buffers are acquired by one thread and may be released by any.
+ * The receiver's memory for batches: made when it is first needed, used again, and given back to the
+ * system when no session is left. How much there can be is bounded by the {@link Credits}.
+ * Thread-safe.
  */
-final class BatchBuffers implements BatchMemory, AutoCloseable {
-    private final int window;
-    private final LongConsumer onRelease;
+final class BatchBuffers {
     private final LongConsumer memory;
-    private final Arena arena = Arena.ofShared();
-    private final ArrayBlockingQueue<BatchBuffer> idle;
-    private int made;
+    private final Deque<Slot> idle = new ArrayDeque<>();
+    private int sessions;
 
-    /**
-     * Allocates nothing yet.
-     *
-     * @param onRelease told the batch's sequence on the releasing thread, when the buffer is idle
-     *     again
-     * @param memory told of every change, in bytes
-     */
-    BatchBuffers(int window, LongConsumer onRelease, LongConsumer memory) {
-        this.window = window;
-        this.onRelease = onRelease;
+    /** {@code memory} is told of every change, in bytes. */
+    BatchBuffers(LongConsumer memory) {
         this.memory = memory;
-        this.idle = new ArrayBlockingQueue<>(window);
     }
 
-    @Override
-    public BatchBuffer acquire() throws ProtocolException {
-        BatchBuffer buffer = idle.poll();
-        if (buffer != null) {
-            return buffer;
+    /** A buffer, and whom to tell when it is released. */
+    private static final class Slot {
+        private final Arena arena = Arena.ofShared();
+        private final BatchBuffer buffer;
+        private Runnable onRelease = () -> {};
+
+        private Slot(BatchBuffers pool) {
+            buffer = new BatchBuffer(arena, _ -> pool.released(this));
         }
-        if (made == window) {
-            throw new ProtocolException(
-                    ErrorCode.LIMIT,
-                    "more than %d batches on the way, which is the window".formatted(window));
+    }
+
+    /** An unused buffer; {@code onRelease} is told on the releasing thread. */
+    BatchBuffer acquire(Runnable onRelease) {
+        Slot slot;
+        synchronized (this) {
+            slot = idle.poll();
         }
-        made++;
-        memory.accept(BatchBuffer.MEMORY_BYTES);
-        return new BatchBuffer(arena, this::released);
+        if (slot == null) {
+            slot = new Slot(this);
+            memory.accept(BatchBuffer.MEMORY_BYTES);
+        }
+        slot.onRelease = onRelease;
+        return slot.buffer;
     }
 
-    private void released(BatchBuffer buffer) {
-        long sequence = buffer.sequence(); // before somebody else has the buffer
-        idle.add(buffer);
-        onRelease.accept(sequence);
+    private void released(Slot slot) {
+        Runnable told = slot.onRelease; // before somebody else has the buffer
+        synchronized (this) {
+            idle.push(slot); // the one that is still in the processor's cache comes first
+            trim();
+        }
+        told.run();
     }
 
-    /** Frees the memory; every buffer has been released. Called once. */
-    @Override
-    public void close() {
-        arena.close();
-        memory.accept(-made * BatchBuffer.MEMORY_BYTES);
+    private void trim() {
+        while (sessions == 0 && !idle.isEmpty()) {
+            idle.pop().arena.close();
+            memory.accept(-BatchBuffer.MEMORY_BYTES);
+        }
+    }
+
+    synchronized void opened() {
+        sessions++;
+    }
+
+    /** All buffers of a session are released. */
+    synchronized void closed() {
+        sessions--;
+        trim();
     }
 }

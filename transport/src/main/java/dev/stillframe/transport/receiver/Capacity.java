@@ -1,14 +1,12 @@
 package dev.stillframe.transport.receiver;
 
-import java.util.HashSet;
-import java.util.Set;
-
-/** What the sessions of a receiver share. Owned by the event loop. */
+/** What the connections and sessions of a receiver share and are counted against. Thread-safe. */
 final class Capacity {
     private final ReceiverLimits limits;
     private final ReceiverMetrics metrics;
     private int connections;
-    private final Set<SessionWorker> workers = new HashSet<>();
+    private int strangers;
+    private int sessions;
     private long documentBytes;
 
     Capacity(ReceiverLimits limits, ReceiverMetrics metrics) {
@@ -16,39 +14,44 @@ final class Capacity {
         this.metrics = metrics;
     }
 
-    /** Counts a connection, which must be given back; how many there are now. */
-    int addConnection() {
+    /** Counts a connection of somebody unknown, which must be given back; how many there are now. */
+    synchronized int addConnection() {
         metrics.connections(1);
+        strangers++;
         return ++connections;
     }
 
-    void giveConnection() {
+    synchronized void giveConnection() {
         metrics.connections(-1);
         connections--;
     }
 
-    /** Whether there is room for one more session. */
-    boolean hasRoom() {
-        return workers.size() < limits.maxSessions();
+    /** A connection's peer is known now, or gone. */
+    synchronized void giveStranger() {
+        strangers--;
     }
 
-    /** The threads of all sessions that are not over. */
-    Set<SessionWorker> workers() {
-        return workers;
+    synchronized boolean hasTooManyStrangers() {
+        return strangers > limits.maxStrangers();
     }
 
-    void add(SessionWorker worker) {
-        workers.add(worker);
+    /** Whether there is room for one more session, which must be given back then. */
+    synchronized boolean takeSession() {
+        if (sessions == limits.maxSessions()) {
+            return false;
+        }
+        sessions++;
         metrics.sessions(1);
+        return true;
     }
 
-    void remove(SessionWorker worker) {
-        workers.remove(worker);
+    synchronized void giveSession() {
+        sessions--;
         metrics.sessions(-1);
     }
 
     /** Whether there is room for {@code bytes} more of documents; they must be given back then. */
-    boolean takeDocument(int bytes) {
+    synchronized boolean takeDocument(int bytes) {
         if (documentBytes + bytes > limits.maxDocumentMemoryBytes()) {
             return false;
         }
@@ -57,7 +60,7 @@ final class Capacity {
         return true;
     }
 
-    void giveDocument(long bytes) {
+    synchronized void giveDocument(long bytes) {
         documentBytes -= bytes;
         metrics.memory(-bytes);
     }

@@ -4,44 +4,51 @@ import dev.stillframe.transport.wire.ErrorCode;
 
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 
-/** Makes the session of a new connection, or turns it away. Owned by the event loop. */
+/** Takes in a new connection, or turns it away. Thread-safe; its channels' event loops call it. */
 @SuppressWarnings("FutureReturnValueIgnored") // of closing, which is awaited where it matters
 final class Door extends ChannelInboundHandlerAdapter {
-    private final Session.Services services;
-    private final Set<Session> sessions;
-    private long connections;
+    private final Services services;
+    private final Set<Connection> connections;
+    private final AtomicLong count = new AtomicLong();
 
-    Door(Session.Services services, Set<Session> sessions) {
+    Door(Services services, Set<Connection> connections) {
         this.services = services;
-        this.sessions = sessions;
+        this.connections = connections;
     }
 
     @Override
     public boolean isSharable() {
-        return true; // one event loop
+        return true;
     }
 
     @Override
     public void channelActive(ChannelHandlerContext context) {
-        int open = services.capacity().addConnection();
+        Capacity capacity = services.capacity();
+        int open = capacity.addConnection();
         int most = services.limits().maxConnections();
-        context.channel().closeFuture().addListener(_ -> services.capacity().giveConnection());
+        context.channel().closeFuture().addListener(_ -> capacity.giveConnection());
         if (open > 2 * most) {
+            capacity.giveStranger();
             context.close(); // not even a word for those
             return;
         }
-        Session session = new Session(services, ++connections, context);
-        sessions.add(session);
-        context.channel().closeFuture().addListener(_ -> sessions.remove(session));
-        context.pipeline().addLast(session);
-        if (open > most) {
-            session.fail(
+        DirectReads reads = new DirectReads();
+        context.channel().config().setOption(ChannelOption.RECVBUF_ALLOCATOR, reads);
+        Connection connection =
+                new Connection(services, count.incrementAndGet(), context, reads);
+        connections.add(connection);
+        context.channel().closeFuture().addListener(_ -> connections.remove(connection));
+        context.pipeline().addLast(connection);
+        if (open > most || capacity.hasTooManyStrangers()) {
+            connection.fail(
                     ErrorCode.BUSY,
                     "the receiver has %d connections, which is the most; try again later"
-                            .formatted(most));
+                            .formatted(open - 1));
         }
     }
 }

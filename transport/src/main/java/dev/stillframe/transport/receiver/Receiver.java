@@ -1,5 +1,6 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 
 import io.micrometer.core.instrument.MeterRegistry;
@@ -8,7 +9,6 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
@@ -19,16 +19,16 @@ import org.slf4j.LoggerFactory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Takes images from senders until it is closed. One thread, {@code stillframe-receiver}, moves
- * bytes; every session has a thread {@code stillframe-session-N} for its sink. Thread-safe.
+ * Takes images from senders until it is closed. Threads {@code stillframe-receiver-N} move bytes;
+ * every session has a thread {@code stillframe-session-N} for its sink. Thread-safe.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // of closing, which is awaited where it matters
 public final class Receiver implements AutoCloseable {
@@ -37,20 +37,23 @@ public final class Receiver implements AutoCloseable {
     /** How long a close waits for the sinks, each of which can be in the middle of a write. */
     private static final Duration CLOSE_DEADLINE = Duration.ofSeconds(30);
 
-    /** Large enough that a batch takes few reads, small enough for the processor's cache. */
-    private static final int READ_BYTES = 256 << 10;
+    /** More threads than this do not make the network faster. */
+    private static final int MAX_THREADS = 8;
 
     private final EventLoopGroup group;
     private final Channel listener;
-    private final Capacity capacity;
-    private final Set<Session> sessions;
+    private final Services services;
+    private final Set<Connection> connections;
 
     private Receiver(
-            EventLoopGroup group, Channel listener, Capacity capacity, Set<Session> sessions) {
+            EventLoopGroup group,
+            Channel listener,
+            Services services,
+            Set<Connection> connections) {
         this.group = group;
         this.listener = listener;
-        this.capacity = capacity;
-        this.sessions = sessions;
+        this.services = services;
+        this.connections = connections;
     }
 
     /**
@@ -70,14 +73,17 @@ public final class Receiver implements AutoCloseable {
             MeterRegistry registry,
             ReceiverEvents events)
             throws IOException {
-        ReceiverMetrics metrics = new ReceiverMetrics(registry);
-        Capacity capacity = new Capacity(limits, metrics);
-        Session.Services services = new Session.Services(sinks, limits, capacity, metrics, events);
-        Set<Session> sessions = new HashSet<>(); // the event loop's
+        Services services = services(sinks, limits, new ReceiverMetrics(registry), events);
+        Set<Connection> connections = ConcurrentHashMap.newKeySet();
+        AtomicInteger threads = new AtomicInteger();
         EventLoopGroup group =
                 new MultiThreadIoEventLoopGroup(
-                        1,
-                        (ThreadFactory) task -> new Thread(task, "stillframe-receiver"),
+                        Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors()),
+                        (ThreadFactory)
+                                task ->
+                                        new Thread(
+                                                task,
+                                                "stillframe-receiver-" + threads.incrementAndGet()),
                         NioIoHandler.newFactory());
         ChannelFuture bound =
                 new ServerBootstrap()
@@ -85,10 +91,7 @@ public final class Receiver implements AutoCloseable {
                         .channel(NioServerSocketChannel.class)
                         .option(ChannelOption.SO_REUSEADDR, true)
                         .childOption(ChannelOption.TCP_NODELAY, true)
-                        .childOption(
-                                ChannelOption.RECVBUF_ALLOCATOR,
-                                new FixedRecvByteBufAllocator(READ_BYTES))
-                        .childHandler(new Door(services, sessions))
+                        .childHandler(new Door(services, connections))
                         .bind(listen)
                         .awaitUninterruptibly();
         if (!bound.isSuccess()) {
@@ -98,7 +101,24 @@ public final class Receiver implements AutoCloseable {
                             .formatted(listen, bound.cause().getMessage()),
                     bound.cause());
         }
-        return new Receiver(group, bound.channel(), capacity, sessions);
+        return new Receiver(group, bound.channel(), services, connections);
+    }
+
+    private static Services services(
+            SinkFactory sinks,
+            ReceiverLimits limits,
+            ReceiverMetrics metrics,
+            ReceiverEvents events) {
+        return new Services(
+                sinks,
+                limits,
+                new Capacity(limits, metrics),
+                new Credits(limits),
+                new BatchBuffers(metrics::memory),
+                Contents::raw,
+                new Sessions(),
+                metrics,
+                events);
     }
 
     /** Where it listens. */
@@ -107,15 +127,21 @@ public final class Receiver implements AutoCloseable {
     }
 
     /**
-     * Ends all sessions; their images are not published. Waits for their sinks, at most 30 seconds.
-     * Idempotent.
+     * Ends all sessions; their images are not published, and can be taken up again if their sinks
+     * can. Waits for the sinks, at most 30 seconds. Idempotent.
      */
     @Override
     public void close() {
-        List<SessionWorker> workers = new ArrayList<>();
+        listener.close().awaitUninterruptibly();
+        List<SessionWorker> workers =
+                services.sessions().all().stream().map(Session::worker).toList();
         if (!group.isShuttingDown()) {
-            listener.close().awaitUninterruptibly();
-            group.next().submit(() -> endSessions(workers)).awaitUninterruptibly();
+            for (Connection connection : connections) {
+                connection.execute(
+                        () ->
+                                connection.fail(
+                                        ErrorCode.SHUTDOWN, "the receiver is shutting down"));
+            }
         }
         try {
             await(workers);
@@ -125,14 +151,7 @@ public final class Receiver implements AutoCloseable {
         }
         group.shutdownGracefully(0, CLOSE_DEADLINE.toSeconds(), TimeUnit.SECONDS);
         if (!group.terminationFuture().awaitUninterruptibly(CLOSE_DEADLINE.toMillis())) {
-            LOG.error("the receiver's thread did not end within {}", CLOSE_DEADLINE);
-        }
-    }
-
-    private void endSessions(List<SessionWorker> workers) {
-        workers.addAll(capacity.workers());
-        for (Session session : List.copyOf(sessions)) {
-            session.fail(ErrorCode.SHUTDOWN, "the receiver is shutting down");
+            LOG.error("the receiver's threads did not end within {}", CLOSE_DEADLINE);
         }
     }
 

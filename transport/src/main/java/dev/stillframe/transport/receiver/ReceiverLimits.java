@@ -10,31 +10,46 @@ import java.time.Duration;
 /**
  * What a receiver spends on its peers. Immutable.
  *
- * @param maxConnections most connections, those that have not said HELLO included
- * @param maxSessions most sessions, each with a thread and a window
- * @param windowBatches most batches of a session in memory, 1 to {@link Limits#MAX_WINDOW_BATCHES}
+ * @param maxConnections most connections
+ * @param maxStrangers most connections of peers that have not yet said who they are
+ * @param maxSessions most sessions, each with a thread
+ * @param maxLanes most lanes of a session, 1 to {@link Limits#MAX_LANES}
+ * @param maxCredits most batches of a session in memory, {@link #MIN_CREDITS} to {@link
+ *     Limits#MAX_CREDITS}
+ * @param sharedBatches batches in memory besides the {@link #MIN_CREDITS} of each session, shared
+ *     among all
  * @param maxLayoutBytes longest layout; all sessions together may have twice that
  * @param deadlines when a peer is given up
  */
 public record ReceiverLimits(
         int maxConnections,
+        int maxStrangers,
         int maxSessions,
-        int windowBatches,
+        int maxLanes,
+        int maxCredits,
+        int sharedBatches,
         long maxLayoutBytes,
         Deadlines deadlines) {
+    /** Batches that every session may have on the way, however many sessions there are. */
+    public static final int MIN_CREDITS = 2;
+
     /** What is right for a receiver that others may use, too. */
     public static final ReceiverLimits DEFAULT =
-            new ReceiverLimits(64, 16, 8, Limits.MAX_DOCUMENT_BYTES, Deadlines.DEFAULT);
+            new ReceiverLimits(
+                    512, 64, 16, 16, 32, 96, Limits.MAX_DOCUMENT_BYTES, Deadlines.DEFAULT);
 
     /**
      * When a peer is given up.
      *
-     * @param handshake until HELLO is there
-     * @param idle without a whole frame, {@link Limits#MIN_IDLE_MILLIS} to {@link
-     *     Limits#MAX_IDLE_MILLIS}
-     * @param total of a session
+     * @param handshake until it has said who it is, and proved it
+     * @param idle without progress: a whole frame, or {@link #PROGRESS_BYTES} of one; {@link
+     *     Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
+     * @param total of one attempt at a session
      */
     public record Deadlines(Duration handshake, Duration idle, Duration total) {
+        /** So much of a frame within the idle time counts as progress. */
+        public static final int PROGRESS_BYTES = 64 << 10;
+
         /** Ten seconds, thirty seconds, a day. */
         public static final Deadlines DEFAULT =
                 new Deadlines(Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofDays(1));
@@ -52,15 +67,16 @@ public record ReceiverLimits(
         }
 
         /** Why a peer is to be given up, in words; null while it is in time. */
-        @Nullable String overdue(
-                boolean awaitingHello, long sinceStartNanos, long sinceFrameNanos) {
-            if (awaitingHello && sinceStartNanos > handshake.toNanos()) {
-                return "no HELLO within " + seconds(handshake);
+        @Nullable String overdue(boolean stranger, long sinceStartNanos, long sinceProgressNanos) {
+            if (stranger) {
+                return sinceStartNanos > handshake.toNanos()
+                        ? "no HELLO or ATTACH within " + seconds(handshake)
+                        : null;
             }
             if (sinceStartNanos > total.toNanos()) {
                 return "not at its end within " + seconds(total);
             }
-            return sinceFrameNanos > idle.toNanos() ? "no whole frame for " + seconds(idle) : null;
+            return sinceProgressNanos > idle.toNanos() ? "nothing came for " + seconds(idle) : null;
         }
 
         private static String seconds(Duration duration) {
@@ -70,12 +86,17 @@ public record ReceiverLimits(
 
     /** Checks the ranges. */
     public ReceiverLimits {
-        if (maxConnections < 1 || maxSessions < 1) {
+        if (maxConnections < 1 || maxStrangers < 1 || maxSessions < 1) {
             throw new IllegalArgumentException(
-                    maxConnections + " connections, " + maxSessions + " sessions; at least 1 each");
+                    "%d connections, %d strangers, %d sessions; at least 1 each"
+                            .formatted(maxConnections, maxStrangers, maxSessions));
         }
-        if (windowBatches < 1 || windowBatches > Limits.MAX_WINDOW_BATCHES) {
-            throw new IllegalArgumentException("a window of " + windowBatches + " batches");
+        if (maxLanes < 1 || maxLanes > Limits.MAX_LANES) {
+            throw new IllegalArgumentException(maxLanes + " lanes");
+        }
+        if (maxCredits < MIN_CREDITS || maxCredits > Limits.MAX_CREDITS || sharedBatches < 0) {
+            throw new IllegalArgumentException(
+                    "credits for %d batches, %d shared".formatted(maxCredits, sharedBatches));
         }
         if (maxLayoutBytes < 1 || maxLayoutBytes > Limits.MAX_DOCUMENT_BYTES) {
             throw new IllegalArgumentException("layouts of " + maxLayoutBytes + " bytes");
@@ -84,7 +105,7 @@ public record ReceiverLimits(
 
     /** Most native memory for batches, all sessions together. */
     public long maxBatchMemoryBytes() {
-        return maxSessions * (windowBatches * BatchBuffer.MEMORY_BYTES);
+        return (sharedBatches + (long) maxSessions * MIN_CREDITS) * BatchBuffer.MEMORY_BYTES;
     }
 
     /** Most bytes of documents, all sessions together. */

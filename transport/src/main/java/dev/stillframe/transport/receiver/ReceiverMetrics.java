@@ -21,6 +21,7 @@ final class ReceiverMetrics {
     private final Counter batches;
     private final Counter published;
     private final Counter failed;
+    private final Counter suspended;
     private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
     private final AtomicLong connections;
     private final AtomicLong sessions;
@@ -40,6 +41,13 @@ final class ReceiverMetrics {
         failed =
                 registry.counter(
                         "stillframe.transport.sessions", "side", "receiver", "outcome", "failed");
+        suspended =
+                registry.counter(
+                        "stillframe.transport.sessions",
+                        "side",
+                        "receiver",
+                        "outcome",
+                        "suspended");
         for (PageKind kind : PageKind.values()) {
             if (kind != PageKind.UNKNOWN) {
                 String tag = kind.name().toLowerCase(Locale.ROOT);
@@ -94,6 +102,11 @@ final class ReceiverMetrics {
     /** A session that had named an image is over. */
     void ended(boolean isPublished) {
         (isPublished ? published : failed).increment();
+    }
+
+    /** An attempt at a session is over, and the session can go on. */
+    void suspended() {
+        suspended.increment();
     }
 
     /** A connection was given up. */

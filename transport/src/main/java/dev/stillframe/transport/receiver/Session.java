@@ -1,404 +1,393 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.transport.receiver.SessionState.Effect;
 import dev.stillframe.transport.receiver.SessionState.Event;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.ErrorCode;
-import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
-import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
-
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelFutureListener;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.socket.DuplexChannel;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import java.io.IOException;
-import java.net.SocketAddress;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /**
- * One connection to a receiver: reads messages, asks {@link SessionState} what they mean, and does
- * it. Owned by the event loop, to which the {@link SessionWorker} hands its results.
+ * One attempt at a session: its control connection, its lanes, its thread. Asks {@link SessionState}
+ * what messages mean, and does it. Owned by the event loop of the control connection, to which lanes
+ * and the {@link SessionWorker} hand what they have.
  */
-@SuppressWarnings(
-        "FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
-final class Session extends ChannelInboundHandlerAdapter implements SessionWorker.Outcome {
+final class Session implements Connection.Party, SessionWorker.Outcome {
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
 
-    /** How often deadlines are looked at. */
-    private static final long TICK_MILLIS = 50;
-
-    /**
-     * How long an ended session reads on, so that its last message is not lost in a reset of the
-     * connection.
-     */
-    private static final long LINGER_NANOS = TimeUnit.SECONDS.toNanos(2);
-
-    /**
-     * What all sessions of a receiver use.
-     *
-     * @param sinks makes the sinks
-     * @param limits what a session may take
-     * @param capacity what is left of what they share
-     * @param metrics counts
-     * @param events told of sessions
-     */
-    record Services(
-            SinkFactory sinks,
-            ReceiverLimits limits,
-            Capacity capacity,
-            ReceiverMetrics metrics,
-            ReceiverEvents events) {}
-
     private final Services services;
-    private final long number;
-    private final ChannelHandlerContext context;
-    private final SocketAddress peer;
-    private final FrameReader reader = new FrameReader(this::acquire);
-    private final Acknowledgements acknowledgements = new Acknowledgements(this::acknowledge);
+    private final Connection connection;
+    private final Message.Hello hello;
+    private final ReceiverEvents.SessionInfo info;
+    private final Credits.Window window;
     private final DocumentParts document;
-    private final long startNanos;
-    private final Future<?> ticks;
-    private SessionState state = new SessionState.AwaitingHello();
-    private @Nullable BatchBuffers buffers;
-    private @Nullable SessionWorker worker;
-    private ReceiverEvents.@Nullable SessionInfo info;
-    private byte[] rootHash = new byte[0];
-    private long heardNanos;
-    private long saidNanos;
-    private long endedNanos;
-    private long acknowledgedBatches;
-    private long saidBatches;
-    private long peerIdleNanos = Long.MAX_VALUE;
+    private final SessionWorker worker;
+    private final List<Lane> lanes = new ArrayList<>();
+    private final Set<Integer> laneNumbers = new HashSet<>();
+    private SessionState state = new SessionState.Opening();
+    private byte[] rootHash;
+    private @Nullable Runnable onClosed;
+    private boolean closed;
+    private long granted;
+    private long saidGranted;
+    private long durable;
+    private long saidDurable;
 
-    /** The session of a channel that is open; to be made on its event loop. */
-    Session(Services services, long number, ChannelHandlerContext context) {
+    private Session(Services services, Connection connection, Message.Hello hello) {
         this.services = services;
-        this.number = number;
-        this.context = context;
-        peer = context.channel().remoteAddress();
-        document = new DocumentParts(services.capacity);
-        startNanos = now();
-        heardNanos = startNanos;
-        saidNanos = startNanos;
-        ticks =
-                context.executor()
-                        .scheduleAtFixedRate(
-                                this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+        this.connection = connection;
+        this.hello = hello;
+        rootHash = hello.rootHash();
+        info =
+                new ReceiverEvents.SessionInfo(
+                        connection.number(), connection.peer(), hello.imageName());
+        window = services.credits().open();
+        document = new DocumentParts(services.capacity());
+        worker = new SessionWorker("stillframe-session-" + connection.number(), hello, this);
+        services.buffers().opened();
     }
 
-    @Override
-    public void channelRead(ChannelHandlerContext ignored, Object message) {
-        ByteBuf in = (ByteBuf) message;
+    /**
+     * Opens the session that {@code hello} asks for; one with the same token, whose connection may
+     * only seem to be alive, gives way first.
+     */
+    static void open(Services services, Connection connection, Message.Hello hello)
+            throws ProtocolException {
+        if (!services.capacity().takeSession()) {
+            throw new ProtocolException(
+                    ErrorCode.BUSY,
+                    "the receiver has %d sessions, which is the most; try again later"
+                            .formatted(services.limits().maxSessions()));
+        }
+        Session session = new Session(services, connection, hello);
+        connection.become(session, hello.idleMillis());
+        Session before = services.sessions().put(session);
+        if (before == null) {
+            session.begin();
+        } else {
+            before.connection.execute(
+                    () -> before.supersede(() -> connection.execute(session::begin)));
+        }
+    }
+
+    /** The secret by which it is known. */
+    byte[] token() {
+        return hello.token();
+    }
+
+    private void begin() {
+        if (!isEnded()) {
+            LOG.info(
+                    "session {} from {}: image {}, attempt {}",
+                    info.number(),
+                    info.peer(),
+                    info.imageName(),
+                    hello.attempt());
+            worker.open(services.sinks());
+        }
+    }
+
+    private void supersede(Runnable then) {
+        if (closed) {
+            then.run();
+        } else {
+            onClosed = then;
+            connection.fail(ErrorCode.SUPERSEDED, "the sender has come again");
+        }
+    }
+
+    /** On any thread: {@code newcomer} wants to be a lane. */
+    void attach(Connection newcomer, Message.Attach attach) throws ProtocolException {
+        boolean urgent = attach.lane() == Limits.URGENT_LANE;
+        if (attach.attempt() != hello.attempt()
+                || attach.lane() < 1
+                || (!urgent && attach.lane() > lanesOffered())) {
+            throw new ProtocolException(
+                    ErrorCode.GONE,
+                    "lane %d of attempt %d is not one that is open"
+                            .formatted(attach.lane(), attach.attempt()));
+        }
+        Lane lane = new Lane(this, newcomer, urgent);
+        newcomer.become(lane, attach.idleMillis());
+        connection.execute(
+                () -> {
+                    if (isEnded() || !laneNumbers.add(attach.lane())) {
+                        lane.end(
+                                new Message.Refusal(
+                                        ErrorCode.GONE,
+                                        "lane %d is taken, or the attempt is over"
+                                                .formatted(attach.lane())));
+                    } else {
+                        lanes.add(lane);
+                        newcomer.execute(() -> newcomer.say(new Message.Attached()));
+                    }
+                });
+    }
+
+    /** On any thread: the buffer for a batch that begins on a lane. */
+    BatchBuffer acquireForLane() throws ProtocolException {
+        window.receive();
+        return services.buffers().acquire(this::released);
+    }
+
+    /** On any thread: a lane has brought a batch. */
+    void brought(Message.Batch batch, boolean urgent) {
+        connection.execute(
+                () -> {
+                    if (isEnded()) {
+                        batch.pages().release();
+                    } else {
+                        services.metrics().received(batch.pages());
+                        onBatch(batch, urgent);
+                    }
+                });
+    }
+
+    private void onBatch(Message.Batch batch, boolean urgent) {
+        boolean handed = false;
         try {
-            services.metrics.received(in.readableBytes());
-            Message read;
-            while (!isEnded() && (read = reader.read(in)) != null) {
-                heardNanos = now();
-                on(new Event.Received(read));
+            SessionState.Step step = state.on(new Event.Received(batch), services.limits());
+            handed = true;
+            state = step.state();
+            worker.store(batch, urgent);
+            if (step.effect() instanceof Effect.StoreAndFinish(var _, var end)) {
+                finish(end);
             }
         } catch (ProtocolException e) {
-            fail(e.code(), String.valueOf(e.getMessage()));
+            connection.fail(e.code(), String.valueOf(e.getMessage()));
         } finally {
-            in.release();
+            if (!handed) {
+                batch.pages().release();
+            }
         }
     }
 
-    @Override
-    public void channelWritabilityChanged(ChannelHandlerContext ignored) {
-        sayAcknowledged();
+    /** On any thread: the connection of a lane is over; the attempt is over with it. */
+    void laneOver(ErrorCode code, String reason) {
+        connection.execute(() -> connection.fail(code, "a lane: " + reason));
     }
 
     @Override
-    public void channelInactive(ChannelHandlerContext ignored) {
-        ticks.cancel(false);
-        if (!isEnded()) {
-            end(ErrorCode.CUT, "the connection was lost while the receiver was " + stateName());
-        }
-    }
-
-    @Override
-    public void exceptionCaught(ChannelHandlerContext ignored, Throwable cause) {
-        if (cause instanceof IOException) { // the socket's: a reset, for instance
-            end(ErrorCode.CUT, "the connection was lost: " + cause.getMessage());
-            context.close();
-        } else {
-            LOG.error("session {} failed in a way that it should not", number, cause);
-            fail(ErrorCode.INTERNAL, "the receiver failed: " + cause);
-        }
+    public void received(Message message) throws ProtocolException {
+        on(new Event.Received(message));
     }
 
     @Override
     public void done(Event event) {
-        context.executor().execute(() -> doneOnLoop(event));
+        connection.execute(
+                () -> {
+                    try {
+                        if (!isEnded()) {
+                            on(event);
+                        }
+                    } catch (ProtocolException e) {
+                        connection.fail(e.code(), String.valueOf(e.getMessage()));
+                    }
+                });
     }
 
     @Override
-    public void taken(long sequence) {
-        acknowledgements.taken(sequence);
+    public void opened(long reached) {
+        services.events().started(info, reached);
+    }
+
+    @Override
+    public void durable(long sequence) {
+        connection.execute(
+                () -> {
+                    durable = sequence;
+                    sayProgress();
+                });
     }
 
     @Override
     public void failed(ErrorCode code, String text) {
-        context.executor().execute(() -> fail(code, text));
-    }
-
-    /** Ends the session with a message to the peer; does nothing if it has ended. */
-    void fail(ErrorCode code, String text) {
-        if (!isEnded()) {
-            end(code, text);
-            lastWord(new Message.Refusal(code, text));
-        }
-    }
-
-    private void doneOnLoop(Event event) {
-        try {
-            if (!isEnded()) {
-                on(event);
-            }
-        } catch (ProtocolException e) {
-            fail(e.code(), String.valueOf(e.getMessage()));
-        }
+        connection.execute(() -> connection.fail(code, text));
     }
 
     private void on(Event event) throws ProtocolException {
-        boolean understood = false;
-        try {
-            SessionState.Step step = state.on(event, services.limits);
-            understood = true;
-            state = step.state();
-            perform(step.effect());
-        } finally {
-            if (!understood && event instanceof Event.Received(Message.Batch(var _, var pages))) {
-                pages.release();
-            }
-        }
+        SessionState.Step step = state.on(event, services.limits());
+        state = step.state();
+        perform(step.effect());
     }
 
     private void perform(Effect effect) {
         switch (effect) {
             case Effect.None _ -> {}
-            case Effect.Open(var hello) -> open(hello);
-            case Effect.Welcome _ -> say(welcome());
+            case Effect.Welcome(var reached) -> welcome(reached);
             case Effect.Collect(var bytes) -> collect(bytes);
             case Effect.Begin(var bytes) -> {
                 if (collect(bytes)) {
-                    begun().begin(document.take());
+                    worker.begin(document.take());
                 }
             }
-            case Effect.Accepted _ -> say(new Message.BatchAck(0));
-            case Effect.Store(var batch) -> {
-                services.metrics.received(batch.pages());
-                begun().store(batch);
-            }
-            case Effect.Finish(var end) -> {
-                rootHash = end.rootHash();
-                begun().finish(document.take(), end);
-            }
+            case Effect.Accepted _ -> connection.say(new Message.Begun());
+            case Effect.Store _, Effect.StoreAndFinish _ ->
+                    throw new IllegalStateException("a batch on the control connection");
+            case Effect.Finish(var end) -> finish(end);
+            case Effect.Answer(var answer) -> connection.say(answer);
             case Effect.Announce(var place) -> {
-                endWorker("");
-                lastWord(new Message.Published(rootHash, place));
+                connection.finish(new Message.Published(rootHash, place));
+                end(ErrorCode.ABORTED, "", null);
             }
-            case Effect.Abandon(var reason) -> {
-                end(ErrorCode.ABORTED, "the sender gave up: " + reason);
-                context.close();
-            }
+            case Effect.Abandon(var reason) ->
+                    connection.close(ErrorCode.ABORTED, "the sender gave up: " + reason);
         }
     }
 
-    private void open(Message.Hello hello) {
-        if (!services.capacity.hasRoom()) {
-            fail(
-                    ErrorCode.BUSY,
-                    "the receiver has %d sessions, which is the most; try again later"
-                            .formatted(services.limits.maxSessions()));
-            return;
-        }
-        peerIdleNanos = TimeUnit.MILLISECONDS.toNanos(hello.idleMillis());
-        int window = services.limits.windowBatches();
-        buffers = new BatchBuffers(window, acknowledgements::released, services.metrics::memory);
-        SessionWorker thread = new SessionWorker("stillframe-session-" + number, window, this);
-        services.capacity.add(thread);
-        worker = thread;
-        ReceiverEvents.SessionInfo told =
-                new ReceiverEvents.SessionInfo(
-                        number, peer, hello.imageName());
-        info = told;
-        LOG.info("session {} from {}: image {} begins", number, told.peer(), told.imageName());
-        thread.open(services.sinks, hello.imageName(), () -> services.events.started(told));
+    private void welcome(Checkpoint reached) {
+        durable = reached.batches();
+        saidDurable = durable;
+        granted = window.grant();
+        saidGranted = granted;
+        connection.say(
+                new Message.HelloAck(
+                        Limits.VERSION,
+                        lanesOffered(),
+                        (int) granted,
+                        Limits.MAX_DATA_BYTES,
+                        Limits.MAX_RUNS,
+                        (int) services.limits().deadlines().idle().toMillis(),
+                        services.limits().maxLayoutBytes(),
+                        durable));
     }
 
-    private Message welcome() {
-        return new Message.HelloAck(
-                Limits.VERSION,
-                services.limits.windowBatches(),
-                Limits.MAX_DATA_BYTES,
-                Limits.MAX_RUNS,
-                (int) services.limits.deadlines().idle().toMillis(),
-                services.limits.maxLayoutBytes());
+    private int lanesOffered() {
+        return Math.min(hello.lanes(), services.limits().maxLanes());
+    }
+
+    private void finish(Message.End end) {
+        rootHash = end.rootHash();
+        worker.finish(document.take(), end);
     }
 
     private boolean collect(byte[] bytes) {
         boolean hasRoom = document.add(bytes);
         if (!hasRoom) {
-            fail(
+            connection.fail(
                     ErrorCode.BUSY,
                     "the receiver has too many large layouts at once; try again later");
         }
         return hasRoom;
     }
 
-    private BatchBuffer acquire() throws ProtocolException {
-        if (buffers == null) {
-            throw new ProtocolException(ErrorCode.ORDER, "a batch before HELLO");
-        }
-        return buffers.acquire();
-    }
-
     /** On any thread. */
-    private void acknowledge(long sequence) {
-        context.executor()
-                .execute(
-                        () -> {
-                            acknowledgedBatches = sequence;
-                            sayAcknowledged();
-                        });
+    private void released() {
+        long now = window.release();
+        connection.execute(
+                () -> {
+                    granted = Math.max(granted, now);
+                    sayProgress();
+                });
     }
 
-    /**
-     * A peer that does not read gets one acknowledgement for many batches, so that they do not pile
-     * up.
-     */
-    private void sayAcknowledged() {
-        if (!isEnded() && acknowledgedBatches > saidBatches && context.channel().isWritable()) {
-            saidBatches = acknowledgedBatches;
-            say(new Message.BatchAck(saidBatches));
-        }
+    @Override
+    public void writabilityChanged() {
+        sayProgress();
     }
 
-    private void tick() {
-        long now = now();
-        if (isEnded()) {
-            if (now - endedNanos > LINGER_NANOS) {
-                context.close();
-            }
+    @Override
+    public void tick() {
+        worker.checkpointIfDue();
+        granted = Math.max(granted, window.grant()); // another session may have ended
+        sayProgress();
+    }
+
+    /** A peer that does not read gets one message for many, so that they do not pile up. */
+    private void sayProgress() {
+        if (isEnded() || state instanceof SessionState.Opening || !connection.isWritable()) {
             return;
         }
-        String overdue =
-                services.limits
-                        .deadlines()
-                        .overdue(
-                                state instanceof SessionState.AwaitingHello,
-                                now - startNanos,
-                                now - heardNanos);
-        if (overdue != null) {
-            fail(ErrorCode.TIMEOUT, overdue);
-        } else if (now - saidNanos > peerIdleNanos / 3 && context.channel().isWritable()) {
-            say(new Message.KeepAlive());
+        if (durable > saidDurable) {
+            saidDurable = durable;
+            connection.say(new Message.Durable(durable));
         }
+        if (granted > saidGranted) {
+            saidGranted = granted;
+            connection.say(new Message.Credit(granted));
+        }
+    }
+
+    @Override
+    public void over(ErrorCode code, String reason) {
+        LOG.warn(
+                "session {} from {} ended while {}: {} ({})",
+                info.number(),
+                info.peer(),
+                state.getClass().getSimpleName(),
+                reason,
+                code.tag());
+        end(code, reason, new Message.Refusal(code, reason));
     }
 
     /** Everything that an end has to undo, in one place. */
-    private void end(ErrorCode code, String reason) {
-        if (endedNanos != 0) {
-            return;
-        }
-        LOG.warn(
-                "session {} from {} failed while {}: {} ({})",
-                number,
-                peer,
-                stateName(),
-                reason,
-                code.tag());
-        services.metrics.failed(code);
-        if (info == null) {
-            services.events.failed(
-                    new ReceiverEvents.SessionInfo(number, peer, ""),
-                    reason);
-        }
-        endWorker(reason);
-    }
-
-    private void endWorker(String reason) {
+    private void end(ErrorCode code, String reason, Message.@Nullable Refusal toLanes) {
         state = new SessionState.Ended();
-        endedNanos = now();
-        reader.close();
-        SessionWorker ending = worker;
-        ReceiverEvents.SessionInfo told = info;
-        BatchBuffers memory = buffers;
-        if (ending != null && told != null && memory != null) {
-            ending.end(
-                    reason,
-                    place -> {
-                        memory.close();
-                        context.executor().execute(() -> giveBack(ending));
-                        tell(told, place, reason);
-                    });
-        } else {
-            document.close();
+        for (Lane lane : lanes) {
+            if (toLanes == null) {
+                lane.end();
+            } else {
+                lane.end(toLanes);
+            }
+        }
+        worker.end(
+                code.isPassing(),
+                reason,
+                ending -> {
+                    tell(ending, reason);
+                    connection.execute(this::close);
+                });
+    }
+
+    /** On the worker's thread: the sink is closed. */
+    private void tell(SessionWorker.Ending ending, String reason) {
+        switch (ending) {
+            case SessionWorker.Ending.Published(var place) -> {
+                services.metrics().ended(true);
+                LOG.info("session {} from {}: published {}", info.number(), info.peer(), place);
+                services.events().published(info, place);
+            }
+            case SessionWorker.Ending.Suspended _ -> {
+                services.metrics().suspended();
+                services.events().suspended(info, reason);
+            }
+            case SessionWorker.Ending.Failed _ -> {
+                services.metrics().ended(false);
+                services.events().failed(info, reason);
+            }
         }
     }
 
-    /** On the worker's thread. */
-    private void tell(ReceiverEvents.SessionInfo told, @Nullable String place, String reason) {
-        services.metrics.ended(place != null);
-        if (place != null) {
-            LOG.info("session {} from {}: published {}", number, told.peer(), place);
-            services.events.published(told, place);
-        } else {
-            services.events.failed(told, reason);
-        }
-    }
-
-    private void giveBack(SessionWorker ended) {
-        services.capacity.remove(ended);
+    private void close() {
+        closed = true;
+        services.sessions().remove(this);
+        window.close();
+        services.buffers().closed();
+        services.capacity().giveSession();
         document.close();
-    }
-
-    private void say(Message message) {
-        saidNanos = now();
-        context.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
-    }
-
-    /**
-     * Closing at once could reset the connection before the peer has read this: it closes, or the
-     * linger ends.
-     */
-    private void lastWord(Message message) {
-        ChannelFuture written =
-                context.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
-        if (context.channel() instanceof DuplexChannel duplex) {
-            written.addListener((ChannelFutureListener) _ -> duplex.shutdownOutput());
+        if (onClosed != null) {
+            onClosed.run();
         }
+    }
+
+
+    /** Its thread; to be waited for. */
+    SessionWorker worker() {
+        return worker;
     }
 
     private boolean isEnded() {
         return state instanceof SessionState.Ended;
-    }
-
-    private String stateName() {
-        return state.getClass().getSimpleName();
-    }
-
-    private SessionWorker begun() {
-        if (worker == null) {
-            throw new IllegalStateException("no worker in " + state);
-        }
-        return worker;
-    }
-
-    private long now() {
-        return context.executor().ticker().nanoTime();
     }
 }

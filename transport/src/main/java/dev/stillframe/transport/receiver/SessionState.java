@@ -1,21 +1,15 @@
 package dev.stillframe.transport.receiver;
 
-import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.transport.wire.BatchBuffer;
+import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.transport.wire.ErrorCode;
-import dev.stillframe.transport.wire.ImageName;
-import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
 
 /**
- * Where a session stands, as the receiver sees it; each state holds only what is true in it.
- * Immutable.
+ * Where one attempt at a session stands, as the receiver sees it; each state holds only what is true
+ * in it. Messages of the control connection and batches of the lanes come together here. Immutable.
  */
 sealed interface SessionState {
-    /** Connected; nothing is known of the peer. */
-    record AwaitingHello() implements SessionState {}
-
     /** The sink is being opened. */
     record Opening() implements SessionState {}
 
@@ -25,14 +19,17 @@ sealed interface SessionState {
     /** The sink is told of the layout. */
     record Beginning() implements SessionState {}
 
-    /** Batches come; {@code batches} and {@code pages} have come. */
-    record Receiving(Shape shape, long batches, long pages) implements SessionState {}
+    /** Batches come. */
+    record Receiving(Arrival arrival) implements SessionState {}
 
-    /** Parts of the list of what is missing come; no more batches. */
-    record AwaitingMissing(Receiving received, Collected collected) implements SessionState {}
+    /** Parts of the list of what is missing come; batches may still be on the lanes. */
+    record AwaitingMissing(Arrival arrival, Collected collected) implements SessionState {}
 
-    /** All but END has come. */
-    record AwaitingEnd(Receiving received) implements SessionState {}
+    /** All documents are there, END is not. */
+    record AwaitingEnd(Arrival arrival) implements SessionState {}
+
+    /** END is there, some batches are still on the lanes. */
+    record Draining(Arrival arrival, Message.End end) implements SessionState {}
 
     /** The sink completes the image. */
     record Publishing() implements SessionState {}
@@ -69,10 +66,10 @@ sealed interface SessionState {
         record Received(Message message) implements Event {}
 
         /** The sink is open. */
-        record Opened() implements Event {}
+        record Opened(Checkpoint durable) implements Event {}
 
         /** The sink has accepted the layout. */
-        record Begun(Shape shape) implements Event {}
+        record Begun(Shape shape, Checkpoint durable) implements Event {}
 
         /** The sink has published. */
         record Published(String place) implements Event {}
@@ -83,11 +80,8 @@ sealed interface SessionState {
         /** Nothing. */
         record None() implements Effect {}
 
-        /** Open the sink. */
-        record Open(Message.Hello hello) implements Effect {}
-
-        /** Say that the sink is open. */
-        record Welcome() implements Effect {}
+        /** Say that the sink is open, and where it stands. */
+        record Welcome(Checkpoint durable) implements Effect {}
 
         /** Keep a part of a document. */
         @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -103,8 +97,14 @@ sealed interface SessionState {
         /** Give a batch to the sink. */
         record Store(Message.Batch batch) implements Effect {}
 
+        /** Give the last batch to the sink and complete the image. */
+        record StoreAndFinish(Message.Batch batch, Message.End end) implements Effect {}
+
         /** Complete the image. */
         record Finish(Message.End end) implements Effect {}
+
+        /** Answer. */
+        record Answer(Message message) implements Effect {}
 
         /** Say where the image is, and end. */
         record Announce(String place) implements Effect {}
@@ -125,11 +125,14 @@ sealed interface SessionState {
     default Step on(Event event, ReceiverLimits limits) throws ProtocolException {
         return switch (event) {
             case Event.Received(var message) -> received(message, limits);
-            case Event.Opened() when this instanceof Opening ->
-                    new Step(new AwaitingLayout(Collected.NOTHING), new Effect.Welcome());
-            case Event.Begun(var shape) when this instanceof Beginning ->
-                    new Step(new Receiving(shape, 0, 0), new Effect.Accepted());
-            case Event.Published(var place) when this instanceof Publishing ->
+            case Event.Opened(var durable) when this instanceof Opening ->
+                    new Step(
+                            new AwaitingLayout(Collected.NOTHING), new Effect.Welcome(durable));
+            case Event.Begun(var shape, var durable) when this instanceof Beginning ->
+                    new Step(
+                            new Receiving(Arrival.behind(shape, durable)), new Effect.Accepted());
+            case Event.Published(var place)
+                    when this instanceof Publishing || this instanceof Opening ->
                     new Step(new Ended(), new Effect.Announce(place));
             default -> throw new IllegalStateException(event + " in " + this);
         };
@@ -138,14 +141,10 @@ sealed interface SessionState {
     private Step received(Message message, ReceiverLimits limits) throws ProtocolException {
         record In(SessionState state, Message message) {}
         return switch (new In(this, message)) {
-            case In(var _, Message.KeepAlive _) when !(this instanceof AwaitingHello) ->
-                    new Step(this, new Effect.None());
-            case In(var _, Message.Abort(var reason)) when !(this instanceof AwaitingHello) ->
+            case In(var _, Message.Ping(var stamp)) ->
+                    new Step(this, new Effect.Answer(new Message.Pong(stamp)));
+            case In(var _, Message.Abort(var reason)) ->
                     new Step(new Ended(), new Effect.Abandon(reason));
-            case In(AwaitingHello _, Message.Hello hello) -> {
-                checkHello(hello);
-                yield new Step(new Opening(), new Effect.Open(hello));
-            }
             case In(AwaitingLayout(var collected), Message.LayoutPart(var part)) -> {
                 checkLayoutBytes(part, limits);
                 yield part.isLast()
@@ -154,16 +153,21 @@ sealed interface SessionState {
                                 new AwaitingLayout(collected.with(part)),
                                 new Effect.Collect(part.bytes()));
             }
-            case In(Receiving receiving, Message.Batch batch) ->
-                    new Step(checkedBatch(receiving, batch), new Effect.Store(batch));
-            case In(Receiving receiving, Message.MissingPart(var part)) ->
-                    missing(receiving, Collected.NOTHING, part);
-            case In(AwaitingMissing(var receiving, var collected), Message.MissingPart(var part)) ->
-                    missing(receiving, collected, part);
-            case In(AwaitingEnd(var receiving), Message.End end) -> {
-                checkEnd(receiving, end);
-                yield new Step(new Publishing(), new Effect.Finish(end));
-            }
+            case In(Receiving(var arrival), Message.Batch batch) ->
+                    new Step(new Receiving(arrival.with(batch)), new Effect.Store(batch));
+            case In(AwaitingMissing(var arrival, var collected), Message.Batch batch) ->
+                    new Step(
+                            new AwaitingMissing(arrival.with(batch), collected),
+                            new Effect.Store(batch));
+            case In(AwaitingEnd(var arrival), Message.Batch batch) ->
+                    new Step(new AwaitingEnd(arrival.with(batch)), new Effect.Store(batch));
+            case In(Draining(var arrival, var end), Message.Batch batch) ->
+                    drained(arrival.with(batch), batch, end);
+            case In(Receiving(var arrival), Message.MissingPart(var part)) ->
+                    missing(arrival, Collected.NOTHING, part);
+            case In(AwaitingMissing(var arrival, var collected), Message.MissingPart(var part)) ->
+                    missing(arrival, collected, part);
+            case In(AwaitingEnd(var arrival), Message.End end) -> ended(arrival, end);
             default ->
                     throw new ProtocolException(
                             ErrorCode.ORDER,
@@ -174,12 +178,12 @@ sealed interface SessionState {
         };
     }
 
-    private static Step missing(Receiving receiving, Collected collected, Message.Part part)
+    private static Step missing(Arrival arrival, Collected collected, Message.Part part)
             throws ProtocolException {
         Effect keep = new Effect.Collect(part.bytes());
         return part.isLast()
-                ? complete(collected, part, new AwaitingEnd(receiving), keep)
-                : new Step(new AwaitingMissing(receiving, collected.with(part)), keep);
+                ? complete(collected, part, new AwaitingEnd(arrival), keep)
+                : new Step(new AwaitingMissing(arrival, collected.with(part)), keep);
     }
 
     private static Step complete(
@@ -192,22 +196,19 @@ sealed interface SessionState {
         return new Step(next, effect);
     }
 
-    private static void checkHello(Message.Hello hello) throws ProtocolException {
-        if (hello.minVersion() > Limits.VERSION || hello.maxVersion() < Limits.VERSION) {
-            throw new ProtocolException(
-                    ErrorCode.VERSION,
-                    "the sender speaks versions %d to %d of the protocol, the receiver %d"
-                            .formatted(hello.minVersion(), hello.maxVersion(), Limits.VERSION));
-        }
-        if (hello.streamIndex() != 0 || hello.streamCount() != 1) {
-            throw new ProtocolException(
-                    ErrorCode.UNSUPPORTED,
-                    "stream %d of %d; version %d has one stream a session"
-                            .formatted(hello.streamIndex(), hello.streamCount(), Limits.VERSION));
-        }
-        if (!ImageName.isValid(hello.imageName())) {
-            throw new ProtocolException(ErrorCode.NAME, ImageName.rule());
-        }
+    private static Step ended(Arrival arrival, Message.End end) throws ProtocolException {
+        arrival.checkEnd(end);
+        return arrival.isComplete(end)
+                ? new Step(new Publishing(), new Effect.Finish(end))
+                : new Step(new Draining(arrival, end), new Effect.None());
+    }
+
+    private static Step drained(Arrival arrival, Message.Batch last, Message.End end)
+            throws ProtocolException {
+        arrival.checkEnd(end);
+        return arrival.isComplete(end)
+                ? new Step(new Publishing(), new Effect.StoreAndFinish(last, end))
+                : new Step(new Draining(arrival, end), new Effect.Store(last));
     }
 
     private static void checkLayoutBytes(Message.Part part, ReceiverLimits limits)
@@ -217,75 +218,6 @@ sealed interface SessionState {
                     ErrorCode.LIMIT,
                     "a layout of %d bytes; the receiver takes %d"
                             .formatted(part.totalBytes(), limits.maxLayoutBytes()));
-        }
-    }
-
-    private static Receiving checkedBatch(Receiving before, Message.Batch batch)
-            throws ProtocolException {
-        if (batch.sequence() != before.batches() + 1) {
-            throw new ProtocolException(
-                    ErrorCode.ORDER,
-                    "batch %d after batch %d".formatted(batch.sequence(), before.batches()));
-        }
-        Shape shape = before.shape();
-        if (batch.pages() instanceof BatchBuffer buffer
-                && buffer.pageSizeBytes() != shape.pageSizeBytes()) {
-            throw new ProtocolException(
-                    ErrorCode.IMAGE,
-                    "batch %d has pages of %d bytes, the layout of %d"
-                            .formatted(
-                                    batch.sequence(),
-                                    buffer.pageSizeBytes(),
-                                    shape.pageSizeBytes()));
-        }
-        return new Receiving(
-                shape,
-                batch.sequence(),
-                before.pages() + checkedPages(batch, shape, before.pages()));
-    }
-
-    /**
-     * Extents are numbered through without gaps, so every ordinal below the page count is in one.
-     */
-    private static long checkedPages(Message.Batch batch, Shape shape, long before)
-            throws ProtocolException {
-        PageBatch pages = batch.pages();
-        long count = 0;
-        for (int run = 0; run < pages.runCount(); run++) {
-            count += pages.pageCount(run); // bounded: runs times MAX_PAGES
-            if (pages.firstOrdinal(run) > shape.pageCount() - pages.pageCount(run)) {
-                throw new ProtocolException(
-                        ErrorCode.IMAGE,
-                        "batch %d has %d pages from %d; the layout has %d"
-                                .formatted(
-                                        batch.sequence(),
-                                        pages.pageCount(run),
-                                        pages.firstOrdinal(run),
-                                        shape.pageCount()));
-            }
-        }
-        if (count > shape.pageCount() - before) {
-            throw new ProtocolException(
-                    ErrorCode.IMAGE,
-                    "batch %d brings the pages to %d; the layout has %d, each comes once"
-                            .formatted(batch.sequence(), before + count, shape.pageCount()));
-        }
-        return count;
-    }
-
-    private static void checkEnd(Receiving received, Message.End end) throws ProtocolException {
-        if (end.batches() != received.batches()
-                || end.pages() != received.pages()
-                || end.pages() != received.shape().pageCount()) {
-            throw new ProtocolException(
-                    ErrorCode.IMAGE,
-                    "END after %d batches with %d pages; it says %d batches and %d pages, the layout %d pages"
-                            .formatted(
-                                    received.batches(),
-                                    received.pages(),
-                                    end.batches(),
-                                    end.pages(),
-                                    received.shape().pageCount()));
         }
     }
 }

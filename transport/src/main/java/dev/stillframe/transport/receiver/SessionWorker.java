@@ -3,9 +3,11 @@ package dev.stillframe.transport.receiver;
 import com.fasterxml.jackson.core.JsonProcessingException;
 
 import dev.stillframe.engine.image.ImageFormatException;
-import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.Checkpoint;
+import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
@@ -16,43 +18,80 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The thread of a session, and the sink, which only this thread touches. Its methods are called by
  * the event loop and return at once; results go to the {@link Outcome}. After a failure or {@link
- * #end} nothing more reaches the sink but its abort and close.
+ * #end} nothing more reaches the sink but its end.
  */
 final class SessionWorker {
     private static final Logger LOG = LoggerFactory.getLogger(SessionWorker.class);
 
-    /** Tasks of a session besides its batches: open, begin, finish, end, and some room. */
+    /** Tasks of a session besides its batches: open, begin, finish, end, a checkpoint. */
     private static final int OTHER_TASKS = 8;
+
+    /** So often what has come is made durable, however little it is. */
+    private static final long CHECKPOINT_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+
+    /** So much is made durable at once: waiting for the disk costs little then. */
+    private static final long CHECKPOINT_BYTES = 128L << 20;
 
     /** Where results go. Called on the worker's thread. */
     interface Outcome {
+        /** The sink is open, and has all batches up to this one. */
+        void opened(long reached);
+
         /** A step is done. */
         void done(SessionState.Event event);
 
-        /** The sink has taken a batch. */
-        void taken(long sequence);
+        /** All batches up to this one are durable. */
+        void durable(long sequence);
 
         /** A step failed; no further step is done. */
         void failed(ErrorCode code, String text);
     }
 
+    /** How the attempt ended. */
+    sealed interface Ending {
+        /** With an image. */
+        record Published(String place) implements Ending {}
+
+        /** It can be taken up again. */
+        record Suspended() implements Ending {}
+
+        /** With nothing. */
+        record Failed() implements Ending {}
+    }
+
+    private final Message.Hello hello;
     private final Outcome outcome;
     private final ThreadPoolExecutor thread;
+    private final Queue<Message.Batch> ordinary = new ConcurrentLinkedQueue<>();
+    private final Queue<Message.Batch> urgent = new ConcurrentLinkedQueue<>();
+    private final AtomicBoolean checkpointAsked = new AtomicBoolean();
+    private final PageCheck check = new PageCheck();
     private volatile boolean over;
     private @Nullable PageSink sink;
     private @Nullable String place;
+    private StoredBatches stored = new StoredBatches(Checkpoint.START);
+    private Checkpoint durable = Checkpoint.START;
+    private long unforcedBytes;
+    private long forcedNanos = System.nanoTime();
 
     /** Starts no thread before it is needed. */
-    SessionWorker(String threadName, int windowBatches, Outcome outcome) {
+    SessionWorker(String threadName, Message.Hello hello, Outcome outcome) {
+        this.hello = hello;
         this.outcome = outcome;
         this.thread =
                 new ThreadPoolExecutor(
@@ -60,23 +99,53 @@ final class SessionWorker {
                         1,
                         0,
                         TimeUnit.SECONDS,
-                        new ArrayBlockingQueue<>(windowBatches + OTHER_TASKS),
+                        new ArrayBlockingQueue<>(Limits.MAX_CREDITS + OTHER_TASKS),
                         task -> new Thread(task, threadName));
     }
 
-    void open(SinkFactory factory, String imageName, Runnable onOpen) {
+    void open(SinkFactory factory) {
         step(
-                ErrorCode.STORE,
                 () -> {
-                    sink = factory.open(imageName);
-                    onOpen.run();
-                    outcome.done(new SessionState.Event.Opened());
+                    Optional<String> known = published(factory);
+                    if (known.isPresent()) {
+                        place = known.get();
+                        outcome.done(new SessionState.Event.Published(known.get()));
+                        return;
+                    }
+                    PageSink opened = factory.open(hello.imageName(), key(hello.token()));
+                    sink = opened;
+                    if (opened instanceof DurableSink kept) {
+                        durable = kept.checkpoint();
+                    }
+                    if (durable.batches() < hello.durable()) {
+                        fail(
+                                ErrorCode.GONE,
+                                "the receiver has nothing of the image %s behind batch %d, and the sender cannot send the first %d again"
+                                        .formatted(
+                                                hello.imageName(),
+                                                durable.batches(),
+                                                hello.durable()));
+                        return;
+                    }
+                    stored = new StoredBatches(durable);
+                    outcome.opened(durable.batches());
+                    outcome.done(new SessionState.Event.Opened(durable));
                 });
+    }
+
+    /** Where the image is, if an earlier attempt came to its end and only its answer was lost. */
+    private Optional<String> published(SinkFactory factory) throws IOException {
+        boolean ended = false;
+        for (byte part : hello.rootHash()) {
+            ended |= part != 0;
+        }
+        return ended
+                ? factory.published(hello.imageName(), hello.rootHash())
+                : Optional.empty();
     }
 
     void begin(List<byte[]> document) {
         step(
-                ErrorCode.STORE,
                 () -> {
                     Layout layout = DocumentReader.layout(document);
                     long pageCount = layout.pageCount();
@@ -88,68 +157,158 @@ final class SessionWorker {
                     opened().begin(layout);
                     SessionState.Shape shape =
                             new SessionState.Shape(layout.pageSizeBytes(), pageCount);
-                    outcome.done(new SessionState.Event.Begun(shape));
+                    outcome.done(new SessionState.Event.Begun(shape, durable));
                 });
     }
 
-    void store(Message.Batch batch) {
+    /** Batches of the urgent lane come before all others that wait. */
+    void store(Message.Batch batch, boolean isUrgent) {
+        (isUrgent ? urgent : ordinary).add(batch);
         thread.execute(
                 () -> {
-                    if (over) {
-                        batch.pages().release();
-                        return;
+                    Message.Batch next = urgent.poll();
+                    if (next == null) {
+                        next = ordinary.poll();
                     }
-                    run(
-                            ErrorCode.STORE,
-                            () -> {
-                                opened().accept(batch.pages());
-                                outcome.taken(batch.sequence());
-                            });
+                    if (next != null) {
+                        storeNow(next);
+                    }
                 });
+    }
+
+    private void storeNow(Message.Batch batch) {
+        if (over) {
+            batch.pages().release();
+            return;
+        }
+        run(
+                () -> {
+                    boolean handed = false;
+                    try {
+                        check.check(batch);
+                        long pages = pages(batch.pages());
+                        long bytes = batch.pages().dataBytes();
+                        handed = true;
+                        opened().accept(batch.pages());
+                        stored.add(batch.sequence(), pages);
+                        unforcedBytes += bytes;
+                    } catch (PageCheck.DamagedException e) {
+                        fail(ErrorCode.DAMAGED, String.valueOf(e.getMessage()));
+                        return;
+                    } finally {
+                        if (!handed) {
+                            batch.pages().release();
+                        }
+                    }
+                    forceIfDue();
+                });
+    }
+
+    private static long pages(PageBatch batch) {
+        long pages = 0;
+        for (int run = 0; run < batch.runCount(); run++) {
+            pages += batch.pageCount(run);
+        }
+        return pages;
+    }
+
+    /** To be called now and then: what came last must not wait for more to come. */
+    void checkpointIfDue() {
+        if (!over && checkpointAsked.compareAndSet(false, true)) {
+            step(
+                    () -> {
+                        checkpointAsked.set(false);
+                        if (sink != null) {
+                            forceIfDue();
+                        }
+                    });
+        }
+    }
+
+    private void forceIfDue() throws IOException {
+        long most = Math.min(CHECKPOINT_BYTES, Math.max(1, hello.retainBytes() / 2));
+        if (stored.complete().batches() > durable.batches()
+                && (!(sink instanceof DurableSink)
+                        || unforcedBytes >= most
+                        || System.nanoTime() - forcedNanos > CHECKPOINT_NANOS)) {
+            force();
+            outcome.durable(durable.batches());
+        }
+    }
+
+    private void force() throws IOException {
+        Checkpoint reached = stored.complete();
+        if (sink instanceof DurableSink kept) {
+            kept.checkpoint(reached);
+        }
+        durable = reached;
+        unforcedBytes = 0;
+        forcedNanos = System.nanoTime();
     }
 
     void finish(List<byte[]> document, Message.End end) {
         step(
-                ErrorCode.STORE,
                 () -> {
                     List<Missing> missing = DocumentReader.missing(document);
-                    String published = opened().finish(new Ending(missing, end.rootHash()));
+                    String published =
+                            opened()
+                                    .finish(
+                                            new dev.stillframe.engine.page.Ending(
+                                                    missing, end.rootHash()));
                     place = published;
                     outcome.done(new SessionState.Event.Published(published));
                 });
     }
 
     /**
-     * The session is over; a step that runs now runs to its end, and a finish may yet succeed.
+     * The attempt is over; a step that runs now runs to its end, and a finish may yet succeed.
      * Called once.
      *
+     * @param passing whether there may be another attempt
      * @param reason what to tell the sink if nothing was published
      * @param onClosed run at the end of the thread, when the sink is closed
      */
-    void end(String reason, EndListener onClosed) {
+    void end(boolean passing, String reason, EndListener onClosed) {
         over = true;
-        thread.execute(
-                () -> {
-                    PageSink known = sink;
-                    if (known != null) {
-                        try (known) {
-                            if (place == null) {
-                                known.abort(reason);
-                            }
-                        } catch (RuntimeException e) { // the thread's top
-                            LOG.error("the sink of a session could not be closed", e);
-                        }
-                    }
-                    onClosed.closed(place);
-                });
+        thread.execute(() -> onClosed.closed(close(passing, reason)));
         thread.shutdown();
+    }
+
+    private Ending close(boolean passing, String reason) {
+        releaseAll(urgent);
+        releaseAll(ordinary);
+        check.close();
+        PageSink known = sink;
+        Ending ending = place == null ? new Ending.Failed() : new Ending.Published(place);
+        if (known == null) {
+            return place == null && passing ? new Ending.Suspended() : ending;
+        }
+        try (known) {
+            if (place == null && passing && known instanceof DurableSink kept) {
+                kept.suspend();
+                return new Ending.Suspended();
+            }
+            if (place == null) {
+                known.abort(reason);
+            }
+        } catch (RuntimeException e) { // the thread's top
+            LOG.error("the sink of a session could not be closed", e);
+        }
+        return ending;
+    }
+
+    private static void releaseAll(Queue<Message.Batch> batches) {
+        Message.Batch batch;
+        while ((batch = batches.poll()) != null) {
+            batch.pages().release();
+        }
     }
 
     /** Told how it ended, on the worker's thread. */
     @FunctionalInterface
     interface EndListener {
-        /** {@code place} is where the image was published, or null if it was not. */
-        void closed(@Nullable String place);
+        /** The sink is closed. */
+        void closed(Ending ending);
     }
 
     /** Waits for the end of the thread after {@link #end}; whether it has ended. */
@@ -157,16 +316,16 @@ final class SessionWorker {
         return thread.awaitTermination(deadline.toNanos(), TimeUnit.NANOSECONDS);
     }
 
-    private void step(ErrorCode ioCode, Step step) {
+    private void step(Step step) {
         thread.execute(
                 () -> {
                     if (!over) {
-                        run(ioCode, step);
+                        run(step);
                     }
                 });
     }
 
-    private void run(ErrorCode ioCode, Step step) {
+    private void run(Step step) {
         try {
             step.run();
         } catch (JsonProcessingException e) {
@@ -174,7 +333,7 @@ final class SessionWorker {
         } catch (ImageFormatException e) {
             fail(ErrorCode.IMAGE, String.valueOf(e.getMessage()));
         } catch (IOException e) {
-            fail(ioCode, String.valueOf(e.getMessage()));
+            fail(ErrorCode.STORE, String.valueOf(e.getMessage()));
         } catch (Throwable t) { // the thread's top: the session must not hang
             LOG.error("a session failed in a way that it should not", t);
             fail(ErrorCode.INTERNAL, "the receiver failed: " + t);
@@ -191,6 +350,15 @@ final class SessionWorker {
             throw new IllegalStateException("no sink was opened");
         }
         return sink;
+    }
+
+    /** The disk knows a session by this, not by its token, with which one could go on with it. */
+    private static byte[] key(byte[] token) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(token);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java platform has SHA-256", e);
+        }
     }
 
     @FunctionalInterface

@@ -11,68 +11,111 @@ import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 
 /**
- * What has come back from the receiver: the event loop puts it in, the sender's caller waits for
- * it. Thread-safe.
+ * What has come back from the receiver in one attempt: the event loops put it in, the sender's
+ * caller waits for it. Thread-safe.
  */
 final class Replies {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
+    private final LongConsumer onDurable;
     private Message.@Nullable HelloAck welcome;
     private Message.@Nullable Published published;
     private @Nullable IOException failure;
+    private boolean layoutSent;
+    private boolean begun;
+    private boolean endSent;
+    private int attached;
+    private long granted;
+    private long durable;
+    private long lastSent;
 
-    /** -1 until the layout is accepted. */
-    private long acknowledged = -1;
+    /** {@code onDurable} is told of batches that are durable, on an event loop. */
+    Replies(boolean endSaidBefore, LongConsumer onDurable) {
+        this.endSent = endSaidBefore;
+        this.onDurable = onDurable;
+    }
 
-    /** What was handed to the connection: -1 nothing yet, 0 the layout, then the last batch. */
-    private long sent = -1;
+    /** Before the layout goes out: it may be answered. */
+    void sendingLayout() {
+        change(() -> layoutSent = true);
+    }
 
-    private boolean ended;
-
-    /** Before batch {@code sequence}, or with 0 the layout, goes out: it may be acknowledged. */
+    /** Before a batch goes out: it may become durable. */
     void sending(long sequence) {
-        change(() -> sent = sequence);
+        change(() -> lastSent = Math.max(lastSent, sequence));
     }
 
     /** Before END goes out: the image may be published. */
     void ending() {
-        change(() -> ended = true);
+        change(() -> endSent = true);
     }
 
     void welcomed(Message.HelloAck ack) throws ProtocolException {
         lock.lock();
         try {
             require(welcome == null, "a second HELLO_ACK");
-            change(() -> welcome = ack);
+            welcome = ack;
+            granted = ack.credits();
+            durable = ack.durable();
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        onDurable.accept(ack.durable());
+    }
+
+    void begun() throws ProtocolException {
+        lock.lock();
+        try {
+            require(layoutSent && !begun, "BEGUN without a layout");
+            begun = true;
+            changed.signalAll();
         } finally {
             lock.unlock();
         }
     }
 
-    /**
-     * An acknowledgement opens the window, so that one of what was not sent would end all waiting.
-     */
-    void acknowledged(long sequence) throws ProtocolException {
+    void attached() {
+        change(() -> attached++);
+    }
+
+    void credited(long total) throws ProtocolException {
         lock.lock();
         try {
-            require(
-                    sequence > acknowledged && sequence <= sent,
-                    "it acknowledged batch %d after batch %d; batch %d is the last that was sent"
-                            .formatted(sequence, acknowledged, sent));
-            change(() -> acknowledged = sequence);
+            require(total > granted, "CREDIT %d after %d".formatted(total, granted));
+            granted = total;
+            changed.signalAll();
         } finally {
             lock.unlock();
         }
+    }
+
+    /** What is durable is released, so that an acknowledgement of what was not sent would be fatal. */
+    void durable(long sequence) throws ProtocolException {
+        lock.lock();
+        try {
+            require(
+                    sequence > durable && sequence <= lastSent,
+                    "DURABLE %d after %d; batch %d is the last that was sent"
+                            .formatted(sequence, durable, lastSent));
+            durable = sequence;
+        } finally {
+            lock.unlock();
+        }
+        onDurable.accept(sequence);
+        change(() -> {});
     }
 
     void published(Message.Published message) throws ProtocolException {
         lock.lock();
         try {
-            require(ended, "PUBLISHED before END");
-            change(() -> published = message);
+            require(endSent, "PUBLISHED before END");
+            published = message;
+            changed.signalAll();
         } finally {
             lock.unlock();
         }
@@ -84,7 +127,7 @@ final class Replies {
         }
     }
 
-    /** The session is over; the first failure counts, and none after the image was published. */
+    /** The attempt is over; the first failure counts, and none after the image was published. */
     void failed(IOException cause) {
         change(
                 () -> {
@@ -94,57 +137,59 @@ final class Replies {
                 });
     }
 
-    Message.HelloAck awaitWelcome(Duration timeout, Supplier<String> onTimeout) throws IOException {
-        return await(() -> welcome, timeout, onTimeout);
+    /** Waits for HELLO_ACK; null if the image turned out to be published already. */
+    Message.@Nullable HelloAck awaitWelcome(Duration timeout, Supplier<String> onTimeout)
+            throws IOException {
+        await(() -> welcome != null || published != null, timeout, onTimeout);
+        return welcome;
+    }
+
+    void awaitBegun(Duration timeout, Supplier<String> onTimeout) throws IOException {
+        await(() -> begun, timeout, onTimeout);
+    }
+
+    void awaitAttached(int count, Duration timeout, Supplier<String> onTimeout)
+            throws IOException {
+        await(() -> attached >= count, timeout, onTimeout);
+    }
+
+    /** Waits until {@code count} batches may have been sent; whether it had to wait. */
+    boolean awaitCredit(long count, Duration timeout, Supplier<String> onTimeout)
+            throws IOException {
+        return await(() -> granted >= count, timeout, onTimeout);
+    }
+
+    /** Waits until all up to {@code sequence} is durable; whether it had to wait. */
+    boolean awaitDurable(long sequence, Duration timeout, Supplier<String> onTimeout)
+            throws IOException {
+        return await(() -> durable >= sequence, timeout, onTimeout);
     }
 
     Message.Published awaitPublished(Duration timeout, Supplier<String> onTimeout)
             throws IOException {
-        return await(() -> published, timeout, onTimeout);
-    }
-
-    /** Waits until all up to {@code sequence} is acknowledged; whether it had to wait. */
-    boolean awaitAcknowledged(long sequence, Duration timeout, Supplier<String> onTimeout)
-            throws IOException {
-        lock.lock();
-        try {
-            if (acknowledged >= sequence && failure == null) {
-                return false;
-            }
-            await(() -> acknowledged >= sequence ? Boolean.TRUE : null, timeout, onTimeout);
-            return true;
-        } finally {
-            lock.unlock();
+        await(() -> published != null, timeout, onTimeout);
+        if (published == null) {
+            throw new IllegalStateException("waited for it");
         }
+        return published;
     }
 
     /**
      * Returns while all is well.
      *
-     * @throws IOException if the session has failed
+     * @throws LostException if the attempt is over
+     * @throws IOException if the session is over
      */
     void check() throws IOException {
         lock.lock();
         try {
-            if (failure != null) {
-                throw new IOException(failure.getMessage(), failure);
-            }
+            throwFailure();
         } finally {
             lock.unlock();
         }
     }
 
-    /** The highest batch that is acknowledged; 0 says that the layout is, -1 that nothing is. */
-    long acknowledged() {
-        lock.lock();
-        try {
-            return acknowledged;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Whether the session has failed. */
+    /** Whether the attempt is over. */
     boolean hasFailed() {
         lock.lock();
         try {
@@ -164,23 +209,31 @@ final class Replies {
         }
     }
 
-    /** A timeout fails the session, so that every later call fails in the same way. */
-    private <T> T await(Supplier<@Nullable T> value, Duration timeout, Supplier<String> onTimeout)
+    private void throwFailure() throws IOException {
+        IOException cause = failure;
+        if (cause instanceof LostException) {
+            throw new LostException(String.valueOf(cause.getMessage()), cause);
+        }
+        if (cause != null) {
+            throw new IOException(cause.getMessage(), cause);
+        }
+    }
+
+    /** A timeout fails the attempt. Whether it had to wait. */
+    private boolean await(Supplier<Boolean> reached, Duration timeout, Supplier<String> onTimeout)
             throws IOException {
         lock.lock();
         try {
+            boolean waited = false;
             long left = timeout.toNanos();
             while (true) {
-                if (failure != null) {
-                    throw new IOException(failure.getMessage(), failure);
+                throwFailure();
+                if (reached.get()) {
+                    return waited;
                 }
-                T found = value.get();
-                if (found != null) {
-                    return found;
-                }
+                waited = true;
                 if (left <= 0) {
-                    failure = new IOException(onTimeout.get());
-                    changed.signalAll();
+                    failure = new LostException(onTimeout.get(), null);
                 } else {
                     left = changed.awaitNanos(left);
                 }

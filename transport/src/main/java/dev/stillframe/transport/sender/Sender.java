@@ -5,93 +5,85 @@ import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.transport.wire.BatchFrame;
+import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
-import dev.stillframe.transport.wire.MessageCodec;
 
 import io.micrometer.core.instrument.MeterRegistry;
-import io.netty.bootstrap.Bootstrap;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelFutureListener;
-import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.nio.NioSocketChannel;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.net.InetSocketAddress;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.List;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * A sink that sends pages to a receiver. Pages go from the batch's memory to the socket; a batch is
- * released on the thread {@code stillframe-sender} when it is written or the session has failed. At
- * most the receiver's window is on the way, so that is also the most memory of batches that is
- * held.
+ * A sink that sends pages to a receiver over several connections, and goes on where it was when they
+ * are lost. Pages go from the batch's memory to the socket; a batch is released when the receiver
+ * has it on its disk, so up to {@link SenderOptions#retainBytes} are held. Reconnecting happens in
+ * the calls of {@link PageSink}: they wait until it succeeds, or until the limit in the options.
  *
- * <p>A failure of the connection or of the receiver is thrown by the call that runs and by all
- * later ones. The calls of {@link PageSink} come from one thread at a time; {@link #abort} and
- * {@link #close} may come from any other at any time and end a call that waits.
+ * <p>A failure is thrown by the call that runs and by all later ones. The calls of {@link PageSink}
+ * come from one thread at a time; {@link #abort} and {@link #close} may come from any other at any
+ * time and end a call that waits.
  */
-@SuppressWarnings(
-        "FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
 public final class Sender implements PageSink {
     private static final Logger LOG = LoggerFactory.getLogger(Sender.class);
-
-    /** How long the last word may take to reach a receiver that does not read. */
-    private static final long ABORT_MILLIS = 2_000;
-
     private static final long CLOSE_SECONDS = 10;
 
-    private final EventLoopGroup group;
-    private final Channel channel;
-    private final String peer;
+    private final Network network;
     private final String imageName;
-    private final SenderOptions options;
-    private final Replies replies;
-    private final SenderMetrics metrics;
-    private final AtomicBoolean over = new AtomicBoolean();
-    private Message.@Nullable HelloAck welcome;
-    private @Nullable Layout layout;
+    private final byte[] token = new byte[Limits.TOKEN_BYTES];
+    private final Retained retained = new Retained();
+    private final Backoff backoff;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private @Nullable Attempt attempt;
+    private @Nullable String abortReason;
+    private boolean over;
+
+    // The caller's alone.
+    private int attempts;
+    private @Nullable IOException failure;
+    private @Nullable LostException firstLoss;
+    private byte @Nullable [] layoutJson;
+    private int pageSizeBytes;
     private long batches;
     private long pages;
-    private volatile boolean published;
+    private byte @Nullable [] missingJson;
+    private Message.@Nullable End end;
+    private long progress = -1;
+    private long progressNanos = System.nanoTime();
 
-    private Sender(Start start, Channel channel, Replies replies, SenderMetrics metrics) {
-        this.group = start.group;
-        this.peer = start.peer;
-        this.imageName = start.imageName;
-        this.options = start.options;
-        this.channel = channel;
-        this.replies = replies;
-        this.metrics = metrics;
+    private Sender(Network network, String imageName) {
+        this.network = network;
+        this.imageName = imageName;
+        this.backoff = new Backoff(network.random());
+        network.random().nextBytes(token);
     }
 
-    private record Start(
-            EventLoopGroup group, String peer, String imageName, SenderOptions options) {}
-
     /**
-     * Connects, and waits until the receiver has said that the image can begin.
+     * Connects, and waits until the receiver has said that the image can begin. Does this once: only
+     * a session that has begun is worth further attempts.
      *
      * @param receiver where it listens
      * @param imageName what the image shall be called there
-     * @param options how long to wait
+     * @param options how to send
+     * @param rate how fast; can be changed while it runs
      * @param registry gets the meters {@code stillframe.transport.*}
      * @throws IOException if there is no receiver, or it does not want the image
      */
@@ -99,114 +91,132 @@ public final class Sender implements PageSink {
             InetSocketAddress receiver,
             String imageName,
             SenderOptions options,
+            RateLimit rate,
             MeterRegistry registry)
             throws IOException {
         if (!ImageName.isValid(imageName)) {
             throw new IOException(ImageName.rule());
         }
-        EventLoopGroup group =
-                new MultiThreadIoEventLoopGroup(
-                        1,
-                        (ThreadFactory) task -> new Thread(task, "stillframe-sender"),
-                        NioIoHandler.newFactory());
-        Start start = new Start(group, words(receiver), imageName, options);
+        Network network =
+                new Network(
+                        threads(options.lanes()),
+                        receiver,
+                        options,
+                        rate,
+                        new SenderMetrics(registry),
+                        new SecureRandom());
+        Sender sender = new Sender(network, imageName);
         boolean connected = false;
         try {
-            Replies replies = new Replies();
-            Channel channel = open(start, receiver, replies);
-            Sender sender = new Sender(start, channel, replies, new SenderMetrics(registry));
-            sender.greet();
+            sender.open();
             connected = true;
             return sender;
         } finally {
             if (!connected) {
-                group.shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
+                network.group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
             }
         }
     }
 
-    private static Channel open(Start start, InetSocketAddress receiver, Replies replies)
+    /** The same without a limit of the rate. */
+    public static Sender connect(
+            InetSocketAddress receiver,
+            String imageName,
+            SenderOptions options,
+            MeterRegistry registry)
             throws IOException {
-        ChannelFuture connecting =
-                new Bootstrap()
-                        .group(start.group)
-                        .channel(NioSocketChannel.class)
-                        .option(ChannelOption.TCP_NODELAY, true)
-                        .option(
-                                ChannelOption.CONNECT_TIMEOUT_MILLIS,
-                                (int) start.options.connectTimeout().toMillis())
-                        .handler(new Connection(start.peer, replies, start.options.idleTimeout()))
-                        .connect(receiver)
-                        .awaitUninterruptibly();
-        if (!connecting.isSuccess()) {
-            Throwable cause = connecting.cause();
-            throw new IOException(
-                    "cannot connect to %s: %s; check the address, that a receiver listens there, and firewalls"
-                            .formatted(start.peer, cause.getMessage()),
-                    cause);
-        }
-        return connecting.channel();
+        return connect(receiver, imageName, options, new RateLimit(RateLimit.UNLIMITED), registry);
     }
 
-    private void greet() throws IOException {
-        int idleMillis = (int) options.idleTimeout().toMillis();
-        say(new Message.Hello(Limits.VERSION, Limits.VERSION, 0, 1, idleMillis, imageName));
-        Duration timeout = options.connectTimeout();
-        Message.HelloAck ack =
-                replies.awaitWelcome(
-                        timeout,
-                        () ->
-                                "%s accepted the connection but did not answer for %s; check that a receiver listens there"
-                                        .formatted(peer, Durations.words(timeout)));
-        if (ack.version() != Limits.VERSION) {
-            throw new IOException(
-                    "the receiver %s chose version %d of the protocol, which was not offered"
-                            .formatted(peer, ack.version()));
-        }
-        welcome = ack;
+    private static EventLoopGroup threads(int lanes) {
+        AtomicInteger count = new AtomicInteger();
+        return new MultiThreadIoEventLoopGroup(
+                Math.min(lanes, Runtime.getRuntime().availableProcessors()),
+                (ThreadFactory)
+                        task -> new Thread(task, "stillframe-sender-" + count.incrementAndGet()),
+                NioIoHandler.newFactory());
     }
 
     @Override
     public void begin(Layout announced) throws IOException {
-        layout = announced;
-        byte[] json = Json.MAPPER.writeValueAsBytes(announced);
-        long most = Math.min(welcome().maxLayoutBytes(), Limits.MAX_DOCUMENT_BYTES);
-        if (json.length > most) {
-            throw new IOException(
-                    "the layout has %d bytes, the receiver %s takes %d; write to a local image instead"
-                            .formatted(json.length, peer, most));
-        }
-        replies.sending(0);
-        sendDocument(json, Message.LayoutPart::new);
-        replies.awaitAcknowledged(
-                0, options.stallTimeout(), () -> stalled("did not begin the image"));
+        pageSizeBytes = announced.pageSizeBytes();
+        layoutJson = Json.MAPPER.writeValueAsBytes(announced);
+        trying(_ -> {});
     }
 
     @Override
     public void accept(PageBatch batch) throws IOException {
+        send(batch, Attempt::transmit);
+    }
+
+    /**
+     * The same on a connection of its own, ahead of all batches that wait: for pages that somebody
+     * is waiting for.
+     */
+    public void acceptUrgent(PageBatch batch) throws IOException {
+        send(batch, (current, item) -> current.transmitUrgently(item, pageSizeBytes));
+    }
+
+    /** How a batch goes out. */
+    @FunctionalInterface
+    private interface Way {
+        void transmit(Attempt current, Retained.Item item) throws IOException;
+    }
+
+    private void send(PageBatch batch, Way way) throws IOException {
         boolean handed = false;
         try {
-            checkSize(batch);
-            awaitWindow();
-            long sequence = batches + 1;
-            List<ByteBuf> pieces =
-                    BatchFrame.of(sequence, batch, layout().pageSizeBytes(), channel.alloc());
-            long frameBytes = 0;
-            for (ByteBuf piece : pieces) {
-                frameBytes += piece.readableBytes();
-            }
-            metrics.sent(batch, frameBytes);
+            long bytes = batch.dataBytes();
+            Attempt current =
+                    trying(
+                            open -> {
+                                checkSize(open, batch);
+                                awaitRoom(open, bytes);
+                                open.awaitCredit();
+                            });
             for (int run = 0; run < batch.runCount(); run++) {
                 pages += batch.pageCount(run);
             }
-            batches = sequence;
-            replies.sending(sequence);
-            write(pieces, batch);
+            Retained.Item item = retained.add(++batches, batch);
             handed = true;
+            transmit(way, current, item);
         } finally {
             if (!handed) {
                 batch.release();
             }
+        }
+    }
+
+    /** If the attempt is over, the next one sends the batch with all others that are retained. */
+    private void transmit(Way way, Attempt current, Retained.Item item) throws IOException {
+        try {
+            way.transmit(current, item);
+        } catch (LostException e) {
+            lose(e);
+        }
+    }
+
+    private void awaitRoom(Attempt open, long bytes) throws IOException {
+        long durable = retained.durable();
+        while (retained.bytes() > 0
+                        && retained.bytes() + bytes > network.options().retainBytes()
+                || batches - durable >= Limits.MAX_AHEAD) {
+            open.awaitDurable(durable + 1);
+            durable = Math.max(durable + 1, retained.durable());
+        }
+    }
+
+    private void checkSize(Attempt open, PageBatch batch) throws IOException {
+        Message.HelloAck limits = open.limits();
+        if (batch.dataBytes() > limits.maxDataBytes() || batch.runCount() > limits.maxRuns()) {
+            throw new IOException(
+                    "a batch of %d runs and %d bytes; the receiver %s takes %d runs and %d bytes"
+                            .formatted(
+                                    batch.runCount(),
+                                    batch.dataBytes(),
+                                    network.peer(),
+                                    limits.maxRuns(),
+                                    limits.maxDataBytes()));
         }
     }
 
@@ -218,38 +228,36 @@ public final class Sender implements PageSink {
                     "the list of what is missing has %d bytes; the protocol takes %d"
                             .formatted(json.length, Limits.MAX_DOCUMENT_BYTES));
         }
-        sendDocument(json, Message.MissingPart::new);
-        replies.ending();
-        say(new Message.End(batches, pages, ending.rootHash()));
-        Message.Published answer =
-                replies.awaitPublished(
-                        options.finishTimeout(),
-                        () ->
-                                ("the receiver %s did not publish the image within %s; look at its"
-                                     + " disk, and there for the image, which may yet appear")
-                                        .formatted(peer, Durations.words(options.finishTimeout())));
-        if (!Arrays.equals(answer.rootHash(), ending.rootHash())) {
+        missingJson = json;
+        end = new Message.End(batches, pages, ending.rootHash());
+        Message.Published[] answer = new Message.Published[1];
+        trying(open -> answer[0] = open.awaitPublished());
+        if (!Arrays.equals(answer[0].rootHash(), ending.rootHash())) {
             throw new IOException(
-                    "the receiver %s published an image with another root hash".formatted(peer));
+                    "the receiver %s published an image with another root hash"
+                            .formatted(network.peer()));
         }
-        LOG.info("{} published image {} as {}", peer, imageName, answer.place());
+        LOG.info("{} published image {} as {}", network.peer(), imageName, answer[0].place());
         end(true);
-        return peer + "/" + imageName;
+        return network.peer() + "/" + imageName;
     }
 
     @Override
     public void abort(String reason) {
-        if (end(false)) {
-            replies.failed(new IOException("the image was given up: " + reason));
-            try {
-                ByteBuf frame =
-                        Unpooled.wrappedBuffer(MessageCodec.frame(new Message.Abort(reason)));
-                channel.writeAndFlush(frame).addListener(ChannelFutureListener.CLOSE);
-                channel.eventLoop()
-                        .schedule(() -> channel.close(), ABORT_MILLIS, TimeUnit.MILLISECONDS);
-            } catch (RejectedExecutionException e) { // closed before: there is nobody to tell
-                LOG.debug("{} was not told: {}", peer, reason, e);
+        Attempt open;
+        lock.lock();
+        try {
+            if (over) {
+                return;
             }
+            abortReason = reason;
+            open = attempt;
+        } finally {
+            lock.unlock();
+        }
+        end(false);
+        if (open != null) {
+            open.abort(reason);
         }
     }
 
@@ -257,122 +265,203 @@ public final class Sender implements PageSink {
     @Override
     public void close() {
         abort("the sender was closed");
-        if (published) {
-            channel.close();
-        }
-        long patience = ABORT_MILLIS + TimeUnit.SECONDS.toMillis(CLOSE_SECONDS);
-        if (!channel.closeFuture().awaitUninterruptibly(patience)) {
-            LOG.error("the connection to {} could not be closed", peer);
-        }
-        group.shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
-        if (!group.terminationFuture().awaitUninterruptibly(patience)) {
-            LOG.error("the thread of the connection to {} did not end", peer);
-        }
-    }
-
-    /** Whether it ends now and had not before. */
-    private boolean end(boolean isPublished) {
-        boolean first = over.compareAndSet(false, true);
-        if (first) {
-            published = isPublished;
-            metrics.ended(isPublished);
-        }
-        return first;
-    }
-
-    private void checkSize(PageBatch batch) throws IOException {
-        Message.HelloAck limits = welcome();
-        if (batch.dataBytes() > limits.maxDataBytes() || batch.runCount() > limits.maxRuns()) {
-            throw new IOException(
-                    "a batch of %d runs and %d bytes; the receiver %s takes %d runs and %d bytes"
-                            .formatted(
-                                    batch.runCount(),
-                                    batch.dataBytes(),
-                                    peer,
-                                    limits.maxRuns(),
-                                    limits.maxDataBytes()));
-        }
-    }
-
-    /** Waits until one more batch may be on the way. */
-    private void awaitWindow() throws IOException {
-        long startNanos = System.nanoTime();
-        long needed = Math.max(0, batches + 1 - welcome().windowBatches());
-        if (replies.awaitAcknowledged(
-                needed, options.stallTimeout(), () -> stalled("took no pages"))) {
-            metrics.stalled(System.nanoTime() - startNanos);
-        }
-    }
-
-    private String stalled(String what) {
-        return "the receiver %s %s for %s (%d batches sent, %d taken); look at its disk and the network, or allow more time"
-                .formatted(
-                        peer,
-                        what,
-                        Durations.words(options.stallTimeout()),
-                        batches,
-                        Math.max(0, replies.acknowledged()));
-    }
-
-    private void write(List<ByteBuf> pieces, PageBatch batch) throws IOException {
-        ByteBuf last = pieces.removeLast();
+        Attempt open;
+        lock.lock();
         try {
-            channel.eventLoop()
-                    .execute(
-                            () -> {
-                                for (ByteBuf piece : pieces) {
-                                    channel.write(piece, channel.voidPromise());
-                                }
-                                channel.writeAndFlush(last).addListener(_ -> batch.release());
-                            });
-        } catch (RejectedExecutionException e) {
-            pieces.forEach(ByteBuf::release);
-            last.release();
-            throw new IOException("the connection to %s is closed".formatted(peer), e);
+            open = attempt;
+        } finally {
+            lock.unlock();
         }
-    }
-
-    /** Part by part, each written before the next is made, so that little is in memory twice. */
-    private void sendDocument(byte[] json, Function<Message.Part, Message> message)
-            throws IOException {
-        for (int offset = 0; offset < json.length; offset += Limits.PART_BYTES) {
-            int end = Math.min(json.length, offset + Limits.PART_BYTES);
-            byte[] bytes = Arrays.copyOfRange(json, offset, end);
-            ChannelFuture written =
-                    say(message.apply(new Message.Part(json.length, offset, bytes)));
-            if (!written.awaitUninterruptibly(options.stallTimeout().toMillis())) {
-                replies.failed(new IOException(stalled("took no document")));
+        if (open != null) {
+            if (abortReason != null) {
+                open.awaitFarewell();
             }
-            replies.check();
+            open.close();
         }
+        network.group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
+        long patience = Attempt.ABORT_MILLIS + TimeUnit.SECONDS.toMillis(CLOSE_SECONDS);
+        if (!network.group().terminationFuture().awaitUninterruptibly(patience)) {
+            LOG.error("the threads of the connections to {} did not end", network.peer());
+        }
+        retained.clear();
     }
 
-    /** A write that fails closes the channel, which fails the replies. */
-    private ChannelFuture say(Message message) throws IOException {
+    private void end(boolean isPublished) {
+        lock.lock();
         try {
-            return channel.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
-        } catch (RejectedExecutionException e) {
-            throw new IOException("the connection to %s is closed".formatted(peer), e);
+            if (!over) {
+                over = true;
+                network.metrics().ended(isPublished);
+            }
+            changed.signalAll();
+        } finally {
+            lock.unlock();
         }
     }
 
-    private Message.HelloAck welcome() {
-        if (welcome == null) {
-            throw new IllegalStateException("not connected");
-        }
-        return welcome;
+    /** A step that can be done again in another attempt. */
+    @FunctionalInterface
+    private interface Step {
+        void run(Attempt open) throws IOException;
     }
 
-    private Layout layout() {
-        if (layout == null) {
-            throw new IllegalStateException("begin comes first");
+    /** Does a step, in as many attempts as it takes; the attempt in which it was done. */
+    private Attempt trying(Step step) throws IOException {
+        if (failure != null) {
+            throw new IOException(failure.getMessage(), failure);
         }
-        return layout;
+        while (true) {
+            try {
+                Attempt open = current();
+                catchUp(open);
+                step.run(open);
+                return open;
+            } catch (LostException e) {
+                lose(e);
+            } catch (IOException e) {
+                failure = e;
+                throw e;
+            }
+        }
     }
 
-    /** {@code HOST:PORT}; IPv6 addresses in brackets. */
-    private static String words(InetSocketAddress address) {
-        String host = address.getHostString();
-        return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + address.getPort();
+    private Attempt current() throws IOException {
+        Attempt open;
+        lock.lock();
+        try {
+            open = attempt;
+        } finally {
+            lock.unlock();
+        }
+        if (open != null) {
+            open.check();
+            return open;
+        }
+        return open();
+    }
+
+    private Attempt open() throws IOException {
+        Message.End ending = end;
+        Message.Hello hello =
+                new Message.Hello(
+                        Limits.VERSION,
+                        Limits.VERSION,
+                        network.options().lanes(),
+                        (int) network.options().timeouts().idle().toMillis(),
+                        network.options().retainBytes(),
+                        retained.durable(),
+                        ++attempts,
+                        token,
+                        network.nonce(),
+                        ending == null ? new byte[RootHash.BYTES] : ending.rootHash(),
+                        imageName);
+        return Attempt.open(network, hello, retained, this::opening);
+    }
+
+    private void opening(Attempt next) throws IOException {
+        lock.lock();
+        try {
+            checkAborted();
+            attempt = next;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Tells a new attempt all that the ones before were told. */
+    private void catchUp(Attempt open) throws IOException {
+        if (open.isPublished()) {
+            return;
+        }
+        if (layoutJson != null && !open.isBegun()) {
+            open.begin(layoutJson, pageSizeBytes);
+            for (Retained.Item item : retained.all()) {
+                open.awaitCredit();
+                open.transmit(item);
+                network.metrics().sentAgain(attempts);
+            }
+        }
+        if (missingJson != null && end != null && !open.isEnded()) {
+            open.end(missingJson, end);
+        }
+    }
+
+    /** Ends the attempt and waits for the time of the next one. */
+    private void lose(LostException cause) throws IOException {
+        Attempt lost;
+        lock.lock();
+        try {
+            lost = attempt;
+            attempt = null;
+        } finally {
+            lock.unlock();
+        }
+        if (lost != null) {
+            lost.close();
+        }
+        if (noteProgress() || firstLoss == null) {
+            firstLoss = cause;
+        }
+        Duration limit = network.options().giveUpAfter();
+        long sinceNanos = System.nanoTime() - progressNanos;
+        if (limit != null && sinceNanos > limit.toNanos()) {
+            failure =
+                    new IOException(
+                            "given up after %s without progress: %s%s"
+                                    .formatted(
+                                            Durations.words(limit),
+                                            cause.getMessage(),
+                                            cause == firstLoss
+                                                    ? ""
+                                                    : "; it began when "
+                                                            + firstLoss.getMessage()),
+                            cause);
+            throw failure;
+        }
+        long waitNanos = backoff.nextNanos();
+        LOG.warn(
+                "image {}: {}; next attempt in {} ms",
+                imageName,
+                cause.getMessage(),
+                TimeUnit.NANOSECONDS.toMillis(waitNanos));
+        network.metrics().reconnected();
+        rest(waitNanos);
+    }
+
+    private boolean noteProgress() {
+        long now = retained.durable() + (layoutJson == null ? 0 : 1) + (end == null ? 0 : 1);
+        if (now > progress) {
+            progress = now;
+            progressNanos = System.nanoTime();
+            backoff.reset();
+            return true;
+        }
+        return false;
+    }
+
+    private void rest(long nanos) throws IOException {
+        lock.lock();
+        try {
+            long left = nanos;
+            while (left > 0 && !over) {
+                left = changed.awaitNanos(left);
+            }
+            checkAborted();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw (IOException)
+                    new InterruptedIOException("interrupted while waiting for the receiver")
+                            .initCause(e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void checkAborted() throws IOException {
+        if (over) {
+            throw new IOException(
+                    "the image was given up: "
+                            + (abortReason == null ? "it is published" : abortReason));
+        }
     }
 }

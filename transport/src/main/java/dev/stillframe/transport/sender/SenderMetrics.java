@@ -19,6 +19,9 @@ final class SenderMetrics {
     private final Counter batches;
     private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
     private final Timer stalls;
+    private final Timer roundTrips;
+    private final Counter reconnects;
+    private final Counter resent;
 
     SenderMetrics(MeterRegistry registry) {
         this.registry = registry;
@@ -33,6 +36,12 @@ final class SenderMetrics {
                                 "stillframe.transport.pages", "side", "sender", "kind", tag));
             }
         }
+        reconnects = registry.counter("stillframe.transport.reconnects");
+        resent = registry.counter("stillframe.transport.batches.resent");
+        roundTrips =
+                Timer.builder("stillframe.transport.roundtrip")
+                        .description("from the sender to the receiver and back")
+                        .register(registry);
         stalls =
                 Timer.builder("stillframe.transport.stalls")
                         .description("waits of the sender until the receiver took more")
@@ -48,6 +57,22 @@ final class SenderMetrics {
                 counter.increment((double) batch.pageCount(run));
             }
         }
+    }
+
+    /** A batch goes out again in attempt {@code attempt}. */
+    void sentAgain(int attempt) {
+        if (attempt > 1) {
+            resent.increment();
+        }
+    }
+
+    /** The connections were lost, and there will be another attempt. */
+    void reconnected() {
+        reconnects.increment();
+    }
+
+    void roundTrip(long nanos) {
+        roundTrips.record(nanos, TimeUnit.NANOSECONDS);
     }
 
     void stalled(long nanos) {

@@ -2,48 +2,94 @@ package dev.stillframe.transport.sender;
 
 import dev.stillframe.transport.wire.Limits;
 
+import org.jspecify.annotations.Nullable;
+
 import java.time.Duration;
 
 /**
- * How long a sender waits. Immutable.
+ * How a sender sends. Immutable.
  *
- * @param connectTimeout until the connection stands, and again until the receiver has said that the
- *     image can begin
- * @param stallTimeout while the receiver takes nothing more
- * @param finishTimeout from the end of the pages until the image is published: verified and on the
- *     disk
- * @param idleTimeout without any frame from the receiver, {@link Limits#MIN_IDLE_MILLIS} to {@link
- *     Limits#MAX_IDLE_MILLIS}
+ * @param lanes connections that carry pages, 1 to {@link Limits#MAX_LANES}; the receiver may allow
+ *     fewer
+ * @param retainBytes most page contents that are kept, and not released, until they are durable at
+ *     the receiver; at least 4 MiB
+ * @param timeouts when a connection counts as lost
+ * @param giveUpAfter the end of all attempts: so long after the last progress; null for never
  */
 public record SenderOptions(
-        Duration connectTimeout,
-        Duration stallTimeout,
-        Duration finishTimeout,
-        Duration idleTimeout) {
-    /** Ten seconds, thirty seconds, ten minutes, thirty seconds. */
-    public static final SenderOptions DEFAULT =
-            new SenderOptions(
-                    Duration.ofSeconds(10),
-                    Duration.ofSeconds(30),
-                    Duration.ofMinutes(10),
-                    Duration.ofSeconds(30));
+        int lanes, long retainBytes, Timeouts timeouts, @Nullable Duration giveUpAfter) {
+    /** Two batches of the largest size. */
+    public static final long MIN_RETAIN_BYTES = 2L * Limits.MAX_DATA_BYTES;
 
-    /** Checks the ranges. */
-    public SenderOptions {
-        if (!connectTimeout.isPositive()
-                || connectTimeout.toMillis() > Integer.MAX_VALUE
-                || !stallTimeout.isPositive()
-                || !finishTimeout.isPositive()
-                || idleTimeout.toMillis() < Limits.MIN_IDLE_MILLIS
-                || idleTimeout.toMillis() > Limits.MAX_IDLE_MILLIS) {
-            throw new IllegalArgumentException(
-                    "timeouts: connect %s, stall %s, finish %s, idle %s"
-                            .formatted(connectTimeout, stallTimeout, finishTimeout, idleTimeout));
+    /** Lanes by the processors, 256 MiB, {@link Timeouts#DEFAULT}, and no end of attempts. */
+    public static final SenderOptions DEFAULT =
+            new SenderOptions(defaultLanes(), 256L << 20, Timeouts.DEFAULT, null);
+
+    /**
+     * When a connection counts as lost.
+     *
+     * @param connect until the connection stands, and again until the receiver has said that the
+     *     image can begin
+     * @param stall while the receiver takes nothing more
+     * @param idle without any frame from the receiver, {@link Limits#MIN_IDLE_MILLIS} to {@link
+     *     Limits#MAX_IDLE_MILLIS}
+     */
+    public record Timeouts(Duration connect, Duration stall, Duration idle) {
+        /** Ten seconds, thirty seconds, thirty seconds. */
+        public static final Timeouts DEFAULT =
+                new Timeouts(Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofSeconds(30));
+
+        /** Checks the ranges. */
+        public Timeouts {
+            if (!connect.isPositive()
+                    || connect.toMillis() > Integer.MAX_VALUE
+                    || !stall.isPositive()
+                    || idle.toMillis() < Limits.MIN_IDLE_MILLIS
+                    || idle.toMillis() > Limits.MAX_IDLE_MILLIS) {
+                throw new IllegalArgumentException(
+                        "timeouts: connect %s, stall %s, idle %s".formatted(connect, stall, idle));
+            }
         }
     }
 
-    /** The same with another stall timeout. */
-    public SenderOptions withStallTimeout(Duration timeout) {
-        return new SenderOptions(connectTimeout, timeout, finishTimeout, idleTimeout);
+    /** Checks the ranges. */
+    public SenderOptions {
+        if (lanes < 1 || lanes > Limits.MAX_LANES) {
+            throw new IllegalArgumentException(
+                    "%d lanes; 1 to %d are possible".formatted(lanes, Limits.MAX_LANES));
+        }
+        if (retainBytes < MIN_RETAIN_BYTES) {
+            throw new IllegalArgumentException(
+                    "%d bytes to retain; at least %d are needed"
+                            .formatted(retainBytes, MIN_RETAIN_BYTES));
+        }
+        if (giveUpAfter != null && !giveUpAfter.isPositive()) {
+            throw new IllegalArgumentException("give up after " + giveUpAfter);
+        }
+    }
+
+    /** The same with another number of lanes. */
+    public SenderOptions withLanes(int count) {
+        return new SenderOptions(count, retainBytes, timeouts, giveUpAfter);
+    }
+
+    /** The same with other timeouts. */
+    public SenderOptions withTimeouts(Timeouts others) {
+        return new SenderOptions(lanes, retainBytes, others, giveUpAfter);
+    }
+
+    /** The same with an end of all attempts. */
+    public SenderOptions withGiveUpAfter(@Nullable Duration duration) {
+        return new SenderOptions(lanes, retainBytes, timeouts, duration);
+    }
+
+    /** The same with another bound of what is kept. */
+    public SenderOptions withRetainBytes(long bytes) {
+        return new SenderOptions(lanes, bytes, timeouts, giveUpAfter);
+    }
+
+    /** As many as there are processors, at most eight. */
+    public static int defaultLanes() {
+        return Math.min(8, Runtime.getRuntime().availableProcessors());
     }
 }

@@ -1,8 +1,8 @@
 package dev.stillframe.transport.wire;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.RunBatch;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -10,25 +10,18 @@ import java.nio.ByteBuffer;
 import java.util.function.Consumer;
 
 /**
- * Memory for one received batch, used again and again. Pages are copied into it from the socket's
- * buffers, because direct I/O needs them page-aligned and one behind the other. Filled by a {@link
- * FrameReader}, then owned by whoever has the batch, until it is released.
+ * Memory for one received batch, used again and again; page-aligned and in one piece, because direct
+ * I/O needs that. Filled by a {@link FrameReader}, then owned by whoever has the batch, until it is
+ * released.
  */
-public final class BatchBuffer implements PageBatch {
+public final class BatchBuffer extends RunBatch {
     /** Native memory of one buffer. */
     public static final long MEMORY_BYTES =
             Limits.MAX_DATA_BYTES + (long) Limits.MAX_DATA_PAGES * PageHash.BYTES;
 
     private final MemorySegment data;
-    private final MemorySegment hashes;
     private final Consumer<BatchBuffer> onRelease;
-    private final PageKind[] kinds = new PageKind[Limits.MAX_RUNS];
-    private final long[] ordinals = new long[Limits.MAX_RUNS];
-    private final long[] counts = new long[Limits.MAX_RUNS];
-    private final int[] firstDataPage = new int[Limits.MAX_RUNS];
     private long sequence;
-    private int runs;
-    private int dataPages;
     private int pageBytes;
 
     /**
@@ -37,8 +30,10 @@ public final class BatchBuffer implements PageBatch {
      * @param onRelease told on the releasing thread
      */
     public BatchBuffer(Arena arena, Consumer<BatchBuffer> onRelease) {
+        super(
+                Limits.MAX_RUNS,
+                arena.allocate((long) Limits.MAX_DATA_PAGES * PageHash.BYTES, Long.BYTES));
         this.data = arena.allocate(Limits.MAX_DATA_BYTES, Limits.MAX_PAGE_BYTES);
-        this.hashes = arena.allocate((long) Limits.MAX_DATA_PAGES * PageHash.BYTES, Long.BYTES);
         this.onRelease = onRelease;
     }
 
@@ -46,33 +41,22 @@ public final class BatchBuffer implements PageBatch {
     void begin(long batchSequence, int pageSizeBytes) {
         sequence = batchSequence;
         pageBytes = pageSizeBytes;
-        runs = 0;
-        dataPages = 0;
+        clear();
     }
 
     /** Adds a run; the caller has checked that there is room. */
-    void add(PageKind kind, long firstOrdinal, long count) {
-        kinds[runs] = kind;
-        ordinals[runs] = firstOrdinal;
-        counts[runs] = count;
-        firstDataPage[runs++] = dataPages;
-        if (kind == PageKind.DATA) {
-            dataPages += Math.toIntExact(count);
-        }
-    }
-
-    int dataPages() {
-        return dataPages;
+    void addRun(PageKind kind, long firstOrdinal, long count) {
+        add(kind, firstOrdinal, count);
     }
 
     /** Where the hashes of all data pages go. */
     ByteBuffer hashTarget() {
-        return hashes.asSlice(0, (long) dataPages * PageHash.BYTES).asByteBuffer();
+        return hashTable().asSlice(0, (long) dataPages() * PageHash.BYTES).asByteBuffer();
     }
 
-    /** Where the contents of all data pages go. */
-    ByteBuffer dataTarget() {
-        return data.asSlice(0, dataBytes()).asByteBuffer();
+    /** The contents of all data pages, one behind the other. */
+    public MemorySegment contents() {
+        return data.asSlice(0, dataBytes());
     }
 
     /** Number of the batch that it holds. */
@@ -86,39 +70,13 @@ public final class BatchBuffer implements PageBatch {
     }
 
     @Override
-    public int runCount() {
-        return runs;
-    }
-
-    @Override
-    public PageKind kind(int run) {
-        return kinds[run];
-    }
-
-    @Override
-    public long firstOrdinal(int run) {
-        return ordinals[run];
-    }
-
-    @Override
-    public long pageCount(int run) {
-        return counts[run];
-    }
-
-    @Override
     public MemorySegment data(int run) {
-        return data.asSlice((long) firstDataPage[run] * pageBytes, counts[run] * pageBytes);
-    }
-
-    @Override
-    public MemorySegment hashes(int run) {
-        return hashes.asSlice(
-                (long) firstDataPage[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
+        return data.asSlice((long) firstDataPage(run) * pageBytes, pageCount(run) * pageBytes);
     }
 
     @Override
     public long dataBytes() {
-        return (long) dataPages * pageBytes;
+        return (long) dataPages() * pageBytes;
     }
 
     @Override

@@ -8,6 +8,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,13 +22,48 @@ public final class BatchFrame {
     private BatchFrame() {}
 
     /**
-     * The frame's pieces, to be written in this order; they are the caller's to release. The batch
-     * must not be released before they are written.
+     * The frame's pieces, with the pages as they are in memory, to be written in this order; they are
+     * the caller's to release. The batch must not be released before they are written.
      *
      * @throws IllegalArgumentException if the batch is larger than {@link Limits} allow
      */
     public static List<ByteBuf> of(
             long sequence, PageBatch batch, int pageSizeBytes, ByteBufAllocator allocator) {
+        List<ByteBuf> pieces = new ArrayList<>();
+        boolean whole = false;
+        try {
+            long length = batch.dataBytes();
+            pieces.add(tables(sequence, batch, pageSizeBytes, Contents.RAW, length, allocator));
+            addData(batch, allocator, pieces);
+            whole = true;
+            return pieces;
+        } finally {
+            if (!whole) {
+                pieces.forEach(ByteBuf::release);
+            }
+        }
+    }
+
+    /** The same with encoded contents, which must stay as they are until they are written. */
+    public static List<ByteBuf> of(
+            long sequence,
+            PageBatch batch,
+            int pageSizeBytes,
+            int encoding,
+            MemorySegment contents,
+            ByteBufAllocator allocator) {
+        ByteBuf tables =
+                tables(sequence, batch, pageSizeBytes, encoding, contents.byteSize(), allocator);
+        return List.of(tables, Unpooled.wrappedBuffer(contents.asByteBuffer()));
+    }
+
+    private static ByteBuf tables(
+            long sequence,
+            PageBatch batch,
+            int pageSizeBytes,
+            int encoding,
+            long contentsBytes,
+            ByteBufAllocator allocator) {
         int runs = batch.runCount();
         long dataBytes = batch.dataBytes();
         if (runs < 1
@@ -38,39 +74,24 @@ public final class BatchFrame {
                     "a batch of %d runs and %d bytes of data".formatted(runs, dataBytes));
         }
         int dataPages = (int) (dataBytes / pageSizeBytes);
-        int tableBytes =
+        int bytes =
                 BatchFormat.FIXED_BYTES + runs * BatchFormat.RUN_BYTES + dataPages * PageHash.BYTES;
-        List<ByteBuf> pieces = new ArrayList<>();
-        boolean whole = false;
-        try {
-            ByteBuf first = allocator.directBuffer(FrameHeader.BYTES + tableBytes);
-            pieces.add(first);
-            first.writerIndex(FrameHeader.BYTES);
-            first.writeLongLE(sequence).writeIntLE(dataPages).writeIntLE(pageSizeBytes);
-            first.writeShortLE(runs).writeZero(BatchFormat.FIXED_RESERVED_BYTES);
-            writeTables(batch, first);
-            addData(batch, allocator, pieces);
-            FrameHeader header =
-                    new FrameHeader(
-                            MessageType.BATCH,
-                            tableBytes + (int) dataBytes,
-                            checksum(batch, first));
-            ByteBuffer bytes = FrameHeader.buffer();
-            header.put(bytes);
-            first.setBytes(0, bytes.flip());
-            whole = true;
-            return pieces;
-        } finally {
-            if (!whole) {
-                pieces.forEach(ByteBuf::release);
-            }
-        }
+        ByteBuf out = allocator.directBuffer(FrameHeader.BYTES + bytes);
+        out.writerIndex(FrameHeader.BYTES);
+        out.writeLongLE(sequence).writeIntLE(dataPages).writeIntLE(pageSizeBytes);
+        out.writeShortLE(runs).writeByte(encoding).writeByte(0).writeIntLE((int) contentsBytes);
+        writeTables(batch, out);
+        CRC32C crc = new CRC32C();
+        crc.update(out.nioBuffer(FrameHeader.BYTES, bytes));
+        ByteBuffer header = FrameHeader.buffer();
+        new FrameHeader(MessageType.BATCH, bytes + (int) contentsBytes, (int) crc.getValue())
+                .put(header);
+        return out.setBytes(0, header.flip());
     }
 
     private static void writeTables(PageBatch batch, ByteBuf out) {
         for (int run = 0; run < batch.runCount(); run++) {
-            out.writeByte(batch.kind(run).code()).writeByte(BatchFormat.ENCODING_RAW);
-            out.writeZero(BatchFormat.RUN_RESERVED_BYTES);
+            out.writeByte(batch.kind(run).code()).writeZero(BatchFormat.RUN_RESERVED_BYTES);
             out.writeLongLE(batch.firstOrdinal(run)).writeLongLE(batch.pageCount(run));
         }
         for (int run = 0; run < batch.runCount(); run++) {
@@ -109,16 +130,5 @@ public final class BatchFrame {
             }
         }
         return run;
-    }
-
-    private static int checksum(PageBatch batch, ByteBuf first) {
-        CRC32C crc = new CRC32C();
-        crc.update(first.nioBuffer(FrameHeader.BYTES, first.writerIndex() - FrameHeader.BYTES));
-        for (int run = 0; run < batch.runCount(); run++) {
-            if (batch.kind(run) == PageKind.DATA) {
-                crc.update(batch.data(run).asByteBuffer());
-            }
-        }
-        return (int) crc.getValue();
     }
 }

@@ -2,7 +2,9 @@ package dev.stillframe.transport.wire;
 
 import java.util.Locale;
 
-/** Why a session was given up. The numbers are frozen: they are on the wire. */
+/**
+ * Why a session, or one attempt at it, was given up. The numbers are frozen: they are on the wire.
+ */
 public enum ErrorCode {
     /** Bytes that are not a frame, or a frame whose contents break the format. */
     MALFORMED(1),
@@ -36,12 +38,33 @@ public enum ErrorCode {
     /** The connection was lost. Counted, but never on the wire. */
     CUT(14),
     /** The sender gave up. Counted; on the wire it is the message ABORT. */
-    ABORTED(15);
+    ABORTED(15),
+    /** The contents of a page do not have its hash: damaged on the way. */
+    DAMAGED(16),
+    /** There is nothing left of a session that was to be taken up again. */
+    GONE(17),
+    /** The peer is not who it has to be. */
+    IDENTITY(18),
+    /** The sender has come again; this is its old connection. */
+    SUPERSEDED(19);
 
     private final int number;
 
     ErrorCode(int number) {
         this.number = number;
+    }
+
+    /**
+     * Whether another attempt can do better. What may be damage on the way, or a matter of time, is
+     * not the end of a session.
+     */
+    public boolean isPassing() {
+        return switch (this) {
+            case MALFORMED, DAMAGED, BUSY, TIMEOUT, SHUTDOWN, CUT, SUPERSEDED -> true;
+            case VERSION, ORDER, NAME, LIMIT, UNSUPPORTED, DOCUMENT, IMAGE, STORE, INTERNAL,
+                            ABORTED, GONE, IDENTITY ->
+                    false;
+        };
     }
 
     /** The number on the wire. */

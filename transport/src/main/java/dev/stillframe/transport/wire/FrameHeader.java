@@ -10,7 +10,7 @@ import java.util.zip.CRC32C;
  *
  * @param type what the body is
  * @param bodyBytes length of the body, possible for the type
- * @param bodyChecksum CRC32C of the body
+ * @param bodyChecksum CRC32C of the body; of a batch, of all but the contents of its pages
  */
 record FrameHeader(MessageType type, int bodyBytes, int bodyChecksum) {
     /**

@@ -7,13 +7,16 @@ import io.netty.buffer.ByteBuf;
 
 import org.jspecify.annotations.Nullable;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
 
 /**
  * Bytes of a stream, in pieces of any size, to messages. No length is used before it was checked,
- * and pages go straight into a {@link BatchBuffer}. After an exception the stream has no meaning
+ * and pages go straight into a {@link BatchBuffer}; whether they have their hashes is not checked
+ * here. After an exception the stream has no meaning
  * any more and the reader must only be closed. Owned by one thread.
  */
 public final class FrameReader implements AutoCloseable {
@@ -27,6 +30,7 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private final BatchMemory memory;
+    private final Contents contents;
     private final CRC32C crc = new CRC32C();
     private final ByteBuffer headerBytes = FrameHeader.buffer();
     private @Nullable FrameHeader header;
@@ -38,10 +42,15 @@ public final class FrameReader implements AutoCloseable {
     private @Nullable BatchBuffer batch;
     private long sequence;
     private int announcedDataPages;
+    private int encoding;
+    private int contentsBytes;
+    private final Arena arena = Arena.ofShared();
+    private MemorySegment encoded = MemorySegment.NULL;
 
-    /** Puts batches into {@code memory}. */
-    public FrameReader(BatchMemory memory) {
+    /** Puts batches into {@code memory}, decoded by {@code contents}. */
+    public FrameReader(BatchMemory memory, Contents contents) {
         this.memory = memory;
+        this.contents = contents;
     }
 
     /**
@@ -60,6 +69,21 @@ public final class FrameReader implements AutoCloseable {
         return null;
     }
 
+    /**
+     * Where the next bytes of the stream may be written instead of being given to {@link #read}, from
+     * its position to its limit; null where that is not possible. What was written is told to {@link
+     * #written}.
+     */
+    public @Nullable ByteBuffer directTarget() {
+        return step == Step.BATCH_DATA && target.hasRemaining() ? target : null;
+    }
+
+    /** So many bytes were written to {@link #directTarget}; the message that is whole by that. */
+    public @Nullable Message written(int count) throws ProtocolException {
+        target.position(target.position() + count);
+        return target.hasRemaining() ? null : next();
+    }
+
     /** Whether the stream ended inside a frame, were it to end now. */
     public boolean isInsideFrame() {
         return step != Step.HEADER || headerBytes.position() > 0;
@@ -72,6 +96,9 @@ public final class FrameReader implements AutoCloseable {
             batch.release();
             batch = null;
         }
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
     }
 
     private boolean fill(ByteBuf in) {
@@ -81,7 +108,7 @@ public final class FrameReader implements AutoCloseable {
             int start = target.position();
             target.limit(start + count);
             in.readBytes(target);
-            if (step != Step.HEADER) {
+            if (step != Step.HEADER && step != Step.BATCH_DATA) { // contents have their pages' hashes
                 crc.update(target.position(start)); // while it is in the processor's cache
             }
             target.limit(end);
@@ -97,7 +124,7 @@ public final class FrameReader implements AutoCloseable {
             }
             case BATCH_FIXED -> fixedPart();
             case BATCH_RUNS -> runs();
-            case BATCH_HASHES -> expect(Step.BATCH_DATA, begun().dataTarget());
+            case BATCH_HASHES -> hashes();
             case BATCH_DATA -> {
                 return batch();
             }
@@ -117,8 +144,8 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private Message body() throws ProtocolException {
-        FrameHeader read = checkedHeader();
-        Message message = MessageCodec.decode(read.type(), target.flip());
+        checkBody();
+        Message message = MessageCodec.decode(known().type(), target.flip());
         expectHeader();
         return message;
     }
@@ -129,7 +156,9 @@ public final class FrameReader implements AutoCloseable {
         long dataPages = Integer.toUnsignedLong(fixed.getInt());
         long pageBytes = Integer.toUnsignedLong(fixed.getInt());
         int runCount = Short.toUnsignedInt(fixed.getShort());
-        MessageCodec.zeros(fixed, BatchFormat.FIXED_RESERVED_BYTES);
+        encoding = Byte.toUnsignedInt(fixed.get());
+        MessageCodec.zeros(fixed, 1);
+        long length = Integer.toUnsignedLong(fixed.getInt());
         if (sequence < 1) {
             throw malformed(
                     "batch %s; they count from 1".formatted(Long.toUnsignedString(sequence)));
@@ -152,10 +181,18 @@ public final class FrameReader implements AutoCloseable {
                                     Limits.MAX_RUNS,
                                     Limits.MAX_DATA_BYTES));
         }
+        long rawBytes = dataPages * pageBytes;
+        if (encoding == Contents.RAW ? length != rawBytes : length < 1 || length >= rawBytes) {
+            throw malformed(
+                    "batch %d with %d bytes of contents in encoding %d for %d pages of %d bytes"
+                            .formatted(sequence, length, encoding, dataPages, pageBytes));
+        }
+        contentsBytes = (int) length;
         long bytes =
                 BatchFormat.FIXED_BYTES
                         + (long) runCount * BatchFormat.RUN_BYTES
-                        + dataPages * (PageHash.BYTES + pageBytes);
+                        + dataPages * PageHash.BYTES
+                        + length;
         if (known().bodyBytes() != bytes) {
             throw malformed(
                     "batch %d has %d bytes, not %d"
@@ -173,11 +210,6 @@ public final class FrameReader implements AutoCloseable {
         BatchBuffer buffer = begun();
         while (table.hasRemaining()) {
             PageKind kind = kind(table.get());
-            byte encoding = table.get();
-            if (encoding != BatchFormat.ENCODING_RAW) {
-                throw new ProtocolException(
-                        ErrorCode.UNSUPPORTED, "encoding %d; 0 is known".formatted(encoding));
-            }
             MessageCodec.zeros(table, BatchFormat.RUN_RESERVED_BYTES);
             long ordinal = table.getLong();
             long count = table.getLong();
@@ -198,13 +230,27 @@ public final class FrameReader implements AutoCloseable {
                 throw malformed(
                         "batch %d has more pages of data than it announced".formatted(sequence));
             }
-            buffer.add(kind, ordinal, count);
+            buffer.addRun(kind, ordinal, count);
         }
         if (buffer.dataPages() != announcedDataPages) {
             throw malformed(
                     "batch %d has fewer pages of data than it announced".formatted(sequence));
         }
         expect(Step.BATCH_HASHES, buffer.hashTarget());
+    }
+
+    /** The tables are whole: they are checked before they say where contents go. */
+    private void hashes() throws ProtocolException {
+        checkBody();
+        BatchBuffer buffer = begun();
+        if (encoding == Contents.RAW) {
+            expect(Step.BATCH_DATA, buffer.contents().asByteBuffer());
+        } else {
+            if (encoded.byteSize() == 0) {
+                encoded = arena.allocate(Limits.MAX_DATA_BYTES, Limits.MIN_PAGE_BYTES);
+            }
+            expect(Step.BATCH_DATA, encoded.asSlice(0, contentsBytes).asByteBuffer());
+        }
     }
 
     private PageKind kind(byte code) throws ProtocolException {
@@ -217,19 +263,21 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private Message batch() throws ProtocolException {
-        checkedHeader();
-        Message.Batch message = new Message.Batch(sequence, begun());
+        BatchBuffer buffer = begun();
+        if (encoding != Contents.RAW) {
+            contents.decode(encoding, encoded.asSlice(0, contentsBytes), buffer);
+        }
+        Message.Batch message = new Message.Batch(sequence, buffer);
         batch = null; // the message's holder owns it
         expectHeader();
         return message;
     }
 
-    private FrameHeader checkedHeader() throws ProtocolException {
+    private void checkBody() throws ProtocolException {
         FrameHeader read = known();
         if ((int) crc.getValue() != read.bodyChecksum()) {
             throw malformed("the body of a %s is damaged".formatted(read.type()));
         }
-        return read;
     }
 
     private void expectHeader() {

@@ -4,8 +4,20 @@ import dev.stillframe.engine.page.PageHash;
 
 /** The bounds of the protocol. A peer that exceeds one is refused with its name. */
 public final class Limits {
-    /** The one protocol version there is. */
-    public static final int VERSION = 1;
+    /** The protocol version that this side speaks; version 1 had one connection a session. */
+    public static final int VERSION = 2;
+
+    /** Length of the secret that a session is known by. */
+    public static final int TOKEN_BYTES = 16;
+
+    /** Length of what is used once, in the proofs of a shared key. */
+    public static final int NONCE_BYTES = 32;
+
+    /** Most lanes of a session, the urgent one apart. */
+    public static final int MAX_LANES = 64;
+
+    /** The number of the urgent lane. */
+    public static final int URGENT_LANE = 0xffff;
 
     /** Longest name of an image, in bytes. */
     public static final int MAX_NAME_BYTES = 128;
@@ -37,8 +49,11 @@ public final class Limits {
     /** Most pages of an image. */
     public static final long MAX_PAGES = 1L << 36;
 
-    /** Most batches that a receiver may let a sender have on the way. */
-    public static final int MAX_WINDOW_BATCHES = 256;
+    /** Most batches that a receiver may let a sender have on the way at once. */
+    public static final int MAX_CREDITS = 256;
+
+    /** A batch's number is at most this above the last one before which none is lacking. */
+    public static final int MAX_AHEAD = 4096;
 
     /** Shortest idle time that a peer may ask for, in milliseconds. */
     public static final int MIN_IDLE_MILLIS = 300;
@@ -46,7 +61,7 @@ public final class Limits {
     /** Longest idle time that a peer may ask for, in milliseconds. */
     public static final int MAX_IDLE_MILLIS = 600_000;
 
-    /** Longest body of a batch. */
+    /** Longest body of a batch: contents are encoded only where that makes them shorter. */
     static final int MAX_BATCH_BODY_BYTES =
             BatchFormat.FIXED_BYTES
                     + MAX_RUNS * BatchFormat.RUN_BYTES

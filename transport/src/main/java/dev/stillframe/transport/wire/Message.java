@@ -6,45 +6,90 @@ import dev.stillframe.engine.page.PageBatch;
  * Everything that crosses the wire; byte layouts in {@code transport/PROTOCOL.md}. Do not modify
  * the arrays.
  */
+@SuppressWarnings("ArrayRecordComponent") // compared with Arrays.equals where it matters
 public sealed interface Message {
+    /** What the first frame of a connection can be. */
+    sealed interface Opening extends Message {
+        /** The session's secret, {@link Limits#TOKEN_BYTES}. */
+        byte[] token();
+
+        /** Used once, {@link Limits#NONCE_BYTES}; makes every proof of a shared key another one. */
+        byte[] nonce();
+    }
+
     /**
-     * Sender: opens the session; first and once. Names and numbers are as they came; the receiver
-     * judges them.
+     * Sender: opens the control connection of a session, the first time or again. Names and numbers
+     * are as they came; the receiver judges them.
      *
      * @param minVersion the oldest protocol version that the sender speaks
      * @param maxVersion the newest
-     * @param streamIndex which of the session's streams this connection is
-     * @param streamCount how many streams the session has
-     * @param idleMillis how long the sender waits for any frame before it gives the receiver up
+     * @param lanes how many data lanes it would like
+     * @param idleMillis how long the sender waits for any frame before it gives the connection up
+     * @param retainBytes most page contents that it keeps until they are durable
+     * @param durable the last batch that it knows to be durable; it cannot send that or earlier ones
+     *     again
+     * @param attempt counts the connections of the session's control, from 1
+     * @param rootHash of the image if END was sent before; zeros otherwise
      * @param imageName what the image shall be called
      */
     record Hello(
             int minVersion,
             int maxVersion,
-            int streamIndex,
-            int streamCount,
+            int lanes,
             int idleMillis,
+            long retainBytes,
+            long durable,
+            int attempt,
+            byte[] token,
+            byte[] nonce,
+            byte[] rootHash,
             String imageName)
-            implements Message {}
+            implements Opening {}
 
     /**
-     * Receiver: the image can begin.
+     * Sender: opens a lane of a session whose control connection stands.
+     *
+     * @param version the version that the receiver chose
+     * @param lane 1 to the number of lanes, or {@link Limits#URGENT_LANE}
+     * @param attempt that of the control connection
+     */
+    record Attach(int version, int lane, int attempt, int idleMillis, byte[] token, byte[] nonce)
+            implements Opening {}
+
+    /** Receiver: prove that you have the shared key. */
+    record Challenge(byte[] nonce) implements Message {}
+
+    /** Sender: the proof. */
+    record Proof(byte[] mac) implements Message {}
+
+    /** Receiver: the proof is right, and this is its own. */
+    record Proved(byte[] mac) implements Message {}
+
+    /**
+     * Receiver: the image can begin, or go on.
      *
      * @param version the protocol version of all that follows
-     * @param windowBatches most batches that may be on the way, not acknowledged
+     * @param lanes how many lanes there shall be, 1 to what was asked for
+     * @param credits batches that may be sent at once; more come with {@link Credit}
      * @param maxDataBytes most bytes of page contents in a batch
      * @param maxRuns most runs in a batch
-     * @param idleMillis how long the receiver waits for a whole frame before it gives the sender up
+     * @param idleMillis how long the receiver waits before it gives a silent connection up
      * @param maxLayoutBytes longest layout that the receiver takes
+     * @param durable batches up to this one are there already; the sender goes on behind it
      */
     record HelloAck(
             int version,
-            int windowBatches,
+            int lanes,
+            int credits,
             int maxDataBytes,
             int maxRuns,
             int idleMillis,
-            long maxLayoutBytes)
+            long maxLayoutBytes,
+            long durable)
             implements Message {}
+
+    /** Receiver: the lane is part of the session. */
+    record Attached() implements Message {}
 
     /**
      * A piece of a document.
@@ -53,7 +98,6 @@ public sealed interface Message {
      * @param offset where the piece begins, a multiple of {@link Limits#PART_BYTES}
      * @param bytes {@link Limits#PART_BYTES}, or what is left at the end
      */
-    @SuppressWarnings("ArrayRecordComponent") // never compared
     record Part(long totalBytes, long offset, byte[] bytes) {
         /** Whether the document ends with it. */
         public boolean isLast() {
@@ -64,18 +108,21 @@ public sealed interface Message {
     /** Sender: a piece of the layout's JSON. */
     record LayoutPart(Part part) implements Message {}
 
+    /** Receiver: the layout is accepted; batches may come. */
+    record Begun() implements Message {}
+
     /**
-     * Sender: pages. Whoever holds the message owns {@code pages}.
+     * Sender, on a lane: pages. Whoever holds the message owns {@code pages}.
      *
-     * @param sequence counts from 1 without gaps
+     * @param sequence counts the session's batches from 1
      */
     record Batch(long sequence, PageBatch pages) implements Message {}
 
-    /**
-     * Receiver: it has taken all batches up to {@code sequence} and has their memory back; 0 says
-     * that the layout is accepted.
-     */
-    record BatchAck(long sequence) implements Message {}
+    /** Receiver: so many batches in all may be sent in this attempt. */
+    record Credit(long total) implements Message {}
+
+    /** Receiver: all batches up to {@code sequence} survive its death; the sender may forget them. */
+    record Durable(long sequence) implements Message {}
 
     /** Sender: a piece of the JSON of what is missing. */
     record MissingPart(Part part) implements Message {}
@@ -83,11 +130,10 @@ public sealed interface Message {
     /**
      * Sender: that was all.
      *
-     * @param batches how many batches there were
-     * @param pages how many pages they held
+     * @param batches how many batches the image has
+     * @param pages how many pages they hold
      * @param rootHash see {@link dev.stillframe.engine.page.RootHash}
      */
-    @SuppressWarnings("ArrayRecordComponent") // compared with Arrays.equals where it matters
     record End(long batches, long pages, byte[] rootHash) implements Message {}
 
     /**
@@ -96,18 +142,23 @@ public sealed interface Message {
      * @param rootHash that of the image
      * @param place where it is, in words of the receiver
      */
-    @SuppressWarnings("ArrayRecordComponent") // compared with Arrays.equals where it matters
     record Published(byte[] rootHash, String place) implements Message {}
 
     /**
-     * Receiver (ERROR on the wire): the session is over, nothing is published; the receiver closes
-     * the connection.
+     * Receiver (ERROR on the wire): the attempt is over; the receiver closes the connection. Whether
+     * the session can go on is said by {@link ErrorCode#isPassing}.
      */
     record Refusal(ErrorCode code, String text) implements Message {}
 
-    /** Sender: it gives up; the sender closes the connection. */
+    /** Sender: it gives the session up; the sender closes the connection. */
     record Abort(String reason) implements Message {}
 
     /** Either side, when it has had nothing to say for a third of the other's idle time. */
     record KeepAlive() implements Message {}
+
+    /** Sender: to be answered at once. */
+    record Ping(long stamp) implements Message {}
+
+    /** Receiver: the same stamp back. */
+    record Pong(long stamp) implements Message {}
 }

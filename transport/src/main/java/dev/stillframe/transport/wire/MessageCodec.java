@@ -14,8 +14,6 @@ import java.util.zip.CRC32C;
  * {@link BatchFrame} and {@link FrameReader}, as their pages never pass through the Java heap.
  */
 public final class MessageCodec {
-    private static final int TOKEN_BYTES = 16;
-
     private MessageCodec() {}
 
     /**
@@ -50,13 +48,22 @@ public final class MessageCodec {
             case Message.LayoutPart _ -> MessageType.LAYOUT;
             case Message.Batch _ ->
                     throw new IllegalArgumentException("batches are framed by BatchFrame");
-            case Message.BatchAck _ -> MessageType.BATCH_ACK;
+            case Message.Durable _ -> MessageType.DURABLE;
             case Message.MissingPart _ -> MessageType.MISSING;
             case Message.End _ -> MessageType.END;
             case Message.Published _ -> MessageType.PUBLISHED;
             case Message.Refusal _ -> MessageType.ERROR;
             case Message.Abort _ -> MessageType.ABORT;
             case Message.KeepAlive _ -> MessageType.KEEP_ALIVE;
+            case Message.Begun _ -> MessageType.BEGUN;
+            case Message.Credit _ -> MessageType.CREDIT;
+            case Message.Attach _ -> MessageType.ATTACH;
+            case Message.Attached _ -> MessageType.ATTACHED;
+            case Message.Challenge _ -> MessageType.CHALLENGE;
+            case Message.Proof _ -> MessageType.PROOF;
+            case Message.Proved _ -> MessageType.PROVED;
+            case Message.Ping _ -> MessageType.PING;
+            case Message.Pong _ -> MessageType.PONG;
         };
     }
 
@@ -66,7 +73,7 @@ public final class MessageCodec {
             case Message.HelloAck ack -> putHelloAck(ack, out);
             case Message.LayoutPart(var part) -> putPart(part, out);
             case Message.Batch _ -> throw new AssertionError("has no type above");
-            case Message.BatchAck(var sequence) -> out.putLong(sequence);
+            case Message.Durable(var sequence) -> out.putLong(sequence);
             case Message.MissingPart(var part) -> putPart(part, out);
             case Message.End(var batches, var pages, var root) ->
                     out.putLong(batches).putLong(pages).put(root);
@@ -74,24 +81,39 @@ public final class MessageCodec {
             case Message.Refusal(var code, var text) ->
                     putText(text, out.putShort((short) code.number()));
             case Message.Abort(var reason) -> putText(reason, out);
-            case Message.KeepAlive _ -> {}
+            case Message.Credit(var total) -> out.putLong(total);
+            case Message.Attach attach -> putAttach(attach, out);
+            case Message.Challenge(var nonce) -> out.put(nonce);
+            case Message.Proof(var mac) -> out.put(mac);
+            case Message.Proved(var mac) -> out.put(mac);
+            case Message.Ping(var stamp) -> out.putLong(stamp);
+            case Message.Pong(var stamp) -> out.putLong(stamp);
+            case Message.KeepAlive _, Message.Begun _, Message.Attached _ -> {}
         }
     }
 
     private static void putHello(Message.Hello hello, ByteBuffer out) {
         out.putShort((short) hello.minVersion()).putShort((short) hello.maxVersion());
-        out.putShort((short) hello.streamIndex()).putShort((short) hello.streamCount());
+        out.putShort((short) hello.lanes()).putShort((short) 0);
         out.putInt(0); // features
         out.putInt(hello.idleMillis());
-        out.put(new byte[TOKEN_BYTES]);
+        out.putLong(hello.retainBytes()).putLong(hello.durable());
+        out.putInt(hello.attempt()).putInt(0);
+        out.put(hello.token()).put(hello.nonce()).put(hello.rootHash());
         putText(hello.imageName(), out);
     }
 
     private static void putHelloAck(Message.HelloAck ack, ByteBuffer out) {
-        out.putShort((short) ack.version()).putShort((short) 0);
-        out.putInt(ack.windowBatches()).putInt(ack.maxDataBytes()).putInt(ack.maxRuns());
-        out.putInt(ack.idleMillis()).putLong(ack.maxLayoutBytes());
-        out.put(new byte[TOKEN_BYTES]);
+        out.putShort((short) ack.version()).putShort((short) ack.lanes());
+        out.putInt(0); // features
+        out.putInt(ack.credits()).putInt(ack.maxDataBytes()).putInt(ack.maxRuns());
+        out.putInt(ack.idleMillis()).putLong(ack.maxLayoutBytes()).putLong(ack.durable());
+    }
+
+    private static void putAttach(Message.Attach attach, ByteBuffer out) {
+        out.putShort((short) attach.version()).putShort((short) attach.lane());
+        out.putInt(attach.attempt()).putInt(attach.idleMillis());
+        out.put(attach.token()).put(attach.nonce());
     }
 
     private static void putPart(Message.Part part, ByteBuffer out) {
@@ -122,18 +144,31 @@ public final class MessageCodec {
                     case LAYOUT -> new Message.LayoutPart(part(type, body));
                     case BATCH ->
                             throw new IllegalArgumentException("batches are read by FrameReader");
-                    case BATCH_ACK -> new Message.BatchAck(count("sequence", body));
+                    case DURABLE -> new Message.Durable(count("sequence", body));
                     case MISSING -> new Message.MissingPart(part(type, body));
                     case END ->
                             new Message.End(
-                                    count("batches", body), count("pages", body), hash(body));
-                    case PUBLISHED -> new Message.Published(hash(body), printable(text(body)));
+                                    count("batches", body),
+                                    count("pages", body),
+                                    bytes(body, RootHash.BYTES));
+                    case PUBLISHED ->
+                            new Message.Published(
+                                    bytes(body, RootHash.BYTES), printable(text(body)));
                     case ERROR ->
                             new Message.Refusal(
                                     ErrorCode.of(Short.toUnsignedInt(body.getShort())),
                                     printable(text(body)));
                     case ABORT -> new Message.Abort(printable(text(body)));
                     case KEEP_ALIVE -> new Message.KeepAlive();
+                    case BEGUN -> new Message.Begun();
+                    case CREDIT -> new Message.Credit(count("credit", body));
+                    case ATTACH -> attach(body);
+                    case ATTACHED -> new Message.Attached();
+                    case CHALLENGE -> new Message.Challenge(rest(body));
+                    case PROOF -> new Message.Proof(rest(body));
+                    case PROVED -> new Message.Proved(rest(body));
+                    case PING -> new Message.Ping(body.getLong());
+                    case PONG -> new Message.Pong(body.getLong());
                 };
         if (body.hasRemaining()) {
             throw malformed("%s with %d bytes behind its end".formatted(type, body.remaining()));
@@ -144,27 +179,63 @@ public final class MessageCodec {
     private static Message.Hello hello(ByteBuffer body) throws ProtocolException {
         int minVersion = Short.toUnsignedInt(body.getShort());
         int maxVersion = Short.toUnsignedInt(body.getShort());
-        int streamIndex = Short.toUnsignedInt(body.getShort());
-        int streamCount = Short.toUnsignedInt(body.getShort());
-        body.getInt(); // features that a newer sender could use; version 1 has none
+        int lanes = Short.toUnsignedInt(body.getShort());
+        body.getShort(); // reserved bytes and features are what a newer sender could offer
+        body.getInt();
         int idleMillis = number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS);
-        body.position(body.position() + TOKEN_BYTES); // of a session to resume; not in version 1
-        String name = text(body);
+        long retainBytes = count("bytes to retain", body);
+        long durable = count("durable batches", body);
+        int attempt = number("attempt", body, 1, Integer.MAX_VALUE);
+        body.getInt();
+        byte[] token = bytes(body, Limits.TOKEN_BYTES);
+        byte[] nonce = bytes(body, Limits.NONCE_BYTES);
+        byte[] rootHash = bytes(body, RootHash.BYTES);
         return new Message.Hello(
-                minVersion, maxVersion, streamIndex, streamCount, idleMillis, name);
+                minVersion,
+                maxVersion,
+                lanes,
+                idleMillis,
+                retainBytes,
+                durable,
+                attempt,
+                token,
+                nonce,
+                rootHash,
+                text(body));
     }
 
     private static Message.HelloAck helloAck(ByteBuffer body) throws ProtocolException {
         int version = Short.toUnsignedInt(body.getShort());
-        zeros(body, 2);
-        int windowBatches = number("window", body, 1, Limits.MAX_WINDOW_BATCHES);
+        int lanes = Short.toUnsignedInt(body.getShort());
+        if (lanes < 1 || lanes > Limits.MAX_LANES) {
+            throw new ProtocolException(
+                    ErrorCode.LIMIT,
+                    "%d lanes; 1 to %d are possible".formatted(lanes, Limits.MAX_LANES));
+        }
+        zeros(body, 4);
+        int credits = number("credits", body, 1, Limits.MAX_CREDITS);
         int maxDataBytes = number("data limit", body, Limits.MAX_PAGE_BYTES, Limits.MAX_DATA_BYTES);
         int maxRuns = number("run limit", body, 1, Limits.MAX_RUNS);
         int idleMillis = number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS);
-        long maxLayoutBytes = count("layout limit", body);
-        zeros(body, TOKEN_BYTES);
         return new Message.HelloAck(
-                version, windowBatches, maxDataBytes, maxRuns, idleMillis, maxLayoutBytes);
+                version,
+                lanes,
+                credits,
+                maxDataBytes,
+                maxRuns,
+                idleMillis,
+                count("layout limit", body),
+                count("durable batches", body));
+    }
+
+    private static Message.Attach attach(ByteBuffer body) throws ProtocolException {
+        return new Message.Attach(
+                Short.toUnsignedInt(body.getShort()),
+                Short.toUnsignedInt(body.getShort()),
+                number("attempt", body, 1, Integer.MAX_VALUE),
+                number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS),
+                bytes(body, Limits.TOKEN_BYTES),
+                bytes(body, Limits.NONCE_BYTES));
     }
 
     private static Message.Part part(MessageType type, ByteBuffer body) throws ProtocolException {
@@ -184,15 +255,17 @@ public final class MessageCodec {
                     "%s of %d bytes in a part of %d at %d"
                             .formatted(type, totalBytes, length, offset));
         }
-        byte[] bytes = new byte[length];
-        body.get(bytes);
-        return new Message.Part(totalBytes, offset, bytes);
+        return new Message.Part(totalBytes, offset, bytes(body, length));
     }
 
-    private static byte[] hash(ByteBuffer body) {
-        byte[] hash = new byte[RootHash.BYTES];
-        body.get(hash);
-        return hash;
+    private static byte[] rest(ByteBuffer body) {
+        return bytes(body, body.remaining());
+    }
+
+    private static byte[] bytes(ByteBuffer body, int count) {
+        byte[] bytes = new byte[count];
+        body.get(bytes);
+        return bytes;
     }
 
     private static String text(ByteBuffer body) throws ProtocolException {

@@ -23,22 +23,45 @@ public final class Frames {
 
     /** A message of every type but BATCH, by the name that its example has in the document. */
     static Map<String, Message> examples() {
-        byte[] root = new byte[RootHash.BYTES];
-        for (int i = 0; i < root.length; i++) {
-            root[i] = (byte) i;
-        }
+        byte[] root = bytes(RootHash.BYTES, 0);
         Map<String, Message> messages = new LinkedHashMap<>();
-        messages.put("HELLO", new Message.Hello(1, 1, 0, 1, 30_000, "cache-1"));
-        messages.put("HELLO_ACK", new Message.HelloAck(1, 8, 2 << 20, 1024, 30_000, 64L << 20));
+        byte[] token = bytes(Limits.TOKEN_BYTES, 0x40);
+        byte[] nonce = bytes(Limits.NONCE_BYTES, 0x60);
+        byte[] mac = bytes(32, 0x80);
+        messages.put(
+                "HELLO",
+                new Message.Hello(
+                        2, 2, 4, 30_000, 256L << 20, 258, 2, token, nonce, new byte[32], "cache-1"));
+        messages.put("CHALLENGE", new Message.Challenge(nonce));
+        messages.put("PROOF", new Message.Proof(mac));
+        messages.put("PROVED", new Message.Proved(mac));
+        messages.put(
+                "HELLO_ACK",
+                new Message.HelloAck(2, 4, 32, 2 << 20, 1024, 30_000, 64L << 20, 258));
+        messages.put("ATTACH", new Message.Attach(2, 1, 2, 30_000, token, nonce));
+        messages.put("ATTACHED", new Message.Attached());
         messages.put("LAYOUT", new Message.LayoutPart(part("{}")));
-        messages.put("BATCH_ACK", new Message.BatchAck(258));
+        messages.put("BEGUN", new Message.Begun());
+        messages.put("CREDIT", new Message.Credit(290));
+        messages.put("DURABLE", new Message.Durable(258));
         messages.put("MISSING", new Message.MissingPart(part("[]")));
         messages.put("END", new Message.End(258, 65_536, root));
         messages.put("PUBLISHED", new Message.Published(root, "/images/cache-1"));
         messages.put("ERROR", new Message.Refusal(ErrorCode.STORE, "disk full"));
         messages.put("ABORT", new Message.Abort("the target died"));
         messages.put("KEEP_ALIVE", new Message.KeepAlive());
+        messages.put("PING", new Message.Ping(0x0102030405060708L));
+        messages.put("PONG", new Message.Pong(0x0102030405060708L));
         return messages;
+    }
+
+    /** Ascending bytes. */
+    private static byte[] bytes(int count, int first) {
+        byte[] bytes = new byte[count];
+        for (int i = 0; i < count; i++) {
+            bytes[i] = (byte) (first + i);
+        }
+        return bytes;
     }
 
     private static Message.Part part(String document) {

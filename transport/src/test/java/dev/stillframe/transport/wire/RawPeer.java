@@ -15,7 +15,7 @@ public final class RawPeer implements AutoCloseable {
     private static final int READ_MILLIS = 20_000;
 
     private final Socket socket;
-    private final FrameReader reader = new FrameReader(BatchMemory.none());
+    private final FrameReader reader = new FrameReader(BatchMemory.none(), Contents.raw());
 
     /** Takes the socket over. */
     public RawPeer(Socket socket) throws IOException {
