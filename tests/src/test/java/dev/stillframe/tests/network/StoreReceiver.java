@@ -4,6 +4,8 @@ import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
+import dev.stillframe.transport.receiver.SinkFactory;
+import dev.stillframe.transport.receiver.StoreSinks;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -21,9 +23,12 @@ final class StoreReceiver implements AutoCloseable {
 
     static final ReceiverLimits LIMITS =
             new ReceiverLimits(
+                    1024,
                     512,
                     64,
-                    8,
+                    16,
+                    32,
+                    64,
                     1 << 20,
                     new ReceiverLimits.Deadlines(IDLE, IDLE, Duration.ofMinutes(10)));
 
@@ -31,16 +36,36 @@ final class StoreReceiver implements AutoCloseable {
     final ImageStore store;
     private final Receiver receiver;
 
-    /** Listens on {@code port}, or on a free one if that is 0. */
-    StoreReceiver(Path directory, int port) throws IOException {
-        store = ImageStore.open(directory);
+    private StoreReceiver(ImageStore store, SinkFactory sinks, ReceiverLimits limits, int port)
+            throws IOException {
+        this.store = store;
         receiver =
                 Receiver.start(
                         new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
-                        store::create,
-                        LIMITS,
+                        sinks,
+                        limits,
                         registry,
                         ReceiverEvents.NONE);
+    }
+
+    /** Listens on {@code port}, or on a free one if that is 0. */
+    static StoreReceiver on(Path directory, int port) throws IOException {
+        ImageStore store = ImageStore.open(directory);
+        return new StoreReceiver(store, new StoreSinks(store), LIMITS, port);
+    }
+
+    /** The same with other limits. */
+    static StoreReceiver with(Path directory, ReceiverLimits limits) throws IOException {
+        ImageStore store = ImageStore.open(directory);
+        return new StoreReceiver(store, new StoreSinks(store), limits, 0);
+    }
+
+    /** The same with sinks that wait at their gates. */
+    static StoreReceiver gated(Path directory, Gates gates, ReceiverLimits limits)
+            throws IOException {
+        ImageStore store = ImageStore.open(directory);
+        SinkFactory sinks = (name, _) -> gates.guard(name, store.create(name));
+        return new StoreReceiver(store, sinks, limits, 0);
     }
 
     InetSocketAddress address() {
@@ -59,7 +84,16 @@ final class StoreReceiver implements AutoCloseable {
                 && gauge("memory.bytes") == 0;
     }
 
-    private double gauge(String name) {
+    /** Batches that have come. */
+    int batches() {
+        return (int)
+                registry.get("stillframe.transport.batches")
+                        .tag("side", "receiver")
+                        .counter()
+                        .count();
+    }
+
+    double gauge(String name) {
         return registry.get("stillframe.transport." + name).gauge().value();
     }
 

@@ -126,14 +126,13 @@ final class StormImage {
         return new Ending(missing, RootHash.of(layout, missing, this::copyRecords));
     }
 
-    /** All of it in batches, in an order that {@code order} decides. */
-    List<List<Run>> batches(Random order) {
+    /** All of it, in an order that {@code order} decides, in batches of about {@code limit} pages. */
+    List<List<Run>> batches(Random order, int limit) {
         List<Run> shuffled = new ArrayList<>(runs);
         Collections.shuffle(shuffled, order);
         List<List<Run>> batches = new ArrayList<>();
         List<Run> batch = new ArrayList<>();
         int pages = 0;
-        int limit = 1 + order.nextInt(MAX_BATCH_PAGES);
         for (Run run : shuffled) {
             if (!batch.isEmpty() && pages + run.count() > limit) {
                 batches.add(batch);
@@ -149,8 +148,13 @@ final class StormImage {
 
     /** Sends all of it; where it was published. Batches in memory are counted in {@code live}. */
     String send(PageSink sink, Random order, AtomicInteger live) throws IOException {
+        return send(sink, order, 1 + order.nextInt(MAX_BATCH_PAGES), live);
+    }
+
+    /** The same in batches of about {@code limit} pages. */
+    String send(PageSink sink, Random order, int limit, AtomicInteger live) throws IOException {
         sink.begin(layout);
-        for (List<Run> batch : batches(order)) {
+        for (List<Run> batch : batches(order, limit)) {
             sink.accept(new StormBatch(this, batch, live));
         }
         return sink.finish(ending());

@@ -5,17 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.nio.file.Files;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * One image through one link, and what has to hold afterwards. Immutable.
@@ -23,85 +22,77 @@ import java.util.concurrent.atomic.AtomicInteger;
  * @param name of the image
  * @param image what is sent
  * @param plan what the network does
+ * @param lanes connections that carry pages
  * @param order seed of the order of the runs
  */
-record StormSession(String name, StormImage image, NetworkPlan plan, long order) {
+record StormSession(String name, StormImage image, NetworkPlan plan, int lanes, long order) {
     private static final SenderOptions OPTIONS =
             new SenderOptions(
-                    Duration.ofSeconds(5),
-                    Duration.ofSeconds(20),
-                    Duration.ofSeconds(30),
-                    StoreReceiver.IDLE);
+                    1,
+                    SenderOptions.MIN_RETAIN_BYTES,
+                    new SenderOptions.Timeouts(
+                            Duration.ofSeconds(5), Duration.ofSeconds(20), StoreReceiver.IDLE),
+                    Duration.ofSeconds(90));
 
-    /** How a session may end. */
-    enum Allowed {
-        /** With the image, exact. */
-        EXACT,
-        /**
-         * That, or with an error that says why and no image; if only the receiver's last answer was
-         * lost, the image is there, exact.
-         */
-        EXACT_OR_REFUSED
-    }
+    private static final long BETWEEN_ATTEMPTS_NANOS = 10_000_000;
+
+    /** Attempts that meet nobody while the receiver is down for half a second, and some more. */
+    private static final int DOWN_ATTEMPTS = 200;
 
     /**
-     * How it ended.
+     * What happened.
      *
-     * @param refusal what the sender was told; null if the image is there
+     * @param refusals what the sender was told before its session had begun
      * @param struck what the network did
      */
-    record Outcome(@Nullable IOException refusal, List<Link.Strike> struck) {}
+    record Outcome(List<IOException> refusals, List<Link.Strike> struck) {}
 
-    /** What the plan allows: a sender without resumption survives what loses nothing. */
-    Allowed allowed() {
-        return plan.losesNothing() ? Allowed.EXACT : Allowed.EXACT_OR_REFUSED;
-    }
-
-    /** Sends the image through a link of its own and checks how that ended. */
+    /**
+     * Sends the image through a link of its own. A session that has begun has to end with the image,
+     * exact, whatever the plan; before that the sender may be refused with a reason, and is sent
+     * again.
+     */
     Outcome run(HostileNetwork network, StoreReceiver receiver, AtomicInteger live)
             throws IOException {
         try (Link link = network.link(receiver.address(), plan)) {
-            IOException refusal = null;
-            try {
-                send(link.address(), live);
-            } catch (IOException e) {
-                refusal = e;
+            List<IOException> refusals = new ArrayList<>();
+            SimpleMeterRegistry registry = new SimpleMeterRegistry();
+            try (Sender sender = connect(link, refusals, registry)) {
+                image.send(sender, new Random(order), live);
+            } catch (IOException | RuntimeException e) {
+                throw new AssertionError("met " + link.struck(), e);
             }
-            Outcome outcome = new Outcome(refusal, link.struck());
-            check(outcome, receiver);
-            return outcome;
+            image.assertExactAt(receiver.place(name));
+            if (plan.losesNothing()) {
+                assertThat(refusals).isEmpty();
+                assertThat(registry.get("stillframe.transport.reconnects").counter().count())
+                        .as("attempts after the first, with nothing lost")
+                        .isZero();
+            }
+            return new Outcome(refusals, link.struck());
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(this + " ended wrong", e);
         }
     }
 
-    private void send(InetSocketAddress address, AtomicInteger live) throws IOException {
-        try (Sender sender = Sender.connect(address, name, OPTIONS, new SimpleMeterRegistry())) {
-            image.send(sender, new Random(order), live);
+    /** Fails after as many refusals as the network has connections to spoil. */
+    private Sender connect(Link link, List<IOException> refusals, MeterRegistry registry)
+            throws IOException {
+        while (true) {
+            try {
+                return Sender.connect(
+                        link.address(),
+                        name,
+                        OPTIONS.withLanes(lanes),
+                        registry);
+            } catch (IOException e) {
+                assertThat(e.getMessage()).contains("127.0.0.1").hasSizeGreaterThan(30);
+                refusals.add(e);
+                if (refusals.size() > plan.connections().size() + DOWN_ATTEMPTS) {
+                    throw e;
+                }
+                LockSupport.parkNanos(BETWEEN_ATTEMPTS_NANOS); // as a person would wait
+            }
         }
-    }
-
-    private void check(Outcome outcome, StoreReceiver receiver) throws IOException {
-        IOException refusal = outcome.refusal();
-        boolean published = Files.exists(receiver.place(name));
-        if (published) {
-            image.assertExactAt(receiver.place(name));
-        }
-        if (refusal == null) {
-            assertThat(published).as("published").isTrue();
-            return;
-        }
-        if (allowed() == Allowed.EXACT) {
-            throw new AssertionError("refused; met " + outcome.struck(), refusal);
-        }
-        assertThat(refusal.getMessage()).contains("receiver").hasSizeGreaterThan(30);
-    }
-
-    /** What is left of an attempt that was refused keeps nobody from trying again. */
-    void sendAgain(StoreReceiver receiver, AtomicInteger live) throws IOException {
-        if (!Files.exists(receiver.place(name))) {
-            send(receiver.address(), live);
-        }
-        image.assertExactAt(receiver.place(name));
     }
 }
