@@ -176,6 +176,26 @@ class LoopbackTest {
     }
 
     @Test
+    void urgentBatchesOvertakeThoseThatWait() throws Exception {
+        SampleImage image = SampleImage.of(60, random);
+        try (Sender sender = loopback.connect("urgent")) {
+            sender.begin(image.layout());
+            MemorySink sink = loopback.nextSink();
+            sink.hold();
+            for (int first = 0; first < 50; first += 10) {
+                sender.accept(image.batch(first, first + 10));
+            }
+            Loopback.await(() -> count("batches", "side", "receiver") == 5);
+            sender.acceptUrgent(image.batch(50, 60));
+            Loopback.await(() -> count("batches", "side", "receiver") == 6);
+            sink.letGo();
+            sender.finish(image.ending());
+            assertThat(sink.pages()).isEqualTo(image.pages());
+            assertThat(sink.order.indexOf(50L)).isEqualTo(1); // behind the one that was in the sink
+        }
+    }
+
+    @Test
     void anAbortIsToldToTheSink() throws Exception {
         try (Sender sender = loopback.connect("given-up")) {
             sender.begin(SampleImage.layout(10));

@@ -17,7 +17,9 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -35,6 +37,9 @@ public final class MemorySink implements PageSink {
     private @Nullable String abortReason;
     private volatile boolean published;
     private volatile CountDownLatch gate = new CountDownLatch(0);
+
+    /** The first ordinals of all batches, in the order in which they came. */
+    public final List<Long> order = new CopyOnWriteArrayList<>();
 
     /** How it ended: the reason of an abort, or an empty string. Complete once it is closed. */
     public final CompletableFuture<String> closed = new CompletableFuture<>();
@@ -68,6 +73,7 @@ public final class MemorySink implements PageSink {
             if (!gate.await(60, TimeUnit.SECONDS)) {
                 throw new IOException("held for ever");
             }
+            order.add(batch.firstOrdinal(0));
             for (int run = 0; run < batch.runCount(); run++) {
                 take(batch, run);
             }

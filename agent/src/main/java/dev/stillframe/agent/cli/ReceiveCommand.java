@@ -27,11 +27,12 @@ import java.util.concurrent.atomic.AtomicLong;
             "Receive images and keep them in a store, until told to stop (SIGINT or SIGTERM).",
             "",
             "An image appears under its name when all of it has arrived, is checked and is on the"
-                + " disk. What was cut off on the way stays under a name with .partial- in it; see"
-                + " list and remove. Whoever can connect can send, and memory travels unencrypted:"
+                + " disk. What was cut off on the way stays under a name with .partial- in it, and"
+                + " its sender goes on there when it comes again, also after a restart; see list"
+                + " and remove. Whoever can connect can send, and memory travels unencrypted:"
                 + " listen on a loopback address and let a tunnel (ssh -L) carry it.",
             "",
-            "With --json, one object a line: event listening, image or failed."
+            "With --json, one object a line: event listening, image, interrupted or failed."
         },
         footer = {
             "",
@@ -72,11 +73,17 @@ final class ReceiveCommand implements Callable<Integer> {
         this.starter = starter;
     }
 
-    /**
-     * What happened, from the receiver's threads to ours; {@code reason} is empty if the image is
-     * published.
-     */
-    private record Happening(String name, String peer, String reason) {}
+    /** What happened, from the receiver's threads to ours. */
+    private sealed interface Happening {
+        /** An image is published. */
+        record Finished(String name, String peer) implements Happening {}
+
+        /** A connection was lost. */
+        record Interrupted(String name, String peer, String reason) implements Happening {}
+
+        /** An image was given up. */
+        record Failed(String name, String peer, String reason) implements Happening {}
+    }
 
     /** The first line of JSON. */
     record ListeningFact(String event, String address, String store) {}
@@ -94,7 +101,7 @@ final class ReceiveCommand implements Callable<Integer> {
             boolean complete,
             List<MissingFact> missing) {}
 
-    /** A line of JSON for an image that was given up. */
+    /** A line of JSON for an image that was interrupted or given up. */
     record FailedFact(String event, String name, String peer, String reason) {}
 
     @Override
@@ -138,12 +145,17 @@ final class ReceiveCommand implements Callable<Integer> {
         return new Reception.Events() {
             @Override
             public void finished(String name, String peer) {
-                add(new Happening(name, peer, ""));
+                add(new Happening.Finished(name, peer));
+            }
+
+            @Override
+            public void interrupted(String name, String peer, String reason) {
+                add(new Happening.Interrupted(name, peer, reason));
             }
 
             @Override
             public void failed(String name, String peer, String reason) {
-                add(new Happening(name, peer, reason.isEmpty() ? "no reason given" : reason));
+                add(new Happening.Failed(name, peer, reason));
             }
 
             private void add(Happening happening) {
@@ -163,10 +175,16 @@ final class ReceiveCommand implements Callable<Integer> {
     }
 
     private void print(ImageStore images, Happening happening) {
-        if (!happening.reason().isEmpty()) {
-            failed(happening);
-            return;
+        switch (happening) {
+            case Happening.Finished finished -> finished(images, finished);
+            case Happening.Interrupted(var name, var peer, var reason) ->
+                    told("interrupted", name, peer, reason);
+            case Happening.Failed(var name, var peer, var reason) ->
+                    told("failed", name, peer, reason);
         }
+    }
+
+    private void finished(ImageStore images, Happening.Finished happening) {
         try (ImageReader reader = ImageReader.open(images.resolve(happening.name()))) {
             ImageFact fact = fact(reader, happening);
             String missing =
@@ -187,26 +205,19 @@ final class ReceiveCommand implements Callable<Integer> {
         } catch (IOException e) {
             // Removed by someone already, or damaged: either way the receiver goes on serving
             // others.
-            failed(new Happening(happening.name(), happening.peer(), Failure.describe(e)));
+            told("failed", happening.name(), happening.peer(), Failure.describe(e));
         }
     }
 
-    private void failed(Happening happening) {
-        String name = happening.name().isEmpty() ? "an image" : "image " + happening.name();
-        FailedFact fact =
-                new FailedFact("failed", happening.name(), happening.peer(), happening.reason());
+    private void told(String event, String name, String peer, String reason) {
+        String what = name.isEmpty() ? "an image" : "image " + name;
+        String why = reason.isEmpty() ? "no reason given" : reason;
         output.facts(
-                fact,
-                List.of(
-                        "failed "
-                                + name
-                                + " from "
-                                + happening.peer()
-                                + ": "
-                                + happening.reason()));
+                new FailedFact(event, name, peer, why),
+                List.of(event + " " + what + " from " + peer + ": " + why));
     }
 
-    private static ImageFact fact(ImageReader reader, Happening happening) {
+    private static ImageFact fact(ImageReader reader, Happening.Finished happening) {
         Layout layout = reader.layout();
         return new ImageFact(
                 "image",

@@ -1,12 +1,15 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.job.Destination;
+import dev.stillframe.agent.job.RateFile;
 import dev.stillframe.agent.job.SnapshotTaker;
 import dev.stillframe.agent.metrics.Metrics;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.transport.sender.RateLimit;
+import dev.stillframe.transport.sender.SenderOptions;
 
 import io.micrometer.core.instrument.MeterRegistry;
 
@@ -53,6 +56,8 @@ final class SnapshotCommand implements Callable<Integer> {
     @Option(names = "--pid", paramLabel = "PID", required = true, description = "The process.")
     private int pid;
 
+    @Mixin private SendOptions sending = new SendOptions();
+
     @ArgGroup(multiplicity = "1")
     private Goal goal = new Goal();
 
@@ -82,8 +87,8 @@ final class SnapshotCommand implements Callable<Integer> {
             paramLabel = "TIME",
             defaultValue = "30s",
             description =
-                    "Give up when the disk or the receiver takes nothing for this long (default:"
-                            + " ${DEFAULT-VALUE}).")
+                    "Give up when the disk takes nothing for this long, or count the connection to"
+                            + " the receiver as lost (default: ${DEFAULT-VALUE}).")
     private Duration timeout = Duration.ZERO;
 
     @Option(
@@ -132,12 +137,15 @@ final class SnapshotCommand implements Callable<Integer> {
     }
 
     @Override
+    @SuppressWarnings("try") // the file with the rate is followed by a thread of its own
     public Integer call() throws Exception {
         SnapshotOptions options = options();
-        Destination destination = destination();
         MeterRegistry registry = Metrics.create();
         SnapshotReport report;
-        try (PageSink sink = opener.open(destination, timeout, registry)) {
+        RateLimit rate = sending.rate();
+        Destination destination = destination(rate);
+        try (@Nullable RateFile following = sending.follow(rate);
+                PageSink sink = opener.open(destination, registry)) {
             report = take(sink, options, registry);
         }
         output.facts(SnapshotFacts.of(pid, report), SnapshotFacts.lines(report));
@@ -168,7 +176,7 @@ final class SnapshotCommand implements Callable<Integer> {
             return new SnapshotOptions(
                     staging.bytes(),
                     pauseBudget,
-                    timeout,
+                    goal.out != null ? timeout : sending.patience(),
                     workers == null ? defaults.workers() : workers,
                     defaults.tuning());
         } catch (IllegalArgumentException e) {
@@ -176,8 +184,11 @@ final class SnapshotCommand implements Callable<Integer> {
         }
     }
 
-    private Destination destination() throws Failure {
+    private Destination destination(RateLimit rate) throws Failure {
         if (goal.out != null) {
+            if (sending.areUsed()) {
+                throw usage("--lanes, --rate, --rate-file and --retry-for need --to");
+            }
             return new Destination.Local(goal.out);
         }
         if (goal.remote == null) {
@@ -192,7 +203,19 @@ final class SnapshotCommand implements Callable<Integer> {
                             + goal.remote.to
                             + " unencrypted; a tunnel (ssh -L) protects it");
         }
-        return new Destination.Remote(receiver, goal.remote.name);
+        return new Destination.Remote(
+                receiver,
+                goal.remote.name,
+                senderOptions(),
+                rate);
+    }
+
+    private SenderOptions senderOptions() {
+        try {
+            return sending.options(timeout, staging.bytes());
+        } catch (IllegalArgumentException e) {
+            throw usage(String.valueOf(e.getMessage()));
+        }
     }
 
     private ParameterException usage(String message) {

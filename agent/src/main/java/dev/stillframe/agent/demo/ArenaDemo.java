@@ -21,6 +21,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -36,6 +38,7 @@ public final class ArenaDemo {
     private final Parts parts;
     private final Pattern pattern;
     private final long stepsPerSecond;
+    private final CountDownLatch round;
     private volatile boolean stopped;
 
     /**
@@ -52,11 +55,12 @@ public final class ArenaDemo {
         }
     }
 
-    /** As {@link Demo}. */
+    /** As {@link Demo}; runs once. */
     public ArenaDemo(Parts parts, Pattern pattern, long stepsPerSecond) {
         this.parts = parts;
         this.pattern = pattern;
         this.stepsPerSecond = stepsPerSecond;
+        this.round = new CountDownLatch(pattern.threads());
     }
 
     /**
@@ -84,9 +88,9 @@ public final class ArenaDemo {
             List<Thread> writers = start(writer);
             ArenaReport report;
             try {
-                awaitRound(writer);
+                awaitRound();
                 Destination receiver = new Destination.Remote(reception.address(), NAME);
-                try (PageSink sink = parts.opener().open(receiver, PATIENCE, registry)) {
+                try (PageSink sink = parts.opener().open(receiver, registry)) {
                     report = arena.snapshot(sink);
                 }
             } finally {
@@ -117,9 +121,14 @@ public final class ArenaDemo {
                         ? 0
                         : STEPS_PER_BATCH * Duration.ofSeconds(1).toNanos() / stepsPerSecond;
         long due = System.nanoTime();
+        boolean begun = false;
         while (!stopped) {
             for (int step = 0; step < STEPS_PER_BATCH; step++) {
                 writer.step(slice);
+            }
+            if (!begun) {
+                begun = true;
+                round.countDown();
             }
             due = Math.max(due + nanosPerBatch, System.nanoTime());
             LockSupport.parkNanos(due - System.nanoTime());
@@ -127,15 +136,9 @@ public final class ArenaDemo {
     }
 
     /** Until every writer has written. */
-    private void awaitRound(PatternWriter writer) throws InterruptedException, DemoException {
-        long until = System.nanoTime() + PATIENCE.toNanos();
-        for (int thread = 0; thread < pattern.threads(); thread++) {
-            while (writer.completed(thread) < STEPS_PER_BATCH) {
-                if (System.nanoTime() > until) {
-                    throw new DemoException("writer " + thread + " is stuck");
-                }
-                Thread.sleep(1);
-            }
+    private void awaitRound() throws InterruptedException, DemoException {
+        if (!round.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+            throw new DemoException(round.getCount() + " writers are stuck");
         }
     }
 

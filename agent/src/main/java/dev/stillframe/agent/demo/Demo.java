@@ -139,7 +139,7 @@ public final class Demo {
             SnapshotTaker.Setting setting, WriterProcess writer, InetSocketAddress receiver)
             throws IOException, InterruptedException, SnapshotException {
         Destination destination = new Destination.Remote(receiver, NAME);
-        try (PageSink sink = parts.opener().open(destination, PATIENCE, setting.registry())) {
+        try (PageSink sink = parts.opener().open(destination, setting.registry())) {
             return parts.taker().take(writer.pid(), sink, setting);
         }
     }
@@ -214,6 +214,9 @@ public final class Demo {
 
     /** The sender hears the same, and fails. */
     static final class Silent implements Reception.Events {
+        @Override
+        public void interrupted(String name, String peer, String reason) {}
+
         @Override
         public void finished(String name, String peer) {}
 

@@ -2,12 +2,14 @@ package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.page.PageSink;
 
+import dev.stillframe.transport.sender.RateLimit;
+import dev.stillframe.transport.sender.SenderOptions;
+
 import io.micrometer.core.instrument.MeterRegistry;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.time.Duration;
 
 /** Where an image goes. */
 public sealed interface Destination {
@@ -19,8 +21,20 @@ public sealed interface Destination {
      *
      * @param receiver its address
      * @param name the name that the image gets there
+     * @param options how it is sent
+     * @param rate how fast
      */
-    record Remote(InetSocketAddress receiver, String name) implements Destination {}
+    record Remote(InetSocketAddress receiver, String name, SenderOptions options, RateLimit rate)
+            implements Destination {
+        /** With the usual options, as fast as it goes. */
+        public Remote(InetSocketAddress receiver, String name) {
+            this(
+                    receiver,
+                    name,
+                    SenderOptions.DEFAULT,
+                    new RateLimit(RateLimit.UNLIMITED));
+        }
+    }
 
     /** Opens the way there: the image format and the transport, or a fake in tests. */
     @FunctionalInterface
@@ -28,10 +42,8 @@ public sealed interface Destination {
         /**
          * Opens it; the caller closes it.
          *
-         * @param timeout how long the other end may take for anything
          * @throws IOException if it cannot be opened; nothing was left behind
          */
-        PageSink open(Destination destination, Duration timeout, MeterRegistry registry)
-                throws IOException;
+        PageSink open(Destination destination, MeterRegistry registry) throws IOException;
     }
 }

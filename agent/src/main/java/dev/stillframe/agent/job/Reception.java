@@ -27,6 +27,12 @@ public interface Reception extends AutoCloseable {
         void finished(String name, String peer);
 
         /**
+         * The connection to {@code peer} was lost; what has come of the image is kept, and the sender
+         * can go on.
+         */
+        void interrupted(String name, String peer, String reason);
+
+        /**
          * What came from {@code peer} was given up; {@code name} is empty if it was not even told.
          */
         void failed(String name, String peer, String reason);

@@ -12,14 +12,12 @@ import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.receiver.StoreSinks;
 import dev.stillframe.transport.sender.Sender;
-import dev.stillframe.transport.sender.SenderOptions;
 
 import io.micrometer.core.instrument.MeterRegistry;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
-import java.time.Duration;
 
 /** The real parts: engine and transport. Stateless. */
 public final class Wiring {
@@ -36,20 +34,12 @@ public final class Wiring {
                 .take(pid, sink);
     }
 
-    private static PageSink open(Destination destination, Duration timeout, MeterRegistry registry)
+    private static PageSink open(Destination destination, MeterRegistry registry)
             throws IOException {
         return switch (destination) {
             case Destination.Local(var image) -> ImageWriter.create(image);
-            case Destination.Remote(var receiver, var name) ->
-                    Sender.connect(
-                            receiver,
-                            name,
-                            SenderOptions.DEFAULT.withTimeouts(
-                                    new SenderOptions.Timeouts(
-                                            SenderOptions.Timeouts.DEFAULT.connect(),
-                                            timeout,
-                                            SenderOptions.Timeouts.DEFAULT.idle())),
-                            registry);
+            case Destination.Remote(var receiver, var name, var options, var rate) ->
+                    Sender.connect(receiver, name, options, rate, registry);
         };
     }
 
@@ -83,6 +73,11 @@ public final class Wiring {
         @Override
         public void published(SessionInfo session, String place) {
             events.finished(session.imageName(), words(session.peer()));
+        }
+
+        @Override
+        public void suspended(SessionInfo session, String reason) {
+            events.interrupted(session.imageName(), words(session.peer()), reason);
         }
 
         @Override

@@ -329,12 +329,13 @@ class CommandLineTest {
         starter =
                 (listen, store, events, registry) -> {
                     events.finished("monday", "127.0.0.1:9");
+                    events.interrupted("tuesday", "127.0.0.1:9", "cut off");
                     events.failed("tuesday", "127.0.0.1:9", "cut off");
                     events.finished("wednesday", "127.0.0.1:9");
                     return reception(listen, () -> stopped[0] = true);
                 };
         Thread stopper =
-                Thread.ofPlatform().name("stopper").start(() -> interruptAfterLines(receiving, 4));
+                Thread.ofPlatform().name("stopper").start(() -> interruptAfterLines(receiving, 5));
         assertThat(
                         run(
                                 "receive",
@@ -351,7 +352,7 @@ class CommandLineTest {
             lines.add(Json.MAPPER.readTree(line));
         }
         assertThat(lines.stream().map(line -> line.get("event").textValue()))
-                .containsExactly("listening", "image", "failed", "failed");
+                .containsExactly("listening", "image", "interrupted", "failed", "failed");
         assertThat(lines.getFirst().get("address").textValue()).isEqualTo("127.0.0.1:7070");
         assertThat(lines.get(1).get("name").textValue()).isEqualTo("monday");
         assertThat(lines.get(1).get("root_hash").textValue()).hasSize(64);
@@ -466,7 +467,7 @@ class CommandLineTest {
         return Json.MAPPER.readTree(out.toString());
     }
 
-    private PageSink open(Destination destination, Duration timeout, Object registry) {
+    private PageSink open(Destination destination, Object registry) {
         opened.add(destination);
         return new PageSink() {
             @Override

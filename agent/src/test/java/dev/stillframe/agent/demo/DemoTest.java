@@ -100,7 +100,7 @@ class DemoTest {
         Parts parts =
                 new Parts(
                         taker,
-                        (destination, timeout, registry) -> stores.getLast().create("demo"),
+                        (destination, registry) -> stores.getLast().create("demo"),
                         starter,
                         List::of);
         return new Demo(parts, pattern, 200_000);

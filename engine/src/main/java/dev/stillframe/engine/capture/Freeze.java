@@ -8,8 +8,8 @@ import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
-import dev.stillframe.engine.target.TargetException;
 import dev.stillframe.engine.target.Target;
+import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -193,10 +193,10 @@ final class Freeze implements Work {
     private void copyChanged(Worker worker, Mapping mapping) throws IOException {
         List<AddressRange> changed = new ArrayList<>();
         target.scan(
-                        mapping.range().start(),
-                        mapping.range().end(),
-                        CHANGED,
-                        (start, end, categories) -> changed.add(new AddressRange(start, end)));
+                mapping.range().start(),
+                mapping.range().end(),
+                CHANGED,
+                (start, end, categories) -> changed.add(new AddressRange(start, end)));
         for (AddressRange range : changed) {
             if (changedBytes + range.sizeBytes() > CHANGED_LIMIT_BYTES) {
                 missing.add(

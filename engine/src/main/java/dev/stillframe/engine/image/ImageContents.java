@@ -90,7 +90,7 @@ final class ImageContents implements AutoCloseable {
         Path file = directory.resolve(ImageFormat.MANIFEST);
         Set<StandardOpenOption> options =
                 Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        try (FileChannel channel = FileChannel.open(file, options, ImageFormat.PRIVATE_FILE)) {
+        try (FileChannel channel = FileChannel.open(file, options, ImageFormat.privateFile())) {
             ByteBuffer out = ByteBuffer.wrap(text);
             while (out.hasRemaining()) {
                 channel.write(out);

@@ -2,10 +2,13 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.page.PageRecords;
 
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystems;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
 
 /** The names, numbers and limits of the image format; {@code engine/IMAGE.md} gives every byte. */
 final class ImageFormat {
@@ -36,14 +39,43 @@ final class ImageFormat {
     /** Longest manifest that is read; a mapping takes about 500 bytes of it, an extent about 90. */
     static final long MAX_MANIFEST_BYTES = 512L << 20;
 
-    /** What is in an image is as secret as the memory it came from. */
-    static final FileAttribute<Set<PosixFilePermission>> PRIVATE_FILE =
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+    private static final boolean POSIX =
+            FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
 
-    static final FileAttribute<Set<PosixFilePermission>> PRIVATE_DIRECTORY =
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+    private static final FileAttribute<?>[] PRIVATE_FILE = permissions("rw-------");
+    private static final FileAttribute<?>[] PRIVATE_DIRECTORY = permissions("rwx------");
 
     private ImageFormat() {}
+
+    /**
+     * With what a file is made: what is in an image is as secret as the memory it came from. Where
+     * there are no such permissions (Windows), the directory's own rules hold.
+     */
+    static FileAttribute<?>[] privateFile() {
+        return PRIVATE_FILE.clone();
+    }
+
+    /** With what a directory is made. */
+    static FileAttribute<?>[] privateDirectory() {
+        return PRIVATE_DIRECTORY.clone();
+    }
+
+    /** Forces the names in a directory to the disk; Windows has no way to, and does it itself. */
+    static void force(Path directory) throws IOException {
+        if (POSIX) {
+            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
+        }
+    }
+
+    private static FileAttribute<?>[] permissions(String text) {
+        return POSIX
+                ? new FileAttribute<?>[] {
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(text))
+                }
+                : new FileAttribute<?>[0];
+    }
 
     /** Exact length of the index of an image with {@code pageCount} pages. */
     static long indexBytes(long pageCount) {

@@ -75,7 +75,7 @@ final class ImageJournal implements AutoCloseable {
                                 StandardOpenOption.CREATE_NEW,
                                 StandardOpenOption.READ,
                                 StandardOpenOption.WRITE),
-                        ImageFormat.PRIVATE_FILE);
+                        ImageFormat.privateFile());
         try {
             ByteBuffer zeros = ByteBuffer.allocate(FILE_BYTES);
             while (zeros.hasRemaining()) {
@@ -117,10 +117,12 @@ final class ImageJournal implements AutoCloseable {
         try {
             lock = channel.tryLock();
         } catch (OverlappingFileLockException e) {
-            throw new IOException(file + " is in use by another session of this process", e);
+            throw (IOException)
+                    new ImageBusyException(file + " is in use by another session of this process")
+                            .initCause(e);
         }
         if (lock == null) {
-            throw new IOException(
+            throw new ImageBusyException(
                     file + " is in use by another process: end that receiver, or use it");
         }
         MappedBytes mapped = MappedBytes.mappedBytes(file.toFile(), FILE_BYTES, 0, false);

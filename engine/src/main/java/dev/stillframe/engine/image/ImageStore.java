@@ -75,7 +75,7 @@ public final class ImageStore {
     public static ImageStore open(Path directory) throws IOException {
         Path absolute = directory.toAbsolutePath().normalize();
         if (!Files.exists(absolute)) {
-            Files.createDirectories(absolute, ImageFormat.PRIVATE_DIRECTORY);
+            Files.createDirectories(absolute, ImageFormat.privateDirectory());
         }
         if (!Files.isDirectory(absolute)) {
             throw new IOException(directory + " is not a directory: an image store has to be one");

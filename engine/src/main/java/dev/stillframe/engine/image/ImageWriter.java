@@ -21,13 +21,11 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
@@ -139,7 +137,7 @@ public final class ImageWriter implements DurableSink {
                         target.getFileName()
                                 + ImageFormat.PARTIAL
                                 + HexFormat.of().toHexDigits(random));
-        return Files.createDirectory(partial, ImageFormat.PRIVATE_DIRECTORY);
+        return Files.createDirectory(partial, ImageFormat.privateDirectory());
     }
 
     /** Where the image is until it is finished. */
@@ -176,7 +174,7 @@ public final class ImageWriter implements DurableSink {
         Files.deleteIfExists(partial.resolve(ImageFormat.PAGES));
         ImageContents fresh = ImageContents.create(partial, layout);
         fresh.force();
-        force(partial);
+        ImageFormat.force(partial);
         known.begun(digest);
         return fresh;
     }
@@ -375,11 +373,11 @@ public final class ImageWriter implements DurableSink {
 
     private void publish() throws IOException {
         Path directory = parent(image);
-        force(partial);
+        ImageFormat.force(partial);
         refuseExisting(image);
         Files.move(partial, image, StandardCopyOption.ATOMIC_MOVE);
         try {
-            force(directory);
+            ImageFormat.force(directory);
         } catch (IOException e) {
             Files.move(
                     image,
@@ -428,12 +426,6 @@ public final class ImageWriter implements DurableSink {
         if (Files.exists(image, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(
                     image + " exists already: choose another name or remove it first");
-        }
-    }
-
-    private static void force(Path directory) throws IOException {
-        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-            channel.force(true);
         }
     }
 

@@ -84,7 +84,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
                                 StandardOpenOption.CREATE_NEW,
                                 StandardOpenOption.READ,
                                 StandardOpenOption.WRITE),
-                        ImageFormat.PRIVATE_FILE);
+                        ImageFormat.privateFile());
         try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
             sized.setLength(roundUp(size));
             IndexFile index = new IndexFile(file, pageCount, channel, Access.CREATE);

@@ -40,7 +40,7 @@ final class PageFile implements AutoCloseable {
 
     /** Makes the file with its final length and no blocks. */
     static PageFile create(Path file, long sizeBytes, int pageSizeBytes) throws IOException {
-        Files.createFile(file, ImageFormat.PRIVATE_FILE);
+        Files.createFile(file, ImageFormat.privateFile());
         try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
             sized.setLength(sizeBytes);
         } catch (IOException e) {

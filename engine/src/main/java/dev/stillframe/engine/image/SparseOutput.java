@@ -53,7 +53,7 @@ final class SparseOutput implements AutoCloseable {
                 FileChannel.open(
                         temporary,
                         Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                        ImageFormat.PRIVATE_FILE);
+                        ImageFormat.privateFile());
         SparseOutput output = new SparseOutput(target, temporary, overwrite, channel);
         try (RandomAccessFile sized = new RandomAccessFile(temporary.toFile(), "rw")) {
             sized.setLength(sizeBytes);

@@ -27,10 +27,12 @@ final class ArchitectureTest {
     private static final String ENGINE = ROOT + "engine..";
 
     @ArchTest
-    static final ArchRule onlyEngineLinuxLinksNativeCode =
+    static final ArchRule onlyEngineLinuxAndTheHashLinkNativeCode =
             noClasses()
                     .that()
                     .resideOutsideOfPackage(ROOT + "engine.linux..")
+                    .and()
+                    .doNotHaveFullyQualifiedName(ROOT + "engine.page.SystemXxHash")
                     .should()
                     .dependOnClassesThat()
                     .areAssignableTo(Linker.class)

@@ -44,7 +44,9 @@ public final class Bench {
                     "slowsink",
                     Bench::slowSink,
                     "barrier",
-                    Barrier::measure);
+                    Barrier::measure,
+                    "transport",
+                    TransportBench::measure);
 
     private Bench() {}
 

@@ -2,6 +2,7 @@ package dev.stillframe.transport.receiver;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 
+import dev.stillframe.engine.image.ImageBusyException;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.engine.page.DurableSink;
@@ -41,10 +42,10 @@ final class SessionWorker {
     /** Tasks of a session besides its batches: open, begin, finish, end, a checkpoint. */
     private static final int OTHER_TASKS = 8;
 
-    /** So often what has come is made durable, however little it is. */
+    /** At least so often what has come is made durable. */
     private static final long CHECKPOINT_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
-    /** So much is made durable at once: waiting for the disk costs little then. */
+    /** At least so much is made durable at once while more is waiting. */
     private static final long CHECKPOINT_BYTES = 128L << 20;
 
     /** Where results go. Called on the worker's thread. */
@@ -218,17 +219,22 @@ final class SessionWorker {
             step(
                     () -> {
                         checkpointAsked.set(false);
-                        if (sink != null) {
+                        if (sink != null && place == null) {
                             forceIfDue();
                         }
                     });
         }
     }
 
+    /**
+     * While batches wait, the disk is forced for many of them at once; when none does, at once: the
+     * sender may be waiting for its memory.
+     */
     private void forceIfDue() throws IOException {
         long most = Math.min(CHECKPOINT_BYTES, Math.max(1, hello.retainBytes() / 2));
         if (stored.complete().batches() > durable.batches()
                 && (!(sink instanceof DurableSink)
+                        || (ordinary.isEmpty() && urgent.isEmpty())
                         || unforcedBytes >= most
                         || System.nanoTime() - forcedNanos > CHECKPOINT_NANOS)) {
             force();
@@ -332,6 +338,8 @@ final class SessionWorker {
             fail(ErrorCode.DOCUMENT, "a document that cannot be read: " + e.getOriginalMessage());
         } catch (ImageFormatException e) {
             fail(ErrorCode.IMAGE, String.valueOf(e.getMessage()));
+        } catch (ImageBusyException e) { // of an attempt before, which is just being closed
+            fail(ErrorCode.BUSY, String.valueOf(e.getMessage()));
         } catch (IOException e) {
             fail(ErrorCode.STORE, String.valueOf(e.getMessage()));
         } catch (Throwable t) { // the thread's top: the session must not hang

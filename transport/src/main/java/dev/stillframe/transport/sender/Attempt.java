@@ -172,7 +172,7 @@ final class Attempt {
                                         hello.idleMillis(),
                                         hello.token(),
                                         network.nonce()))));
-        return new Lane(channel, from, pageSizeBytes, network.rate(), network.metrics());
+        return new Lane(channel, number, from, pageSizeBytes, network);
     }
 
     /** Waits until one more batch may be sent. */
@@ -180,7 +180,7 @@ final class Attempt {
         long startNanos = System.nanoTime();
         if (replies.awaitCredit(
                 sent + 1, options.timeouts().stall(), () -> stalled("took no pages"))) {
-            network.metrics().stalled(System.nanoTime() - startNanos);
+            network.metrics().waitedForCredit(System.nanoTime() - startNanos);
         }
     }
 
@@ -191,7 +191,7 @@ final class Attempt {
                 sequence,
                 options.timeouts().stall(),
                 () -> stalled("made no pages durable"))) {
-            network.metrics().stalled(System.nanoTime() - startNanos);
+            network.metrics().waitedForDisk(System.nanoTime() - startNanos);
         }
     }
 

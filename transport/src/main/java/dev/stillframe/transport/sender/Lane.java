@@ -3,6 +3,7 @@ package dev.stillframe.transport.sender;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.wire.BatchFrame;
 
+import io.micrometer.core.instrument.Counter;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 
@@ -31,20 +32,22 @@ final class Lane {
     private final int pageSizeBytes;
     private final RateLimit rate;
     private final SenderMetrics metrics;
+    private final Counter laneBytes;
     private int writing;
     private boolean resting;
 
     Lane(
             Channel channel,
+            int number,
             Queue<Retained.Item> queue,
             int pageSizeBytes,
-            RateLimit rate,
-            SenderMetrics metrics) {
+            Network network) {
         this.channel = channel;
         this.queue = queue;
         this.pageSizeBytes = pageSizeBytes;
-        this.rate = rate;
-        this.metrics = metrics;
+        this.rate = network.rate();
+        this.metrics = network.metrics();
+        this.laneBytes = metrics.lane(number);
     }
 
     /** There may be something in the queue; on any thread. */
@@ -79,6 +82,7 @@ final class Lane {
                 bytes += piece.readableBytes();
             }
             metrics.sent(batch, bytes);
+            laneBytes.increment((double) bytes);
             for (ByteBuf piece : pieces.subList(0, pieces.size() - 1)) {
                 channel.write(piece, channel.voidPromise());
             }

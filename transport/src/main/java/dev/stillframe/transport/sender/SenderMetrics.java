@@ -3,6 +3,8 @@ package dev.stillframe.transport.sender;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
 
+import dev.stillframe.transport.wire.Limits;
+
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -18,7 +20,8 @@ final class SenderMetrics {
     private final Counter bytes;
     private final Counter batches;
     private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
-    private final Timer stalls;
+    private final Timer creditWaits;
+    private final Timer durableWaits;
     private final Timer roundTrips;
     private final Counter reconnects;
     private final Counter resent;
@@ -42,9 +45,13 @@ final class SenderMetrics {
                 Timer.builder("stillframe.transport.roundtrip")
                         .description("from the sender to the receiver and back")
                         .register(registry);
-        stalls =
-                Timer.builder("stillframe.transport.stalls")
+        creditWaits =
+                Timer.builder("stillframe.transport.credit.waits")
                         .description("waits of the sender until the receiver took more")
+                        .register(registry);
+        durableWaits =
+                Timer.builder("stillframe.transport.durable.waits")
+                        .description("waits of the sender until the receiver's disk had more")
                         .register(registry);
     }
 
@@ -75,8 +82,20 @@ final class SenderMetrics {
         roundTrips.record(nanos, TimeUnit.NANOSECONDS);
     }
 
-    void stalled(long nanos) {
-        stalls.record(nanos, TimeUnit.NANOSECONDS);
+    /** The bytes of one lane, from which its rate follows. */
+    Counter lane(int number) {
+        return registry.counter(
+                "stillframe.transport.lane.bytes",
+                "lane",
+                number == Limits.URGENT_LANE ? "urgent" : Integer.toString(number));
+    }
+
+    void waitedForCredit(long nanos) {
+        creditWaits.record(nanos, TimeUnit.NANOSECONDS);
+    }
+
+    void waitedForDisk(long nanos) {
+        durableWaits.record(nanos, TimeUnit.NANOSECONDS);
     }
 
     void ended(boolean isPublished) {
