@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
+import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 import dev.stillframe.transport.wire.RawPeer;
@@ -47,12 +48,18 @@ public final class Loopback implements AutoCloseable {
 
     /** The same on a port of which the test knows. */
     public Loopback(ReceiverLimits limits, int port) throws IOException {
+        this(limits, port, Credentials.NONE);
+    }
+
+    /** The same for those who can prove who they are. */
+    public Loopback(ReceiverLimits limits, int port, Credentials credentials) throws IOException {
         this.limits = limits;
         receiver =
                 Receiver.start(
                         new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
                         this::sink,
                         limits,
+                        credentials,
                         registry,
                         new Told());
     }

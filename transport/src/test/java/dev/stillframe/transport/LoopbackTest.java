@@ -17,6 +17,7 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
@@ -26,6 +27,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -72,6 +75,18 @@ class LoopbackTest {
         assertThat(loopback.nextEvent()).isEqualTo("started image-1");
         assertThat(loopback.nextEvent()).isEqualTo("published image-1 memory/image-1");
         loopback.assertServes(random);
+    }
+
+    @ParameterizedTest
+    @EnumSource(NetworkTransport.class)
+    void everyWayToTheKernelCarriesAnImage(NetworkTransport transport) throws Exception {
+        assertThat(transport.problem()).as(transport.word()).isNull();
+        System.setProperty(NetworkTransport.PROPERTY, transport.word());
+        try (Loopback own = new Loopback(ReceiverLimits.DEFAULT)) {
+            own.assertServes(random);
+        } finally {
+            System.clearProperty(NetworkTransport.PROPERTY);
+        }
     }
 
     @Test

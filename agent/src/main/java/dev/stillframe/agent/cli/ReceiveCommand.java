@@ -15,6 +15,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
@@ -29,8 +30,9 @@ import java.util.concurrent.atomic.AtomicLong;
             "An image appears under its name when all of it has arrived, is checked and is on the"
                 + " disk. What was cut off on the way stays under a name with .partial- in it, and"
                 + " its sender goes on there when it comes again, also after a restart; see list"
-                + " and remove. Whoever can connect can send, and memory travels unencrypted:"
-                + " listen on a loopback address and let a tunnel (ssh -L) carry it.",
+                + " and remove. Without TLS it listens on loopback only, and whoever can connect"
+                + " can send; with --tls-cert, --tls-key and --tls-ca a sender needs a certificate by"
+                + " that authority.",
             "",
             "With --json, one object a line: event listening, image, interrupted or failed."
         },
@@ -62,11 +64,21 @@ final class ReceiveCommand implements Callable<Integer> {
             description = "Directory for the images; made if it is not there.")
     private Path store = Path.of("");
 
+    @Mixin private SecurityOptions security = new SecurityOptions();
+
+    @Option(
+            names = "--tls-allow",
+            paramLabel = "NAME",
+            description =
+                    "Take images only from senders whose certificate has this name; may be repeated"
+                            + " (default: all that the authority signed).")
+    private Set<String> allowed = Set.of();
+
     @Option(
             names = "--insecure",
             description =
-                    "Allow an address that is not loopback: anyone who reaches it can send and"
-                            + " listen in.")
+                    "Allow an address that is not loopback without TLS: anyone on the way can listen"
+                            + " in.")
     private boolean insecure;
 
     ReceiveCommand(Reception.Starter starter) {
@@ -111,7 +123,12 @@ final class ReceiveCommand implements Callable<Integer> {
         BlockingQueue<Happening> happenings = new ArrayBlockingQueue<>(LINES_MAX);
         AtomicLong unprinted = new AtomicLong();
         try (Reception reception =
-                starter.start(address, images, events(happenings, unprinted), Metrics.create())) {
+                starter.start(
+                        address,
+                        images,
+                        security.credentials(allowed),
+                        events(happenings, unprinted),
+                        Metrics.create())) {
             listening(images, reception.address());
             while (true) {
                 print(images, happenings.take());
@@ -129,13 +146,16 @@ final class ReceiveCommand implements Callable<Integer> {
 
     private InetSocketAddress address() throws Failure {
         InetSocketAddress address = listen.resolve();
-        if (!address.getAddress().isLoopbackAddress() && !insecure) {
+        if (!address.getAddress().isLoopbackAddress() && !security.encrypts() && !insecure) {
             throw new Failure(
                     "refusing to listen on "
                             + listen
-                            + ": there is no encryption yet, so anyone could send and listen in;"
-                            + " use 127.0.0.1 with a tunnel (ssh -L), or add --insecure on a"
+                            + " without encryption: anyone could listen in; give --tls-cert,"
+                            + " --tls-key and --tls-ca, or use 127.0.0.1, or add --insecure on a"
                             + " network you trust");
+        }
+        if (!allowed.isEmpty() && !security.encrypts()) {
+            throw new Failure("--tls-allow needs --tls-cert, --tls-key and --tls-ca");
         }
         return address;
     }

@@ -1,6 +1,7 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.job.RateFile;
+import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.SenderOptions;
 
@@ -59,7 +60,7 @@ final class SendOptions {
     }
 
     /** What the transport is told; {@code stagingBytes} bounds what it keeps. */
-    SenderOptions options(Duration timeout, long stagingBytes) {
+    SenderOptions options(Credentials credentials, Duration timeout, long stagingBytes) {
         SenderOptions.Timeouts usual = SenderOptions.Timeouts.DEFAULT;
         long retain =
                 Math.clamp(
@@ -69,6 +70,7 @@ final class SendOptions {
         return new SenderOptions(
                 lanes == null ? SenderOptions.defaultLanes() : lanes,
                 retain,
+                credentials,
                 new SenderOptions.Timeouts(usual.connect(), timeout, usual.idle()),
                 retryFor);
     }

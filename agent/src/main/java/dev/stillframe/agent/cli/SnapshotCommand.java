@@ -23,9 +23,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.Callable;
 
 /** {@code stillframe snapshot}. */
@@ -57,6 +59,7 @@ final class SnapshotCommand implements Callable<Integer> {
     private int pid;
 
     @Mixin private SendOptions sending = new SendOptions();
+    @Mixin private SecurityOptions security = new SecurityOptions();
 
     @ArgGroup(multiplicity = "1")
     private Goal goal = new Goal();
@@ -119,8 +122,8 @@ final class SnapshotCommand implements Callable<Integer> {
                 paramLabel = "HOST:PORT",
                 required = true,
                 description =
-                        "Send to this receiver (stillframe receive). The connection is not"
-                                + " encrypted.")
+                        "Send to this receiver (stillframe receive). With TLS its certificate has to"
+                                + " be for HOST.")
         private HostPort to = new HostPort("", 0);
 
         @Option(
@@ -184,10 +187,10 @@ final class SnapshotCommand implements Callable<Integer> {
         }
     }
 
-    private Destination destination(RateLimit rate) throws Failure {
+    private Destination destination(RateLimit rate) throws Failure, IOException {
         if (goal.out != null) {
-            if (sending.areUsed()) {
-                throw usage("--lanes, --rate, --rate-file and --retry-for need --to");
+            if (sending.areUsed() || security.areUsed()) {
+                throw usage("options of the connection (--lanes, --tls-cert, ...) need --to");
             }
             return new Destination.Local(goal.out);
         }
@@ -195,13 +198,13 @@ final class SnapshotCommand implements Callable<Integer> {
             throw usage("one of --out and --to is needed");
         }
         InetSocketAddress receiver = goal.remote.to.resolve();
-        if (!receiver.getAddress().isLoopbackAddress()) {
+        if (!receiver.getAddress().isLoopbackAddress() && !security.encrypts()) {
             output.note(
                     "stillframe snapshot: the memory of process "
                             + pid
                             + " goes to "
                             + goal.remote.to
-                            + " unencrypted; a tunnel (ssh -L) protects it");
+                            + " unencrypted; --tls-cert, --tls-key and --tls-ca protect it");
         }
         return new Destination.Remote(
                 receiver,
@@ -210,9 +213,10 @@ final class SnapshotCommand implements Callable<Integer> {
                 rate);
     }
 
-    private SenderOptions senderOptions() {
+    private SenderOptions senderOptions() throws IOException {
         try {
-            return sending.options(timeout, staging.bytes());
+            return sending.options(
+                    security.credentials(Set.of()), timeout, staging.bytes());
         } catch (IllegalArgumentException e) {
             throw usage(String.valueOf(e.getMessage()));
         }

@@ -11,6 +11,8 @@ import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.PageSink;
 
+import dev.stillframe.transport.security.Credentials;
+
 import io.micrometer.core.instrument.MeterRegistry;
 
 import java.io.IOException;
@@ -82,7 +84,7 @@ public final class ArenaDemo {
             throws IOException, InterruptedException, DemoException {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (Reception reception =
-                        parts.receptions().start(anyPort, store, new Demo.Silent(), registry);
+                        parts.receptions().start(anyPort, store, Credentials.NONE, new Demo.Silent(), registry);
                 MemoryArena arena = MemoryArena.emulated("demo", pattern.sizeBytes())) {
             PatternWriter writer = new PatternWriter(pattern, arena::putLong);
             List<Thread> writers = start(writer);

@@ -15,6 +15,8 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageSink;
 
+import dev.stillframe.transport.security.Credentials;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -109,7 +111,13 @@ public final class Demo {
             throws IOException, InterruptedException, SnapshotException, DemoException {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (Reception reception =
-                        parts.receptions().start(anyPort, store, new Silent(), setting.registry());
+                        parts.receptions()
+                                .start(
+                                        anyPort,
+                                        store,
+                                        Credentials.NONE,
+                                        new Silent(),
+                                        setting.registry());
                 WriterProcess writer = WriterProcess.start(pattern, stepsPerSecond)) {
             runUndisturbed(writer);
             long started = System.nanoTime();

@@ -2,6 +2,8 @@ package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.image.ImageStore;
 
+import dev.stillframe.transport.security.Credentials;
+
 import io.micrometer.core.instrument.MeterRegistry;
 
 import java.io.IOException;
@@ -47,7 +49,11 @@ public interface Reception extends AutoCloseable {
          * @throws IOException if it cannot listen there
          */
         Reception start(
-                InetSocketAddress listen, ImageStore store, Events events, MeterRegistry registry)
+                InetSocketAddress listen,
+                ImageStore store,
+                Credentials credentials,
+                Events events,
+                MeterRegistry registry)
                 throws IOException;
     }
 }

@@ -11,6 +11,7 @@ import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.receiver.StoreSinks;
+import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.Sender;
 
 import io.micrometer.core.instrument.MeterRegistry;
@@ -46,6 +47,7 @@ public final class Wiring {
     private static Reception receive(
             InetSocketAddress listen,
             ImageStore store,
+            Credentials credentials,
             Reception.Events events,
             MeterRegistry registry)
             throws IOException {
@@ -54,6 +56,7 @@ public final class Wiring {
                         listen,
                         new StoreSinks(store),
                         ReceiverLimits.DEFAULT,
+                        credentials,
                         registry,
                         new Forwarding(events));
         return new Reception() {

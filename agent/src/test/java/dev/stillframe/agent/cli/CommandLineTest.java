@@ -61,7 +61,7 @@ class CommandLineTest {
     private SnapshotTaker taker = (pid, sink, setting) -> report(List.of());
     private List<Finding> findings = List.of(GOOD);
     private Reception.Starter starter =
-            (listen, store, events, registry) -> {
+            (listen, store, credentials, events, registry) -> {
                 throw new IOException("address in use");
             };
 
@@ -327,7 +327,7 @@ class CommandLineTest {
         boolean[] stopped = {false};
         Thread receiving = Thread.currentThread();
         starter =
-                (listen, store, events, registry) -> {
+                (listen, store, credentials, events, registry) -> {
                     events.finished("monday", "127.0.0.1:9");
                     events.interrupted("tuesday", "127.0.0.1:9", "cut off");
                     events.failed("tuesday", "127.0.0.1:9", "cut off");

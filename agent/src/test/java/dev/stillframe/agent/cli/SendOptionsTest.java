@@ -124,7 +124,7 @@ class SendOptionsTest {
                             opened.add(destination);
                             return new DiscardingSink();
                         },
-                        (listen, store, events, registry) -> {
+                        (listen, store, credentials, events, registry) -> {
                             throw new IOException("not here");
                         },
                         List::of);

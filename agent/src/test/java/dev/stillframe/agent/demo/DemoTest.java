@@ -85,7 +85,7 @@ class DemoTest {
 
     private Demo demo(SnapshotTaker taker) {
         Reception.Starter starter =
-                (listen, store, events, registry) -> {
+                (listen, store, credentials, events, registry) -> {
                     stores.add(store);
                     return new Reception() {
                         @Override

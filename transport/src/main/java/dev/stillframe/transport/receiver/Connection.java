@@ -1,5 +1,7 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.transport.security.PeerNames;
+import dev.stillframe.transport.security.TlsTrouble;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.ErrorCode;
@@ -15,6 +17,8 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -22,8 +26,13 @@ import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.net.SocketAddress;
+import java.security.cert.CertificateParsingException;
+import java.security.cert.X509Certificate;
+import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+
+import javax.net.ssl.SSLPeerUnverifiedException;
 
 /**
  * One connection to a receiver: reads messages for its {@link Party}, watches the deadlines, says
@@ -71,6 +80,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private final long startNanos;
     private final Future<?> ticks;
     private final SocketAddress peer;
+    private volatile String identity = "";
     private Party party;
     private boolean known;
     private boolean ended;
@@ -107,6 +117,32 @@ final class Connection extends ChannelInboundHandlerAdapter {
     /** Who is at the other end. */
     SocketAddress peer() {
         return peer;
+    }
+
+    /** Who the peer proved to be, for comparison; empty without TLS. On any thread. */
+    String identity() {
+        return identity;
+    }
+
+    /** The names in the peer's certificate; none without TLS. */
+    Set<String> names() {
+        SslHandler tls = context.pipeline().get(SslHandler.class);
+        try {
+            return tls == null
+                    ? Set.of()
+                    : PeerNames.of(
+                            (X509Certificate) tls.engine().getSession().getPeerCertificates()[0]);
+        } catch (SSLPeerUnverifiedException | CertificateParsingException e) {
+            LOG.warn("connection {}: the peer's certificate cannot be read", number, e);
+            return Set.of();
+        }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ignored, Object event) {
+        if (event instanceof SslHandshakeCompletionEvent done && done.isSuccess()) {
+            identity = names().toString();
+        }
     }
 
     /** Runs {@code task} on the connection's event loop; on any thread. */
@@ -179,7 +215,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ignored, Throwable cause) {
-        if (cause instanceof IOException) { // the socket's: a reset, for instance
+        String tls = TlsTrouble.words(cause);
+        if (tls != null) {
+            close(known ? ErrorCode.CUT : ErrorCode.IDENTITY, tls);
+        } else if (cause instanceof IOException) { // the socket's: a reset, for instance
             end(ErrorCode.CUT, "the connection was lost: " + cause.getMessage());
             context.close();
         } else {

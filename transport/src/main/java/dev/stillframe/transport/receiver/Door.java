@@ -5,6 +5,9 @@ import dev.stillframe.transport.wire.ErrorCode;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
+import io.netty.handler.ssl.SslContext;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
@@ -14,11 +17,20 @@ import java.util.concurrent.atomic.AtomicLong;
 final class Door extends ChannelInboundHandlerAdapter {
     private final Services services;
     private final Set<Connection> connections;
+    private final @Nullable SslContext tls;
+    private final boolean direct;
     private final AtomicLong count = new AtomicLong();
 
-    Door(Services services, Set<Connection> connections) {
+    /** {@code direct} says whether pages may be read straight to their places. */
+    Door(
+            Services services,
+            Set<Connection> connections,
+            @Nullable SslContext tls,
+            boolean direct) {
         this.services = services;
         this.connections = connections;
+        this.tls = tls;
+        this.direct = direct;
     }
 
     @Override
@@ -38,7 +50,11 @@ final class Door extends ChannelInboundHandlerAdapter {
             return;
         }
         DirectReads reads = new DirectReads();
-        context.channel().config().setOption(ChannelOption.RECVBUF_ALLOCATOR, reads);
+        if (tls != null) {
+            context.pipeline().addFirst(new TlsGate(), tls.newHandler(context.alloc()));
+        } else if (direct) {
+            context.channel().config().setOption(ChannelOption.RECVBUF_ALLOCATOR, reads);
+        }
         Connection connection =
                 new Connection(services, count.incrementAndGet(), context, reads);
         connections.add(connection);

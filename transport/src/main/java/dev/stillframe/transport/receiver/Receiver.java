@@ -1,5 +1,7 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.transport.net.NetworkTransport;
+import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 
@@ -9,10 +11,10 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.nio.NioServerSocketChannel;
 
+import io.netty.handler.ssl.SslContext;
+
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,9 +24,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Takes images from senders until it is closed. Threads {@code stillframe-receiver-N} move bytes;
@@ -62,6 +62,7 @@ public final class Receiver implements AutoCloseable {
      * @param listen where; port 0 takes a free one
      * @param sinks makes the sink of each session
      * @param limits what the peers may take
+     * @param credentials who may come in
      * @param registry gets the meters {@code stillframe.transport.*}
      * @param events told of sessions
      * @throws IOException if it cannot listen there
@@ -70,28 +71,27 @@ public final class Receiver implements AutoCloseable {
             InetSocketAddress listen,
             SinkFactory sinks,
             ReceiverLimits limits,
+            Credentials credentials,
             MeterRegistry registry,
             ReceiverEvents events)
             throws IOException {
-        Services services = services(sinks, limits, new ReceiverMetrics(registry), events);
+        @Nullable SslContext tls =
+                credentials.tls() == null ? null : credentials.tls().forReceiver();
+        Services services =
+                services(sinks, limits, credentials, new ReceiverMetrics(registry), events);
         Set<Connection> connections = ConcurrentHashMap.newKeySet();
-        AtomicInteger threads = new AtomicInteger();
+        NetworkTransport transport = NetworkTransport.chosen();
         EventLoopGroup group =
-                new MultiThreadIoEventLoopGroup(
+                transport.group(
                         Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors()),
-                        (ThreadFactory)
-                                task ->
-                                        new Thread(
-                                                task,
-                                                "stillframe-receiver-" + threads.incrementAndGet()),
-                        NioIoHandler.newFactory());
+                        "stillframe-receiver");
         ChannelFuture bound =
                 new ServerBootstrap()
                         .group(group)
-                        .channel(NioServerSocketChannel.class)
+                        .channel(transport.serverChannel())
                         .option(ChannelOption.SO_REUSEADDR, true)
                         .childOption(ChannelOption.TCP_NODELAY, true)
-                        .childHandler(new Door(services, connections))
+                        .childHandler(new Door(services, connections, tls, transport.readsAtOnce()))
                         .bind(listen)
                         .awaitUninterruptibly();
         if (!bound.isSuccess()) {
@@ -104,14 +104,27 @@ public final class Receiver implements AutoCloseable {
         return new Receiver(group, bound.channel(), services, connections);
     }
 
+    /** The same for whoever can connect. */
+    public static Receiver start(
+            InetSocketAddress listen,
+            SinkFactory sinks,
+            ReceiverLimits limits,
+            MeterRegistry registry,
+            ReceiverEvents events)
+            throws IOException {
+        return start(listen, sinks, limits, Credentials.NONE, registry, events);
+    }
+
     private static Services services(
             SinkFactory sinks,
             ReceiverLimits limits,
+            Credentials credentials,
             ReceiverMetrics metrics,
             ReceiverEvents events) {
         return new Services(
                 sinks,
                 limits,
+                credentials,
                 new Capacity(limits, metrics),
                 new Credits(limits),
                 new BatchBuffers(metrics::memory),

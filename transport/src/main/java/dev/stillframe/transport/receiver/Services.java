@@ -1,5 +1,6 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.wire.Contents;
 
 import java.util.function.Supplier;
@@ -9,6 +10,7 @@ import java.util.function.Supplier;
  *
  * @param sinks makes the sinks
  * @param limits what a peer may take
+ * @param credentials who may come in
  * @param capacity what is left of what they share
  * @param credits shares out the batches on the way
  * @param buffers the memory of those batches
@@ -20,6 +22,7 @@ import java.util.function.Supplier;
 record Services(
         SinkFactory sinks,
         ReceiverLimits limits,
+        Credentials credentials,
         Capacity capacity,
         Credits credits,
         BatchBuffers buffers,

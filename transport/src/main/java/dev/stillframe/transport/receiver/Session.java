@@ -110,6 +110,10 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     /** On any thread: {@code newcomer} wants to be a lane. */
     void attach(Connection newcomer, Message.Attach attach) throws ProtocolException {
         boolean urgent = attach.lane() == Limits.URGENT_LANE;
+        if (!newcomer.identity().equals(connection.identity())) {
+            throw new ProtocolException(
+                    ErrorCode.IDENTITY, "a lane of another peer than the session's");
+        }
         if (attach.attempt() != hello.attempt()
                 || attach.lane() < 1
                 || (!urgent && attach.lane() > lanesOffered())) {

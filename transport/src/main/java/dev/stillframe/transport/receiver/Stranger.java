@@ -1,13 +1,20 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.transport.security.PresharedKey;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
+import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
+import java.security.SecureRandom;
+import java.util.Collections;
+import java.util.Set;
 
 /**
  * A peer that has not yet said who it is: it opens a session, or a lane of one, or is turned away.
@@ -16,8 +23,12 @@ import org.slf4j.LoggerFactory;
 final class Stranger implements Connection.Party {
     private static final Logger LOG = LoggerFactory.getLogger(Stranger.class);
 
+    private static final SecureRandom RANDOM = new SecureRandom();
+
     private final Services services;
     private final Connection connection;
+    private final byte[] nonce = new byte[Limits.NONCE_BYTES];
+    private Message.@Nullable Opening challenged;
 
     Stranger(Services services, Connection connection) {
         this.services = services;
@@ -26,11 +37,47 @@ final class Stranger implements Connection.Party {
 
     @Override
     public void received(Message message) throws ProtocolException {
+        if (challenged != null) {
+            prove(message, challenged);
+            return;
+        }
         if (!(message instanceof Message.Opening opening)) {
             throw new ProtocolException(
                     ErrorCode.ORDER,
                     "%s before HELLO or ATTACH".formatted(message.getClass().getSimpleName()));
         }
+        checkNames();
+        if (services.credentials().key() == null) {
+            admit(opening);
+        } else {
+            challenged = opening;
+            RANDOM.nextBytes(nonce);
+            connection.say(new Message.Challenge(nonce));
+        }
+    }
+
+    private void checkNames() throws ProtocolException {
+        Set<String> allowed = services.credentials().allowed();
+        Set<String> names = connection.names();
+        if (!allowed.isEmpty() && Collections.disjoint(allowed, names)) {
+            throw new ProtocolException(
+                    ErrorCode.IDENTITY,
+                    "the certificate is for %s, which the receiver does not allow"
+                            .formatted(String.join(", ", names)));
+        }
+    }
+
+    private void prove(Message message, Message.Opening opening) throws ProtocolException {
+        PresharedKey key = services.credentials().key();
+        byte[] body = MessageCodec.body(opening);
+        if (key == null
+                || !(message instanceof Message.Proof(var mac))
+                || !PresharedKey.isSame(mac, key.senderProof(nonce, body))) {
+            throw new ProtocolException(
+                    ErrorCode.IDENTITY, "that is no proof of the receiver's shared key");
+        }
+        challenged = null;
+        connection.say(new Message.Proved(key.receiverProof(nonce, body)));
         admit(opening);
     }
 

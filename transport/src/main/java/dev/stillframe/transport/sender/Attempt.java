@@ -77,8 +77,7 @@ final class Attempt {
         listener.opened(attempt);
         boolean welcomed = false;
         try {
-            Channel control = network.connect(attempt.replies, network.metrics(), attempt.channels);
-            control.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(hello)));
+            network.connect(hello, attempt.replies, network.metrics(), attempt.channels);
             Duration timeout = attempt.options.timeouts().connect();
             attempt.welcome =
                     attempt.replies.awaitWelcome(
@@ -170,18 +169,16 @@ final class Attempt {
 
     private Lane attach(int number, Queue<Retained.Item> from, int pageSizeBytes)
             throws IOException {
-        Channel channel = network.connect(replies, null, channels);
+        Message.Attach attach =
+                new Message.Attach(
+                        limits().version(),
+                        number,
+                        hello.attempt(),
+                        hello.idleMillis(),
+                        hello.token(),
+                        network.nonce());
+        Channel channel = network.connect(attach, replies, null, channels);
         channel.pipeline().get(Connection.class).peerIdle(limits().idleMillis());
-        channel.writeAndFlush(
-                Unpooled.wrappedBuffer(
-                        MessageCodec.frame(
-                                new Message.Attach(
-                                        limits().version(),
-                                        number,
-                                        hello.attempt(),
-                                        hello.idleMillis(),
-                                        hello.token(),
-                                        network.nonce()))));
         return new Lane(channel, number, from, pageSizeBytes, network);
     }
 

@@ -1,5 +1,7 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.security.PresharedKey;
+import dev.stillframe.transport.security.TlsTrouble;
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
@@ -12,6 +14,8 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +35,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private static final long PING_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final String peer;
+    private final Message.Opening opening;
+    private final @Nullable PresharedKey key;
     private final Replies replies;
     private final Duration idleTimeout;
     private final @Nullable SenderMetrics roundTrips;
@@ -39,16 +45,30 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private long heardNanos;
     private long saidNanos;
     private long pingedNanos;
-    private long peerIdleNanos = Long.MAX_VALUE;
+    private volatile long peerIdleNanos = Long.MAX_VALUE;
     private boolean welcomed;
+    private byte[] challenge = new byte[0];
+    private boolean proved;
+    private boolean agreeing;
 
-    /** {@code roundTrips} gets the round-trip times of a control connection; null for a lane. */
+    /**
+     * Not yet connected.
+     *
+     * @param opening what is said first
+     * @param key what the receiver must prove to have; null if it need not
+     * @param roundTrips gets the round-trip times of a control connection; null for a lane
+     */
     Connection(
             String peer,
+            Message.Opening opening,
+            @Nullable PresharedKey key,
             Replies replies,
             Duration idleTimeout,
             @Nullable SenderMetrics roundTrips) {
         this.peer = peer;
+        this.opening = opening;
+        this.key = key;
+        proved = key == null;
         this.replies = replies;
         this.idleTimeout = idleTimeout;
         this.roundTrips = roundTrips;
@@ -64,6 +84,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
         heardNanos = now(context);
         saidNanos = heardNanos;
         pingedNanos = heardNanos;
+        agreeing = context.pipeline().get(SslHandler.class) != null;
+        say(context, saidNanos, opening);
         ticks =
                 context.executor()
                         .scheduleAtFixedRate(
@@ -88,7 +110,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
                     context,
                     welcomed || e.code().isPassing() && roundTrips == null
                             ? new LostException(text, e)
-                            : new IOException(text + "; check the address and the versions", e));
+                            : new IOException(text + "; check the address, the versions, and whether both or none speak TLS", e));
         } finally {
             in.release();
         }
@@ -102,21 +124,44 @@ final class Connection extends ChannelInboundHandlerAdapter {
         reader.close();
         lost(
                 context,
-                "the receiver %s closed the connection without a word; look at its log"
-                        .formatted(peer),
+                agreeing
+                        ? "the receiver %s closed the connection before TLS was agreed; does it speak TLS? look at its log"
+                                .formatted(peer)
+                        : "the receiver %s closed the connection without a word; look at its log"
+                                .formatted(peer),
                 null);
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext context, Object event) {
+        if (event instanceof SslHandshakeCompletionEvent done && done.isSuccess()) {
+            agreeing = false;
+        }
     }
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
         lost(
                 context,
-                "the connection to %s was lost: %s; look at the network and the receiver's log"
-                        .formatted(peer, cause.getMessage()),
+                TlsTrouble.words(cause) == null
+                        ? "the connection to %s was lost: %s; look at the network and the receiver's log"
+                                .formatted(peer, cause.getMessage())
+                        : "no connection to %s: %s".formatted(peer, TlsTrouble.words(cause)),
                 cause);
     }
 
     private void take(ChannelHandlerContext context, Message message) throws ProtocolException {
+        if (!proved
+                && !(message instanceof Message.Challenge
+                        || message instanceof Message.Proved
+                        || message instanceof Message.Refusal)) {
+            fail(
+                    context,
+                    new IOException(
+                            "the receiver %s does not ask for the shared key, so it has none; start it with the same key, or leave the key out here"
+                                    .formatted(peer)));
+            return;
+        }
         switch (message) {
             case Message.HelloAck ack -> {
                 welcomed = true;
@@ -144,12 +189,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
                                 ? new LostException(words, null)
                                 : new IOException(words));
             }
-            case Message.Challenge _, Message.Proved _ ->
-                    fail(
-                            context,
-                            new IOException(
-                                    "the receiver %s wants proof of a shared key, and there is none"
-                                            .formatted(peer)));
+            case Message.Challenge(var nonce) -> challenged(context, nonce);
+            case Message.Proved(var mac) -> proved(context, mac);
             case Message.Hello _,
                     Message.Attach _,
                     Message.Proof _,
@@ -165,6 +206,35 @@ final class Connection extends ChannelInboundHandlerAdapter {
                                     "%s sends what only a sender may (%s); is it a receiver?"
                                             .formatted(peer, message.getClass().getSimpleName())));
         }
+    }
+
+    private void challenged(ChannelHandlerContext context, byte[] nonce) {
+        if (key == null || challenge.length > 0) {
+            fail(
+                    context,
+                    new IOException(
+                            "the receiver %s wants proof of a shared key; give the file with it"
+                                    .formatted(peer)));
+            return;
+        }
+        challenge = nonce;
+        byte[] proof = key.senderProof(nonce, MessageCodec.body(opening));
+        say(context, now(context), new Message.Proof(proof));
+    }
+
+    private void proved(ChannelHandlerContext context, byte[] mac) {
+        if (key == null
+                || challenge.length == 0
+                || !PresharedKey.isSame(
+                        mac, key.receiverProof(challenge, MessageCodec.body(opening)))) {
+            fail(
+                    context,
+                    new IOException(
+                            "the receiver %s does not have the shared key: it is not the one it should be"
+                                    .formatted(peer)));
+            return;
+        }
+        proved = true;
     }
 
     /** A lane that comes too late for its attempt says nothing of the session. */

@@ -1,13 +1,16 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.Limits;
+import dev.stillframe.transport.wire.Message;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.handler.ssl.SslContext;
 
 import org.jspecify.annotations.Nullable;
 
@@ -21,16 +24,20 @@ import java.util.List;
 /**
  * What all connections of a sender have in common.
  *
+ * @param transport the way to the kernel's sockets
  * @param group their threads
  * @param receiver where they go
+ * @param tls encryption, or null for none
  * @param options how long to wait
  * @param rate how fast all of them together may send
  * @param metrics counts
  * @param random makes secrets
  */
 record Network(
+        NetworkTransport transport,
         EventLoopGroup group,
         InetSocketAddress receiver,
+        @Nullable SslContext tls,
         SenderOptions options,
         RateLimit rate,
         SenderMetrics metrics,
@@ -41,22 +48,43 @@ record Network(
     /**
      * Connects.
      *
+     * @param opening what is said first
      * @param roundTrips gets round-trip times; null for a lane
      * @param channels gets the channel at once, so that whoever gives up can close it
      */
-    Channel connect(Replies replies, @Nullable SenderMetrics roundTrips, List<Channel> channels)
+    Channel connect(
+            Message.Opening opening,
+            Replies replies,
+            @Nullable SenderMetrics roundTrips,
+            List<Channel> channels)
             throws IOException {
+        Connection connection =
+                new Connection(
+                        peer(), opening, options.credentials().key(), replies,
+                        options.timeouts().idle(), roundTrips);
         ChannelFuture connecting =
                 new Bootstrap()
                         .group(group)
-                        .channel(NioSocketChannel.class)
+                        .channel(transport.channel())
                         .option(ChannelOption.TCP_NODELAY, true)
                         .option(
                                 ChannelOption.CONNECT_TIMEOUT_MILLIS,
                                 (int) options.timeouts().connect().toMillis())
                         .handler(
-                                new Connection(
-                                        peer(), replies, options.timeouts().idle(), roundTrips))
+                                new ChannelInitializer<Channel>() {
+                                    @Override
+                                    protected void initChannel(Channel channel) {
+                                        if (tls != null) {
+                                            channel.pipeline()
+                                                    .addLast(
+                                                            tls.newHandler(
+                                                                    channel.alloc(),
+                                                                    receiver.getHostString(),
+                                                                    receiver.getPort()));
+                                        }
+                                        channel.pipeline().addLast(connection);
+                                    }
+                                })
                         .connect(fresh());
         channels.add(connecting.channel());
         await(connecting, LONGEST_CONNECTING);

@@ -6,14 +6,12 @@ import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 
 import io.micrometer.core.instrument.MeterRegistry;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.nio.NioIoHandler;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,9 +23,7 @@ import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -102,10 +98,19 @@ public final class Sender implements PageSink {
         if (!ImageName.isValid(imageName)) {
             throw new IOException(ImageName.rule());
         }
+        NetworkTransport transport = NetworkTransport.chosen();
         Network network =
                 new Network(
-                        threads(options.lanes()),
+                        transport,
+                        transport.group(
+                                Math.min(
+                                        options.lanes(),
+                                        Runtime.getRuntime().availableProcessors()),
+                                "stillframe-sender"),
                         receiver,
+                        options.credentials().tls() == null
+                                ? null
+                                : options.credentials().tls().forSender(),
                         options,
                         rate,
                         new SenderMetrics(registry),
@@ -132,15 +137,6 @@ public final class Sender implements PageSink {
             MeterRegistry registry)
             throws IOException {
         return connect(receiver, imageName, options, new RateLimit(RateLimit.UNLIMITED), registry);
-    }
-
-    private static EventLoopGroup threads(int lanes) {
-        AtomicInteger count = new AtomicInteger();
-        return new MultiThreadIoEventLoopGroup(
-                Math.min(lanes, Runtime.getRuntime().availableProcessors()),
-                (ThreadFactory)
-                        task -> new Thread(task, "stillframe-sender-" + count.incrementAndGet()),
-                NioIoHandler.newFactory());
     }
 
     @Override

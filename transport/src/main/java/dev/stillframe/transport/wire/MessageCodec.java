@@ -41,6 +41,14 @@ public final class MessageCodec {
         return out.rewind();
     }
 
+    /** The body of the frame with {@code message}. */
+    public static byte[] body(Message message) {
+        ByteBuffer frame = frame(message).position(FrameHeader.BYTES);
+        byte[] body = new byte[frame.remaining()];
+        frame.get(body);
+        return body;
+    }
+
     private static MessageType type(Message message) {
         return switch (message) {
             case Message.Hello _ -> MessageType.HELLO;

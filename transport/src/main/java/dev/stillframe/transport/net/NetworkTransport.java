@@ -1,0 +1,126 @@
+package dev.stillframe.transport.net;
+
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.ServerSocketChannel;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.channel.uring.IoUring;
+import io.netty.channel.uring.IoUringIoHandler;
+import io.netty.channel.uring.IoUringServerSocketChannel;
+import io.netty.channel.uring.IoUringSocketChannel;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The ways to the kernel's sockets. */
+public enum NetworkTransport {
+    /** Linux's epoll(7), through Netty's native library. */
+    EPOLL,
+    /**
+     * Linux's io_uring(7). Only if asked for: a read that is under way cannot be taken back, so pages
+     * cannot be read straight to their places, and it needs a kernel that allows it.
+     */
+    IO_URING,
+    /** Java's own, everywhere. */
+    NIO;
+
+    /** The property that overrides the choice: {@code epoll}, {@code io_uring} or {@code nio}. */
+    public static final String PROPERTY = "stillframe.network";
+
+    /**
+     * The best that works here, or the one that {@link #PROPERTY} names.
+     *
+     * @throws IllegalStateException if that one does not work, or is none
+     */
+    public static NetworkTransport chosen() {
+        String name = System.getProperty(PROPERTY);
+        if (name == null) {
+            return EPOLL.problem() == null ? EPOLL : NIO;
+        }
+        for (NetworkTransport transport : values()) {
+            if (transport.word().equals(name)) {
+                String problem = transport.problem();
+                if (problem != null) {
+                    throw new IllegalStateException(name + " does not work here: " + problem);
+                }
+                return transport;
+            }
+        }
+        throw new IllegalStateException(
+                "-D%s=%s: epoll, io_uring and nio are possible".formatted(PROPERTY, name));
+    }
+
+    /** Why it does not work here; null if it does. */
+    public @Nullable String problem() {
+        Throwable cause =
+                switch (this) {
+                    case EPOLL -> Epoll.unavailabilityCause();
+                    case IO_URING -> IoUring.unavailabilityCause();
+                    case NIO -> null;
+                };
+        return cause == null ? null : String.valueOf(rootOf(cause).getMessage());
+    }
+
+    /** As one types it. */
+    public String word() {
+        return switch (this) {
+            case EPOLL -> "epoll";
+            case IO_URING -> "io_uring";
+            case NIO -> "nio";
+        };
+    }
+
+    /** Whether a buffer that was offered for reading is left alone once the read has returned. */
+    public boolean readsAtOnce() {
+        return this != IO_URING;
+    }
+
+    /** Event loops on threads {@code NAME-1} to {@code NAME-N}. */
+    public EventLoopGroup group(int threads, String name) {
+        IoHandlerFactory factory =
+                switch (this) {
+                    case EPOLL -> EpollIoHandler.newFactory();
+                    case IO_URING -> IoUringIoHandler.newFactory();
+                    case NIO -> NioIoHandler.newFactory();
+                };
+        AtomicInteger count = new AtomicInteger();
+        ThreadFactory named = task -> new Thread(task, name + "-" + count.incrementAndGet());
+        return new MultiThreadIoEventLoopGroup(threads, named, factory);
+    }
+
+    /** The channel that connects. */
+    public Class<? extends SocketChannel> channel() {
+        return switch (this) {
+            case EPOLL -> EpollSocketChannel.class;
+            case IO_URING -> IoUringSocketChannel.class;
+            case NIO -> NioSocketChannel.class;
+        };
+    }
+
+    /** The channel that listens. */
+    public Class<? extends ServerSocketChannel> serverChannel() {
+        return switch (this) {
+            case EPOLL -> EpollServerSocketChannel.class;
+            case IO_URING -> IoUringServerSocketChannel.class;
+            case NIO -> NioServerSocketChannel.class;
+        };
+    }
+
+    private static Throwable rootOf(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return root;
+    }
+}

@@ -1,0 +1,5 @@
+/** What the network is reached through. */
+@NullMarked
+package dev.stillframe.transport.net;
+
+import org.jspecify.annotations.NullMarked;
