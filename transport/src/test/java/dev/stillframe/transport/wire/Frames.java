@@ -106,11 +106,25 @@ public final class Frames {
     public static byte[] sealed(byte[] frame) {
         ByteBuffer bytes = ByteBuffer.wrap(frame).order(ByteOrder.LITTLE_ENDIAN);
         CRC32C crc = new CRC32C();
-        crc.update(frame, FrameHeader.BYTES, frame.length - FrameHeader.BYTES);
+        crc.update(frame, FrameHeader.BYTES, checkedBytes(bytes));
         bytes.putInt(12, (int) crc.getValue());
         crc.reset();
         crc.update(frame, 0, 16);
         bytes.putInt(16, (int) crc.getValue());
         return frame;
+    }
+
+    /** Of a batch, the body's checksum is only over its tables. */
+    private static int checkedBytes(ByteBuffer frame) {
+        int body = frame.capacity() - FrameHeader.BYTES;
+        if (frame.get(6) != MessageType.BATCH.number() || body < BatchFormat.FIXED_BYTES) {
+            return body;
+        }
+        int runs = Short.toUnsignedInt(frame.getShort(FrameHeader.BYTES + 16));
+        long tables =
+                BatchFormat.FIXED_BYTES
+                        + (long) runs * BatchFormat.RUN_BYTES
+                        + (frame.getInt(FrameHeader.BYTES + 8) & 0xffffL) * 16;
+        return (int) Math.min(body, tables);
     }
 }
