@@ -108,7 +108,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
             String text = peer + " does not answer as a Stillframe receiver does: " + e.getMessage();
             fail(
                     context,
-                    welcomed || e.code().isPassing() && roundTrips == null
+                    e.code().isPassing() && (welcomed || roundTrips == null)
                             ? new LostException(text, e)
                             : new IOException(text + "; check the address, the versions, and whether both or none speak TLS", e));
         } finally {

@@ -15,6 +15,7 @@ public final class RawPeer implements AutoCloseable {
     private static final int READ_MILLIS = 20_000;
 
     private final Socket socket;
+    private @Nullable RawPeer lane;
     private final FrameReader reader = new FrameReader(BatchMemory.none(), Contents.raw());
 
     /** Takes the socket over. */
@@ -28,8 +29,17 @@ public final class RawPeer implements AutoCloseable {
         return say(Frames.of(message));
     }
 
-    /** Sends bytes. */
+    /** From now on batches go there. */
+    public void withLane(RawPeer other) {
+        lane = other;
+    }
+
+    /** Sends bytes; batches on the lane, if there is one. */
     public RawPeer say(byte[] bytes) throws IOException {
+        if (lane != null && bytes.length > 6 && bytes[6] == MessageType.BATCH.number()) {
+            lane.say(bytes);
+            return this;
+        }
         socket.getOutputStream().write(bytes);
         return this;
     }
@@ -57,14 +67,20 @@ public final class RawPeer implements AutoCloseable {
         return null;
     }
 
-    /** Breaks the connection off, so that the other side gets a reset. */
+    /** Breaks the connections off, so that the other side gets a reset. */
     public void reset() throws IOException {
+        if (lane != null) {
+            lane.reset();
+        }
         socket.setSoLinger(true, 0);
         socket.close();
     }
 
     @Override
     public void close() throws IOException {
+        if (lane != null) {
+            lane.close();
+        }
         socket.close();
     }
 }

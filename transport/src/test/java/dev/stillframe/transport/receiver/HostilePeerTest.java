@@ -1,0 +1,182 @@
+package dev.stillframe.transport.receiver;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.stillframe.transport.LeakCheck;
+import dev.stillframe.transport.Loopback;
+import dev.stillframe.transport.MemorySink;
+import dev.stillframe.transport.SampleBatch;
+import dev.stillframe.transport.SampleImage;
+import dev.stillframe.transport.Seed;
+import dev.stillframe.transport.sender.Sender;
+import dev.stillframe.transport.wire.BatchBuffer;
+import dev.stillframe.transport.wire.ErrorCode;
+import dev.stillframe.transport.wire.Frames;
+import dev.stillframe.transport.wire.Message;
+import dev.stillframe.transport.wire.RawPeer;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/** Peers that are slow, greedy or gone: they are given up, and others are served. */
+@Timeout(120)
+@ExtendWith(LeakCheck.class)
+class HostilePeerTest {
+    private static final int PAGE = SampleBatch.PAGE;
+
+    private final Random random = Seed.random();
+    private Siege siege;
+
+    @BeforeEach
+    void start() throws IOException {
+        siege = new Siege(random);
+    }
+
+    @AfterEach
+    void survives() throws Exception {
+        try (Siege over = siege) {
+            over.assertSurvived();
+        }
+    }
+
+    @Test
+    void aPeerThatIgnoresTheWindowIsRefused() throws Exception {
+        try (RawPeer peer = siege.begun(1000)) {
+            MemorySink sink = siege.loopback.nextSink();
+            sink.hold();
+            byte[] page = new byte[PAGE];
+            for (int i = 0; i < 5; i++) {
+                peer.say(Frames.of(i + 1, new SampleBatch().addData(i, page), PAGE));
+            }
+            assertThat(Siege.assertError(peer, ErrorCode.LIMIT)).contains("3 granted");
+            assertThat(siege.loopback.gauge("memory.bytes"))
+                    .isLessThanOrEqualTo(
+                            4.0 * BatchBuffer.MEMORY_BYTES + Siege.LIMITS.maxLayoutBytes());
+            sink.letGo();
+            Loopback.await(() -> siege.loopback.gauge("memory.bytes") == 0);
+        }
+    }
+
+    @Test
+    void aSinkThatBlocksHoldsUpNobodyElse() throws Exception {
+        try (RawPeer peer = siege.begun(10)) {
+            MemorySink blocked = siege.loopback.nextSink();
+            blocked.hold();
+            byte[] page = new byte[PAGE];
+            for (int i = 0; i < 3; i++) {
+                peer.say(Frames.of(i + 1, new SampleBatch().addData(i, page), PAGE));
+            }
+            SampleImage image = SampleImage.of(100, random);
+            try (Sender other = siege.loopback.connect("good")) {
+                image.send(other, 30);
+            }
+            MemorySink sink = siege.loopback.nextSink();
+            assertThat(sink.closed.get(20, TimeUnit.SECONDS)).isEmpty();
+            assertThat(sink.pages()).isEqualTo(image.pages());
+            assertThat(blocked.closed).isNotDone();
+            blocked.letGo();
+        }
+    }
+
+    @Test
+    void silenceBeforeHelloIsEnded() throws Exception {
+        try (RawPeer peer = siege.raw()) {
+            assertThat(Siege.assertError(peer, ErrorCode.TIMEOUT)).contains("HELLO");
+            assertThat(siege.loopback.nextEvent()).startsWith("failed  ").contains("HELLO");
+        }
+    }
+
+    @Test
+    void silenceAfterHelloIsEnded() throws Exception {
+        try (RawPeer peer = siege.begun(10)) {
+            assertThat(Siege.assertError(peer, ErrorCode.TIMEOUT)).contains("nothing came");
+        }
+        assertThat(siege.loopback.nextSink().closed.get(20, TimeUnit.SECONDS))
+                .contains("nothing came");
+    }
+
+    @Test
+    void bytesThatTrickleAreNotSignsOfLife() throws Exception {
+        byte[] frame = Frames.of(1, new SampleBatch().addRandom(0, 10, random), PAGE);
+        Thread trickle;
+        try (RawPeer peer = siege.begun(10)) {
+            trickle =
+                    Thread.ofPlatform().daemon().name("trickle").start(() -> trickle(peer, frame));
+            assertThat(Siege.assertError(peer, ErrorCode.TIMEOUT)).contains("nothing came");
+        }
+        assertThat(trickle.join(Duration.ofSeconds(20))).isTrue();
+    }
+
+    @Test
+    void moreSessionsThanAllowedAreTurnedAway() throws Exception {
+        try (RawPeer first = siege.welcomed("first");
+                RawPeer second = siege.welcomed("second");
+                RawPeer third = siege.raw()) {
+            assertThat(Siege.assertError(third.say(siege.hello("third")), ErrorCode.BUSY))
+                    .contains("2 sessions");
+            first.say(new Message.Abort("enough"));
+            second.say(new Message.Abort("enough"));
+        }
+    }
+
+    @Test
+    void moreConnectionsThanAllowedAreTurnedAway() throws Exception {
+        List<RawPeer> peers = new ArrayList<>();
+        try {
+            for (int i = 0; i < 4; i++) {
+                peers.add(siege.raw());
+            }
+            Loopback.await(() -> siege.loopback.gauge("connections.open") == 4);
+            RawPeer fifth = siege.raw();
+            peers.add(fifth);
+            assertThat(Siege.assertError(fifth, ErrorCode.BUSY)).contains("4 connections");
+        } finally {
+            for (RawPeer peer : peers) {
+                peer.close();
+            }
+        }
+    }
+
+    @Test
+    void connectionsThatBreakOffAreCleanedUp() throws Exception {
+        byte[] batch = Frames.of(1, new SampleBatch().addRandom(0, 10, random), PAGE);
+        try (RawPeer peer = siege.raw()) {
+            peer.reset();
+        }
+        try (RawPeer peer = siege.begun(10)) {
+            peer.say(Arrays.copyOf(batch, batch.length / 2)).reset();
+        }
+        assertThat(siege.loopback.nextSink().closed.get(20, TimeUnit.SECONDS))
+                .contains("connection was lost");
+        try (RawPeer peer = siege.begun(10)) {
+            peer.say(batch);
+        }
+        assertThat(siege.loopback.nextSink().closed.get(20, TimeUnit.SECONDS))
+                .contains("connection was lost");
+        assertThat(siege.loopback.errors("cut")).isGreaterThanOrEqualTo(2);
+    }
+
+    /** A byte whenever 10 ms have passed: far too slow for a frame in a second. */
+    private static void trickle(RawPeer peer, byte[] frame) {
+        try {
+            for (byte next : frame) {
+                peer.say(new byte[] {next});
+                LockSupport.parkNanos(10_000_000);
+            }
+        } catch (IOException e) {
+            System.out.println("cut while trickling: " + e.getMessage());
+        }
+    }
+}
