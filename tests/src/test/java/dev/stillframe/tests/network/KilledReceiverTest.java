@@ -1,0 +1,116 @@
+package dev.stillframe.tests.network;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.stillframe.engine.image.ImageStore;
+import dev.stillframe.tests.Seed;
+import dev.stillframe.tests.system.Campaign;
+import dev.stillframe.tests.target.JavaCommand;
+import dev.stillframe.tests.target.TargetProcess;
+import dev.stillframe.transport.sender.Sender;
+import dev.stillframe.transport.sender.SenderOptions;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.random.RandomGenerator;
+
+/** kill -9 of the receiver, again and again within one transfer: the image is exact in the end. */
+@Timeout(value = 30, unit = TimeUnit.MINUTES)
+class KilledReceiverTest {
+    private static final int PAGES = 8000;
+    private static final int BATCH_PAGES = 8;
+    private static final long LONGEST_LIFE_NANOS = 300_000_000;
+
+    /** Lost connections are noticed by their resets; nothing here waits for a timeout. */
+    private static final SenderOptions OPTIONS =
+            SenderOptions.DEFAULT
+                    .withLanes(3)
+                    .withRetainBytes(SenderOptions.MIN_RETAIN_BYTES)
+                    .withGiveUpAfter(Duration.ofMinutes(2));
+
+    @TempDir private Path directory;
+    private final RandomGenerator random = Seed.random("KilledReceiverTest");
+
+    @Test
+    void aReceiverThatIsKilledAgainAndAgainEndsWithTheImage() throws Exception {
+        int kills = Campaign.turns(5, 100);
+        StormImage image = StormImage.of(random.nextLong(), PAGES);
+        AtomicInteger live = new AtomicInteger();
+        Gates gates = new Gates();
+        int batches = image.batches(new Random(1), BATCH_PAGES).size();
+        try (Socket reservation = new Socket();
+                ExecutorService thread = Executors.newSingleThreadExecutor()) {
+            // Keeps the port ours while nobody listens on it.
+            reservation.setReuseAddress(true);
+            reservation.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            int port = reservation.getLocalPort();
+            TargetProcess child = receiver(port);
+            // Connected before the first kill: only a session that has begun is taken up again.
+            try (Sender sender = connect(port)) {
+                Future<String> sent =
+                        thread.submit(
+                                () ->
+                                        image.send(
+                                                gates.guard("image", sender),
+                                                new Random(1),
+                                                BATCH_PAGES,
+                                                live));
+                // Batches go as the gate lets them, so it cannot end before the last kill.
+                for (int kill = 0; kill < kills; kill++) {
+                    gates.of("image").allow(batches / (kills + 1));
+                    LockSupport.parkNanos(random.nextLong(LONGEST_LIFE_NANOS));
+                    assertThat(sent).as("the transfer at kill %d", kill).isNotDone();
+                    child.kill();
+                    child.awaitExit();
+                    child.close();
+                    child = receiver(port);
+                }
+                gates.of("image").open();
+                sent.get(3, TimeUnit.MINUTES);
+            } finally {
+                gates.of("image").open();
+                child.close();
+            }
+        }
+        assertThat(live).hasValue(0);
+        image.assertExactAt(directory.resolve("image"));
+        assertThat(ImageStore.open(directory).list()).hasSize(1);
+    }
+
+    private static Sender connect(int port) throws IOException {
+        return Sender.connect(
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
+                "image",
+                OPTIONS,
+                new SimpleMeterRegistry());
+    }
+
+    private TargetProcess receiver(int port) throws Exception {
+        TargetProcess child =
+                TargetProcess.start(
+                        JavaCommand.of(
+                                ReceiverChild.class,
+                                List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+                                List.of(directory.toString(), Integer.toString(port))));
+        child.awaitReady();
+        return child;
+    }
+}
