@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -115,7 +116,8 @@ record Network(
 
     /** A name is looked up again for every attempt: the receiver may have moved. */
     private InetSocketAddress fresh() {
-        return receiver.getHostString().equals(receiver.getAddress().getHostAddress())
+        InetAddress known = receiver.getAddress();
+        return known != null && receiver.getHostString().equals(known.getHostAddress())
                 ? receiver
                 : new InetSocketAddress(receiver.getHostString(), receiver.getPort());
     }

@@ -500,20 +500,9 @@ public final class Sender implements PageSink {
         }
         Duration limit = network.options().giveUpAfter();
         long sinceNanos = System.nanoTime() - progressNanos;
-        if (limit != null && sinceNanos > limit.toNanos()) {
-            IOException end =
-                    new IOException(
-                            "given up after %s without progress: %s%s"
-                                    .formatted(
-                                            Durations.words(limit),
-                                            cause.getMessage(),
-                                            cause == firstLoss
-                                                    ? ""
-                                                    : "; it began when "
-                                                            + firstLoss.getMessage()),
-                            cause);
-            failure = end;
-            throw end;
+        if (limit != null && sinceNanos >= limit.toNanos()) {
+            failure = new IOException(farewell(limit, cause, firstLoss), cause);
+            throw failure;
         }
         long waitNanos = backoff.nextNanos();
         LOG.warn(
@@ -523,6 +512,17 @@ public final class Sender implements PageSink {
                 TimeUnit.NANOSECONDS.toMillis(waitNanos));
         network.metrics().reconnected();
         rest(waitNanos);
+    }
+
+    private static String farewell(Duration limit, LostException last, LostException first) {
+        if (limit.isZero()) {
+            return String.valueOf(last.getMessage());
+        }
+        return "given up after %s without progress: %s%s"
+                .formatted(
+                        Durations.words(limit),
+                        last.getMessage(),
+                        last == first ? "" : "; it began when " + first.getMessage());
     }
 
     private boolean noteProgress() {

@@ -16,7 +16,8 @@ import java.time.Duration;
  *     the receiver; at least 4 MiB
  * @param credentials how the receiver knows the sender, and the other way round
  * @param timeouts when a connection counts as lost
- * @param giveUpAfter the end of all attempts: so long after the last progress; null for never
+ * @param giveUpAfter the end of all attempts: so long after the last progress; zero for a single
+ *     attempt, null for never
  */
 public record SenderOptions(
         int lanes,
@@ -70,7 +71,7 @@ public record SenderOptions(
                     "%d bytes to retain; at least %d are needed"
                             .formatted(retainBytes, MIN_RETAIN_BYTES));
         }
-        if (giveUpAfter != null && !giveUpAfter.isPositive()) {
+        if (giveUpAfter != null && giveUpAfter.isNegative()) {
             throw new IllegalArgumentException("give up after " + giveUpAfter);
         }
     }

@@ -114,7 +114,7 @@ class HostilePeerTest {
         try (RawPeer peer = siege.begun(10)) {
             trickle =
                     Thread.ofPlatform().daemon().name("trickle").start(() -> trickle(peer, frame));
-            assertThat(Siege.assertError(peer, ErrorCode.TIMEOUT)).contains("nothing came");
+            assertThat(Siege.assertError(peer.lane(), ErrorCode.TIMEOUT)).contains("nothing came");
         }
         assertThat(trickle.join(Duration.ofSeconds(20))).isTrue();
     }
@@ -172,7 +172,8 @@ class HostilePeerTest {
     private static void trickle(RawPeer peer, byte[] frame) {
         try {
             for (byte next : frame) {
-                peer.say(new byte[] {next});
+                peer.lane().say(new byte[] {next});
+                peer.say(new Message.KeepAlive());
                 LockSupport.parkNanos(10_000_000);
             }
         } catch (IOException e) {

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
+import java.util.Objects;
 
 /**
  * An end of a connection that says whatever a test wants it to say. Reads wait at most 20 seconds.
@@ -32,6 +33,11 @@ public final class RawPeer implements AutoCloseable {
     /** From now on batches go there. */
     public void withLane(RawPeer other) {
         lane = other;
+    }
+
+    /** Where batches go. */
+    public RawPeer lane() {
+        return Objects.requireNonNull(lane);
     }
 
     /** Sends bytes; batches on the lane, if there is one. */
