@@ -27,12 +27,14 @@ import java.util.concurrent.locks.LockSupport;
  */
 record StormSession(String name, StormImage image, NetworkPlan plan, int lanes, long order) {
     private static final SenderOptions OPTIONS =
-            new SenderOptions(
-                    1,
-                    SenderOptions.MIN_RETAIN_BYTES,
-                    new SenderOptions.Timeouts(
-                            Duration.ofSeconds(5), Duration.ofSeconds(20), StoreReceiver.IDLE),
-                    Duration.ofSeconds(90));
+            SenderOptions.DEFAULT
+                    .withRetainBytes(SenderOptions.MIN_RETAIN_BYTES)
+                    .withTimeouts(
+                            new SenderOptions.Timeouts(
+                                    Duration.ofSeconds(5),
+                                    Duration.ofSeconds(20),
+                                    StoreReceiver.IDLE))
+                    .withGiveUpAfter(Duration.ofSeconds(90));
 
     private static final long BETWEEN_ATTEMPTS_NANOS = 10_000_000;
 
