@@ -1,0 +1,11 @@
+/**
+ * Any bytes, for everything that reads bytes of others. A decoder gives a value or the exception that
+ * it documents, with memory and time in proportion to its input; a value that it gives can be encoded
+ * again. The normal build runs the kept inputs of {@code src/test/resources}, the profile {@code
+ * fuzz} makes new ones, guided by coverage. An input that failed is kept under the name of what it
+ * found.
+ */
+@NullMarked
+package dev.stillframe.tests.fuzz;
+
+import org.jspecify.annotations.NullMarked;
