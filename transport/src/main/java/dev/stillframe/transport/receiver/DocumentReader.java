@@ -3,6 +3,7 @@ package dev.stillframe.transport.receiver;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 
 import dev.stillframe.engine.page.Json;
@@ -12,8 +13,8 @@ import dev.stillframe.engine.page.Missing;
 import org.jspecify.annotations.Nullable;
 
 import java.io.ByteArrayInputStream;
+import java.io.CharConversionException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.SequenceInputStream;
 import java.util.Collections;
 import java.util.List;
@@ -31,17 +32,31 @@ final class DocumentReader {
 
     private DocumentReader() {}
 
+    /**
+     * A layout in parts.
+     *
+     * @throws JsonProcessingException if that is not what it is
+     */
     static Layout layout(List<byte[]> parts) throws IOException {
-        try (JsonParser parser = FACTORY.createParser(stream(parts))) {
+        try (JsonParser parser = parser(parts)) {
             Layout layout = Json.MAPPER.readValue(parser, Layout.class);
             return checked(layout, parser);
+        } catch (CharConversionException e) {
+            throw noText(e);
         }
     }
 
+    /**
+     * A list of what is missing in parts.
+     *
+     * @throws JsonProcessingException if that is not what it is
+     */
     static List<Missing> missing(List<byte[]> parts) throws IOException {
-        try (JsonParser parser = FACTORY.createParser(stream(parts))) {
+        try (JsonParser parser = parser(parts)) {
             List<Missing> missing = Json.MAPPER.readValue(parser, new TypeReference<>() {});
             return checked(missing, parser);
+        } catch (CharConversionException e) {
+            throw noText(e);
         }
     }
 
@@ -53,9 +68,16 @@ final class DocumentReader {
         return value;
     }
 
-    private static InputStream stream(List<byte[]> parts) {
-        return new SequenceInputStream(
-                Collections.enumeration(parts.stream().map(ByteArrayInputStream::new).toList()));
+    /** The parser has an exception of its own for bytes that are no text; they are no JSON either. */
+    private static JsonParseException noText(CharConversionException cause) {
+        return new JsonParseException(null, "not UTF-8: " + cause.getMessage(), cause);
+    }
+
+    private static JsonParser parser(List<byte[]> parts) throws IOException {
+        return FACTORY.createParser(
+                new SequenceInputStream(
+                        Collections.enumeration(
+                                parts.stream().map(ByteArrayInputStream::new).toList())));
     }
 
     private static JsonFactory factory() {
