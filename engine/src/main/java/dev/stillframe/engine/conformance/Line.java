@@ -1,6 +1,7 @@
 package dev.stillframe.engine.conformance;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +60,7 @@ final class Line {
     }
 
     List<String> backends(String list) throws ScenarioFormatException {
-        List<String> names = List.of(list.trim().split(" *, *"));
+        List<String> names = Arrays.stream(list.split(",")).map(String::trim).toList();
         for (String name : names) {
             if (Backend.named(name).isEmpty()) {
                 throw wrong("expected kernel, model, or a rule such as MODERN, not " + name);

@@ -45,7 +45,7 @@ record MessageCheck(How how, int count, List<Pattern> patterns) {
             }
             return new MessageCheck(How.AT_LEAST, Integer.parseInt(words[2]), List.of(pattern(words[3])));
         }
-        if (Character.isDigit(text.charAt(0))) {
+        if (!text.isEmpty() && Character.isDigit(text.charAt(0))) {
             String[] words = text.split(" ", 2);
             if (words.length < 2 || !words[0].matches("\\d+")) {
                 throw new IllegalArgumentException(EXPECTED);

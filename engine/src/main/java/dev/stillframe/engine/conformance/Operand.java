@@ -13,7 +13,7 @@ enum Operand {
     VALUE("a byte such as 'x' or 0", "'.'|0x[0-9a-f]{1,2}|\\d{1,3}"),
     NUMBER("a number", "0x[0-9a-f]+|\\d+|%"),
     KIND(oneOf(Memory.Kind.values()), anyOf(Memory.Kind.values())),
-    MODES("missing, wp and minor, joined by |", "(missing|wp|minor)(\\|(missing|wp|minor))*|none|0x[0-9a-f]+"),
+    MODES("missing, wp and minor, joined by |", "(missing|wp|minor)(\\|(missing|wp|minor))*+|none|0x[0-9a-f]+"),
     FEATURE(oneOf(Feature.values()), anyOf(Feature.values())),
     FLAGS("get, protect, get+protect, each with +check", "(get|protect|get\\+protect)(\\+check)?"),
     CATEGORY(oneOf(Scan.Category.values()), anyOf(Scan.Category.values())),
@@ -26,6 +26,8 @@ enum Operand {
     CHANGE("same or changed", "same|changed");
 
     private final String description;
+
+    /** Repeated groups are possessive, because others take a frame of the stack for each turn. */
     private final Pattern accepted;
 
     Operand(String description, String accepted) {

@@ -13,7 +13,7 @@ record Outcome(List<String> words) {
     private static final Pattern WORD =
             Pattern.compile(
                     "ok|parked( [DS])?|waiting|busy|stopped|gone|SIGSEGV|SIGBUS|'.'|\\d+|IN|ERR|nothing|none"
-                            + "|\\[\\d+,\\d+\\)( \\[\\d+,\\d+\\))*");
+                            + "|\\[\\d+,\\d+\\)( \\[\\d+,\\d+\\))*+"); // possessive: no stack for each range
 
     static Outcome of(String text) {
         return new Outcome(
