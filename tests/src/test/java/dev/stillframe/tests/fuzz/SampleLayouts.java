@@ -33,11 +33,15 @@ final class SampleLayouts {
         return layout(List.of(), List.of(heap));
     }
 
-    /** All that a layout can have: threads, files, gaps between extents; five pages. */
+    /** The same with a file that is nowhere. */
     static Layout full() {
+        return full(new FileReference("/opt/sample", 1, 8192, 2, "0badcafe"));
+    }
+
+    /** All that a layout can have: threads, files, gaps between extents; five pages. */
+    static Layout full(FileReference file) {
         ThreadState thread =
                 new ThreadState(4711, "main", 11, 3, new byte[8], new byte[4], new byte[0]);
-        FileReference file = new FileReference("/opt/sample", 1, 8192, 2, "0badcafe");
         List<Region> regions =
                 List.of(
                         new Region(
@@ -49,11 +53,11 @@ final class SampleLayouts {
                                 null,
                                 List.of(new Extent(1, 2, 0), new Extent(5, 1, 2))),
                         new Region(
-                                new AddressRange(HEAP << 1, (HEAP << 1) + 2 * PAGE),
+                                new AddressRange(HEAP << 1, (HEAP << 1) + 4 * PAGE),
                                 "r-xp",
                                 RegionKind.PRIVATE_FILE,
-                                "/opt/sample",
-                                PAGE,
+                                file.path(),
+                                0,
                                 file,
                                 List.of(new Extent(0, 2, 3))));
         return layout(List.of(thread), regions);

@@ -1,0 +1,174 @@
+package dev.stillframe.tests.fuzz;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+
+import dev.stillframe.engine.image.ImageFormatException;
+import dev.stillframe.engine.image.ImageReader;
+import dev.stillframe.engine.image.ImageVerifier;
+import dev.stillframe.engine.image.Verification;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.page.PageKind;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * A small image whose files were changed. Bits of the first byte: page hashes, root hash, and the
+ * header of the index are made right afterwards; what follows are {@link ImageEdits}.
+ */
+class ImageFuzzTest {
+    /** An image is checked in steps, with buffers that do not depend on its size. */
+    private static final Budget BUDGET = new Budget(4 << 20, 256, Duration.ofSeconds(2));
+
+    private static final long READ_BYTES_MAX = 1 << 20;
+    private static final int SEALED_HEADER = 4;
+    private static final Path DIRECTORY = Scratch.directory();
+    private static final Path IMAGE = DIRECTORY.resolve("image");
+    private static final SampleImage INTACT = intact();
+
+    static Stream<byte[]> seeds() {
+        return Stream.of(
+                edits(0),
+                edits(7, 0, 10, 0, 1, ' '), // a byte of the manifest
+                edits(7, 12, 3, 30, 0, 0), // a number in it
+                edits(7, 12, 20, 62, 0, 0, 12, 21, 40, 5, 0),
+                edits(7, 1, 128, 0, 1, 1), // a kind in the index
+                edits(7, 2, 16, 0, 4, 1, 2, 3, 4), // a page
+                edits(0, 2, 16, 0, 1, 1),
+                edits(4, 10, 64, 1), // a cut index
+                edits(4, 15), // no manifest
+                edits(7, 5, 0, 16, 4, 1, 2, 3, 4)); // a longer page file
+    }
+
+    @MethodSource("seeds")
+    @FuzzTest
+    void damagedOrReadableAsAWhole(byte[] input) throws IOException {
+        Cursor cursor = new Cursor(input);
+        int seals = cursor.next();
+        SampleImage image = INTACT.copy();
+        int present = ImageEdits.apply(cursor, image);
+        seal(image, seals);
+        image.write(IMAGE, present);
+        boolean changed = present != 7 || !Arrays.deepEquals(image.files, INTACT.files);
+        int bytes = Arrays.stream(image.files).mapToInt(file -> file.length).sum();
+        Verification verification =
+                BUDGET.spend(bytes, () -> ImageVerifier.verify(IMAGE, ImageVerifier.Progress.NONE));
+        boolean damaged = verification.damageCount() > 0;
+        if ((seals & SEALED_HEADER) == 0 || !changed) {
+            assertThat(damaged).as("found to be damaged").isEqualTo(changed);
+        }
+        BUDGET.spend(bytes, () -> read(image, damaged));
+    }
+
+    /** The test of the test: what is not changed is no damage, and a file of the image is read. */
+    @Test
+    void theIntactImageReadsAsWritten() throws IOException {
+        INTACT.write(IMAGE, 7);
+        assertThat(ImageVerifier.verify(IMAGE, ImageVerifier.Progress.NONE).damages()).isEmpty();
+        try (ImageReader reader = ImageReader.open(IMAGE)) {
+            AddressRange whole = reader.layout().regions().getLast().range();
+            MemorySegment into = MemorySegment.ofArray(new byte[(int) whole.sizeBytes()]);
+            assertThat(reader.read(whole, into)).isEmpty();
+            assertThat(into.get(ValueLayout.JAVA_BYTE, 2 * 4096)).isEqualTo((byte) 77);
+        }
+    }
+
+    private static void seal(SampleImage image, int seals) throws IOException {
+        if ((seals & 1) != 0) {
+            image.sealPages();
+        }
+        if ((seals & 2) != 0) {
+            image.sealRoot();
+        }
+        if ((seals & SEALED_HEADER) != 0) {
+            image.sealHeader();
+        }
+    }
+
+    /** The number of regions. An image that is not damaged can be read, with the bytes of its pages. */
+    private static int read(SampleImage image, boolean damaged) throws IOException {
+        try (ImageReader reader = ImageReader.open(IMAGE);
+                Arena arena = Arena.ofConfined()) {
+            for (Region region : reader.layout().regions()) {
+                try {
+                    read(reader, region, arena);
+                } catch (ImageFormatException e) {
+                    assertThat(damaged).as("not damaged, but " + e).isTrue();
+                }
+            }
+            return damaged ? 0 : checkPages(reader, image);
+        } catch (ImageFormatException e) {
+            assertThat(damaged).as("not damaged, but " + e).isTrue();
+            return -1;
+        }
+    }
+
+    private static void read(ImageReader reader, Region region, Arena arena) throws IOException {
+        AddressRange range = region.range();
+        reader.unavailable(range);
+        long end = range.start() + Math.min(range.sizeBytes(), READ_BYTES_MAX);
+        AddressRange part = new AddressRange(range.start(), end);
+        reader.read(part, arena.allocate(part.sizeBytes()));
+    }
+
+    private static int checkPages(ImageReader reader, SampleImage image) throws IOException {
+        int pageBytes = reader.layout().pageSizeBytes();
+        int count = (int) reader.layout().pageCount();
+        for (int page = 0; page < count; page++) {
+            if (reader.kind(page) == PageKind.DATA) {
+                byte[] hash = Xxh3.of(image.files[SampleImage.PAGES], page * pageBytes, pageBytes);
+                assertThat(reader.hash(page)).isEqualTo(hash);
+            }
+        }
+        return count;
+    }
+
+    private static SampleImage intact() {
+        try {
+            Files.createDirectory(IMAGE);
+            Path file = Files.write(DIRECTORY.resolve("mapped"), filled(4 * 4096));
+            FileTime modified = Files.getLastModifiedTime(file);
+            long inode = (long) Files.getAttribute(file, "unix:ino");
+            return SampleImage.of(
+                    new FileReference(
+                            file.toString(),
+                            inode,
+                            Files.size(file),
+                            modified.to(TimeUnit.NANOSECONDS),
+                            null));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] filled(int bytes) {
+        byte[] filled = new byte[bytes];
+        Arrays.fill(filled, (byte) 77);
+        return filled;
+    }
+
+    private static byte[] edits(int... bytes) {
+        byte[] edits = new byte[bytes.length];
+        for (int i = 0; i < bytes.length; i++) {
+            edits[i] = (byte) bytes[i];
+        }
+        return edits;
+    }
+}
