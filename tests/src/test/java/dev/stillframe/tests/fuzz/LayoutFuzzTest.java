@@ -9,25 +9,15 @@ import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.transport.receiver.Documents;
 
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
 
 /** Layouts from a sender. */
 class LayoutFuzzTest {
     private static final Budget BUDGET = new Budget(512 << 10, 256, Duration.ofSeconds(1));
 
-    static Stream<byte[]> seeds() throws IOException {
-        return Stream.of(
-                Json.MAPPER.writeValueAsBytes(SampleLayouts.full()),
-                Json.MAPPER.writeValueAsBytes(SampleLayouts.plain(3)));
-    }
-
-    @MethodSource("seeds")
     @FuzzTest
     void aLayoutOrAJsonException(byte[] document) throws IOException {
         Layout layout;

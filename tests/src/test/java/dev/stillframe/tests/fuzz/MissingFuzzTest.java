@@ -5,32 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.fasterxml.jackson.core.JsonProcessingException;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.transport.receiver.Documents;
 
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.stream.Stream;
 
 /** Lists of what is missing from a sender. */
 class MissingFuzzTest {
     private static final Budget BUDGET = new Budget(512 << 10, 256, Duration.ofSeconds(1));
 
-    static Stream<byte[]> seeds() throws IOException {
-        List<Missing> missing =
-                List.of(
-                        new Missing(new AddressRange(0x1000, 0x2000), "lost"),
-                        new Missing(new AddressRange(0x5000, 0x9000), "memory of a device"));
-        return Stream.of(
-                Json.MAPPER.writeValueAsBytes(missing), Json.MAPPER.writeValueAsBytes(List.of()));
-    }
-
-    @MethodSource("seeds")
     @FuzzTest
     void aListOrAJsonException(byte[] document) throws IOException {
         List<Missing> missing;

@@ -14,6 +14,7 @@ import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.RootHash;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -21,6 +22,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /** The three files of an image as bytes. Not to be shared: the files are changed in place. */
 final class SampleImage {
@@ -44,8 +46,26 @@ final class SampleImage {
         this.files = files;
     }
 
+    /** The image, and a file of 16 KiB of ones that it refers to, which is made in {@code directory}. */
+    static SampleImage in(Path directory) {
+        try {
+            byte[] ones = new byte[4 * PAGE];
+            Arrays.fill(ones, (byte) 1);
+            Path file = Files.write(directory.resolve("mapped"), ones);
+            return of(
+                    new FileReference(
+                            file.toString(),
+                            (long) Files.getAttribute(file, "unix:ino"),
+                            Files.size(file),
+                            Files.getLastModifiedTime(file).to(TimeUnit.NANOSECONDS),
+                            null));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Five pages of all kinds in the layout {@link SampleLayouts#full}, which refers to a file. */
-    static SampleImage of(FileReference file) throws IOException {
+    private static SampleImage of(FileReference file) throws IOException {
         Layout layout = SampleLayouts.full(file);
         AddressRange lost = new AddressRange(0x10005000, 0x10006000);
         byte[] pages = new byte[KINDS.length * PAGE];
@@ -130,6 +150,7 @@ final class SampleImage {
 
     /** Writes the files of which {@code present} has the bit. */
     void write(Path directory, int present) throws IOException {
+        Files.createDirectories(directory);
         for (int file = 0; file < files.length; file++) {
             Path path = directory.resolve(NAMES.get(file));
             if ((present & 1 << file) != 0) {

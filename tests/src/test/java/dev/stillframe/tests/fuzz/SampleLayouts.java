@@ -33,11 +33,6 @@ final class SampleLayouts {
         return layout(List.of(), List.of(heap));
     }
 
-    /** The same with a file that is nowhere. */
-    static Layout full() {
-        return full(new FileReference("/opt/sample", 1, 8192, 2, "0badcafe"));
-    }
-
     /** All that a layout can have: threads, files, gaps between extents; five pages. */
     static Layout full(FileReference file) {
         ThreadState thread =

@@ -1,7 +1,5 @@
 package dev.stillframe.tests.fuzz;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import com.code_intelligence.jazzer.junit.FuzzTest;
 
 import dev.stillframe.transport.receiver.SessionReplay;
@@ -9,7 +7,6 @@ import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
 
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import java.lang.foreign.Arena;
@@ -51,25 +48,6 @@ class SessionFuzzTest {
         byte[] stream = SessionScript.stream(cursor);
         BUDGET.spend(stream.length, () -> play(stream, first));
         BUFFERS.checkAllReleased();
-    }
-
-    /** The seeds are worth something only if they come to an end as sessions do. */
-    @Test
-    void theFirstSeedsPublish() throws ProtocolException {
-        for (byte[] seed : seeds().limit(2).toList()) {
-            Cursor cursor = new Cursor(seed);
-            int first = cursor.next();
-            try (PiecewiseReader reader =
-                            new PiecewiseReader(
-                                    SessionScript.stream(cursor), BUFFERS, Contents.raw(), first);
-                    SessionReplay session = new SessionReplay(false)) {
-                Message message;
-                while ((message = reader.next()) != null) {
-                    session.receive(message);
-                }
-                assertThat(session.isEnded()).isTrue();
-            }
-        }
     }
 
     /** How many messages were taken. */

@@ -4,6 +4,11 @@
  * again. The normal build runs the kept inputs of {@code src/test/resources}, the profile {@code
  * fuzz} makes new ones, guided by coverage. An input that failed is kept under the name of what it
  * found.
+ *
+ * <p>Jazzer changes classes as they are loaded; those that are there before it comes, it changes
+ * afterwards, and a JVM that is asked for the components of such a record crashes (25.0.3). So
+ * nothing that is read or written as JSON is touched before the first input runs: seeds of JSON
+ * are files.
  */
 @NullMarked
 package dev.stillframe.tests.fuzz;
