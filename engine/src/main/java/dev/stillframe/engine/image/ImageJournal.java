@@ -187,6 +187,7 @@ final class ImageJournal implements AutoCloseable {
         return newest;
     }
 
+    /** Null as well for numbers that are never written; a slot's place is computed from them. */
     private static @Nullable Entry decode(ByteBuffer slot) {
         byte[] checked = new byte[CHECKED_BYTES];
         byte[] checksum = new byte[PageHash.BYTES];
@@ -199,6 +200,9 @@ final class ImageJournal implements AutoCloseable {
         long number = slot.getLong();
         Checkpoint checkpoint = new Checkpoint(slot.getLong(), slot.getLong());
         slot.get(key).get(digest);
+        if (number < 0 || checkpoint.batches() < 0 || checkpoint.pages() < 0) {
+            return null;
+        }
         return new Entry(number, checkpoint, key, digest);
     }
 

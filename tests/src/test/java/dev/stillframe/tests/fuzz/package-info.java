@@ -8,7 +8,7 @@
  * <p>Jazzer changes classes as they are loaded; those that are there before it comes, it changes
  * afterwards, and a JVM that is asked for the components of such a record crashes (25.0.3). So
  * nothing that is read or written as JSON is touched before the first input runs: seeds of JSON
- * are files.
+ * are files, and the signatures of a fuzz test, which JUnit resolves, do not name them.
  */
 @NullMarked
 package dev.stillframe.tests.fuzz;
