@@ -29,6 +29,7 @@ final class StoreReceiver implements AutoCloseable {
                     16,
                     32,
                     64,
+                    128 << 20,
                     1 << 20,
                     new ReceiverLimits.Deadlines(IDLE, IDLE, Duration.ofMinutes(10)));
 

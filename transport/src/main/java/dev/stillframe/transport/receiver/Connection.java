@@ -4,6 +4,7 @@ import dev.stillframe.transport.security.PeerNames;
 import dev.stillframe.transport.security.TlsTrouble;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
+import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
@@ -98,7 +99,18 @@ final class Connection extends ChannelInboundHandlerAdapter {
         this.reads = reads;
         peer = context.channel().remoteAddress();
         party = new Stranger(services, this);
-        reader = new FrameReader(() -> party.acquire(), services.contents().get());
+        reader = new FrameReader(
+                        new BatchMemory() {
+                            @Override
+                            public BatchBuffer acquire() throws ProtocolException {
+                                return party.acquire();
+                            }
+
+                            @Override
+                            public Contents contents() throws ProtocolException {
+                                return party.contents();
+                            }
+                        });
         reads.attach(reader);
         startNanos = now();
         progressNanos = startNanos;

@@ -2,7 +2,6 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.security.Credentials;
-import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 
 import io.micrometer.core.instrument.MeterRegistry;
@@ -128,7 +127,6 @@ public final class Receiver implements AutoCloseable {
                 new Capacity(limits, metrics),
                 new Credits(limits),
                 new BatchBuffers(metrics::memory),
-                Contents::raw,
                 new Sessions(),
                 metrics,
                 events);

@@ -1,12 +1,17 @@
 package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.transport.encoding.BatchEncoder;
+import dev.stillframe.transport.encoding.Choice;
+import dev.stillframe.transport.encoding.Encoding;
+import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.wire.BatchFrame;
 
 import io.micrometer.core.instrument.Counter;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,14 +38,20 @@ final class Lane {
     private final RateLimit rate;
     private final SenderMetrics metrics;
     private final Counter laneBytes;
+    private final Choice choice;
+    private final int dictionaryBytes;
+    private @Nullable BatchEncoder encoder;
+    private Choice.Spell spell = Choice.Spell.IDLE;
     private int writing;
     private boolean resting;
 
+    /** {@code dictionaryBytes} are 0 if its batches go as they are. */
     Lane(
             Channel channel,
             int number,
             Queue<Retained.Item> queue,
             int pageSizeBytes,
+            int dictionaryBytes,
             Network network) {
         this.channel = channel;
         this.queue = queue;
@@ -48,6 +59,9 @@ final class Lane {
         this.rate = network.rate();
         this.metrics = network.metrics();
         this.laneBytes = metrics.lane(number);
+        this.dictionaryBytes = dictionaryBytes;
+        choice = new Choice(dictionaryBytes == 0 ? Preset.OFF : network.options().preset());
+        channel.closeFuture().addListener(_ -> closeEncoder());
     }
 
     /** There may be something in the queue; on any thread. */
@@ -60,23 +74,30 @@ final class Lane {
     }
 
     private void pump() {
+        choice.spent(spell, System.nanoTime());
+        spell = pumped();
+        choice.spent(Choice.Spell.BUSY, System.nanoTime());
+    }
+
+    /** Hands on what there is room for; what the lane does until the next time. */
+    private Choice.Spell pumped() {
         while (writing < DEPTH && !resting && channel.isActive()) {
             Retained.Item item = queue.poll();
             if (item == null) {
-                return;
+                return Choice.Spell.IDLE;
             }
             if (item.beginWrite()) {
                 send(item);
             }
         }
+        return Choice.Spell.WAITING;
     }
 
     private void send(Retained.Item item) {
         boolean handed = false;
         try {
             PageBatch batch = item.batch();
-            List<ByteBuf> pieces =
-                    BatchFrame.of(item.sequence(), batch, pageSizeBytes, channel.alloc());
+            List<ByteBuf> pieces = frame(item.sequence(), batch);
             long bytes = 0;
             for (ByteBuf piece : pieces) {
                 bytes += piece.readableBytes();
@@ -87,6 +108,7 @@ final class Lane {
                 channel.write(piece, channel.voidPromise());
             }
             writing++;
+            choice.sent(batch.dataBytes());
             handed = true;
             channel.writeAndFlush(pieces.getLast()).addListener(_ -> written(item));
             rest(bytes);
@@ -98,10 +120,51 @@ final class Lane {
         }
     }
 
+    private List<ByteBuf> frame(long sequence, PageBatch batch) {
+        Encoding wish = choice.next();
+        if (wish != Encoding.RAW && batch.dataBytes() > 0) {
+            long startNanos = System.nanoTime();
+            BatchEncoder encodes = encoder();
+            boolean shorter = encodes.encode(batch, wish);
+            metrics.encoded(shorter ? encodes : null, batch, System.nanoTime() - startNanos);
+            if (shorter) {
+                return BatchFrame.of(
+                        sequence,
+                        batch,
+                        pageSizeBytes,
+                        encodes.encoding().code(),
+                        encodes.contents(),
+                        channel.alloc());
+            }
+        }
+        return BatchFrame.of(sequence, batch, pageSizeBytes, channel.alloc());
+    }
+
+    private BatchEncoder encoder() {
+        BatchEncoder known = encoder;
+        if (known == null) {
+            known = new BatchEncoder(dictionaryBytes, pageSizeBytes, DEPTH);
+            encoder = known;
+        }
+        return known;
+    }
+
     private void written(Retained.Item item) {
         writing--;
         item.endWrite();
-        pump();
+        if (channel.isActive()) {
+            pump();
+        } else {
+            closeEncoder();
+        }
+    }
+
+    /** When the last write is over, whose memory it is. */
+    private void closeEncoder() {
+        if (writing == 0 && !channel.isActive() && encoder != null) {
+            encoder.close();
+            encoder = null;
+        }
     }
 
     private void rest(long bytes) {

@@ -2,12 +2,16 @@ package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
-
+import dev.stillframe.transport.encoding.BatchEncoder;
+import dev.stillframe.transport.encoding.Encoding;
+import dev.stillframe.transport.encoding.PageForm;
 import dev.stillframe.transport.wire.Limits;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.EnumMap;
 import java.util.Locale;
@@ -20,6 +24,10 @@ final class SenderMetrics {
     private final Counter bytes;
     private final Counter batches;
     private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
+    private final Map<Encoding, Counter> encodedBytes = new EnumMap<>(Encoding.class);
+    private final Map<PageForm, Counter> encodedPages = new EnumMap<>(PageForm.class);
+    private final Counter savedBytes;
+    private final Timer encoding;
     private final Timer creditWaits;
     private final Timer durableWaits;
     private final Timer roundTrips;
@@ -39,6 +47,27 @@ final class SenderMetrics {
                                 "stillframe.transport.pages", "side", "sender", "kind", tag));
             }
         }
+        for (Encoding how : Encoding.values()) {
+            encodedBytes.put(
+                    how,
+                    registry.counter(
+                            "stillframe.transport.encoded.bytes",
+                            "encoding",
+                            how.name().toLowerCase(Locale.ROOT)));
+        }
+        for (PageForm form : PageForm.values()) {
+            encodedPages.put(
+                    form,
+                    registry.counter(
+                            "stillframe.transport.encoded.pages",
+                            "form",
+                            form.name().toLowerCase(Locale.ROOT)));
+        }
+        savedBytes = registry.counter("stillframe.transport.saved.bytes");
+        encoding =
+                Timer.builder("stillframe.transport.encoding")
+                        .description("of batches, also of those that go as they are after all")
+                        .register(registry);
         reconnects = registry.counter("stillframe.transport.reconnects");
         resent = registry.counter("stillframe.transport.batches.resent");
         roundTrips =
@@ -63,6 +92,21 @@ final class SenderMetrics {
             if (counter != null) {
                 counter.increment((double) batch.pageCount(run));
             }
+        }
+    }
+
+    /** What an encoder did with a batch; null if that goes as it is after all. */
+    void encoded(@Nullable BatchEncoder encoder, PageBatch batch, long nanos) {
+        encoding.record(nanos, TimeUnit.NANOSECONDS);
+        Encoding how = encoder == null ? Encoding.RAW : encoder.encoding();
+        long contentBytes = encoder == null ? batch.dataBytes() : encoder.contents().byteSize();
+        Counter bytesOfThat = encodedBytes.get(how);
+        if (bytesOfThat != null) {
+            bytesOfThat.increment((double) contentBytes);
+        }
+        savedBytes.increment((double) (batch.dataBytes() - contentBytes));
+        if (encoder != null) {
+            encodedPages.forEach((form, pages) -> pages.increment(encoder.pages(form)));
         }
     }
 

@@ -2,9 +2,11 @@ package dev.stillframe.transport.wire;
 
 import java.lang.foreign.MemorySegment;
 
-/** Turns the encoded contents of batches back into pages, batch by batch as they come on a lane. */
-@FunctionalInterface
-public interface Contents {
+/**
+ * Turns the encoded contents of batches back into pages, batch by batch as they come on a lane. Owned
+ * by the lane's thread.
+ */
+public interface Contents extends AutoCloseable {
     /** The pages as they are in memory. */
     int RAW = 0;
 
@@ -17,11 +19,6 @@ public interface Contents {
      */
     void decode(int encoding, MemorySegment encoded, BatchBuffer into) throws ProtocolException;
 
-    /** Takes only {@link #RAW}. */
-    static Contents raw() {
-        return (encoding, _, _) -> {
-            throw new ProtocolException(
-                    ErrorCode.UNSUPPORTED, "encoding %d; 0 is known".formatted(encoding));
-        };
-    }
+    @Override
+    void close();
 }
