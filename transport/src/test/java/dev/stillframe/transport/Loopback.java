@@ -6,6 +6,7 @@ import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.security.Credentials;
+import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 import dev.stillframe.transport.wire.RawPeer;
@@ -78,6 +79,11 @@ public final class Loopback implements AutoCloseable {
     /** A sender of ours, with its own patience. */
     public Sender connect(String name, SenderOptions options) throws IOException {
         return Sender.connect(receiver.address(), name, options, registry);
+    }
+
+    /** The same with a limit of its rate. */
+    public Sender connect(String name, SenderOptions options, RateLimit rate) throws IOException {
+        return Sender.connect(receiver.address(), name, options, rate, registry);
     }
 
     /** A peer of the test's. */

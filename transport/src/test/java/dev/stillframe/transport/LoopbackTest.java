@@ -17,8 +17,10 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.receiver.ReceiverLimits;
+import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 
@@ -87,6 +89,44 @@ class LoopbackTest {
         } finally {
             System.clearProperty(NetworkTransport.PROPERTY);
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Preset.class)
+    void everyPresetBringsTheSameImage(Preset preset) throws Exception {
+        SampleImage image = SampleImage.of(20_000, random);
+        RateLimit slow = new RateLimit(preset == Preset.ADAPTIVE ? 40L << 20 : RateLimit.UNLIMITED);
+        SenderOptions options = SenderOptions.DEFAULT.withPreset(preset);
+        try (Sender sender = loopback.connect("preset", options, slow)) {
+            image.send(sender, 400);
+            assertThat(loopback.nextSink().pages()).isEqualTo(image.pages());
+        }
+        double sent = count("bytes", "side", "sender");
+        double data = count("pages", "side", "sender", "kind", "data") * SampleBatch.PAGE;
+        if (preset == Preset.OFF) {
+            assertThat(count("saved.bytes")).isZero();
+            assertThat(sent).isGreaterThan(data);
+        } else {
+            assertThat(count("saved.bytes")).isGreaterThan(data / 5);
+            assertThat(sent).isLessThan(data * 0.8);
+            assertThat(count("encoded.pages", "form", "pattern")).isPositive();
+        }
+    }
+
+    /** That it is slower than the limit is no failure; that it is faster is one at any speed. */
+    @Test
+    void aRateIsNotExceeded() throws Exception {
+        SampleImage image = SampleImage.of(10_000, random);
+        long bytesPerSecond = 60L << 20;
+        SenderOptions options = SenderOptions.DEFAULT.withPreset(Preset.OFF);
+        long startNanos = System.nanoTime();
+        try (Sender sender = loopback.connect("slow", options, new RateLimit(bytesPerSecond))) {
+            image.send(sender, 100);
+        }
+        double seconds = (System.nanoTime() - startNanos) / 1e9;
+        double unpaid = options.lanes() * 101.0 * SampleBatch.PAGE; // the last batch of each lane
+        assertThat((count("bytes", "side", "sender") - unpaid) / seconds)
+                .isLessThan(bytesPerSecond);
     }
 
     @Test

@@ -34,6 +34,7 @@ public final class Commands {
                 .registerConverter(HostPort.class, HostPort::parse)
                 .registerConverter(AddressRange.class, TypedRange::parse)
                 .registerConverter(ExportCommand.Format.class, ExportCommand.Format::parse)
+                .setCaseInsensitiveEnumValuesAllowed(true)
                 .setUsageHelpWidth(USAGE_WIDTH)
                 .setParameterExceptionHandler(Commands::wrongUsage)
                 .setExecutionExceptionHandler(Commands::failed);

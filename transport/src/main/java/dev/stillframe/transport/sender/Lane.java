@@ -44,6 +44,7 @@ final class Lane {
     private Choice.Spell spell = Choice.Spell.IDLE;
     private int writing;
     private boolean resting;
+    private boolean pumping;
 
     /** {@code dictionaryBytes} are 0 if its batches go as they are. */
     Lane(
@@ -74,9 +75,17 @@ final class Lane {
     }
 
     private void pump() {
-        choice.spent(spell, System.nanoTime());
-        spell = pumped();
-        choice.spent(Choice.Spell.BUSY, System.nanoTime());
+        if (pumping) {
+            return; // a write was over at once, inside of this
+        }
+        pumping = true;
+        try {
+            choice.spent(spell, System.nanoTime());
+            spell = pumped();
+            choice.spent(Choice.Spell.BUSY, System.nanoTime());
+        } finally {
+            pumping = false;
+        }
     }
 
     /** Hands on what there is room for; what the lane does until the next time. */
@@ -107,11 +116,11 @@ final class Lane {
             for (ByteBuf piece : pieces.subList(0, pieces.size() - 1)) {
                 channel.write(piece, channel.voidPromise());
             }
-            writing++;
+            rest(bytes);
             choice.sent(batch.dataBytes());
+            writing++;
             handed = true;
             channel.writeAndFlush(pieces.getLast()).addListener(_ -> written(item));
-            rest(bytes);
         } finally {
             if (!handed) {
                 item.endWrite();

@@ -12,6 +12,7 @@ import dev.stillframe.transport.wire.BatchFrame;
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.FrameReader;
+import dev.stillframe.transport.wire.GoldenVectors;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
@@ -31,6 +32,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /** Batches through an encoder, frames, and a decoder. */
@@ -91,6 +93,26 @@ class BatchEncodingTest {
             encoded += transfer(sequence, batch, wish) ? 1 : 0;
         }
         assertThat(encoded).isGreaterThan(100);
+    }
+
+    @Test
+    void contentsAreAsDocumented() throws Exception {
+        Map<String, byte[]> documented = GoldenVectors.read("contents");
+        byte[] pages = new byte[3 * PAGE];
+        Arrays.fill(pages, (byte) 1);
+        pages[PAGE - 1] = 2;
+        Arrays.fill(pages, PAGE, 2 * PAGE, (byte) 7);
+        System.arraycopy(pages, 0, pages, 2 * PAGE, PAGE);
+        assertThat(transfer(1, new SampleBatch().addData(0, pages), Encoding.PACKED)).isTrue();
+        assertThat(encoder.contents().toArray(ValueLayout.JAVA_BYTE))
+                .isEqualTo(documented.get("FIRST"));
+        byte[] next = new byte[2 * PAGE];
+        System.arraycopy(pages, 0, next, 0, PAGE);
+        System.arraycopy(pages, 0, next, PAGE, PAGE);
+        next[Long.BYTES] = 9;
+        assertThat(transfer(2, new SampleBatch().addData(0, next), Encoding.PACKED)).isTrue();
+        assertThat(encoder.contents().toArray(ValueLayout.JAVA_BYTE))
+                .isEqualTo(documented.get("SECOND"));
     }
 
     @Test
