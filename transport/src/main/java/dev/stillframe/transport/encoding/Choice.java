@@ -3,19 +3,20 @@ package dev.stillframe.transport.encoding;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Chooses the encoding of the next batches of a lane. For {@link Preset#ADAPTIVE} it climbs: where the
- * lane waits for the wire it tries more effort for a while, where it does not it tries less, and stays
- * with what brought more pages per second. An attempt that brought nothing is repeated after ever
- * longer pauses. Owned by one thread; time is told to it.
+ * Chooses the encoding of the next batches of a sender. For {@link Preset#ADAPTIVE} it climbs: where
+ * the lanes wait for the wire it tries more effort for a while, where they do not it tries less, and
+ * stays with what brought more pages per second. An attempt that brought nothing is repeated after
+ * ever longer pauses. All lanes share it, because they share the wire. Thread-safe; time is told to
+ * it.
  */
 public final class Choice {
     /** So much is sent before it is judged. */
-    private static final long WINDOW_BYTES = 8 << 20;
+    private static final long WINDOW_BYTES = 16 << 20;
 
     /** Or so long; a window has at least one batch. */
     private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(2);
 
-    /** The part of the time in which a lane waits, above which the wire is the bottleneck. */
+    /** The part of the time in which lanes wait, above which the wire is the bottleneck. */
     private static final double WAITS = 0.3;
 
     /** And below which it is not. */
@@ -40,9 +41,8 @@ public final class Choice {
     private long bytes;
     private long busyNanos;
     private long waitedNanos;
-    private long lastNanos;
 
-    /** What the lane has been doing since it was last told of. */
+    /** What a lane has been doing. */
     public enum Spell {
         /** There was nothing to send. */
         IDLE,
@@ -67,14 +67,12 @@ public final class Choice {
     }
 
     /** For the next batch. */
-    public Encoding next() {
+    public synchronized Encoding next() {
         return current;
     }
 
-    /** What the lane did until {@code nowNanos}, since the last call. */
-    public void spent(Spell spell, long nowNanos) {
-        long nanos = nowNanos - lastNanos;
-        lastNanos = nowNanos;
+    /** What a lane did for {@code nanos}. */
+    public synchronized void spent(Spell spell, long nanos) {
         switch (spell) {
             case IDLE -> {}
             case BUSY -> busyNanos += nanos;
@@ -86,12 +84,12 @@ public final class Choice {
     }
 
     /** A batch with so many bytes of pages was handed to the wire. */
-    public void sent(long rawBytes) {
+    public synchronized void sent(long rawBytes) {
         bytes += rawBytes;
     }
 
     private void judge() {
-        double rate = (double) bytes / Math.max(1, busyNanos + waitedNanos);
+        double rate = (double) bytes / Math.max(1, busyNanos + waitedNanos); // of one lane
         double waits = (double) waitedNanos / Math.max(1, busyNanos + waitedNanos);
         bytes = 0;
         busyNanos = 0;

@@ -4,7 +4,6 @@ import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.encoding.BatchEncoder;
 import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.encoding.Encoding;
-import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.wire.BatchFrame;
 
 import io.micrometer.core.instrument.Counter;
@@ -42,6 +41,7 @@ final class Lane {
     private final int dictionaryBytes;
     private @Nullable BatchEncoder encoder;
     private Choice.Spell spell = Choice.Spell.IDLE;
+    private long sinceNanos = System.nanoTime();
     private int writing;
     private boolean resting;
     private boolean pumping;
@@ -61,7 +61,7 @@ final class Lane {
         this.metrics = network.metrics();
         this.laneBytes = metrics.lane(number);
         this.dictionaryBytes = dictionaryBytes;
-        choice = new Choice(dictionaryBytes == 0 ? Preset.OFF : network.options().preset());
+        choice = network.choice();
         channel.closeFuture().addListener(_ -> closeEncoder());
     }
 
@@ -80,12 +80,18 @@ final class Lane {
         }
         pumping = true;
         try {
-            choice.spent(spell, System.nanoTime());
+            spend(spell);
             spell = pumped();
-            choice.spent(Choice.Spell.BUSY, System.nanoTime());
+            spend(Choice.Spell.BUSY);
         } finally {
             pumping = false;
         }
+    }
+
+    private void spend(Choice.Spell what) {
+        long now = System.nanoTime();
+        choice.spent(what, now - sinceNanos);
+        sinceNanos = now;
     }
 
     /** Hands on what there is room for; what the lane does until the next time. */
@@ -130,7 +136,7 @@ final class Lane {
     }
 
     private List<ByteBuf> frame(long sequence, PageBatch batch) {
-        Encoding wish = choice.next();
+        Encoding wish = dictionaryBytes == 0 ? Encoding.RAW : choice.next();
         if (wish != Encoding.RAW && batch.dataBytes() > 0) {
             long startNanos = System.nanoTime();
             BatchEncoder encodes = encoder();

@@ -1,5 +1,6 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
@@ -31,6 +32,7 @@ import java.util.List;
  * @param tls encryption, or null for none
  * @param options how long to wait
  * @param rate how fast all of them together may send
+ * @param choice how their batches are encoded
  * @param metrics counts
  * @param random makes secrets
  */
@@ -41,6 +43,7 @@ record Network(
         @Nullable SslContext tls,
         SenderOptions options,
         RateLimit rate,
+        Choice choice,
         SenderMetrics metrics,
         SecureRandom random) {
     /** Above what an option can say. */

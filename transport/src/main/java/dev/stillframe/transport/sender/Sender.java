@@ -6,6 +6,7 @@ import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
@@ -113,6 +114,7 @@ public final class Sender implements PageSink {
                                 : options.credentials().tls().forSender(),
                         options,
                         rate,
+                        new Choice(options.preset()),
                         new SenderMetrics(registry),
                         new SecureRandom());
         Sender sender = new Sender(network, imageName);

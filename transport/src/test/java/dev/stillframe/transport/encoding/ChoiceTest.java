@@ -6,11 +6,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A lane on a wire and a processor of known speeds: what it settles on, and what that costs. */
+/** A wire and a processor of known speeds: what is settled on, and what that costs. */
 class ChoiceTest {
     private static final long BATCH_BYTES = 1 << 20;
-
-    private long nowNanos;
 
     /**
      * Speeds in bytes a nanosecond, ratios as the part that is left. One thread encodes while the wire
@@ -40,18 +38,16 @@ class ChoiceTest {
         }
     }
 
-    private double send(Choice choice, World world, Encoding[] last, int batches) {
+    private static double send(Choice choice, World world, Encoding[] last, int batches) {
         double nanos = 0;
         for (int i = 0; i < batches; i++) {
             Encoding encoding = choice.next();
             last[0] = encoding;
             choice.sent(BATCH_BYTES);
             double busy = world.encodeNanos(encoding);
-            nowNanos += (long) busy;
-            choice.spent(Choice.Spell.BUSY, nowNanos);
+            choice.spent(Choice.Spell.BUSY, (long) busy);
             double waits = Math.max(0, world.wireNanos(encoding) - busy);
-            nowNanos += (long) waits;
-            choice.spent(Choice.Spell.WAITING, nowNanos);
+            choice.spent(Choice.Spell.WAITING, (long) waits);
             nanos += busy + waits;
         }
         return nanos;
@@ -101,10 +97,8 @@ class ChoiceTest {
         Choice choice = new Choice(Preset.ADAPTIVE);
         for (int i = 0; i < 10_000; i++) {
             choice.sent(BATCH_BYTES);
-            nowNanos += 300_000;
-            choice.spent(Choice.Spell.BUSY, nowNanos);
-            nowNanos += 10_000_000;
-            choice.spent(Choice.Spell.IDLE, nowNanos);
+            choice.spent(Choice.Spell.BUSY, 300_000);
+            choice.spent(Choice.Spell.IDLE, 10_000_000);
             assertThat(choice.next()).isEqualTo(Encoding.RAW);
         }
     }
