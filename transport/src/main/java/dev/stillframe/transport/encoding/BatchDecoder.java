@@ -50,13 +50,15 @@ public final class BatchDecoder implements Contents {
     public void decode(int encoding, MemorySegment encoded, BatchBuffer into)
             throws ProtocolException {
         PageUnpacker pages = unpacker(into.pageSizeBytes());
-        if (encoding == Encoding.PACKED.code()) {
+        if (encoding == Contents.KEPT) {
+            pages.keep(into);
+        } else if (encoding == Encoding.PACKED.code()) {
             pages.unpack(encoded, into);
         } else if (encoding == Encoding.LZ4.code() || encoding == Encoding.ZSTD.code()) {
             pages.unpack(decompress(encoding, encoded, into), into);
         } else {
             throw new ProtocolException(
-                    ErrorCode.UNSUPPORTED, "encoding %d; 0 to 3 are known".formatted(encoding));
+                    ErrorCode.UNSUPPORTED, "encoding %d; 0 to 4 are known".formatted(encoding));
         }
     }
 

@@ -68,38 +68,45 @@ public final class BatchEncoder implements AutoCloseable {
     }
 
     /**
-     * Encodes a batch with data.
+     * Encodes a batch with data; all of these have to be sent, in this order.
      *
      * @param wish with what; what is short anyway is not compressed
-     * @return whether that gained something: if not, the batch is to be sent as it is
+     * @return how it is encoded; if that gains nothing, {@link Encoding#KEPT}
      */
-    public boolean encode(PageBatch batch, Encoding wish) {
+    public Encoding encode(PageBatch batch, Encoding wish) {
         if (toSkip > 0) {
             toSkip--;
-            return false;
+            packer.keep(batch);
+            encoding = Encoding.KEPT;
+        } else {
+            long rawBytes = batch.dataBytes();
+            int bytes = pack(batch, wish);
+            if (bytes > rawBytes - rawBytes / GAIN_PART) {
+                skips = Math.min(MAX_SKIPS, 2 * skips + 1);
+                toSkip = skips;
+                packer.keep();
+                encoding = Encoding.KEPT;
+            } else {
+                skips = 0;
+                contents = outputs[turn].asSlice(0, bytes);
+                turn = (turn + 1) % outputs.length;
+            }
         }
-        long rawBytes = batch.dataBytes();
+        packer.enter();
+        return encoding;
+    }
+
+    private int pack(PageBatch batch, Encoding wish) {
         int packedBytes = packer.pack(batch);
         MemorySegment output = outputs[turn];
-        int bytes = packedBytes;
-        encoding = Encoding.PACKED;
-        if (wish != Encoding.PACKED && packedBytes > rawBytes / SHORT_PART) {
-            encoding = wish;
-            bytes = compress(packedBytes, outputBuffers[turn]);
-            output.set(LENGTH, 0, packedBytes);
-        } else if (packedBytes < rawBytes) {
+        if (wish == Encoding.PACKED || packedBytes <= batch.dataBytes() / SHORT_PART) {
+            encoding = Encoding.PACKED;
             MemorySegment.copy(packer.packed(), 0, output, 0, packedBytes);
+            return packedBytes;
         }
-        if (bytes > rawBytes - rawBytes / GAIN_PART) {
-            skips = Math.min(MAX_SKIPS, 2 * skips + 1);
-            toSkip = skips;
-            return false;
-        }
-        skips = 0;
-        contents = output.asSlice(0, bytes);
-        turn = (turn + 1) % outputs.length;
-        packer.enter();
-        return true;
+        encoding = wish;
+        output.set(LENGTH, 0, packedBytes);
+        return compress(packedBytes, outputBuffers[turn]);
     }
 
     private int compress(int packedBytes, ByteBuffer into) {
@@ -110,16 +117,11 @@ public final class BatchEncoder implements AutoCloseable {
                     case ZSTD ->
                             zstd.compressDirectByteBuffer(
                                     into, LENGTH_BYTES, room, packed, 0, packedBytes);
-                    case RAW, PACKED -> throw new IllegalStateException(encoding + " compresses nothing");
+                    case RAW, PACKED, KEPT -> throw new IllegalStateException(encoding + " compresses nothing");
                 };
     }
 
-    /** How the last batch is encoded. */
-    public Encoding encoding() {
-        return encoding;
-    }
-
-    /** The last batch, encoded. */
+    /** The last batch that is not {@link Encoding#KEPT}, encoded. */
     public MemorySegment contents() {
         return contents;
     }

@@ -14,7 +14,10 @@ public enum Encoding {
     LZ4(2),
 
     /** {@link #PACKED}, then zstd. */
-    ZSTD(3);
+    ZSTD(3),
+
+    /** As they are in memory, and put into the dictionary. */
+    KEPT(Contents.KEPT);
 
     private final int code;
 

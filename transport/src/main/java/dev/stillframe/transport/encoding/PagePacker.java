@@ -85,6 +85,19 @@ final class PagePacker {
         return at;
     }
 
+    /** Takes the pages as they are, without a look at what they are. */
+    void keep(PageBatch batch) {
+        list(batch);
+        keep();
+    }
+
+    /** The same for the last batch. */
+    void keep() {
+        Arrays.fill(forms, 0, pages, PageForm.RAW);
+        Arrays.fill(counts, 0);
+        counts[PageForm.RAW.code()] = pages;
+    }
+
     /** Pages of the last batch that were written in this form. */
     int count(PageForm form) {
         return counts[form.code()];

@@ -64,6 +64,14 @@ final class PageUnpacker {
         enter(count);
     }
 
+    /** Puts all pages of a batch into the dictionary. */
+    void keep(BatchBuffer batch) {
+        MemorySegment all = batch.contents();
+        for (int page = 0; page < batch.dataPages(); page++) {
+            dictionary.enter(all, (long) page * pageBytes);
+        }
+    }
+
     private int countRaw(int count) throws ProtocolException {
         if (packed.byteSize() < count) {
             throw broken("is too short for its pages");

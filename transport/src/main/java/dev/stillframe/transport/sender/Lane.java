@@ -5,6 +5,7 @@ import dev.stillframe.transport.encoding.BatchEncoder;
 import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.encoding.Encoding;
 import dev.stillframe.transport.wire.BatchFrame;
+import dev.stillframe.transport.wire.Contents;
 
 import io.micrometer.core.instrument.Counter;
 import io.netty.buffer.ByteBuf;
@@ -136,23 +137,24 @@ final class Lane {
     }
 
     private List<ByteBuf> frame(long sequence, PageBatch batch) {
+        Encoding how = Encoding.RAW;
         Encoding wish = dictionaryBytes == 0 ? Encoding.RAW : choice.next();
         if (wish != Encoding.RAW && batch.dataBytes() > 0) {
             long startNanos = System.nanoTime();
             BatchEncoder encodes = encoder();
-            boolean shorter = encodes.encode(batch, wish);
-            metrics.encoded(shorter ? encodes : null, batch, System.nanoTime() - startNanos);
-            if (shorter) {
+            how = encodes.encode(batch, wish);
+            metrics.encoded(how, encodes, batch, System.nanoTime() - startNanos);
+            if (!Contents.arePages(how.code())) {
                 return BatchFrame.of(
                         sequence,
                         batch,
                         pageSizeBytes,
-                        encodes.encoding().code(),
+                        how.code(),
                         encodes.contents(),
                         channel.alloc());
             }
         }
-        return BatchFrame.of(sequence, batch, pageSizeBytes, channel.alloc());
+        return BatchFrame.of(sequence, batch, pageSizeBytes, how.code(), channel.alloc());
     }
 
     private BatchEncoder encoder() {

@@ -11,8 +11,6 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
@@ -95,19 +93,17 @@ final class SenderMetrics {
         }
     }
 
-    /** What an encoder did with a batch; null if that goes as it is after all. */
-    void encoded(@Nullable BatchEncoder encoder, PageBatch batch, long nanos) {
+    /** What an encoder did with a batch. */
+    void encoded(Encoding how, BatchEncoder encoder, PageBatch batch, long nanos) {
         encoding.record(nanos, TimeUnit.NANOSECONDS);
-        Encoding how = encoder == null ? Encoding.RAW : encoder.encoding();
-        long contentBytes = encoder == null ? batch.dataBytes() : encoder.contents().byteSize();
+        long contentBytes =
+                how == Encoding.KEPT ? batch.dataBytes() : encoder.contents().byteSize();
         Counter bytesOfThat = encodedBytes.get(how);
         if (bytesOfThat != null) {
             bytesOfThat.increment((double) contentBytes);
         }
         savedBytes.increment((double) (batch.dataBytes() - contentBytes));
-        if (encoder != null) {
-            encodedPages.forEach((form, pages) -> pages.increment(encoder.pages(form)));
-        }
+        encodedPages.forEach((form, pages) -> pages.increment(encoder.pages(form)));
     }
 
     /** A batch goes out again in attempt {@code attempt}. */

@@ -184,7 +184,7 @@ public final class FrameReader implements AutoCloseable {
                                     Limits.MAX_DATA_BYTES));
         }
         long rawBytes = dataPages * pageBytes;
-        if (encoding == Contents.RAW ? length != rawBytes : length < 1 || length >= rawBytes) {
+        if (Contents.arePages(encoding) ? length != rawBytes : length < 1 || length >= rawBytes) {
             throw malformed(
                     "batch %d with %d bytes of contents in encoding %d for %d pages of %d bytes"
                             .formatted(sequence, length, encoding, dataPages, pageBytes));
@@ -248,7 +248,7 @@ public final class FrameReader implements AutoCloseable {
     private void hashes() throws ProtocolException {
         checkBody();
         BatchBuffer buffer = begun();
-        if (encoding == Contents.RAW) {
+        if (Contents.arePages(encoding)) {
             expect(Step.BATCH_DATA, buffer.contents().asByteBuffer());
         } else {
             if (encoded.byteSize() == 0) {
@@ -270,7 +270,12 @@ public final class FrameReader implements AutoCloseable {
     private Message batch() throws ProtocolException {
         BatchBuffer buffer = begun();
         if (encoding != Contents.RAW && contents != null) {
-            contents.decode(encoding, encoded.asSlice(0, contentsBytes), buffer);
+            contents.decode(
+                    encoding,
+                    Contents.arePages(encoding)
+                            ? buffer.contents()
+                            : encoded.asSlice(0, contentsBytes),
+                    buffer);
         }
         Message.Batch message = new Message.Batch(sequence, buffer);
         batch = null; // the message's holder owns it

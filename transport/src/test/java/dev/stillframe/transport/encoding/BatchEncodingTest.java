@@ -90,7 +90,7 @@ class BatchEncodingTest {
                 batch.add(PageKind.ZERO, first + count, 1);
                 next = first + count + 1;
             }
-            encoded += transfer(sequence, batch, wish) ? 1 : 0;
+            encoded += transfer(sequence, batch, wish) == wish ? 1 : 0;
         }
         assertThat(encoded).isGreaterThan(100);
     }
@@ -103,14 +103,14 @@ class BatchEncodingTest {
         pages[PAGE - 1] = 2;
         Arrays.fill(pages, PAGE, 2 * PAGE, (byte) 7);
         System.arraycopy(pages, 0, pages, 2 * PAGE, PAGE);
-        assertThat(transfer(1, new SampleBatch().addData(0, pages), Encoding.PACKED)).isTrue();
+        transfer(1, new SampleBatch().addData(0, pages), Encoding.PACKED);
         assertThat(encoder.contents().toArray(ValueLayout.JAVA_BYTE))
                 .isEqualTo(documented.get("FIRST"));
         byte[] next = new byte[2 * PAGE];
         System.arraycopy(pages, 0, next, 0, PAGE);
         System.arraycopy(pages, 0, next, PAGE, PAGE);
         next[Long.BYTES] = 9;
-        assertThat(transfer(2, new SampleBatch().addData(0, next), Encoding.PACKED)).isTrue();
+        transfer(2, new SampleBatch().addData(0, next), Encoding.PACKED);
         assertThat(encoder.contents().toArray(ValueLayout.JAVA_BYTE))
                 .isEqualTo(documented.get("SECOND"));
     }
@@ -123,13 +123,13 @@ class BatchEncodingTest {
             System.arraycopy(text(), 0, bytes, page * PAGE, PAGE);
         }
         System.arraycopy(bytes, 5 * PAGE, bytes, 9 * PAGE, PAGE);
-        assertThat(transfer(1, new SampleBatch().addData(0, bytes), Encoding.LZ4)).isTrue();
+        transfer(1, new SampleBatch().addData(0, bytes), Encoding.LZ4);
         assertThat(encoder.pages(PageForm.SAME)).isEqualTo(1);
         assertThat(encoder.pages(PageForm.RAW)).isEqualTo(39);
-        assertThat(transfer(2, new SampleBatch().addData(1000, bytes), Encoding.LZ4)).isTrue();
+        assertThat(transfer(2, new SampleBatch().addData(1000, bytes), Encoding.LZ4))
+                .isEqualTo(Encoding.PACKED); // too short to compress
         assertThat(encoder.pages(PageForm.SAME)).isEqualTo(40);
         assertThat(encoder.contents().byteSize()).isLessThan(40 * 6);
-        assertThat(encoder.encoding()).isEqualTo(Encoding.PACKED); // too short to compress
     }
 
     @Test
@@ -137,24 +137,39 @@ class BatchEncodingTest {
         byte[] bytes = new byte[100 * PAGE];
         random.nextBytes(bytes);
         Arrays.fill(bytes, 0, 10 * PAGE, (byte) 3);
-        assertThat(transfer(1, new SampleBatch().addData(50, bytes), Encoding.PACKED)).isTrue();
+        transfer(1, new SampleBatch().addData(50, bytes), Encoding.PACKED);
         assertThat(encoder.pages(PageForm.PATTERN)).isEqualTo(10);
         for (int page = 10; page < 100; page++) {
             bytes[page * PAGE + random.nextInt(PAGE)]++;
         }
-        assertThat(transfer(2, new SampleBatch().addData(50, bytes), Encoding.PACKED)).isTrue();
+        transfer(2, new SampleBatch().addData(50, bytes), Encoding.PACKED);
         assertThat(encoder.pages(PageForm.DELTA)).isEqualTo(90);
         assertThat(encoder.contents().byteSize()).isEqualTo(100 + 10 * 8 + 90 * (8 + 4 + 8));
     }
 
     @Test
+    void aDifferenceNeedsNoOtherGainBefore() throws Exception {
+        byte[] bytes = new byte[100 * PAGE];
+        random.nextBytes(bytes);
+        assertThat(transfer(1, new SampleBatch().addData(0, bytes), Encoding.LZ4))
+                .isEqualTo(Encoding.KEPT);
+        Encoding how = Encoding.KEPT;
+        for (int sequence = 2; how == Encoding.KEPT; sequence++) {
+            bytes[random.nextInt(bytes.length)]++;
+            how = transfer(sequence, new SampleBatch().addData(0, bytes), Encoding.LZ4);
+            assertThat(sequence).isLessThan(30);
+        }
+        assertThat(encoder.pages(PageForm.RAW)).isZero();
+    }
+
+    @Test
     void whatGainsNothingIsSentAsItIs() {
         SampleBatch batch = new SampleBatch().addRandom(0, 100, random);
-        assertThat(encoder.encode(batch, Encoding.ZSTD)).isFalse();
+        assertThat(encoder.encode(batch, Encoding.ZSTD)).isEqualTo(Encoding.KEPT);
         batch.release();
         SampleBatch text = new SampleBatch().addData(0, text());
         int skipped = 0;
-        while (!encoder.encode(text, Encoding.ZSTD)) { // tried again, but not at once
+        while (encoder.encode(text, Encoding.ZSTD) == Encoding.KEPT) { // tried again, not at once
             skipped++;
         }
         assertThat(skipped).isBetween(1, 16);
@@ -187,8 +202,7 @@ class BatchEncodingTest {
 
     private static byte[] encodedAfresh(SampleBatch batch, Encoding encoding) {
         try (BatchEncoder fresh = new BatchEncoder(DICTIONARY_BYTES, PAGE, 1)) {
-            assertThat(fresh.encode(batch, encoding)).isTrue();
-            assertThat(fresh.encoding()).isEqualTo(encoding);
+            assertThat(fresh.encode(batch, encoding)).isEqualTo(encoding);
             return fresh.contents().toArray(ValueLayout.JAVA_BYTE);
         }
     }
@@ -232,9 +246,9 @@ class BatchEncodingTest {
     @Test
     void encodedBatchesAreRefusedWhereNoDictionaryWasOffered() {
         SampleBatch batch = new SampleBatch().addData(0, text());
-        assertThat(encoder.encode(batch, Encoding.LZ4)).isTrue();
+        Encoding how = encoder.encode(batch, Encoding.LZ4);
         try (FrameReader strict = new FrameReader(() -> buffer)) {
-            ByteBuf stream = stream(1, batch);
+            ByteBuf stream = stream(1, batch, how);
             assertThatThrownBy(() -> strict.read(stream))
                     .isInstanceOf(ProtocolException.class)
                     .hasMessageContaining("dictionary");
@@ -243,36 +257,32 @@ class BatchEncodingTest {
         batch.release();
     }
 
-    private ByteBuf stream(long sequence, SampleBatch batch) {
+    private ByteBuf stream(long sequence, SampleBatch batch, Encoding how) {
+        ByteBufAllocator memory = ByteBufAllocator.DEFAULT;
         List<ByteBuf> pieces =
-                BatchFrame.of(
-                        sequence,
-                        batch,
-                        PAGE,
-                        encoder.encoding().code(),
-                        encoder.contents(),
-                        ByteBufAllocator.DEFAULT);
+                Contents.arePages(how.code())
+                        ? BatchFrame.of(sequence, batch, PAGE, how.code(), memory)
+                        : BatchFrame.of(
+                                sequence, batch, PAGE, how.code(), encoder.contents(), memory);
         return Unpooled.wrappedBuffer(pieces.toArray(new ByteBuf[0]));
     }
 
-    /** Whether it went encoded. */
-    private boolean transfer(long sequence, SampleBatch batch, Encoding wish) throws Exception {
-        boolean encoded = encoder.encode(batch, wish);
-        if (encoded) {
-            ByteBuf stream = stream(sequence, batch);
-            Message message = reader.read(stream);
-            stream.release();
-            if (!(message instanceof Message.Batch(var _, var pages))) {
-                throw new AssertionError("not a whole batch: " + message);
-            }
-            for (int run = 0; run < batch.runCount(); run++) {
-                if (batch.kind(run) == PageKind.DATA) {
-                    assertThat(pages.data(run).mismatch(batch.data(run))).isEqualTo(-1);
-                }
+    /** How it went. */
+    private Encoding transfer(long sequence, SampleBatch batch, Encoding wish) throws Exception {
+        Encoding how = encoder.encode(batch, wish);
+        ByteBuf stream = stream(sequence, batch, how);
+        Message message = reader.read(stream);
+        stream.release();
+        if (!(message instanceof Message.Batch(var _, var pages))) {
+            throw new AssertionError("not a whole batch: " + message);
+        }
+        for (int run = 0; run < batch.runCount(); run++) {
+            if (batch.kind(run) == PageKind.DATA) {
+                assertThat(pages.data(run).mismatch(batch.data(run))).isEqualTo(-1);
             }
         }
         batch.release();
-        return encoded;
+        return how;
     }
 
     private byte[] page() {

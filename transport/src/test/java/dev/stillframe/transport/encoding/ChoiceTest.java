@@ -17,7 +17,7 @@ class ChoiceTest {
     private record World(double wire, double lz4, double lz4Left, double zstd, double zstdLeft) {
         double encodeNanos(Encoding encoding) {
             return switch (encoding) {
-                case RAW, PACKED -> 0.05 * BATCH_BYTES;
+                case RAW, PACKED, KEPT -> 0.05 * BATCH_BYTES;
                 case LZ4 -> BATCH_BYTES / lz4;
                 case ZSTD -> BATCH_BYTES / zstd;
             };
@@ -26,7 +26,7 @@ class ChoiceTest {
         double wireNanos(Encoding encoding) {
             double left =
                     switch (encoding) {
-                        case RAW, PACKED -> 1;
+                        case RAW, PACKED, KEPT -> 1;
                         case LZ4 -> lz4Left;
                         case ZSTD -> zstdLeft;
                     };

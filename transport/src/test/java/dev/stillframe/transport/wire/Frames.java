@@ -86,7 +86,12 @@ public final class Frames {
     /** A frame with a batch, as bytes; the batch is released. */
     public static byte[] of(long sequence, PageBatch batch, int pageSizeBytes) {
         List<ByteBuf> pieces =
-                BatchFrame.of(sequence, batch, pageSizeBytes, UnpooledByteBufAllocator.DEFAULT);
+                BatchFrame.of(
+                        sequence,
+                        batch,
+                        pageSizeBytes,
+                        Contents.RAW,
+                        UnpooledByteBufAllocator.DEFAULT);
         byte[] bytes = new byte[pieces.stream().mapToInt(ByteBuf::readableBytes).sum()];
         int at = 0;
         for (ByteBuf piece : pieces) {
