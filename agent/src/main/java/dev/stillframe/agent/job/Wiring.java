@@ -7,6 +7,7 @@ import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.target.Readiness;
+import dev.stillframe.engine.target.Readiness.Finding;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
@@ -19,6 +20,8 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The real parts: engine and transport. Stateless. */
 public final class Wiring {
@@ -26,13 +29,19 @@ public final class Wiring {
 
     /** All of them. */
     public static Parts parts() {
-        return new Parts(Wiring::take, Wiring::open, Wiring::receive, Readiness::check);
+        return new Parts(Wiring::take, Wiring::open, Wiring::receive, Wiring::readiness);
     }
 
     private static SnapshotReport take(int pid, PageSink sink, SnapshotTaker.Setting setting)
             throws SnapshotException, InterruptedException {
         return new Snapshot(setting.options(), setting.registry(), setting.progress())
                 .take(pid, sink);
+    }
+
+    private static List<Finding> readiness() {
+        List<Finding> findings = new ArrayList<>(Readiness.check());
+        findings.addAll(NetworkCheck.findings());
+        return findings;
     }
 
     private static PageSink open(Destination destination, MeterRegistry registry)
