@@ -70,7 +70,7 @@ final class StoreReceiver implements AutoCloseable {
     }
 
     InetSocketAddress address() {
-        return receiver.address();
+        return (InetSocketAddress) receiver.address();
     }
 
     /** Where the image called {@code name} is, if there is one. */

@@ -92,12 +92,17 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private long peerIdleNanos = Long.MAX_VALUE;
 
     /** The connection of a channel that is open; to be made on its event loop. */
-    Connection(Services services, long number, ChannelHandlerContext context, DirectReads reads) {
+    Connection(
+            Services services,
+            long number,
+            SocketAddress peer,
+            ChannelHandlerContext context,
+            DirectReads reads) {
         this.services = services;
         this.number = number;
         this.context = context;
         this.reads = reads;
-        peer = context.channel().remoteAddress();
+        this.peer = peer;
         party = new Stranger(services, this);
         reader = new FrameReader(
                         new BatchMemory() {

@@ -6,12 +6,14 @@ import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 
 import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
 
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +21,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
@@ -39,7 +42,7 @@ import java.util.List;
 record Network(
         NetworkTransport transport,
         EventLoopGroup group,
-        InetSocketAddress receiver,
+        SocketAddress receiver,
         @Nullable SslContext tls,
         SenderOptions options,
         RateLimit rate,
@@ -69,8 +72,7 @@ record Network(
         ChannelFuture connecting =
                 new Bootstrap()
                         .group(group)
-                        .channel(transport.channel())
-                        .option(ChannelOption.TCP_NODELAY, true)
+                        .channel(transport.channel(receiver))
                         .option(
                                 ChannelOption.CONNECT_TIMEOUT_MILLIS,
                                 (int) options.timeouts().connect().toMillis())
@@ -78,13 +80,11 @@ record Network(
                                 new ChannelInitializer<Channel>() {
                                     @Override
                                     protected void initChannel(Channel channel) {
+                                        NetworkTransport.sendAtOnce(channel);
                                         if (tls != null) {
                                             channel.pipeline()
                                                     .addLast(
-                                                            tls.newHandler(
-                                                                    channel.alloc(),
-                                                                    receiver.getHostString(),
-                                                                    receiver.getPort()));
+                                                            newTlsHandler(channel.alloc(), tls));
                                         }
                                         channel.pipeline().addLast(connection);
                                     }
@@ -117,18 +117,27 @@ record Network(
         }
     }
 
-    /** A name is looked up again for every attempt: the receiver may have moved. */
-    private InetSocketAddress fresh() {
-        InetAddress known = receiver.getAddress();
-        return known != null && receiver.getHostString().equals(known.getHostAddress())
-                ? receiver
-                : new InetSocketAddress(receiver.getHostString(), receiver.getPort());
+    /** For the name that the user gave; on a Unix socket, this host's. */
+    private SslHandler newTlsHandler(ByteBufAllocator allocator, SslContext context) {
+        return receiver instanceof InetSocketAddress inet
+                ? context.newHandler(allocator, inet.getHostString(), inet.getPort())
+                : context.newHandler(allocator, "localhost", 0);
     }
 
-    /** {@code HOST:PORT}; IPv6 addresses in brackets. */
+    /** A name is looked up again for every attempt: the receiver may have moved. */
+    private SocketAddress fresh() {
+        if (!(receiver instanceof InetSocketAddress inet)) {
+            return transport.address(receiver);
+        }
+        InetAddress known = inet.getAddress();
+        return known != null && inet.getHostString().equals(known.getHostAddress())
+                ? receiver
+                : new InetSocketAddress(inet.getHostString(), inet.getPort());
+    }
+
+    /** The receiver, as one types it. */
     String peer() {
-        String host = receiver.getHostString();
-        return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + receiver.getPort();
+        return NetworkTransport.words(receiver);
     }
 
     /** Something that was never used before. */

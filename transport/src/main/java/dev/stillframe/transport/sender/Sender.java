@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
@@ -82,7 +82,8 @@ public final class Sender implements PageSink {
      * Connects, and waits until the receiver has said that the image can begin. Does this once: only
      * a session that has begun is worth further attempts.
      *
-     * @param receiver where it listens
+     * @param receiver where it listens: an {@code InetSocketAddress} or a {@code
+     *     UnixDomainSocketAddress}
      * @param imageName what the image shall be called there
      * @param options how to send
      * @param rate how fast; can be changed while it runs
@@ -90,7 +91,7 @@ public final class Sender implements PageSink {
      * @throws IOException if there is no receiver, or it does not want the image
      */
     public static Sender connect(
-            InetSocketAddress receiver,
+            SocketAddress receiver,
             String imageName,
             SenderOptions options,
             RateLimit rate,
@@ -133,7 +134,7 @@ public final class Sender implements PageSink {
 
     /** The same without a limit of the rate. */
     public static Sender connect(
-            InetSocketAddress receiver,
+            SocketAddress receiver,
             String imageName,
             SenderOptions options,
             MeterRegistry registry)
