@@ -6,6 +6,7 @@ import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.security.Credentials;
+import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 import dev.stillframe.transport.wire.RawPeer;
@@ -17,6 +18,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketAddress;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -53,10 +55,20 @@ public final class Loopback implements AutoCloseable {
 
     /** The same for those who can prove who they are. */
     public Loopback(ReceiverLimits limits, int port, Credentials credentials) throws IOException {
+        this(limits, new InetSocketAddress(InetAddress.getLoopbackAddress(), port), credentials);
+    }
+
+    /** The same at any address. */
+    public Loopback(ReceiverLimits limits, SocketAddress listen) throws IOException {
+        this(limits, listen, Credentials.NONE);
+    }
+
+    private Loopback(ReceiverLimits limits, SocketAddress listen, Credentials credentials)
+            throws IOException {
         this.limits = limits;
         receiver =
                 Receiver.start(
-                        new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
+                        listen,
                         this::sink,
                         limits,
                         credentials,
@@ -80,10 +92,20 @@ public final class Loopback implements AutoCloseable {
         return Sender.connect(receiver.address(), name, options, registry);
     }
 
+    /** The same with a limit of its rate. */
+    public Sender connect(String name, SenderOptions options, RateLimit rate) throws IOException {
+        return Sender.connect(receiver.address(), name, options, rate, registry);
+    }
+
+    /** Where the receiver listens. */
+    public InetSocketAddress address() {
+        return (InetSocketAddress) receiver.address();
+    }
+
     /** A peer of the test's. */
     public RawPeer raw() throws IOException {
         return new RawPeer(
-                new Socket(receiver.address().getAddress(), receiver.address().getPort()));
+                new Socket(address().getAddress(), address().getPort()));
     }
 
     /** The next sink that was opened. */

@@ -17,8 +17,10 @@ import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageRecords;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.receiver.ReceiverLimits;
+import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 
@@ -27,12 +29,20 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
+import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,7 +75,7 @@ class LoopbackTest {
         SampleImage image = SampleImage.of(16 << 10, random); // 64 MiB
         try (Sender sender = loopback.connect("image-1")) {
             String place = image.send(sender, 512);
-            int port = loopback.receiver.address().getPort();
+            int port = loopback.address().getPort();
             assertThat(place).isEqualTo("127.0.0.1:" + port + "/image-1");
             MemorySink sink = loopback.nextSink();
             assertThat(sink.isPublished()).isTrue();
@@ -87,6 +97,80 @@ class LoopbackTest {
         } finally {
             System.clearProperty(NetworkTransport.PROPERTY);
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Preset.class)
+    void everyPresetBringsTheSameImage(Preset preset) throws Exception {
+        SampleImage image = SampleImage.of(20_000, random);
+        RateLimit slow = new RateLimit(preset == Preset.ADAPTIVE ? 40L << 20 : RateLimit.UNLIMITED);
+        SenderOptions options = SenderOptions.DEFAULT.withPreset(preset);
+        try (Sender sender = loopback.connect("preset", options, slow)) {
+            image.send(sender, 400);
+            assertThat(loopback.nextSink().pages()).isEqualTo(image.pages());
+        }
+        double sent = count("bytes", "side", "sender");
+        double data = count("pages", "side", "sender", "kind", "data") * SampleBatch.PAGE;
+        if (preset == Preset.OFF) {
+            assertThat(count("saved.bytes")).isZero();
+            assertThat(sent).isGreaterThan(data);
+        } else {
+            assertThat(count("saved.bytes")).isGreaterThan(data / 20);
+            assertThat(sent).isLessThan(data * 0.97);
+            assertThat(count("encoded.pages", "form", "pattern")).isPositive();
+        }
+    }
+
+    /** Over a Unix socket, whose file nobody else can open. */
+    @ParameterizedTest
+    @EnumSource(NetworkTransport.class)
+    void aUnixSocketIsAsGood(NetworkTransport transport, @TempDir Path directory)
+            throws Exception {
+        SocketAddress socket = UnixDomainSocketAddress.of(directory.resolve("socket"));
+        System.setProperty(NetworkTransport.PROPERTY, transport.word());
+        try (Loopback own = new Loopback(ReceiverLimits.DEFAULT, socket)) {
+            assertThat(Files.getPosixFilePermissions(directory.resolve("socket")))
+                    .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+            own.assertServes(random);
+            assertThatThrownBy(() -> new Loopback(ReceiverLimits.DEFAULT, socket))
+                    .hasMessageContaining("somebody listens");
+            own.assertServes(random);
+        } finally {
+            System.clearProperty(NetworkTransport.PROPERTY);
+        }
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void onlyAnAbandonedSocketIsReplaced(@TempDir Path directory) throws Exception {
+        Path place = directory.resolve("socket");
+        Files.writeString(place, "a letter");
+        SocketAddress socket = UnixDomainSocketAddress.of(place);
+        assertThatThrownBy(() -> new Loopback(ReceiverLimits.DEFAULT, socket))
+                .hasMessageContaining("no socket");
+        assertThat(place).hasContent("a letter");
+        Files.delete(place);
+        ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(socket).close();
+        assertThat(place).exists();
+        try (Loopback own = new Loopback(ReceiverLimits.DEFAULT, socket)) {
+            own.assertServes(random);
+        }
+    }
+
+    /** That it is slower than the limit is no failure; that it is faster is one at any speed. */
+    @Test
+    void aRateIsNotExceeded() throws Exception {
+        SampleImage image = SampleImage.of(10_000, random);
+        long bytesPerSecond = 60L << 20;
+        SenderOptions options = SenderOptions.DEFAULT.withPreset(Preset.OFF);
+        long startNanos = System.nanoTime();
+        try (Sender sender = loopback.connect("slow", options, new RateLimit(bytesPerSecond))) {
+            image.send(sender, 100);
+        }
+        double seconds = (System.nanoTime() - startNanos) / 1e9;
+        double unpaid = options.lanes() * 101.0 * SampleBatch.PAGE; // the last batch of each lane
+        assertThat((count("bytes", "side", "sender") - unpaid) / seconds)
+                .isLessThan(bytesPerSecond);
     }
 
     @Test
@@ -214,7 +298,7 @@ class LoopbackTest {
     @Test
     void aSenderGoesOnWithoutBeingCalled() throws Exception {
         SampleImage image = SampleImage.of(20, random);
-        int port = loopback.receiver.address().getPort();
+        int port = loopback.address().getPort();
         try (Sender sender = loopback.connect("kept")) {
             sender.begin(image.layout());
             MemorySink first = loopback.nextSink();

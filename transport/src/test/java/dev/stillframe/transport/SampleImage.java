@@ -22,7 +22,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * An image to be sent: random pages, every fourth stretch zero, in one region.
+ * An image to be sent: stretches of random pages, of text, of pages that repeat, and of zeros, in one
+ * region.
  *
  * @param layout one region with one extent
  * @param pages all pages by ordinal
@@ -40,11 +41,18 @@ public record SampleImage(Layout layout, byte[] pages) {
         for (int first = 0; first < pageCount; first += STRETCH) {
             if (first / STRETCH % 4 != 3) {
                 byte[] stretch = new byte[Math.min(STRETCH, pageCount - first) * PAGE];
-                random.nextBytes(stretch);
+                fill(stretch, first / STRETCH % 4, random);
                 System.arraycopy(stretch, 0, pages, first * PAGE, stretch.length);
             }
         }
         return new SampleImage(layout(pageCount), pages);
+    }
+
+    private static void fill(byte[] stretch, int kind, Random random) {
+        random.nextBytes(stretch);
+        for (int i = 0; kind > 0 && i < stretch.length; i++) {
+            stretch[i] = kind == 1 ? (byte) (stretch[i] & 7) : stretch[i / PAGE % 3];
+        }
     }
 
     /** A layout with one extent of {@code pageCount} pages. */

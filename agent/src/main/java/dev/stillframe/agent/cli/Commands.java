@@ -31,9 +31,10 @@ public final class Commands {
         addHelp(root);
         return root.registerConverter(ByteSize.class, ByteSize::parse)
                 .registerConverter(Duration.class, TypedDuration::parse)
-                .registerConverter(HostPort.class, HostPort::parse)
+                .registerConverter(Endpoint.class, Endpoint::parse)
                 .registerConverter(AddressRange.class, TypedRange::parse)
                 .registerConverter(ExportCommand.Format.class, ExportCommand.Format::parse)
+                .setCaseInsensitiveEnumValuesAllowed(true)
                 .setUsageHelpWidth(USAGE_WIDTH)
                 .setParameterExceptionHandler(Commands::wrongUsage)
                 .setExecutionExceptionHandler(Commands::failed);

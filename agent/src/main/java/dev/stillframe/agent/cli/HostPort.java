@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  * @param host name or number, without brackets
  * @param port 0 to 65535; 0 lets the system choose, where that makes sense
  */
-record HostPort(String host, int port) {
+record HostPort(String host, int port) implements Endpoint {
     private static final Pattern TYPED =
             Pattern.compile("(?:\\[([0-9a-fA-F:.%]+)]|([^:\\[\\]/\\s]+)):(\\d{1,5})");
     private static final int PORT_MAX = 65_535;
@@ -30,8 +30,8 @@ record HostPort(String host, int port) {
         return new HostPort(host, Integer.parseInt(matcher.group(3)));
     }
 
-    /** Looks the host up. */
-    InetSocketAddress resolve() throws Failure {
+    @Override
+    public InetSocketAddress resolve() throws Failure {
         try {
             return new InetSocketAddress(InetAddress.getByName(host), port);
         } catch (UnknownHostException e) {

@@ -12,6 +12,7 @@ import picocli.CommandLine.Option;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
@@ -52,10 +53,12 @@ final class ReceiveCommand implements Callable<Integer> {
 
     @Option(
             names = "--listen",
-            paramLabel = "HOST:PORT",
+            paramLabel = "HOST:PORT|unix:PATH",
             required = true,
-            description = "Where to listen; port 0 takes a free one, which is printed.")
-    private HostPort listen = new HostPort("", 0);
+            description =
+                    "Where to listen; port 0 takes a free one, which is printed. A Unix socket is for"
+                            + " its owner only.")
+    private Endpoint listen = new HostPort("", 0);
 
     @Option(
             names = "--store",
@@ -118,7 +121,7 @@ final class ReceiveCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        InetSocketAddress address = address();
+        SocketAddress address = address();
         ImageStore images = ImageStore.open(store);
         BlockingQueue<Happening> happenings = new ArrayBlockingQueue<>(LINES_MAX);
         AtomicLong unprinted = new AtomicLong();
@@ -144,9 +147,9 @@ final class ReceiveCommand implements Callable<Integer> {
         }
     }
 
-    private InetSocketAddress address() throws Failure {
-        InetSocketAddress address = listen.resolve();
-        if (!address.getAddress().isLoopbackAddress() && !security.encrypts() && !insecure) {
+    private SocketAddress address() throws Failure {
+        SocketAddress address = listen.resolve();
+        if (!Endpoint.isLocal(address) && !security.encrypts() && !insecure) {
             throw new Failure(
                     "refusing to listen on "
                             + listen
@@ -186,9 +189,11 @@ final class ReceiveCommand implements Callable<Integer> {
         };
     }
 
-    private void listening(ImageStore images, InetSocketAddress address) {
+    private void listening(ImageStore images, SocketAddress address) {
         String at =
-                new HostPort(address.getAddress().getHostAddress(), address.getPort()).toString();
+                address instanceof InetSocketAddress inet
+                        ? new HostPort(inet.getAddress().getHostAddress(), inet.getPort()).toString()
+                        : listen.toString();
         output.facts(
                 new ListeningFact("listening", at, images.directory().toString()),
                 List.of("listening on " + at + ", storing in " + images.directory()));

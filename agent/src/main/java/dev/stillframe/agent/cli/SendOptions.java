@@ -1,6 +1,7 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.job.RateFile;
+import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.SenderOptions;
@@ -54,9 +55,22 @@ final class SendOptions {
                             + " once.")
     private @Nullable Duration retryFor;
 
+    @Option(
+            names = "--compress",
+            paramLabel = "off|fast|small|adaptive",
+            description =
+                    "With --to: off sends pages as they are, fast spends little to make them shorter,"
+                            + " small spends more, adaptive as much as the network is worth"
+                            + " (default).")
+    private @Nullable Preset compress;
+
     /** Whether any of them was given. */
     boolean areUsed() {
-        return lanes != null || rate != null || rateFile != null || retryFor != null;
+        return lanes != null
+                || rate != null
+                || rateFile != null
+                || retryFor != null
+                || compress != null;
     }
 
     /** What the transport is told; {@code stagingBytes} bounds what it keeps. */
@@ -70,6 +84,7 @@ final class SendOptions {
         return new SenderOptions(
                 lanes == null ? SenderOptions.defaultLanes() : lanes,
                 retain,
+                compress == null ? SenderOptions.DEFAULT.preset() : compress,
                 credentials,
                 new SenderOptions.Timeouts(usual.connect(), timeout, usual.idle()),
                 retryFor);

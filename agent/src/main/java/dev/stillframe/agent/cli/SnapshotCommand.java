@@ -24,7 +24,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Set;
@@ -119,12 +119,12 @@ final class SnapshotCommand implements Callable<Integer> {
     static final class Remote {
         @Option(
                 names = "--to",
-                paramLabel = "HOST:PORT",
+                paramLabel = "HOST:PORT|unix:PATH",
                 required = true,
                 description =
                         "Send to this receiver (stillframe receive). With TLS its certificate has to"
                                 + " be for HOST.")
-        private HostPort to = new HostPort("", 0);
+        private Endpoint to = new HostPort("", 0);
 
         @Option(
                 names = "--name",
@@ -197,8 +197,8 @@ final class SnapshotCommand implements Callable<Integer> {
         if (goal.remote == null) {
             throw usage("one of --out and --to is needed");
         }
-        InetSocketAddress receiver = goal.remote.to.resolve();
-        if (!receiver.getAddress().isLoopbackAddress() && !security.encrypts()) {
+        SocketAddress receiver = goal.remote.to.resolve();
+        if (!Endpoint.isLocal(receiver) && !security.encrypts()) {
             output.note(
                     "stillframe snapshot: the memory of process "
                             + pid

@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -144,7 +145,7 @@ public final class Demo {
     }
 
     private SnapshotReport take(
-            SnapshotTaker.Setting setting, WriterProcess writer, InetSocketAddress receiver)
+            SnapshotTaker.Setting setting, WriterProcess writer, SocketAddress receiver)
             throws IOException, InterruptedException, SnapshotException {
         Destination destination = new Destination.Remote(receiver, NAME);
         try (PageSink sink = parts.opener().open(destination, setting.registry())) {

@@ -8,7 +8,7 @@ import dev.stillframe.transport.sender.SenderOptions;
 import io.micrometer.core.instrument.MeterRegistry;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.file.Path;
 
 /** Where an image goes. */
@@ -24,10 +24,10 @@ public sealed interface Destination {
      * @param options how it is sent
      * @param rate how fast
      */
-    record Remote(InetSocketAddress receiver, String name, SenderOptions options, RateLimit rate)
+    record Remote(SocketAddress receiver, String name, SenderOptions options, RateLimit rate)
             implements Destination {
         /** With the usual options, as fast as it goes. */
-        public Remote(InetSocketAddress receiver, String name) {
+        public Remote(SocketAddress receiver, String name) {
             this(
                     receiver,
                     name,

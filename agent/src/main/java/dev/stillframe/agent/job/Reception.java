@@ -7,12 +7,12 @@ import dev.stillframe.transport.security.Credentials;
 import io.micrometer.core.instrument.MeterRegistry;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 
 /** A receiver that is running. Thread-safe. */
 public interface Reception extends AutoCloseable {
     /** Where it listens, with the port that the system chose if 0 was asked for. */
-    InetSocketAddress address();
+    SocketAddress address();
 
     /** Stops listening, gives up what is being received, and waits for its threads. Idempotent. */
     @Override
@@ -49,7 +49,7 @@ public interface Reception extends AutoCloseable {
          * @throws IOException if it cannot listen there
          */
         Reception start(
-                InetSocketAddress listen,
+                SocketAddress listen,
                 ImageStore store,
                 Credentials credentials,
                 Events events,

@@ -7,6 +7,8 @@ import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.target.Readiness;
+import dev.stillframe.engine.target.Readiness.Finding;
+import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
@@ -17,8 +19,9 @@ import dev.stillframe.transport.sender.Sender;
 import io.micrometer.core.instrument.MeterRegistry;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The real parts: engine and transport. Stateless. */
 public final class Wiring {
@@ -26,13 +29,19 @@ public final class Wiring {
 
     /** All of them. */
     public static Parts parts() {
-        return new Parts(Wiring::take, Wiring::open, Wiring::receive, Readiness::check);
+        return new Parts(Wiring::take, Wiring::open, Wiring::receive, Wiring::readiness);
     }
 
     private static SnapshotReport take(int pid, PageSink sink, SnapshotTaker.Setting setting)
             throws SnapshotException, InterruptedException {
         return new Snapshot(setting.options(), setting.registry(), setting.progress())
                 .take(pid, sink);
+    }
+
+    private static List<Finding> readiness() {
+        List<Finding> findings = new ArrayList<>(Readiness.check());
+        findings.addAll(NetworkCheck.findings());
+        return findings;
     }
 
     private static PageSink open(Destination destination, MeterRegistry registry)
@@ -45,7 +54,7 @@ public final class Wiring {
     }
 
     private static Reception receive(
-            InetSocketAddress listen,
+            SocketAddress listen,
             ImageStore store,
             Credentials credentials,
             Reception.Events events,
@@ -61,7 +70,7 @@ public final class Wiring {
                         new Forwarding(events));
         return new Reception() {
             @Override
-            public InetSocketAddress address() {
+            public SocketAddress address() {
                 return receiver.address();
             }
 
@@ -75,25 +84,17 @@ public final class Wiring {
     private record Forwarding(Reception.Events events) implements ReceiverEvents {
         @Override
         public void published(SessionInfo session, String place) {
-            events.finished(session.imageName(), words(session.peer()));
+            events.finished(session.imageName(), NetworkTransport.words(session.peer()));
         }
 
         @Override
         public void suspended(SessionInfo session, String reason) {
-            events.interrupted(session.imageName(), words(session.peer()), reason);
+            events.interrupted(session.imageName(), NetworkTransport.words(session.peer()), reason);
         }
 
         @Override
         public void failed(SessionInfo session, String reason) {
-            events.failed(session.imageName(), words(session.peer()), reason);
-        }
-
-        /**
-         * {@code 127.0.0.1:40122}, without the slash that an address without a name begins with.
-         */
-        private static String words(SocketAddress peer) {
-            String text = peer.toString();
-            return text.substring(text.indexOf('/') + 1);
+            events.failed(session.imageName(), NetworkTransport.words(session.peer()), reason);
         }
     }
 }

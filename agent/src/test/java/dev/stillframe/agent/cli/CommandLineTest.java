@@ -35,7 +35,7 @@ import picocli.CommandLine;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -434,10 +434,10 @@ class CommandLineTest {
         receiving.interrupt();
     }
 
-    private static Reception reception(InetSocketAddress address, Runnable stop) {
+    private static Reception reception(SocketAddress address, Runnable stop) {
         return new Reception() {
             @Override
-            public InetSocketAddress address() {
+            public SocketAddress address() {
                 return address;
             }
 

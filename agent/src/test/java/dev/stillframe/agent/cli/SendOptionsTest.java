@@ -8,6 +8,7 @@ import dev.stillframe.agent.job.Parts;
 import dev.stillframe.agent.job.RateFile;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.page.DiscardingSink;
+import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.sender.RateLimit;
 
 import org.junit.jupiter.api.Test;
@@ -38,12 +39,13 @@ class SendOptionsTest {
 
     @Test
     void whatTheUserChoseReachesTheTransport() {
-        run(SNAPSHOT + "--lanes 3 --rate 100M --retry-for 5m --timeout 9s --staging 64M");
+        run(SNAPSHOT + "--lanes 3 --rate 100M --retry-for 5m --timeout 9s --staging 64M --compress small");
         assertThat(opened.getFirst())
                 .isInstanceOfSatisfying(
                         Destination.Remote.class,
                         remote -> {
                             assertThat(remote.options().lanes()).isEqualTo(3);
+                            assertThat(remote.options().preset()).isEqualTo(Preset.SMALL);
                             assertThat(remote.options().retainBytes()).isEqualTo(16L << 20);
                             assertThat(remote.options().giveUpAfter()).isEqualTo(Duration.ofMinutes(5));
                             assertThat(remote.options().timeouts().stall())
@@ -73,6 +75,7 @@ class SendOptionsTest {
                 "--lanes 65",
                 "--lanes many",
                 "--rate fast",
+                "--compress much",
                 "--retry-for 0s",
                 "--retry-for soon"
             })

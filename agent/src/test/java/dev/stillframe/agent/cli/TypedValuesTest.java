@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import picocli.CommandLine.TypeConversionException;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
 
@@ -58,6 +59,12 @@ class TypedValuesTest {
                 .isEqualTo(new HostPort("backup-2.example", 1));
         assertThat(HostPort.parse("[::1]:0")).isEqualTo(new HostPort("::1", 0));
         assertThat(HostPort.parse("[::1]:0")).hasToString("[::1]:0");
+        assertThat(Endpoint.parse("h:1")).isEqualTo(new HostPort("h", 1));
+        assertThat(Endpoint.parse("unix:/run/s"))
+                .isEqualTo(new Endpoint.UnixSocket(Path.of("/run/s")))
+                .hasToString("unix:/run/s");
+        assertThatThrownBy(() -> Endpoint.parse("unix:"))
+                .isInstanceOf(TypeConversionException.class);
     }
 
     @ParameterizedTest

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Timeout;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -89,7 +90,7 @@ class DemoTest {
                     stores.add(store);
                     return new Reception() {
                         @Override
-                        public InetSocketAddress address() {
+                        public SocketAddress address() {
                             return listen;
                         }
 

@@ -173,7 +173,14 @@ final class Arming {
     /** Protects the hot pages of a run again, but for the exempt ones; how many pages were looked at. */
     int protectHot(Worker worker, Run run) throws IOException {
         Block block = run.block();
-        AddressRange range = new AddressRange(block.address(run.first()), block.address(run.end()));
+        boolean whole = block.isHuge() && block.count(Claim.HOT) == Block.PAGES;
+        if (!whole && isBeingLifted(block)) {
+            return run.count(); // it stays hot until the next time
+        }
+        AddressRange range =
+                whole
+                        ? new AddressRange(block.start, block.start + Block.BYTES)
+                        : new AddressRange(block.address(run.first()), block.address(run.end()));
         for (AddressRange part : withoutExempt(range)) {
             int page = Block.pageOf(part.start());
             int end = page + (int) (part.sizeBytes() / Block.PAGE_BYTES);
@@ -187,5 +194,10 @@ final class Arming {
             }
         }
         return run.count();
+    }
+
+    /** Pages of a huge page become hot one by one, but a part of it must not be protected by itself. */
+    private static boolean isBeingLifted(Block block) {
+        return block.isHugetlb() || (block.isHuge() && block.count(Claim.LIFTING) > 0);
     }
 }

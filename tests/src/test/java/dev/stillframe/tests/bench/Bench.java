@@ -45,6 +45,10 @@ public final class Bench {
                     Bench::slowSink,
                     "barrier",
                     Barrier::measure,
+                    "encoding",
+                    EncodingBench::measure,
+                    "tls",
+                    TransportBench::measureTls,
                     "transport",
                     TransportBench::measure);
 

@@ -29,6 +29,7 @@ final class StoreReceiver implements AutoCloseable {
                     16,
                     32,
                     64,
+                    128 << 20,
                     1 << 20,
                     new ReceiverLimits.Deadlines(IDLE, IDLE, Duration.ofMinutes(10)));
 
@@ -69,7 +70,7 @@ final class StoreReceiver implements AutoCloseable {
     }
 
     InetSocketAddress address() {
-        return receiver.address();
+        return (InetSocketAddress) receiver.address();
     }
 
     /** Where the image called {@code name} is, if there is one. */

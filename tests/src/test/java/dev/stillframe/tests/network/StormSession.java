@@ -2,6 +2,7 @@ package dev.stillframe.tests.network;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 
@@ -40,6 +41,11 @@ record StormSession(String name, StormImage image, NetworkPlan plan, int lanes, 
 
     /** Attempts that meet nobody while the receiver is down for half a second, and some more. */
     private static final int DOWN_ATTEMPTS = 200;
+
+    private Preset preset() {
+        Preset[] presets = Preset.values();
+        return presets[Math.floorMod(order, presets.length)];
+    }
 
     /**
      * What happened.
@@ -85,7 +91,7 @@ record StormSession(String name, StormImage image, NetworkPlan plan, int lanes, 
                 return Sender.connect(
                         link.address(),
                         name,
-                        OPTIONS.withLanes(lanes),
+                        OPTIONS.withLanes(lanes).withPreset(preset()),
                         registry);
             } catch (IOException e) {
                 assertThat(e.getMessage()).contains("127.0.0.1").hasSizeGreaterThan(30);

@@ -1,24 +1,35 @@
 package dev.stillframe.transport.net;
 
+import io.netty.channel.Channel;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.ServerSocketChannel;
-import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.SocketChannelConfig;
+import io.netty.channel.socket.nio.NioDomainSocketChannel;
+import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.channel.uring.IoUring;
+import io.netty.channel.uring.IoUringDomainSocketChannel;
 import io.netty.channel.uring.IoUringIoHandler;
+import io.netty.channel.uring.IoUringServerDomainSocketChannel;
 import io.netty.channel.uring.IoUringServerSocketChannel;
 import io.netty.channel.uring.IoUringSocketChannel;
 
 import org.jspecify.annotations.Nullable;
 
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -98,21 +109,53 @@ public enum NetworkTransport {
         return new MultiThreadIoEventLoopGroup(threads, named, factory);
     }
 
-    /** The channel that connects. */
-    public Class<? extends SocketChannel> channel() {
+    /** The channel that connects to {@code address}, one of the network or of a Unix socket. */
+    public Class<? extends Channel> channel(SocketAddress address) {
+        boolean unix = address instanceof UnixDomainSocketAddress;
         return switch (this) {
-            case EPOLL -> EpollSocketChannel.class;
-            case IO_URING -> IoUringSocketChannel.class;
-            case NIO -> NioSocketChannel.class;
+            case EPOLL -> unix ? EpollDomainSocketChannel.class : EpollSocketChannel.class;
+            case IO_URING -> unix ? IoUringDomainSocketChannel.class : IoUringSocketChannel.class;
+            case NIO -> unix ? NioDomainSocketChannel.class : NioSocketChannel.class;
         };
     }
 
-    /** The channel that listens. */
-    public Class<? extends ServerSocketChannel> serverChannel() {
+    /** The channel that listens on {@code address}. */
+    public Class<? extends ServerChannel> serverChannel(SocketAddress address) {
+        boolean unix = address instanceof UnixDomainSocketAddress;
         return switch (this) {
-            case EPOLL -> EpollServerSocketChannel.class;
-            case IO_URING -> IoUringServerSocketChannel.class;
-            case NIO -> NioServerSocketChannel.class;
+            case EPOLL ->
+                    unix ? EpollServerDomainSocketChannel.class : EpollServerSocketChannel.class;
+            case IO_URING ->
+                    unix
+                            ? IoUringServerDomainSocketChannel.class
+                            : IoUringServerSocketChannel.class;
+            case NIO -> unix ? NioServerDomainSocketChannel.class : NioServerSocketChannel.class;
+        };
+    }
+
+    /** Small frames are not to wait for larger ones. */
+    public static void sendAtOnce(Channel channel) {
+        if (channel.config() instanceof SocketChannelConfig tcp) {
+            tcp.setTcpNoDelay(true);
+        }
+    }
+
+    /** The address as its channels want it. */
+    public SocketAddress address(SocketAddress address) {
+        return this != NIO && address instanceof UnixDomainSocketAddress unix
+                ? new DomainSocketAddress(unix.getPath().toFile())
+                : address;
+    }
+
+    /** As one types it: {@code HOST:PORT}, IPv6 addresses in brackets, or {@code unix:PATH}. */
+    public static String words(SocketAddress address) {
+        return switch (address) {
+            case UnixDomainSocketAddress unix -> "unix:" + unix.getPath();
+            case InetSocketAddress inet -> {
+                String host = inet.getHostString();
+                yield (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + inet.getPort();
+            }
+            default -> address.toString();
         };
     }
 

@@ -8,6 +8,7 @@ final class Capacity {
     private int strangers;
     private int sessions;
     private long documentBytes;
+    private long encodingBytes;
 
     Capacity(ReceiverLimits limits, ReceiverMetrics metrics) {
         this.limits = limits;
@@ -48,6 +49,19 @@ final class Capacity {
     synchronized void giveSession() {
         sessions--;
         metrics.sessions(-1);
+    }
+
+    /** Whether there is so much memory for decoding; it must be given back then. */
+    synchronized boolean takeEncoding(long bytes) {
+        if (encodingBytes + bytes > limits.maxEncodingMemoryBytes()) {
+            return false;
+        }
+        encodingBytes += bytes;
+        return true;
+    }
+
+    synchronized void giveEncoding(long bytes) {
+        encodingBytes -= bytes;
     }
 
     /** Whether there is room for {@code bytes} more of documents; they must be given back then. */

@@ -4,6 +4,7 @@ import dev.stillframe.transport.security.PeerNames;
 import dev.stillframe.transport.security.TlsTrouble;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
+import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
@@ -91,14 +92,30 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private long peerIdleNanos = Long.MAX_VALUE;
 
     /** The connection of a channel that is open; to be made on its event loop. */
-    Connection(Services services, long number, ChannelHandlerContext context, DirectReads reads) {
+    Connection(
+            Services services,
+            long number,
+            SocketAddress peer,
+            ChannelHandlerContext context,
+            DirectReads reads) {
         this.services = services;
         this.number = number;
         this.context = context;
         this.reads = reads;
-        peer = context.channel().remoteAddress();
+        this.peer = peer;
         party = new Stranger(services, this);
-        reader = new FrameReader(() -> party.acquire(), services.contents().get());
+        reader = new FrameReader(
+                        new BatchMemory() {
+                            @Override
+                            public BatchBuffer acquire() throws ProtocolException {
+                                return party.acquire();
+                            }
+
+                            @Override
+                            public Contents contents() throws ProtocolException {
+                                return party.contents();
+                            }
+                        });
         reads.attach(reader);
         startNanos = now();
         progressNanos = startNanos;

@@ -1,5 +1,6 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.ErrorCode;
 
 import io.netty.channel.ChannelHandlerContext;
@@ -9,6 +10,8 @@ import io.netty.handler.ssl.SslContext;
 
 import org.jspecify.annotations.Nullable;
 
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -19,18 +22,25 @@ final class Door extends ChannelInboundHandlerAdapter {
     private final Set<Connection> connections;
     private final @Nullable SslContext tls;
     private final boolean direct;
+    private final SocketAddress listen;
     private final AtomicLong count = new AtomicLong();
 
-    /** {@code direct} says whether pages may be read straight to their places. */
+    /**
+     * A door at {@code listen}.
+     *
+     * @param direct whether pages may be read straight to their places
+     */
     Door(
             Services services,
             Set<Connection> connections,
             @Nullable SslContext tls,
-            boolean direct) {
+            boolean direct,
+            SocketAddress listen) {
         this.services = services;
         this.connections = connections;
         this.tls = tls;
         this.direct = direct;
+        this.listen = listen;
     }
 
     @Override
@@ -49,6 +59,7 @@ final class Door extends ChannelInboundHandlerAdapter {
             context.close(); // not even a word for those
             return;
         }
+        NetworkTransport.sendAtOnce(context.channel());
         DirectReads reads = new DirectReads();
         if (tls != null) {
             context.pipeline().addFirst(new TlsGate(), tls.newHandler(context.alloc()));
@@ -56,7 +67,7 @@ final class Door extends ChannelInboundHandlerAdapter {
             context.channel().config().setOption(ChannelOption.RECVBUF_ALLOCATOR, reads);
         }
         Connection connection =
-                new Connection(services, count.incrementAndGet(), context, reads);
+                new Connection(services, count.incrementAndGet(), peer(context), context, reads);
         connections.add(connection);
         context.channel().closeFuture().addListener(_ -> connections.remove(connection));
         context.pipeline().addLast(connection);
@@ -66,5 +77,10 @@ final class Door extends ChannelInboundHandlerAdapter {
                     "the receiver has %d connections, which is the most; try again later"
                             .formatted(open - 1));
         }
+    }
+
+    /** Peers on a Unix socket have no address: they are known by that of the socket. */
+    private SocketAddress peer(ChannelHandlerContext context) {
+        return context.channel().remoteAddress() instanceof InetSocketAddress inet ? inet : listen;
     }
 }

@@ -1,6 +1,7 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.wire.BatchBuffer;
+import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
@@ -20,6 +21,11 @@ final class Lane implements Connection.Party {
     @Override
     public BatchBuffer acquire() throws ProtocolException {
         return session.acquireForLane();
+    }
+
+    @Override
+    public Contents contents() throws ProtocolException {
+        return urgent ? Connection.Party.super.contents() : session.decoderForLane();
     }
 
     @Override

@@ -2,7 +2,6 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.security.Credentials;
-import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 
 import io.micrometer.core.instrument.MeterRegistry;
@@ -20,6 +19,8 @@ import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -42,16 +43,22 @@ public final class Receiver implements AutoCloseable {
 
     private final EventLoopGroup group;
     private final Channel listener;
+    private final SocketAddress address;
+    private final @Nullable UnixSocketFile file;
     private final Services services;
     private final Set<Connection> connections;
 
     private Receiver(
             EventLoopGroup group,
             Channel listener,
+            SocketAddress address,
+            @Nullable UnixSocketFile file,
             Services services,
             Set<Connection> connections) {
         this.group = group;
         this.listener = listener;
+        this.address = address;
+        this.file = file;
         this.services = services;
         this.connections = connections;
     }
@@ -59,7 +66,8 @@ public final class Receiver implements AutoCloseable {
     /**
      * Listens.
      *
-     * @param listen where; port 0 takes a free one
+     * @param listen where: an {@code InetSocketAddress}, with port 0 for a free one, or a {@code
+     *     UnixDomainSocketAddress}, whose file only its owner can use
      * @param sinks makes the sink of each session
      * @param limits what the peers may take
      * @param credentials who may come in
@@ -68,7 +76,7 @@ public final class Receiver implements AutoCloseable {
      * @throws IOException if it cannot listen there
      */
     public static Receiver start(
-            InetSocketAddress listen,
+            SocketAddress listen,
             SinkFactory sinks,
             ReceiverLimits limits,
             Credentials credentials,
@@ -85,28 +93,66 @@ public final class Receiver implements AutoCloseable {
                 transport.group(
                         Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors()),
                         "stillframe-receiver");
-        ChannelFuture bound =
+        Door door = new Door(services, connections, tls, transport.readsAtOnce(), listen);
+        boolean listens = false;
+        @Nullable UnixSocketFile file = null;
+        try {
+            file =
+                    listen instanceof UnixDomainSocketAddress unix
+                            ? UnixSocketFile.at(unix.getPath())
+                            : null;
+            Channel listener =
+                    bind(transport, group, door, file == null ? listen : file.cradle(), listen);
+            if (file != null) {
+                file.publish();
+            }
+            listens = true;
+            return new Receiver(
+                    group,
+                    listener,
+                    file == null ? listener.localAddress() : listen,
+                    file,
+                    services,
+                    connections);
+        } finally {
+            if (!listens) {
+                group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+                if (file != null) {
+                    file.close();
+                }
+            }
+        }
+    }
+
+    private static Channel bind(
+            NetworkTransport transport,
+            EventLoopGroup group,
+            Door door,
+            SocketAddress at,
+            SocketAddress listen)
+            throws IOException {
+        ServerBootstrap bootstrap =
                 new ServerBootstrap()
                         .group(group)
-                        .channel(transport.serverChannel())
-                        .option(ChannelOption.SO_REUSEADDR, true)
-                        .childOption(ChannelOption.TCP_NODELAY, true)
-                        .childHandler(new Door(services, connections, tls, transport.readsAtOnce()))
-                        .bind(listen)
-                        .awaitUninterruptibly();
+                        .channel(transport.serverChannel(at))
+                        .childHandler(door);
+        if (at instanceof InetSocketAddress) {
+            bootstrap.option(ChannelOption.SO_REUSEADDR, true);
+        }
+        ChannelFuture bound = bootstrap.bind(transport.address(at)).awaitUninterruptibly();
         if (!bound.isSuccess()) {
-            group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
             throw new IOException(
                     "cannot listen on %s: %s; choose another address or port"
-                            .formatted(listen, bound.cause().getMessage()),
+                            .formatted(
+                                    NetworkTransport.words(listen), bound.cause().getMessage()),
                     bound.cause());
         }
-        return new Receiver(group, bound.channel(), services, connections);
+        return bound.channel();
     }
 
     /** The same for whoever can connect. */
     public static Receiver start(
-            InetSocketAddress listen,
+            SocketAddress listen,
             SinkFactory sinks,
             ReceiverLimits limits,
             MeterRegistry registry,
@@ -128,15 +174,14 @@ public final class Receiver implements AutoCloseable {
                 new Capacity(limits, metrics),
                 new Credits(limits),
                 new BatchBuffers(metrics::memory),
-                Contents::raw,
                 new Sessions(),
                 metrics,
                 events);
     }
 
     /** Where it listens. */
-    public InetSocketAddress address() {
-        return (InetSocketAddress) listener.localAddress();
+    public SocketAddress address() {
+        return address;
     }
 
     /**
@@ -146,6 +191,13 @@ public final class Receiver implements AutoCloseable {
     @Override
     public void close() {
         listener.close().awaitUninterruptibly();
+        if (file != null) {
+            try {
+                file.close();
+            } catch (IOException e) {
+                LOG.warn("the socket's file remains: {}", NetworkTransport.words(address), e);
+            }
+        }
         List<SessionWorker> workers =
                 services.sessions().all().stream().map(Session::worker).toList();
         if (!group.isShuttingDown()) {

@@ -18,6 +18,8 @@ import java.time.Duration;
  *     Limits#MAX_CREDITS}
  * @param sharedBatches batches in memory besides the {@link #MIN_CREDITS} of each session, shared
  *     among all
+ * @param maxEncodingMemoryBytes most native memory for decoding, all sessions together; a session
+ *     for which there is none gets its pages as they are
  * @param maxLayoutBytes longest layout; all sessions together may have twice that
  * @param deadlines when a peer is given up
  */
@@ -28,6 +30,7 @@ public record ReceiverLimits(
         int maxLanes,
         int maxCredits,
         int sharedBatches,
+        long maxEncodingMemoryBytes,
         long maxLayoutBytes,
         Deadlines deadlines) {
     /** Batches that every session may have on the way, however many sessions there are. */
@@ -36,7 +39,15 @@ public record ReceiverLimits(
     /** What is right for a receiver that others may use, too. */
     public static final ReceiverLimits DEFAULT =
             new ReceiverLimits(
-                    512, 64, 16, 16, 32, 96, Limits.MAX_DOCUMENT_BYTES, Deadlines.DEFAULT);
+                    512,
+                    64,
+                    16,
+                    16,
+                    32,
+                    96,
+                    512L << 20,
+                    Limits.MAX_DOCUMENT_BYTES,
+                    Deadlines.DEFAULT);
 
     /**
      * When a peer is given up.
@@ -97,6 +108,9 @@ public record ReceiverLimits(
         if (maxCredits < MIN_CREDITS || maxCredits > Limits.MAX_CREDITS || sharedBatches < 0) {
             throw new IllegalArgumentException(
                     "credits for %d batches, %d shared".formatted(maxCredits, sharedBatches));
+        }
+        if (maxEncodingMemoryBytes < 0) {
+            throw new IllegalArgumentException(maxEncodingMemoryBytes + " bytes for decoding");
         }
         if (maxLayoutBytes < 1 || maxLayoutBytes > Limits.MAX_DOCUMENT_BYTES) {
             throw new IllegalArgumentException("layouts of " + maxLayoutBytes + " bytes");

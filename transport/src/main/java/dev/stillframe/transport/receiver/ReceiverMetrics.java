@@ -2,14 +2,20 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.transport.wire.BatchBuffer;
+import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
+import dev.stillframe.transport.wire.ProtocolException;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
 
+import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -23,6 +29,7 @@ final class ReceiverMetrics {
     private final Counter failed;
     private final Counter suspended;
     private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
+    private final Timer decoding;
     private final AtomicLong connections;
     private final AtomicLong sessions;
     private final AtomicLong memoryBytes;
@@ -57,6 +64,10 @@ final class ReceiverMetrics {
                                 "stillframe.transport.pages", "side", "receiver", "kind", tag));
             }
         }
+        decoding =
+                Timer.builder("stillframe.transport.decoding")
+                        .description("of batches that came encoded")
+                        .register(registry);
         connections = gauge("stillframe.transport.connections.open");
         sessions = gauge("stillframe.transport.sessions.open");
         memoryBytes = gauge("stillframe.transport.memory.bytes");
@@ -84,6 +95,24 @@ final class ReceiverMetrics {
                 counter.increment((double) batch.pageCount(run));
             }
         }
+    }
+
+    /** Counts and measures what {@code decoder} does. */
+    Contents timed(Contents decoder) {
+        return new Contents() {
+            @Override
+            public void decode(int encoding, MemorySegment encoded, BatchBuffer into)
+                    throws ProtocolException {
+                long startNanos = System.nanoTime();
+                decoder.decode(encoding, encoded, into);
+                decoding.record(System.nanoTime() - startNanos, TimeUnit.NANOSECONDS);
+            }
+
+            @Override
+            public void close() {
+                decoder.close();
+            }
+        };
     }
 
     void connections(int change) {

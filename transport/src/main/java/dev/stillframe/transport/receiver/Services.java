@@ -1,9 +1,6 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.security.Credentials;
-import dev.stillframe.transport.wire.Contents;
-
-import java.util.function.Supplier;
 
 /**
  * What all connections of a receiver use. Everything in it is thread-safe.
@@ -14,7 +11,6 @@ import java.util.function.Supplier;
  * @param capacity what is left of what they share
  * @param credits shares out the batches on the way
  * @param buffers the memory of those batches
- * @param contents makes a decoder for every lane
  * @param sessions those that are open
  * @param metrics counts
  * @param events told of sessions
@@ -26,7 +22,6 @@ record Services(
         Capacity capacity,
         Credits credits,
         BatchBuffers buffers,
-        Supplier<Contents> contents,
         Sessions sessions,
         ReceiverMetrics metrics,
         ReceiverEvents events) {}

@@ -1,9 +1,11 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.page.Checkpoint;
+import dev.stillframe.transport.encoding.BatchDecoder;
 import dev.stillframe.transport.receiver.SessionState.Effect;
 import dev.stillframe.transport.receiver.SessionState.Event;
 import dev.stillframe.transport.wire.BatchBuffer;
+import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
@@ -26,6 +28,9 @@ import java.util.Set;
 final class Session implements Connection.Party, SessionWorker.Outcome {
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
 
+    /** Of every lane: some thousand pages that may come again. */
+    private static final int DICTIONARY_BYTES = 8 << 20;
+
     private final Services services;
     private final Connection connection;
     private final Message.Hello hello;
@@ -38,11 +43,13 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     private SessionState state = new SessionState.Opening();
     private byte[] rootHash;
     private @Nullable Runnable onClosed;
+    private volatile int dictionaryBytes; // set before the lanes come
     private boolean closed;
     private long granted;
     private long saidGranted;
     private long durable;
     private long saidDurable;
+    private @Nullable Message unsaid;
 
     private Session(Services services, Connection connection, Message.Hello hello) {
         this.services = services;
@@ -145,6 +152,16 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
         return services.buffers().acquire(this::released);
     }
 
+    /** On any thread: what decodes the batches of a lane. */
+    Contents decoderForLane() throws ProtocolException {
+        int bytes = dictionaryBytes;
+        if (bytes == 0) {
+            throw new ProtocolException(
+                    ErrorCode.UNSUPPORTED, "an encoded batch, though no dictionary was offered");
+        }
+        return services.metrics().timed(new BatchDecoder(bytes));
+    }
+
     /** On any thread: a lane has brought a batch. */
     void brought(Message.Batch batch, boolean urgent) {
         connection.execute(
@@ -240,7 +257,7 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
             case Effect.Store _, Effect.StoreAndFinish _ ->
                     throw new IllegalStateException("a batch on the control connection");
             case Effect.Finish(var end) -> finish(end);
-            case Effect.Answer(var answer) -> connection.say(answer);
+            case Effect.Answer(var answer) -> answer(answer);
             case Effect.Announce(var place) -> {
                 connection.finish(new Message.Published(rootHash, place));
                 end(ErrorCode.ABORTED, "", null);
@@ -250,21 +267,38 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
         }
     }
 
+    /** A peer that asks and does not read gets only the last answer. */
+    private void answer(Message answer) {
+        if (connection.isWritable()) {
+            connection.say(answer);
+        } else {
+            unsaid = answer;
+        }
+    }
+
     private void welcome(Checkpoint reached) {
         durable = reached.batches();
         saidDurable = durable;
+        if (services.capacity().takeEncoding(encodingBytes())) {
+            dictionaryBytes = DICTIONARY_BYTES;
+        }
         granted = window.grant();
         saidGranted = granted;
         connection.say(
                 new Message.HelloAck(
                         Limits.VERSION,
                         lanesOffered(),
+                        dictionaryBytes,
                         (int) granted,
                         Limits.MAX_DATA_BYTES,
                         Limits.MAX_RUNS,
                         (int) services.limits().deadlines().idle().toMillis(),
                         services.limits().maxLayoutBytes(),
                         durable));
+    }
+
+    private long encodingBytes() {
+        return lanesOffered() * BatchDecoder.memoryBytes(DICTIONARY_BYTES);
     }
 
     private int lanesOffered() {
@@ -312,6 +346,10 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     private void sayProgress() {
         if (isEnded() || state instanceof SessionState.Opening || !connection.isWritable()) {
             return;
+        }
+        if (unsaid != null) {
+            connection.say(unsaid);
+            unsaid = null;
         }
         if (durable > saidDurable) {
             saidDurable = durable;
@@ -380,6 +418,9 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
         services.buffers().closed();
         services.capacity().giveSession();
         document.close();
+        if (dictionaryBytes > 0) {
+            services.capacity().giveEncoding(encodingBytes());
+        }
         if (onClosed != null) {
             onClosed.run();
         }

@@ -60,6 +60,11 @@ public final class TlsIdentity {
         return new TlsIdentity(certificate, key, authority, provider);
     }
 
+    /** Whether the fast implementation is there. */
+    public static boolean isNative() {
+        return OpenSsl.isAvailable();
+    }
+
     /** Which implementation is used, and why. */
     public static String provision() {
         return OpenSsl.isAvailable()

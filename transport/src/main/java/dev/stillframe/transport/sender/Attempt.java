@@ -179,7 +179,13 @@ final class Attempt {
                         network.nonce());
         Channel channel = network.connect(attach, replies, null, channels);
         channel.pipeline().get(Connection.class).peerIdle(limits().idleMillis());
-        return new Lane(channel, number, from, pageSizeBytes, network);
+        return new Lane(
+                channel,
+                number,
+                from,
+                pageSizeBytes,
+                number == Limits.URGENT_LANE ? 0 : limits().dictionaryBytes(),
+                network);
     }
 
     /** Waits until one more batch may be sent. */

@@ -3,7 +3,6 @@ package dev.stillframe.transport.sender;
 import dev.stillframe.transport.security.PresharedKey;
 import dev.stillframe.transport.security.TlsTrouble;
 import dev.stillframe.transport.wire.BatchMemory;
-import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
@@ -40,7 +39,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private final Replies replies;
     private final Duration idleTimeout;
     private final @Nullable SenderMetrics roundTrips;
-    private final FrameReader reader = new FrameReader(BatchMemory.none(), Contents.raw());
+    private final FrameReader reader = new FrameReader(BatchMemory.none());
     private @Nullable Future<?> ticks;
     private long heardNanos;
     private long saidNanos;

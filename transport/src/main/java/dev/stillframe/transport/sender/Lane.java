@@ -1,12 +1,17 @@
 package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.transport.encoding.BatchEncoder;
+import dev.stillframe.transport.encoding.Choice;
+import dev.stillframe.transport.encoding.Encoding;
 import dev.stillframe.transport.wire.BatchFrame;
+import dev.stillframe.transport.wire.Contents;
 
 import io.micrometer.core.instrument.Counter;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,14 +38,22 @@ final class Lane {
     private final RateLimit rate;
     private final SenderMetrics metrics;
     private final Counter laneBytes;
+    private final Choice choice;
+    private final int dictionaryBytes;
+    private @Nullable BatchEncoder encoder;
+    private Choice.Spell spell = Choice.Spell.IDLE;
+    private long sinceNanos = System.nanoTime();
     private int writing;
     private boolean resting;
+    private boolean pumping;
 
+    /** {@code dictionaryBytes} are 0 if its batches go as they are. */
     Lane(
             Channel channel,
             int number,
             Queue<Retained.Item> queue,
             int pageSizeBytes,
+            int dictionaryBytes,
             Network network) {
         this.channel = channel;
         this.queue = queue;
@@ -48,6 +61,9 @@ final class Lane {
         this.rate = network.rate();
         this.metrics = network.metrics();
         this.laneBytes = metrics.lane(number);
+        this.dictionaryBytes = dictionaryBytes;
+        choice = network.choice();
+        channel.closeFuture().addListener(_ -> closeEncoder());
     }
 
     /** There may be something in the queue; on any thread. */
@@ -60,23 +76,44 @@ final class Lane {
     }
 
     private void pump() {
+        if (pumping) {
+            return; // a write was over at once, inside of this
+        }
+        pumping = true;
+        try {
+            spend(spell);
+            spell = pumped();
+            spend(Choice.Spell.BUSY);
+        } finally {
+            pumping = false;
+        }
+    }
+
+    private void spend(Choice.Spell what) {
+        long now = System.nanoTime();
+        choice.spent(what, now - sinceNanos);
+        sinceNanos = now;
+    }
+
+    /** Hands on what there is room for; what the lane does until the next time. */
+    private Choice.Spell pumped() {
         while (writing < DEPTH && !resting && channel.isActive()) {
             Retained.Item item = queue.poll();
             if (item == null) {
-                return;
+                return Choice.Spell.IDLE;
             }
             if (item.beginWrite()) {
                 send(item);
             }
         }
+        return Choice.Spell.WAITING;
     }
 
     private void send(Retained.Item item) {
         boolean handed = false;
         try {
             PageBatch batch = item.batch();
-            List<ByteBuf> pieces =
-                    BatchFrame.of(item.sequence(), batch, pageSizeBytes, channel.alloc());
+            List<ByteBuf> pieces = frame(item.sequence(), batch);
             long bytes = 0;
             for (ByteBuf piece : pieces) {
                 bytes += piece.readableBytes();
@@ -86,10 +123,11 @@ final class Lane {
             for (ByteBuf piece : pieces.subList(0, pieces.size() - 1)) {
                 channel.write(piece, channel.voidPromise());
             }
+            rest(bytes);
+            choice.sent(batch.dataBytes());
             writing++;
             handed = true;
             channel.writeAndFlush(pieces.getLast()).addListener(_ -> written(item));
-            rest(bytes);
         } finally {
             if (!handed) {
                 item.endWrite();
@@ -98,10 +136,52 @@ final class Lane {
         }
     }
 
+    private List<ByteBuf> frame(long sequence, PageBatch batch) {
+        Encoding how = Encoding.RAW;
+        Encoding wish = dictionaryBytes == 0 ? Encoding.RAW : choice.next();
+        if (wish != Encoding.RAW && batch.dataBytes() > 0) {
+            long startNanos = System.nanoTime();
+            BatchEncoder encodes = encoder();
+            how = encodes.encode(batch, wish);
+            metrics.encoded(how, encodes, batch, System.nanoTime() - startNanos);
+            if (!Contents.arePages(how.code())) {
+                return BatchFrame.of(
+                        sequence,
+                        batch,
+                        pageSizeBytes,
+                        how.code(),
+                        encodes.contents(),
+                        channel.alloc());
+            }
+        }
+        return BatchFrame.of(sequence, batch, pageSizeBytes, how.code(), channel.alloc());
+    }
+
+    private BatchEncoder encoder() {
+        BatchEncoder known = encoder;
+        if (known == null) {
+            known = new BatchEncoder(dictionaryBytes, pageSizeBytes, DEPTH);
+            encoder = known;
+        }
+        return known;
+    }
+
     private void written(Retained.Item item) {
         writing--;
         item.endWrite();
-        pump();
+        if (channel.isActive()) {
+            pump();
+        } else {
+            closeEncoder();
+        }
+    }
+
+    /** When the last write is over, whose memory it is. */
+    private void closeEncoder() {
+        if (writing == 0 && !channel.isActive() && encoder != null) {
+            encoder.close();
+            encoder = null;
+        }
     }
 
     private void rest(long bytes) {

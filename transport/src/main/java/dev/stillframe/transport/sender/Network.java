@@ -1,16 +1,19 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 
 import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
 
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +21,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
@@ -31,16 +35,18 @@ import java.util.List;
  * @param tls encryption, or null for none
  * @param options how long to wait
  * @param rate how fast all of them together may send
+ * @param choice how their batches are encoded
  * @param metrics counts
  * @param random makes secrets
  */
 record Network(
         NetworkTransport transport,
         EventLoopGroup group,
-        InetSocketAddress receiver,
+        SocketAddress receiver,
         @Nullable SslContext tls,
         SenderOptions options,
         RateLimit rate,
+        Choice choice,
         SenderMetrics metrics,
         SecureRandom random) {
     /** Above what an option can say. */
@@ -66,8 +72,7 @@ record Network(
         ChannelFuture connecting =
                 new Bootstrap()
                         .group(group)
-                        .channel(transport.channel())
-                        .option(ChannelOption.TCP_NODELAY, true)
+                        .channel(transport.channel(receiver))
                         .option(
                                 ChannelOption.CONNECT_TIMEOUT_MILLIS,
                                 (int) options.timeouts().connect().toMillis())
@@ -75,13 +80,11 @@ record Network(
                                 new ChannelInitializer<Channel>() {
                                     @Override
                                     protected void initChannel(Channel channel) {
+                                        NetworkTransport.sendAtOnce(channel);
                                         if (tls != null) {
                                             channel.pipeline()
                                                     .addLast(
-                                                            tls.newHandler(
-                                                                    channel.alloc(),
-                                                                    receiver.getHostString(),
-                                                                    receiver.getPort()));
+                                                            newTlsHandler(channel.alloc(), tls));
                                         }
                                         channel.pipeline().addLast(connection);
                                     }
@@ -114,18 +117,27 @@ record Network(
         }
     }
 
-    /** A name is looked up again for every attempt: the receiver may have moved. */
-    private InetSocketAddress fresh() {
-        InetAddress known = receiver.getAddress();
-        return known != null && receiver.getHostString().equals(known.getHostAddress())
-                ? receiver
-                : new InetSocketAddress(receiver.getHostString(), receiver.getPort());
+    /** For the name that the user gave; on a Unix socket, this host's. */
+    private SslHandler newTlsHandler(ByteBufAllocator allocator, SslContext context) {
+        return receiver instanceof InetSocketAddress inet
+                ? context.newHandler(allocator, inet.getHostString(), inet.getPort())
+                : context.newHandler(allocator, "localhost", 0);
     }
 
-    /** {@code HOST:PORT}; IPv6 addresses in brackets. */
+    /** A name is looked up again for every attempt: the receiver may have moved. */
+    private SocketAddress fresh() {
+        if (!(receiver instanceof InetSocketAddress inet)) {
+            return transport.address(receiver);
+        }
+        InetAddress known = inet.getAddress();
+        return known != null && inet.getHostString().equals(known.getHostAddress())
+                ? receiver
+                : new InetSocketAddress(inet.getHostString(), inet.getPort());
+    }
+
+    /** The receiver, as one types it. */
     String peer() {
-        String host = receiver.getHostString();
-        return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + receiver.getPort();
+        return NetworkTransport.words(receiver);
     }
 
     /** Something that was never used before. */

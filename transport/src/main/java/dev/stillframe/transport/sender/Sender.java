@@ -6,6 +6,7 @@ import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
@@ -19,7 +20,7 @@ import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
@@ -81,7 +82,8 @@ public final class Sender implements PageSink {
      * Connects, and waits until the receiver has said that the image can begin. Does this once: only
      * a session that has begun is worth further attempts.
      *
-     * @param receiver where it listens
+     * @param receiver where it listens: an {@code InetSocketAddress} or a {@code
+     *     UnixDomainSocketAddress}
      * @param imageName what the image shall be called there
      * @param options how to send
      * @param rate how fast; can be changed while it runs
@@ -89,7 +91,7 @@ public final class Sender implements PageSink {
      * @throws IOException if there is no receiver, or it does not want the image
      */
     public static Sender connect(
-            InetSocketAddress receiver,
+            SocketAddress receiver,
             String imageName,
             SenderOptions options,
             RateLimit rate,
@@ -113,6 +115,7 @@ public final class Sender implements PageSink {
                                 : options.credentials().tls().forSender(),
                         options,
                         rate,
+                        new Choice(options.preset()),
                         new SenderMetrics(registry),
                         new SecureRandom());
         Sender sender = new Sender(network, imageName);
@@ -131,7 +134,7 @@ public final class Sender implements PageSink {
 
     /** The same without a limit of the rate. */
     public static Sender connect(
-            InetSocketAddress receiver,
+            SocketAddress receiver,
             String imageName,
             SenderOptions options,
             MeterRegistry registry)

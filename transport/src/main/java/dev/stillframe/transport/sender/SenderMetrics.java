@@ -2,7 +2,9 @@ package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
-
+import dev.stillframe.transport.encoding.BatchEncoder;
+import dev.stillframe.transport.encoding.Encoding;
+import dev.stillframe.transport.encoding.PageForm;
 import dev.stillframe.transport.wire.Limits;
 
 import io.micrometer.core.instrument.Counter;
@@ -20,6 +22,10 @@ final class SenderMetrics {
     private final Counter bytes;
     private final Counter batches;
     private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
+    private final Map<Encoding, Counter> encodedBytes = new EnumMap<>(Encoding.class);
+    private final Map<PageForm, Counter> encodedPages = new EnumMap<>(PageForm.class);
+    private final Counter savedBytes;
+    private final Timer encoding;
     private final Timer creditWaits;
     private final Timer durableWaits;
     private final Timer roundTrips;
@@ -39,6 +45,27 @@ final class SenderMetrics {
                                 "stillframe.transport.pages", "side", "sender", "kind", tag));
             }
         }
+        for (Encoding how : Encoding.values()) {
+            encodedBytes.put(
+                    how,
+                    registry.counter(
+                            "stillframe.transport.encoded.bytes",
+                            "encoding",
+                            how.name().toLowerCase(Locale.ROOT)));
+        }
+        for (PageForm form : PageForm.values()) {
+            encodedPages.put(
+                    form,
+                    registry.counter(
+                            "stillframe.transport.encoded.pages",
+                            "form",
+                            form.name().toLowerCase(Locale.ROOT)));
+        }
+        savedBytes = registry.counter("stillframe.transport.saved.bytes");
+        encoding =
+                Timer.builder("stillframe.transport.encoding")
+                        .description("of batches, also of those that go as they are after all")
+                        .register(registry);
         reconnects = registry.counter("stillframe.transport.reconnects");
         resent = registry.counter("stillframe.transport.batches.resent");
         roundTrips =
@@ -64,6 +91,19 @@ final class SenderMetrics {
                 counter.increment((double) batch.pageCount(run));
             }
         }
+    }
+
+    /** What an encoder did with a batch. */
+    void encoded(Encoding how, BatchEncoder encoder, PageBatch batch, long nanos) {
+        encoding.record(nanos, TimeUnit.NANOSECONDS);
+        long contentBytes =
+                how == Encoding.KEPT ? batch.dataBytes() : encoder.contents().byteSize();
+        Counter bytesOfThat = encodedBytes.get(how);
+        if (bytesOfThat != null) {
+            bytesOfThat.increment((double) contentBytes);
+        }
+        savedBytes.increment((double) (batch.dataBytes() - contentBytes));
+        encodedPages.forEach((form, pages) -> pages.increment(encoder.pages(form)));
     }
 
     /** A batch goes out again in attempt {@code attempt}. */

@@ -1,5 +1,6 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.wire.Limits;
 
@@ -14,6 +15,7 @@ import java.time.Duration;
  *     fewer
  * @param retainBytes most page contents that are kept, and not released, until they are durable at
  *     the receiver; at least 4 MiB
+ * @param preset what is spent on shorter batches
  * @param credentials how the receiver knows the sender, and the other way round
  * @param timeouts when a connection counts as lost
  * @param giveUpAfter the end of all attempts: so long after the last progress; zero for a single
@@ -22,16 +24,23 @@ import java.time.Duration;
 public record SenderOptions(
         int lanes,
         long retainBytes,
+        Preset preset,
         Credentials credentials,
         Timeouts timeouts,
         @Nullable Duration giveUpAfter) {
     /** Two batches of the largest size. */
     public static final long MIN_RETAIN_BYTES = 2L * Limits.MAX_DATA_BYTES;
 
-    /** Lanes by the processors, 256 MiB, {@link Timeouts#DEFAULT}, and no end of attempts. */
+    /** Lanes by the processors, 256 MiB, {@link Preset#ADAPTIVE}, {@link Timeouts#DEFAULT}, and no end of
+     * attempts. */
     public static final SenderOptions DEFAULT =
             new SenderOptions(
-                    defaultLanes(), 256L << 20, Credentials.NONE, Timeouts.DEFAULT, null);
+                    defaultLanes(),
+                    256L << 20,
+                    Preset.ADAPTIVE,
+                    Credentials.NONE,
+                    Timeouts.DEFAULT,
+                    null);
 
     /**
      * When a connection counts as lost.
@@ -78,27 +87,32 @@ public record SenderOptions(
 
     /** The same with another number of lanes. */
     public SenderOptions withLanes(int count) {
-        return new SenderOptions(count, retainBytes, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(count, retainBytes, preset, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with other timeouts. */
     public SenderOptions withTimeouts(Timeouts others) {
-        return new SenderOptions(lanes, retainBytes, credentials, others, giveUpAfter);
+        return new SenderOptions(lanes, retainBytes, preset, credentials, others, giveUpAfter);
     }
 
     /** The same with an end of all attempts. */
     public SenderOptions withGiveUpAfter(@Nullable Duration duration) {
-        return new SenderOptions(lanes, retainBytes, credentials, timeouts, duration);
+        return new SenderOptions(lanes, retainBytes, preset, credentials, timeouts, duration);
     }
 
     /** The same with another bound of what is kept. */
     public SenderOptions withRetainBytes(long bytes) {
-        return new SenderOptions(lanes, bytes, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(lanes, bytes, preset, credentials, timeouts, giveUpAfter);
+    }
+
+    /** The same with another preset. */
+    public SenderOptions withPreset(Preset other) {
+        return new SenderOptions(lanes, retainBytes, other, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with other credentials. */
     public SenderOptions withCredentials(Credentials others) {
-        return new SenderOptions(lanes, retainBytes, others, timeouts, giveUpAfter);
+        return new SenderOptions(lanes, retainBytes, preset, others, timeouts, giveUpAfter);
     }
 
     /** As many as there are processors, at most eight. */

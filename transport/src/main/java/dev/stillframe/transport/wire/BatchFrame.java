@@ -25,15 +25,20 @@ public final class BatchFrame {
      * The frame's pieces, with the pages as they are in memory, to be written in this order; they are
      * the caller's to release. The batch must not be released before they are written.
      *
+     * @param encoding one whose contents are such pages
      * @throws IllegalArgumentException if the batch is larger than {@link Limits} allow
      */
     public static List<ByteBuf> of(
-            long sequence, PageBatch batch, int pageSizeBytes, ByteBufAllocator allocator) {
+            long sequence,
+            PageBatch batch,
+            int pageSizeBytes,
+            int encoding,
+            ByteBufAllocator allocator) {
         List<ByteBuf> pieces = new ArrayList<>();
         boolean whole = false;
         try {
             long length = batch.dataBytes();
-            pieces.add(tables(sequence, batch, pageSizeBytes, Contents.RAW, length, allocator));
+            pieces.add(tables(sequence, batch, pageSizeBytes, encoding, length, allocator));
             addData(batch, allocator, pieces);
             whole = true;
             return pieces;

@@ -10,6 +10,17 @@ public interface BatchMemory {
      */
     BatchBuffer acquire() throws ProtocolException;
 
+    /**
+     * What decodes the batches of this connection that are not {@link Contents#RAW}; the caller's, to
+     * be closed.
+     *
+     * @throws ProtocolException if the peer may not send such batches
+     */
+    default Contents contents() throws ProtocolException {
+        throw new ProtocolException(
+                ErrorCode.UNSUPPORTED, "an encoded batch, though no dictionary was offered");
+    }
+
     /** Refuses every batch. */
     static BatchMemory none() {
         return () -> {

@@ -16,8 +16,7 @@ import java.util.zip.CRC32C;
 /**
  * Bytes of a stream, in pieces of any size, to messages. No length is used before it was checked,
  * and pages go straight into a {@link BatchBuffer}; whether they have their hashes is not checked
- * here. After an exception the stream has no meaning
- * any more and the reader must only be closed. Owned by one thread.
+ * here. After an exception the stream has no meaning any more and the reader must only be closed. Owned by one thread.
  */
 public final class FrameReader implements AutoCloseable {
     private enum Step {
@@ -30,7 +29,6 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private final BatchMemory memory;
-    private final Contents contents;
     private final CRC32C crc = new CRC32C();
     private final ByteBuffer headerBytes = FrameHeader.buffer();
     private @Nullable FrameHeader header;
@@ -44,13 +42,13 @@ public final class FrameReader implements AutoCloseable {
     private int announcedDataPages;
     private int encoding;
     private int contentsBytes;
+    private @Nullable Contents contents;
     private final Arena arena = Arena.ofShared();
     private MemorySegment encoded = MemorySegment.NULL;
 
-    /** Puts batches into {@code memory}, decoded by {@code contents}. */
-    public FrameReader(BatchMemory memory, Contents contents) {
+    /** Puts batches into {@code memory}. */
+    public FrameReader(BatchMemory memory) {
         this.memory = memory;
-        this.contents = contents;
     }
 
     /**
@@ -89,12 +87,16 @@ public final class FrameReader implements AutoCloseable {
         return step != Step.HEADER || headerBytes.position() > 0;
     }
 
-    /** Gives back the buffer of a batch that did not become whole. */
+    /** Gives back all memory, and the buffer of a batch that did not become whole. */
     @Override
     public void close() {
         if (batch != null) {
             batch.release();
             batch = null;
+        }
+        if (contents != null) {
+            contents.close();
+            contents = null;
         }
         if (arena.scope().isAlive()) {
             arena.close();
@@ -182,7 +184,7 @@ public final class FrameReader implements AutoCloseable {
                                     Limits.MAX_DATA_BYTES));
         }
         long rawBytes = dataPages * pageBytes;
-        if (encoding == Contents.RAW ? length != rawBytes : length < 1 || length >= rawBytes) {
+        if (Contents.arePages(encoding) ? length != rawBytes : length < 1 || length >= rawBytes) {
             throw malformed(
                     "batch %d with %d bytes of contents in encoding %d for %d pages of %d bytes"
                             .formatted(sequence, length, encoding, dataPages, pageBytes));
@@ -199,6 +201,9 @@ public final class FrameReader implements AutoCloseable {
                             .formatted(sequence, known().bodyBytes(), bytes));
         }
         announcedDataPages = (int) dataPages;
+        if (encoding != Contents.RAW && contents == null) {
+            contents = memory.contents();
+        }
         BatchBuffer buffer = memory.acquire();
         batch = buffer;
         buffer.begin(sequence, (int) pageBytes);
@@ -243,7 +248,7 @@ public final class FrameReader implements AutoCloseable {
     private void hashes() throws ProtocolException {
         checkBody();
         BatchBuffer buffer = begun();
-        if (encoding == Contents.RAW) {
+        if (Contents.arePages(encoding)) {
             expect(Step.BATCH_DATA, buffer.contents().asByteBuffer());
         } else {
             if (encoded.byteSize() == 0) {
@@ -264,8 +269,13 @@ public final class FrameReader implements AutoCloseable {
 
     private Message batch() throws ProtocolException {
         BatchBuffer buffer = begun();
-        if (encoding != Contents.RAW) {
-            contents.decode(encoding, encoded.asSlice(0, contentsBytes), buffer);
+        if (encoding != Contents.RAW && contents != null) {
+            contents.decode(
+                    encoding,
+                    Contents.arePages(encoding)
+                            ? buffer.contents()
+                            : encoded.asSlice(0, contentsBytes),
+                    buffer);
         }
         Message.Batch message = new Message.Batch(sequence, buffer);
         batch = null; // the message's holder owns it

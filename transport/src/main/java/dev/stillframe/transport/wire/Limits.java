@@ -49,6 +49,12 @@ public final class Limits {
     /** Most pages of an image. */
     public static final long MAX_PAGES = 1L << 36;
 
+    /** Smallest dictionary of a lane, in bytes. */
+    public static final int MIN_DICTIONARY_BYTES = 1 << 20;
+
+    /** Largest dictionary of a lane, in bytes. */
+    public static final int MAX_DICTIONARY_BYTES = 64 << 20;
+
     /** Most batches that a receiver may let a sender have on the way at once. */
     public static final int MAX_CREDITS = 256;
 

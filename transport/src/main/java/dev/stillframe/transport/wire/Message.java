@@ -70,6 +70,8 @@ public sealed interface Message {
      *
      * @param version the protocol version of all that follows
      * @param lanes how many lanes there shall be, 1 to what was asked for
+     * @param dictionaryBytes of every lane, {@link Limits#MIN_DICTIONARY_BYTES} to {@link
+     *     Limits#MAX_DICTIONARY_BYTES}; 0 if contents may not be encoded
      * @param credits batches that may be sent at once; more come with {@link Credit}
      * @param maxDataBytes most bytes of page contents in a batch
      * @param maxRuns most runs in a batch
@@ -80,6 +82,7 @@ public sealed interface Message {
     record HelloAck(
             int version,
             int lanes,
+            int dictionaryBytes,
             int credits,
             int maxDataBytes,
             int maxRuns,

@@ -113,7 +113,7 @@ public final class MessageCodec {
 
     private static void putHelloAck(Message.HelloAck ack, ByteBuffer out) {
         out.putShort((short) ack.version()).putShort((short) ack.lanes());
-        out.putInt(0); // features
+        out.putInt(ack.dictionaryBytes());
         out.putInt(ack.credits()).putInt(ack.maxDataBytes()).putInt(ack.maxRuns());
         out.putInt(ack.idleMillis()).putLong(ack.maxLayoutBytes()).putLong(ack.durable());
     }
@@ -220,7 +220,13 @@ public final class MessageCodec {
                     ErrorCode.LIMIT,
                     "%d lanes; 1 to %d are possible".formatted(lanes, Limits.MAX_LANES));
         }
-        zeros(body, 4);
+        int dictionaryBytes = number("dictionary", body, 0, Limits.MAX_DICTIONARY_BYTES);
+        if (dictionaryBytes > 0 && dictionaryBytes < Limits.MIN_DICTIONARY_BYTES) {
+            throw new ProtocolException(
+                    ErrorCode.LIMIT,
+                    "a dictionary of %d bytes; none, or %d and more are possible"
+                            .formatted(dictionaryBytes, Limits.MIN_DICTIONARY_BYTES));
+        }
         int credits = number("credits", body, 1, Limits.MAX_CREDITS);
         int maxDataBytes = number("data limit", body, Limits.MAX_PAGE_BYTES, Limits.MAX_DATA_BYTES);
         int maxRuns = number("run limit", body, 1, Limits.MAX_RUNS);
@@ -228,6 +234,7 @@ public final class MessageCodec {
         return new Message.HelloAck(
                 version,
                 lanes,
+                dictionaryBytes,
                 credits,
                 maxDataBytes,
                 maxRuns,

@@ -31,6 +31,7 @@ final class Siege implements AutoCloseable {
                     2,
                     3,
                     4,
+                    64 << 20,
                     1 << 20,
                     new ReceiverLimits.Deadlines(
                             Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(20)));

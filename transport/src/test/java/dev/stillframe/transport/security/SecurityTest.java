@@ -138,7 +138,7 @@ class SecurityTest {
                                     "s_client",
                                     version,
                                     "-connect",
-                                    "127.0.0.1:" + loopback.receiver.address().getPort())
+                                    "127.0.0.1:" + loopback.address().getPort())
                             .redirectErrorStream(true)
                             .start();
             String said = new String(client.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

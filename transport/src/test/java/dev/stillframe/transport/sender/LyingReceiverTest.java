@@ -102,6 +102,6 @@ class LyingReceiverTest {
     }
 
     private static Message welcome() {
-        return new Message.HelloAck(2, 1, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
+        return new Message.HelloAck(2, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
     }
 }

@@ -102,7 +102,7 @@ class FrameTest {
     void noPrefixIsAMessage(String name) throws Exception {
         byte[] frame = golden(name);
         for (int length = 1; length < frame.length; length++) {
-            try (FrameReader reader = new FrameReader(this::acquire, Contents.raw())) {
+            try (FrameReader reader = new FrameReader(this::acquire)) {
                 assertThat(reader.read(Unpooled.wrappedBuffer(frame, 0, length))).isNull();
                 assertThat(reader.isInsideFrame()).isTrue();
             }
@@ -288,7 +288,7 @@ class FrameTest {
     }
 
     private @Nullable Message read(byte[] bytes) throws ProtocolException {
-        try (FrameReader reader = new FrameReader(this::acquire, Contents.raw())) {
+        try (FrameReader reader = new FrameReader(this::acquire)) {
             return reader.read(Unpooled.wrappedBuffer(bytes));
         }
     }
@@ -303,7 +303,7 @@ class FrameTest {
     /** Reads {@code stream} in random pieces; how many messages there were. */
     private int messages(byte[] stream) throws ProtocolException {
         int messages = 0;
-        try (FrameReader reader = new FrameReader(this::acquire, Contents.raw())) {
+        try (FrameReader reader = new FrameReader(this::acquire)) {
             int at = 0;
             while (at < stream.length) {
                 int length = Math.min(stream.length - at, 1 + random.nextInt(200));

@@ -37,7 +37,7 @@ public final class Frames {
         messages.put("PROVED", new Message.Proved(mac));
         messages.put(
                 "HELLO_ACK",
-                new Message.HelloAck(2, 4, 32, 2 << 20, 1024, 30_000, 64L << 20, 258));
+                new Message.HelloAck(2, 4, 8 << 20, 32, 2 << 20, 1024, 30_000, 64L << 20, 258));
         messages.put("ATTACH", new Message.Attach(2, 1, 2, 30_000, token, nonce));
         messages.put("ATTACHED", new Message.Attached());
         messages.put("LAYOUT", new Message.LayoutPart(part("{}")));
@@ -86,7 +86,12 @@ public final class Frames {
     /** A frame with a batch, as bytes; the batch is released. */
     public static byte[] of(long sequence, PageBatch batch, int pageSizeBytes) {
         List<ByteBuf> pieces =
-                BatchFrame.of(sequence, batch, pageSizeBytes, UnpooledByteBufAllocator.DEFAULT);
+                BatchFrame.of(
+                        sequence,
+                        batch,
+                        pageSizeBytes,
+                        Contents.RAW,
+                        UnpooledByteBufAllocator.DEFAULT);
         byte[] bytes = new byte[pieces.stream().mapToInt(ByteBuf::readableBytes).sum()];
         int at = 0;
         for (ByteBuf piece : pieces) {

@@ -14,18 +14,23 @@ import java.util.Map;
  * blocks that begin with {@code ```frame NAME}; everything behind a {@code #} is a remark; {@code
  * 01*4096} is a byte repeated.
  */
-final class GoldenVectors {
-    private static final String BEGIN = "```frame ";
+public final class GoldenVectors {
 
     private GoldenVectors() {}
 
     /** Frames by name, in the order of the document. */
     static Map<String, byte[]> read() throws IOException {
+        return read("frame");
+    }
+
+    /** What is inside of frames, encoded contents for instance. */
+    public static Map<String, byte[]> read(String kind) throws IOException {
+        String begin = "```" + kind + " ";
         List<String> lines = Files.readAllLines(Path.of("PROTOCOL.md"));
         Map<String, byte[]> frames = new LinkedHashMap<>();
         for (int line = 0; line < lines.size(); line++) {
-            if (lines.get(line).startsWith(BEGIN)) {
-                String name = lines.get(line).substring(BEGIN.length());
+            if (lines.get(line).startsWith(begin)) {
+                String name = lines.get(line).substring(begin.length());
                 ByteArrayOutputStream bytes = new ByteArrayOutputStream();
                 for (line++; !lines.get(line).equals("```"); line++) {
                     append(lines.get(line), bytes);

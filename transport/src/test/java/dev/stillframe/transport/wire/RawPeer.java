@@ -17,7 +17,7 @@ public final class RawPeer implements AutoCloseable {
 
     private final Socket socket;
     private @Nullable RawPeer lane;
-    private final FrameReader reader = new FrameReader(BatchMemory.none(), Contents.raw());
+    private final FrameReader reader = new FrameReader(BatchMemory.none());
 
     /** Takes the socket over. */
     public RawPeer(Socket socket) throws IOException {

@@ -1,0 +1,55 @@
+package dev.stillframe.agent.job;
+
+import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.target.Readiness.Finding;
+import dev.stillframe.engine.target.Readiness.Status;
+import dev.stillframe.transport.net.NetworkTransport;
+import dev.stillframe.transport.security.TlsIdentity;
+
+import java.util.List;
+
+/** What sending and receiving will use. Without it everything works, only slower. */
+final class NetworkCheck {
+    private NetworkCheck() {}
+
+    static List<Finding> findings() {
+        return List.of(
+                network(),
+                fastOr(
+                        "TLS",
+                        TlsIdentity.isNative(),
+                        TlsIdentity.provision(),
+                        "use a 64-bit Linux on x86 or ARM with glibc for faster encryption"),
+                fastOr(
+                        "page hashes",
+                        PageHash.isNative(),
+                        PageHash.provider(),
+                        "install the xxHash library (Debian: libxxhash0), which is three times as fast"));
+    }
+
+    private static Finding network() {
+        NetworkTransport chosen = NetworkTransport.chosen();
+        String problem = NetworkTransport.EPOLL.problem();
+        boolean asked = System.getProperty(NetworkTransport.PROPERTY) != null;
+        String found =
+                chosen.word()
+                        + (asked
+                                ? ", as " + NetworkTransport.PROPERTY + " says"
+                                : problem == null
+                                        ? ", the best here; io_uring "
+                                                + (NetworkTransport.IO_URING.problem() == null
+                                                        ? "works, but reads pages with one more copy"
+                                                        : "does not work: "
+                                                                + NetworkTransport.IO_URING.problem())
+                                        : ", because epoll does not work: " + problem);
+        return fastOr(
+                "network",
+                asked || problem == null,
+                found,
+                "use a 64-bit Linux on x86 or ARM with glibc for a faster network");
+    }
+
+    private static Finding fastOr(String name, boolean fast, String found, String remedy) {
+        return new Finding(name, fast ? Status.OK : Status.WARN, found, fast ? "" : remedy);
+    }
+}
