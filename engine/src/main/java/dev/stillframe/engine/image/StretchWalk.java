@@ -196,12 +196,16 @@ final class StretchWalk {
         }
         // A mapping ends with zeros up to the end of the file's last page; there is nothing to read
         // behind it.
-        long offset = region.fileOffsetBytes() + (range.start() - region.range().start());
+        // Nothing is added before it is known to be inside the file: a hostile image can name any offset.
+        long inRegion = range.start() - region.range().start();
         long fileEnd = (reference.sizeBytes() + pageSizeBytes - 1) / pageSizeBytes * pageSizeBytes;
-        long backed = Math.clamp(fileEnd - offset, 0, range.sizeBytes());
+        long mapped = fileEnd - region.fileOffsetBytes();
+        long backed = mapped <= inRegion ? 0 : Math.min(mapped - inRegion, range.sizeBytes());
         if (backed > 0) {
             AddressRange inside = new AddressRange(range.start(), range.start() + backed);
-            visitor.visit(new Stretch.FileBacked(inside, found.path(), offset));
+            visitor.visit(
+                    new Stretch.FileBacked(
+                            inside, found.path(), region.fileOffsetBytes() + inRegion));
         }
         if (backed < range.sizeBytes()) {
             AddressRange behind = new AddressRange(range.start() + backed, range.end());

@@ -81,8 +81,13 @@ final class ImageTarget {
     private static void read(ImageReader reader, Region region, Arena arena) throws IOException {
         AddressRange range = region.range();
         reader.unavailable(range);
-        long end = range.start() + Math.min(range.sizeBytes(), READ_BYTES_MAX);
-        AddressRange part = new AddressRange(range.start(), end);
+        read(reader, range.start(), range.end(), arena);
+        read(reader, range.start() + range.sizeBytes() / 2, range.end(), arena);
+    }
+
+    private static void read(ImageReader reader, long start, long end, Arena arena)
+            throws IOException {
+        AddressRange part = new AddressRange(start, start + Math.min(end - start, READ_BYTES_MAX));
         reader.read(part, arena.allocate(part.sizeBytes()));
     }
 
