@@ -75,7 +75,7 @@ class FrameFuzzTest {
 
     private static int countMessages(byte[] stream) {
         int count = 0;
-        try (PiecewiseReader reader = new PiecewiseReader(stream, BUFFERS, Contents.raw(), 0)) {
+        try (PiecewiseReader reader = new PiecewiseReader(stream, BUFFERS, 0)) {
             Message message;
             while ((message = reader.next()) != null) {
                 if (message instanceof Message.Batch(var _, var pages)) {
@@ -94,7 +94,7 @@ class FrameFuzzTest {
         List<Integer> ends = new ArrayList<>();
         String end = "complete";
         try (PiecewiseReader reader =
-                new PiecewiseReader(stream, BUFFERS, Contents.raw(), seed)) {
+                new PiecewiseReader(stream, BUFFERS, seed)) {
             Message message;
             while ((message = reader.next()) != null) {
                 encoded.add(encoded(message));
@@ -154,6 +154,7 @@ class FrameFuzzTest {
                                         sequence,
                                         pages,
                                         pageBytes,
+                                        Contents.RAW,
                                         UnpooledByteBufAllocator.DEFAULT)
                                 .toArray(ByteBuf[]::new));
         try {

@@ -1,7 +1,6 @@
 package dev.stillframe.tests.fuzz;
 
 import dev.stillframe.transport.wire.BatchMemory;
-import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
@@ -22,9 +21,9 @@ final class PiecewiseReader implements AutoCloseable {
     private int position;
 
     /** With the pieces that {@code seed} makes; all in one if it is 0. */
-    PiecewiseReader(byte[] stream, BatchMemory memory, Contents contents, int seed) {
+    PiecewiseReader(byte[] stream, BatchMemory memory, int seed) {
         this.stream = stream;
-        this.reader = new FrameReader(memory, contents);
+        this.reader = new FrameReader(memory);
         this.pieces = seed == 0 ? null : new SplittableRandom(seed);
     }
 

@@ -8,7 +8,6 @@ import dev.stillframe.engine.image.Manifests;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.transport.receiver.Documents;
 import dev.stillframe.transport.receiver.SessionReplay;
-import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
 
@@ -43,7 +42,7 @@ class SeedsTest {
         Cursor cursor = new Cursor(seed);
         int pieces = cursor.next();
         byte[] stream = SessionScript.stream(cursor);
-        try (PiecewiseReader reader = new PiecewiseReader(stream, buffers, Contents.raw(), pieces);
+        try (PiecewiseReader reader = new PiecewiseReader(stream, buffers, pieces);
                 SessionReplay session = new SessionReplay(false)) {
             Message message;
             while ((message = reader.next()) != null) {
@@ -51,6 +50,13 @@ class SeedsTest {
             }
             return session.isEnded();
         }
+    }
+
+    @Test
+    void encodedBatchesCanBeDecoded() {
+        List<Integer> batches =
+                BatchDecoderFuzzTest.seeds().map(seed -> EncodedBatches.run(seed).size()).toList();
+        assertThat(batches).containsExactly(2, 2, 2, 1, 1, 0, 0);
     }
 
     @Test

@@ -3,7 +3,6 @@ package dev.stillframe.tests.fuzz;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 
 import dev.stillframe.transport.receiver.SessionReplay;
-import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
 
@@ -54,7 +53,7 @@ class SessionFuzzTest {
     private static int play(byte[] stream, int first) throws ProtocolException {
         int messages = 0;
         try (PiecewiseReader reader =
-                        new PiecewiseReader(stream, BUFFERS, Contents.raw(), first / 2);
+                        new PiecewiseReader(stream, BUFFERS, first / 2);
                 SessionReplay session = new SessionReplay(first % 2 != 0)) {
             Message message;
             while (!session.isEnded() && (message = reader.next()) != null) {

@@ -1,0 +1,39 @@
+package dev.stillframe.tests.fuzz;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+
+import org.junit.jupiter.params.provider.MethodSource;
+
+import java.util.stream.Stream;
+
+/**
+ * Encoded batches of a hostile sender: a few of them on one lane, as {@link EncodedBatches} makes
+ * them of an input.
+ */
+class BatchDecoderFuzzTest {
+    static Stream<byte[]> seeds() {
+        return Stream.of(
+                // kept pages, then the same pages by name, by pattern and with a difference
+                bytes(2, 4, 1, 2, 3, 1, 2, 14, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0),
+                bytes(1, 4, 1, 1, 2, 1, 21, 1, 3, 1, 2, 3, 4, 5, 6, 7, 8),
+                bytes(1, 4, 1, 1, 1, 1, 21, 3, 0, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0, 9, 9, 9, 9, 9, 9, 9, 9),
+                bytes(1, 2, 1, 14, 1, 3, 1, 2, 3, 4, 5, 6, 7, 8),
+                bytes(1, 3, 1, 14, 1, 3, 1, 2, 3, 4, 5, 6, 7, 8),
+                bytes(2, 130, 9, 1, 0, 0, 0, 1, 2, 3, 4, 5),
+                bytes(2, 131, 9, 9, 0, 0, 0, 40, 181, 47, 253, 32, 1, 9, 0, 0, 7));
+    }
+
+    @MethodSource("seeds")
+    @FuzzTest
+    void pagesOrAProtocolException(byte[] input) {
+        EncodedBatches.run(input);
+    }
+
+    private static byte[] bytes(int... values) {
+        byte[] bytes = new byte[values.length];
+        for (int i = 0; i < values.length; i++) {
+            bytes[i] = (byte) values[i];
+        }
+        return bytes;
+    }
+}
