@@ -13,12 +13,13 @@ import java.util.stream.Stream;
 class BatchDecoderFuzzTest {
     static Stream<byte[]> seeds() {
         return Stream.of(
-                // kept pages, then the same pages by name, by pattern and with a difference
-                bytes(2, 4, 1, 2, 3, 1, 2, 14, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0),
-                bytes(1, 4, 1, 1, 2, 1, 21, 1, 3, 1, 2, 3, 4, 5, 6, 7, 8),
-                bytes(1, 4, 1, 1, 1, 1, 21, 3, 0, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0, 9, 9, 9, 9, 9, 9, 9, 9),
-                bytes(1, 2, 1, 14, 1, 3, 1, 2, 3, 4, 5, 6, 7, 8),
-                bytes(1, 3, 1, 14, 1, 3, 1, 2, 3, 4, 5, 6, 7, 8),
+                // kept pages, then two of them by name, a pattern, a difference
+                bytes(2, 4, 1, 2, 3, 1, 2, 10, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0),
+                bytes(1, 4, 1, 1, 0, 1, 9, 1, 1, 2, 3, 4, 5, 6, 7, 8),
+                bytes(1, 4, 1, 1, 0, 1, 21, 3, 0, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0, 9, 9, 9, 9, 9, 9, 9, 9),
+                bytes(0, 2, 9, 1, 1, 2, 3, 4, 5, 6, 7, 8),
+                bytes(0, 3, 9, 1, 1, 2, 3, 4, 5, 6, 7, 8),
+                // contents that are not compressed right
                 bytes(2, 130, 9, 1, 0, 0, 0, 1, 2, 3, 4, 5),
                 bytes(2, 131, 9, 9, 0, 0, 0, 40, 181, 47, 253, 32, 1, 9, 0, 0, 7));
     }
