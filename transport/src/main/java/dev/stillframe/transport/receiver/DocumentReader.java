@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.io.SequenceInputStream;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * The JSON documents of a session. The number of tokens is bounded, too, because a short token can
@@ -54,7 +55,10 @@ final class DocumentReader {
     static List<Missing> missing(List<byte[]> parts) throws IOException {
         try (JsonParser parser = parser(parts)) {
             List<Missing> missing = Json.MAPPER.readValue(parser, new TypeReference<>() {});
-            return checked(missing, parser);
+            if (checked(missing, parser).stream().anyMatch(Objects::isNull)) {
+                throw new JsonParseException(parser, "an entry is null");
+            }
+            return missing;
         } catch (CharConversionException e) {
             throw noText(e);
         }
