@@ -77,7 +77,12 @@ final class Attempt {
         listener.opened(attempt);
         boolean welcomed = false;
         try {
-            network.connect(hello, attempt.replies, network.metrics(), attempt.channels);
+            network.connect(
+                    hello,
+                    attempt.replies,
+                    Limits.MAX_IDLE_MILLIS,
+                    network.metrics(),
+                    attempt.channels);
             Duration timeout = attempt.options.timeouts().connect();
             attempt.welcome =
                     attempt.replies.awaitWelcome(
@@ -177,8 +182,8 @@ final class Attempt {
                         hello.idleMillis(),
                         hello.token(),
                         network.nonce());
-        Channel channel = network.connect(attach, replies, null, channels);
-        channel.pipeline().get(Connection.class).peerIdle(limits().idleMillis());
+        Channel channel =
+                network.connect(attach, replies, limits().idleMillis(), null, channels);
         return new Lane(
                 channel,
                 number,

@@ -44,7 +44,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private long heardNanos;
     private long saidNanos;
     private long pingedNanos;
-    private volatile long peerIdleNanos = Long.MAX_VALUE;
+    private long peerIdleNanos;
     private boolean welcomed;
     private byte[] challenge = new byte[0];
     private boolean proved;
@@ -55,6 +55,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
      *
      * @param opening what is said first
      * @param key what the receiver must prove to have; null if it need not
+     * @param peerIdleMillis how long the receiver waits, as far as it is known
      * @param roundTrips gets the round-trip times of a control connection; null for a lane
      */
     Connection(
@@ -63,6 +64,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
             @Nullable PresharedKey key,
             Replies replies,
             Duration idleTimeout,
+            int peerIdleMillis,
             @Nullable SenderMetrics roundTrips) {
         this.peer = peer;
         this.opening = opening;
@@ -71,10 +73,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         this.replies = replies;
         this.idleTimeout = idleTimeout;
         this.roundTrips = roundTrips;
+        peerIdle(peerIdleMillis);
     }
 
-    /** How long the receiver waits; of lanes, which are told nothing of it themselves. */
-    void peerIdle(int millis) {
+    /** How long the receiver waits. */
+    private void peerIdle(int millis) {
         peerIdleNanos = TimeUnit.MILLISECONDS.toNanos(millis);
     }
 
@@ -107,7 +110,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
             String text = peer + " does not answer as a Stillframe receiver does: " + e.getMessage();
             fail(
                     context,
-                    e.code().isPassing() && (welcomed || roundTrips == null)
+                    e.code().isPassing() && !isFirst()
                             ? new LostException(text, e)
                             : new IOException(text + "; check the address, the versions, and whether both or none speak TLS", e));
         } finally {
@@ -234,6 +237,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
             return;
         }
         proved = true;
+    }
+
+    /** Whether nothing was heard yet that shows a receiver at the other end. */
+    private boolean isFirst() {
+        return !welcomed && opening instanceof Message.Hello hello && hello.attempt() == 1;
     }
 
     /** A lane that comes too late for its attempt says nothing of the session. */

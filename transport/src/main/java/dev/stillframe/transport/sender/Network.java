@@ -56,19 +56,21 @@ record Network(
      * Connects.
      *
      * @param opening what is said first
+     * @param peerIdleMillis how long the receiver waits, as far as it is known
      * @param roundTrips gets round-trip times; null for a lane
      * @param channels gets the channel at once, so that whoever gives up can close it
      */
     Channel connect(
             Message.Opening opening,
             Replies replies,
+            int peerIdleMillis,
             @Nullable SenderMetrics roundTrips,
             List<Channel> channels)
             throws IOException {
         Connection connection =
                 new Connection(
                         peer(), opening, options.credentials().key(), replies,
-                        options.timeouts().idle(), roundTrips);
+                        options.timeouts().idle(), peerIdleMillis, roundTrips);
         ChannelFuture connecting =
                 new Bootstrap()
                         .group(group)

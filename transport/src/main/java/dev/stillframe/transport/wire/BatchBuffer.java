@@ -49,9 +49,9 @@ public final class BatchBuffer extends RunBatch {
         add(kind, firstOrdinal, count);
     }
 
-    /** Where the hashes of all data pages go. */
-    ByteBuffer hashTarget() {
-        return hashTable().asSlice(0, (long) dataPages() * PageHash.BYTES).asByteBuffer();
+    /** Where the hashes of so many data pages go. */
+    ByteBuffer hashTarget(int pages) {
+        return hashTable().asSlice(0, (long) pages * PageHash.BYTES).asByteBuffer();
     }
 
     /** The contents of all data pages, one behind the other. */

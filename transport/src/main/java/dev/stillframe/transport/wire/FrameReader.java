@@ -40,6 +40,7 @@ public final class FrameReader implements AutoCloseable {
     private @Nullable BatchBuffer batch;
     private long sequence;
     private int announcedDataPages;
+    private ByteBuffer runTable = headerBytes;
     private int encoding;
     private int contentsBytes;
     private @Nullable Contents contents;
@@ -125,7 +126,10 @@ public final class FrameReader implements AutoCloseable {
                 return body();
             }
             case BATCH_FIXED -> fixedPart();
-            case BATCH_RUNS -> runs();
+            case BATCH_RUNS -> {
+                runTable = target;
+                expect(Step.BATCH_HASHES, begun().hashTarget(announcedDataPages));
+            }
             case BATCH_HASHES -> hashes();
             case BATCH_DATA -> {
                 return batch();
@@ -173,8 +177,8 @@ public final class FrameReader implements AutoCloseable {
         if (runCount < 1
                 || runCount > Limits.MAX_RUNS
                 || dataPages * pageBytes > Limits.MAX_DATA_BYTES) {
-            throw new ProtocolException(
-                    ErrorCode.LIMIT,
+            // Not LIMIT, which would be final: nothing has been checked yet, this may be damage.
+            throw malformed(
                     "batch %d with %d runs and %d pages of data; at most %d runs and %d bytes of data are possible"
                             .formatted(
                                     sequence,
@@ -211,7 +215,7 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private void runs() throws ProtocolException {
-        ByteBuffer table = target.flip();
+        ByteBuffer table = runTable.flip();
         BatchBuffer buffer = begun();
         while (table.hasRemaining()) {
             PageKind kind = kind(table.get());
@@ -241,12 +245,12 @@ public final class FrameReader implements AutoCloseable {
             throw malformed(
                     "batch %d has fewer pages of data than it announced".formatted(sequence));
         }
-        expect(Step.BATCH_HASHES, buffer.hashTarget());
     }
 
     /** The tables are whole: they are checked before they say where contents go. */
     private void hashes() throws ProtocolException {
         checkBody();
+        runs();
         BatchBuffer buffer = begun();
         if (Contents.arePages(encoding)) {
             expect(Step.BATCH_DATA, buffer.contents().asByteBuffer());

@@ -202,7 +202,7 @@ class FrameTest {
         byte[] batch = golden("BATCH");
         ByteBuffer bytes = ByteBuffer.wrap(batch).order(ByteOrder.LITTLE_ENDIAN);
         bytes.putInt(BATCH_FIXED + 8, -1); // data pages
-        assertRefused(Frames.sealed(batch), ErrorCode.LIMIT);
+        assertRefused(Frames.sealed(batch), ErrorCode.MALFORMED);
         bytes.putInt(BATCH_FIXED + 8, 1).putInt(BATCH_FIXED + 12, 1 << 30); // page size
         assertRefused(Frames.sealed(batch), ErrorCode.MALFORMED);
         assertThat(acquired).isZero();
