@@ -101,14 +101,16 @@ public final class PagemapScan implements AutoCloseable {
             argument.set(JAVA_LONG, 88, query.report());
             long count = Kernel.call(Syscall.IOCTL, pagemap.number(), PAGEMAP_SCAN, argument.address());
             Kernel.check(count, "ioctl(%s, PAGEMAP_SCAN, %x-%x)", pagemap, from, end);
+            long visited = from;
             for (long i = 0; i < count; i++) {
                 long at = i * REGION_BYTES;
-                visitor.visit(
-                        regions.get(JAVA_LONG, at),
-                        regions.get(JAVA_LONG, at + 8),
-                        regions.get(JAVA_LONG, at + 16));
+                visited = regions.get(JAVA_LONG, at + 8);
+                visitor.visit(regions.get(JAVA_LONG, at), visited, regions.get(JAVA_LONG, at + 16));
             }
-            long walkEnd = argument.get(JAVA_LONG, 32); // the buffer may be full before the range ends
+            // The walk ends early only when the buffer is full. Where it ended is wrong after more than 512 regions: the
+            // kernel fills the buffer in parts of so many, and leaves walk_end from the last part that it could not finish
+            // (do_pagemap_scan in fs/proc/task_mmu.c, Linux 6.18). Going on there would visit pages twice.
+            long walkEnd = count < REGIONS ? end : Math.max(visited, argument.get(JAVA_LONG, 32));
             if (walkEnd <= from) {
                 throw new IllegalStateException("PAGEMAP_SCAN stood still at " + Long.toHexString(from));
             }
