@@ -70,8 +70,7 @@ class NativeChangesTest {
         OracleShape shape = new OracleShape(SIZE_BYTES, WRITERS, Seed.value());
         try (NativeArena arena = NativeArena.watched("test", SIZE_BYTES);
                 NativeArena restored = NativeArena.create("restored", SIZE_BYTES);
-                Writers writers = new Writers(shape, arena);
-                Repeating _ = new Repeating("garbage", System::gc)) {
+                Writers writers = new Writers(shape, arena)) {
             writers.awaitProgress();
             Chain chain = new Chain(arena);
             for (int turn = 0; turn < Campaign.turns(6, 100); turn++) {
@@ -80,6 +79,7 @@ class NativeChangesTest {
                 } else {
                     chain.changes();
                 }
+                System.gc(); // while the arena is watched
                 restored.restore(chain.images.getFirst(), chain.parents());
                 assertThat(OracleCheck.deviation(shape, restored.segment())).as("image %d", turn).isEmpty();
                 writers.awaitProgress();
