@@ -18,7 +18,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * The benchmarks by name; one flat-out writer with 4 KiB pages of anonymous memory in each, but for
- * the barrier of arenas. See {@code tests/bench}.
+ * what concerns arenas. See {@code tests/bench}.
  */
 public final class Bench {
     private static final long GIB = 1L << 30;
@@ -45,6 +45,8 @@ public final class Bench {
                     Bench::slowSink,
                     "barrier",
                     Barrier::measure,
+                    "watch",
+                    Watch::measure,
                     "transport",
                     TransportBench::measure);
 
