@@ -274,7 +274,7 @@ public final class NativeArena implements MemoryArena {
     /**
      * As {@link MemoryArena#snapshotSince} says, of an arena that is {@link #watched}. No writer waits for a page; the threads
      * stand while those pages are copied that were written in the last moment before T0. What is copied is held in memory
-     * until the image is published; {@link ArenaOptions#stagingBytes} does not matter.
+     * until the image is published, so that {@code options} do not matter: nothing waits for the sink but this call.
      *
      * @throws ArenaException if the arena could not be watched since the last snapshot and cannot be now; the message says
      *     why

@@ -30,11 +30,6 @@ final class PageHistory {
         contents = new PageContents(pages);
     }
 
-    /** Whether there is anything that a snapshot could be the change to. */
-    boolean hasParents() {
-        return !published.isEmpty();
-    }
-
     /** Throws if {@code parent} is not one of the last thousand snapshots. */
     void checkParent(ArenaReport parent, MemoryArena arena) {
         if (!parent.rootHash().equals(published.get(parent.epoch()))) {
