@@ -6,10 +6,11 @@ import java.net.UnknownHostException;
 import java.util.List;
 
 /** What an image says of the program whose arena it is. Stateless. */
-final class ArenaSource {
+public final class ArenaSource {
     private ArenaSource() {}
 
-    static Source of(String arena) {
+    /** This process, by the name of its arena. */
+    public static Source of(String arena) {
         ProcessHandle self = ProcessHandle.current();
         return new Source(
                 Math.toIntExact(self.pid()),

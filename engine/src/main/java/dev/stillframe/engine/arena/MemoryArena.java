@@ -54,7 +54,7 @@ public interface MemoryArena extends MemoryRange, AutoCloseable {
      *
      * @param parent a published snapshot of this arena, one of the last thousand, whole or itself of changes
      * @throws IllegalArgumentException if it is not
-     * @throws UnsupportedOperationException if this flavour does not know what was written between snapshots
+     * @throws UnsupportedOperationException if this arena does not know what was written between snapshots
      */
     ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options) throws IOException;
 

@@ -47,7 +47,9 @@ public final class Userfaultfd implements WriteTracker {
         /** Write-protection of hugetlb and shared memory; Linux 5.19. */
         WP_HUGETLBFS_SHMEM(12),
         /** Empty entries can be protected; Linux 6.4. */
-        WP_UNPOPULATED(13);
+        WP_UNPOPULATED(13),
+        /** The kernel itself lets writes through and takes the mark off the page: nobody waits, nothing is told; Linux 6.7. */
+        WP_ASYNC(15);
 
         private final int bit;
 
@@ -72,6 +74,16 @@ public final class Userfaultfd implements WriteTracker {
         UNMAP
     }
 
+    /** What a tracker of every write needs. */
+    private static final Feature[] TOLD = {
+        Feature.PAGEFAULT_FLAG_WP,
+        Feature.EVENT_REMAP,
+        Feature.EVENT_REMOVE,
+        Feature.EVENT_UNMAP,
+        Feature.WP_HUGETLBFS_SHMEM,
+        Feature.WP_UNPOPULATED
+    };
+
     private final Descriptor descriptor;
 
     private Userfaultfd(Descriptor descriptor) {
@@ -92,7 +104,7 @@ public final class Userfaultfd implements WriteTracker {
 
     @Override
     public void enable() throws ErrnoException {
-        enable(Feature.values());
+        enable(TOLD);
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.mmu;
 
 import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.mmu.Announced.Step;
 import java.util.ArrayList;
 import java.util.List;
@@ -114,6 +115,27 @@ public final class MemoryCalls {
         return task.start(begin(() -> remapping(start, oldBytes, newBytes, move)));
     }
 
+    /**
+     * mremap(2) with MREMAP_FIXED, to where it does not overlap itself: what is mapped at {@code target} goes. Told in the
+     * kernel's order, {@code mremap_to} in mm/mremap.c: what goes, the move, the old place.
+     */
+    public Outcome remapTo(long start, long bytes, long target) {
+        return task.start(begin(() -> {
+            boolean bad = Userfault.isBadRange(start, bytes) || Userfault.isBadRange(target, bytes);
+            boolean overlap = start < target + bytes && target < start + bytes;
+            if (bad || overlap || refuses(start, start + bytes) || refuses(target, target + bytes)) {
+                return fails(Errno.EINVAL);
+            }
+            Vma vma = mm.find(start);
+            if (vma == null || start + bytes > vma.end()) {
+                return fails(Errno.EFAULT);
+            }
+            List<Step> steps = unmapSteps(target, target + bytes);
+            steps.addAll(relocate(start, bytes, new AddressRange(target, target + bytes), false));
+            return new Announced(steps, new Outcome.Done(target));
+        }));
+    }
+
     /** Whether the range covers a unit in part that cannot be split. */
     private boolean refuses(long start, long end) {
         return mm.overlapping(start, end).stream()
@@ -141,17 +163,20 @@ public final class MemoryCalls {
         if (move == Move.IN_PLACE) {
             return fails(Errno.ENOMEM);
         }
-        return relocation(start, oldBytes, newBytes, move == Move.DONTUNMAP);
+        long target = mm.freeRange(newBytes, vma.units());
+        AddressRange place = new AddressRange(target, target + newBytes);
+        return new Announced(relocate(start, oldBytes, place, move == Move.DONTUNMAP), new Outcome.Done(target));
     }
 
-    private Operation relocation(long start, long oldBytes, long newBytes, boolean keepOld) {
+    /** Moves at once, to where nothing is mapped; what is left are the events about it. */
+    private List<Step> relocate(long start, long oldBytes, AddressRange place, boolean keepOld) {
         Vma old = mm.isolate(start, start + oldBytes).getFirst();
-        long target = mm.freeRange(newBytes, old.units());
+        long target = place.start();
         Context context = old.context();
         boolean told = old.has(Feature.EVENT_REMAP);
-        Vma moved = old.movedTo(target, target + newBytes);
+        Vma moved = old.movedTo(target, place.end());
         mm.add(told ? moved : moved.registered(null, 0));
-        moveEntries(old, target, Math.min(oldBytes, newBytes), context != null && !told);
+        moveEntries(old, target, Math.min(oldBytes, place.sizeBytes()), context != null && !told);
         List<Step> steps = new ArrayList<>();
         if (told && context != null) {
             steps.add(Step.told(context, new Message.Remap(start, target, oldBytes), start));
@@ -159,7 +184,7 @@ public final class MemoryCalls {
         if (!keepOld) {
             steps.addAll(unmapSteps(start, start + oldBytes));
         }
-        return new Announced(steps, new Outcome.Done(target));
+        return steps;
     }
 
     private void moveEntries(Vma old, long target, long bytes, boolean forget) {

@@ -5,6 +5,8 @@ import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.target.Attachment;
+import dev.stillframe.engine.target.Probe;
 import dev.stillframe.engine.target.TargetException;
 import dev.stillframe.engine.target.TargetProcess;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -12,12 +14,12 @@ import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
-import java.io.EOFException;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 
 /**
  * The process that handles the faults of a native arena: a JVM of its own, because the process that faults must never be
@@ -55,18 +57,14 @@ public final class FaultHandler {
         new FaultHandler(pid, arena, arguments[3], requests, answers).serve();
     }
 
-    /** A request: size of staging in bytes, and stall timeout in milliseconds. */
     private void serve() throws IOException, InterruptedException {
-        while (true) {
-            SnapshotOptions options;
+        for (int request = requests.read(); request >= 0; request = requests.read()) {
             try {
-                options = options(requests.readLong(), requests.readLong());
-            } catch (EOFException e) {
-                return; // the program has ended, or the arena was closed
-            }
-            Snapshot.warmUp(options);
-            try {
-                take(options);
+                switch (request) {
+                    case PageStream.TAKE -> take(options(requests.readLong(), requests.readLong()));
+                    case PageStream.STOP -> copyWritten();
+                    default -> throw new IllegalStateException("request " + request);
+                }
             } catch (SnapshotException | TargetException e) {
                 answers.writeByte(PageStream.FAILED);
                 answers.writeUTF(String.valueOf(e.getMessage()));
@@ -75,7 +73,31 @@ public final class FaultHandler {
         }
     }
 
+    /** The marks stay as they are: they say what belongs to the next snapshot. */
+    private void copyWritten() throws IOException {
+        try (TargetProcess target = TargetProcess.open(pid);
+                Attachment hold = target.attach(Probe.NONE);
+                WrittenPages pages = new WrittenPages(target, arena)) {
+            pages.copy(); // a dry run: its code has run then, and its memory is there
+            hold.watch(exiting -> {});
+            PipedGate gate = new PipedGate();
+            gate.close();
+            long stopping = System.nanoTime();
+            hold.freeze();
+            Instant instant = Instant.now();
+            pages.copy();
+            hold.thaw();
+            long pauseNanos = System.nanoTime() - stopping;
+            gate.open();
+            answers.writeByte(PageStream.WRITTEN);
+            answers.writeLong(instant.getEpochSecond() * 1_000_000_000L + instant.getNano());
+            answers.writeLong(pauseNanos);
+            pages.send(answers);
+        }
+    }
+
     private void take(SnapshotOptions options) throws IOException, SnapshotException, InterruptedException {
+        Snapshot.warmUp(options);
         OneMapping target = new OneMapping(TargetProcess.open(pid), arena, name, new PipedGate());
         Snapshot snapshot = new Snapshot(options, new SimpleMeterRegistry(), Progress.NONE);
         PageStream.putJson(answers, PageStream.REPORT, snapshot.take(target, new PipeSink(answers, requests)));

@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -88,6 +89,7 @@ final class HandlerProcess implements AutoCloseable {
         try (PipedBatches batches = new PipedBatches(stallTimeout);
                 Watchdog watchdog = new Watchdog(stallTimeout.plus(LONGEST_SILENCE))) {
             try (sink) { // before the batches, of which it may still hold some
+                requests.writeByte(PageStream.TAKE);
                 requests.writeLong(stagingBytes);
                 requests.writeLong(stallTimeout.toMillis());
                 requests.flush();
@@ -103,21 +105,13 @@ final class HandlerProcess implements AutoCloseable {
 
     private SnapshotReport receive(PageSink sink, PipedBatches batches, Watchdog watchdog, StampedLock gate)
             throws IOException {
-        long held = 0;
-        try {
+        try (HeldGate held = new HeldGate(gate)) {
             while (true) {
                 int part = answers.readByte();
                 watchdog.heard();
                 switch (part) {
-                    case PageStream.CLOSE_GATE -> {
-                        held = tryClose(gate);
-                        requests.writeByte(held == 0 ? 0 : 1);
-                        requests.flush();
-                    }
-                    case PageStream.OPEN_GATE -> {
-                        gate.unlockWrite(held);
-                        held = 0;
-                    }
+                    case PageStream.CLOSE_GATE -> held.closeGate();
+                    case PageStream.OPEN_GATE -> held.openGate();
                     case PageStream.LAYOUT -> sink.begin(PageStream.json(answers, Layout.class));
                     case PageStream.BATCH -> sink.accept(batches.next(answers));
                     case PageStream.ENDING -> finish(sink);
@@ -128,10 +122,81 @@ final class HandlerProcess implements AutoCloseable {
                     default -> throw new IllegalStateException("part " + part + " from the handler");
                 }
             }
-        } finally {
-            if (held != 0) {
-                gate.unlockWrite(held);
+        }
+    }
+
+    /**
+     * Stops the threads for the instant and copies all that is marked as written then.
+     *
+     * @param gate what writes that belong together hold for reading
+     * @param written is told which pages those were
+     * @throws IOException if it came to nothing; close this then
+     */
+    ChangesSnapshot.Stopped copyWritten(StampedLock gate, CopiedPages copies, BitSet written) throws IOException {
+        try (Watchdog watchdog = new Watchdog(LONGEST_SILENCE);
+                HeldGate held = new HeldGate(gate)) {
+            requests.writeByte(PageStream.STOP);
+            requests.flush();
+            while (true) {
+                int part = answers.readByte();
+                watchdog.heard();
+                switch (part) {
+                    case PageStream.CLOSE_GATE -> held.closeGate();
+                    case PageStream.OPEN_GATE -> held.openGate();
+                    case PageStream.WRITTEN -> {
+                        ChangesSnapshot.Stopped stopped =
+                                new ChangesSnapshot.Stopped(answers.readLong(), answers.readLong());
+                        readWritten(copies, written);
+                        return stopped;
+                    }
+                    case PageStream.FAILED -> throw new IOException(answers.readUTF());
+                    default -> throw new IllegalStateException("part " + part + " from the handler");
+                }
             }
+        } catch (EOFException e) {
+            throw new IOException("the process that handles the arena's faults ended" + exitCode(), e);
+        }
+    }
+
+    private void readWritten(CopiedPages copies, BitSet written) throws IOException {
+        int runs = answers.readInt();
+        for (int run = 0; run < runs; run++) {
+            int first = answers.readInt();
+            written.set(first, first + answers.readInt());
+        }
+        byte[] bytes = new byte[PageHistory.PAGE_BYTES];
+        for (int page = written.nextSetBit(0); page >= 0; page = written.nextSetBit(page + 1)) { // runs are in order
+            answers.readFully(bytes);
+            copies.put(page, bytes);
+        }
+    }
+
+    /** The gate, closed for the handler; opened by {@link #close} at the latest. */
+    private final class HeldGate implements AutoCloseable {
+        private final StampedLock gate;
+        private long stamp;
+
+        HeldGate(StampedLock gate) {
+            this.gate = gate;
+        }
+
+        /** And tells the handler. */
+        void closeGate() throws IOException {
+            stamp = tryClose(gate);
+            requests.writeByte(stamp == 0 ? 0 : 1);
+            requests.flush();
+        }
+
+        void openGate() {
+            if (stamp != 0) {
+                gate.unlockWrite(stamp);
+                stamp = 0;
+            }
+        }
+
+        @Override
+        public void close() {
+            openGate();
         }
     }
 

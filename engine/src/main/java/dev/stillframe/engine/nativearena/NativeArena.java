@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An arena that the kernel protects: memory of a memfd, written by plain stores, through {@link #segment} as well as through
- * the methods. It costs nothing while no snapshot is taken. While one is, the first write to a page waits until a process
+ * the methods. It costs nothing while no snapshot is taken, unless it is {@link #watched}. While a whole one is, the first write to a page waits until a process
  * of our own has copied it; that process is started at the first snapshot, holds the only descriptor that protects the
  * memory, and ends with this arena. If it is killed, writers go on, the snapshot fails, and the next one starts another.
  *
@@ -41,6 +41,7 @@ import org.jspecify.annotations.Nullable;
  * call or a {@link #unit} writes through the methods; a copy to {@link #segment} of more than a number can be split.
  */
 public final class NativeArena implements MemoryArena {
+    private static final long MOST_PAGES = 1 << 30;
     private static final VarHandle INT = JAVA_INT.varHandle();
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
@@ -50,6 +51,9 @@ public final class NativeArena implements MemoryArena {
     private final AtomicReference<@Nullable String> busy = new AtomicReference<>();
     private final AtomicInteger epoch = new AtomicInteger();
 
+    /** Null if this arena is not watched between snapshots. */
+    private final @Nullable PageHistory history;
+
     /** Held for reading by writes that belong together, for writing at T0. */
     private final StampedLock gate = new StampedLock();
 
@@ -58,26 +62,45 @@ public final class NativeArena implements MemoryArena {
     /** Changed only by whoever is busy. */
     private volatile @Nullable HandlerProcess handler;
 
-    private NativeArena(String name, SharedMemory memory) {
+    /** Changed only by whoever is busy. */
+    private volatile @Nullable WriteWatch watch;
+
+    private NativeArena(String name, SharedMemory memory, boolean watched) {
         this.name = name;
         this.memory = memory;
         this.segment = memory.segment();
+        this.history = watched ? new PageHistory(pages()) : null;
     }
 
     /**
-     * An arena of zeros.
+     * An arena of zeros, which is not watched between snapshots.
      *
      * @param name says in images what this is; any text
      * @param sizeBytes a positive multiple of {@link #PAGE_BYTES}
      * @throws IOException if the kernel has no such memory
      */
     public static NativeArena create(String name, long sizeBytes) throws IOException {
-        if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0) {
+        return create(name, sizeBytes, false);
+    }
+
+    /**
+     * The same, but from the first snapshot on the kernel marks what is written, so that {@link #snapshotSince} works. That
+     * costs a microsecond or two at the first write to a page after each snapshot, 20 bytes a page, and at the end of each
+     * whole snapshot a look at all pages. A process whose memory is watched cannot be captured from outside.
+     *
+     * @throws IOException if the kernel has no such memory. Whether it can watch is seen at the first {@link #snapshotSince}
+     */
+    public static NativeArena watched(String name, long sizeBytes) throws IOException {
+        return create(name, sizeBytes, true);
+    }
+
+    private static NativeArena create(String name, long sizeBytes, boolean watched) throws IOException {
+        if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0 || sizeBytes / PAGE_BYTES > MOST_PAGES) {
             throw new IllegalArgumentException(
                     "an arena of %d bytes; it must be a positive multiple of %d".formatted(sizeBytes, PAGE_BYTES));
         }
         try {
-            return new NativeArena(name, SharedMemory.create("stillframe-arena", sizeBytes));
+            return new NativeArena(name, SharedMemory.create("stillframe-arena", sizeBytes), watched);
         } catch (ErrnoException e) {
             throw new ArenaException("no arena of %d bytes: %s".formatted(sizeBytes, e.getMessage()), e);
         }
@@ -235,7 +258,8 @@ public final class NativeArena implements MemoryArena {
             begin("a snapshot");
             boolean taken = false;
             try {
-                ArenaReport report = take(sink, options);
+                PageHistory known = history;
+                ArenaReport report = known == null ? take(sink, options) : takeWatched(known, sink, options);
                 taken = true;
                 return report;
             } finally {
@@ -247,21 +271,124 @@ public final class NativeArena implements MemoryArena {
         }
     }
 
-    /** Not here: the kernel watches this memory only while a snapshot is taken. */
+    /**
+     * As {@link MemoryArena#snapshotSince} says, of an arena that is {@link #watched}. No writer waits for a page; the threads
+     * stand while those pages are copied that were written in the last moment before T0. What is copied is held in memory
+     * until the image is published, so that {@code options} do not matter: nothing waits for the sink but this call.
+     *
+     * @throws ArenaException if the arena could not be watched since the last snapshot and cannot be now; the message says
+     *     why
+     */
     @Override
-    public ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options) {
-        sink.close();
-        throw new UnsupportedOperationException(
-                "a native arena does not know what was written between snapshots; take a whole one, or use the emulated"
-                        + " flavour");
+    public ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options) throws IOException {
+        try (sink) {
+            PageHistory known = history;
+            if (known == null) {
+                throw new UnsupportedOperationException(
+                        "arena %s is not watched between snapshots: take a whole one, or make the arena by watched()"
+                                .formatted(name));
+            }
+            begin("a snapshot");
+            try {
+                known.checkParent(parent, this);
+                return takeChanges(known, parent, sink);
+            } finally {
+                busy.set(null);
+            }
+        }
+    }
+
+    private ArenaReport takeChanges(PageHistory known, ArenaReport parent, PageSink sink) throws IOException {
+        try (ChangesSnapshot changes = new ChangesSnapshot(this, segment, known, parent, sink)) {
+            try (sink) { // before the copies, which it may still hold
+                boolean taken = false;
+                try {
+                    WriteWatch marks = watching(known);
+                    HandlerProcess stopper = startedHandler();
+                    ArenaReport report =
+                            changes.take(
+                                    marks,
+                                    (copies, written) -> stopper.copyWritten(gate, copies, written),
+                                    epoch.incrementAndGet());
+                    taken = true;
+                    return report;
+                } catch (IOException | RuntimeException e) {
+                    sink.abort(String.valueOf(e.getMessage()));
+                    throw e;
+                } finally {
+                    if (!taken) {
+                        endHandler();
+                        endWatch(); // it may have told what nobody kept; the next one begins with a comparison
+                    }
+                }
+            }
+        }
+    }
+
+    /** The watch, or a new one after a comparison of all pages with what they were. */
+    private WriteWatch watching(PageHistory known) throws IOException {
+        WriteWatch running = watch;
+        if (running != null) {
+            return running;
+        }
+        WriteWatch begun;
+        try {
+            begun = WriteWatch.start(range());
+        } catch (ErrnoException e) {
+            throw new ArenaException("arena %s is not being watched: %s".formatted(name, e.getMessage()), e);
+        }
+        try {
+            known.compare(segment, memory.file());
+        } catch (IOException | RuntimeException e) {
+            begun.close();
+            throw e;
+        }
+        watch = begun;
+        return begun;
+    }
+
+    private void endWatch() {
+        WriteWatch ending = watch;
+        watch = null;
+        if (ending != null) {
+            ending.close();
+        }
+    }
+
+    private AddressRange range() {
+        return new AddressRange(segment.address(), segment.address() + sizeBytes());
+    }
+
+    private int pages() {
+        return Math.toIntExact(segment.byteSize() / PAGE_BYTES);
+    }
+
+    private HandlerProcess startedHandler() throws IOException {
+        HandlerProcess now = handler;
+        if (now == null || !now.isAlive()) {
+            now = HandlerProcess.start(range(), name);
+            handler = now;
+        }
+        return now;
+    }
+
+    /** A page can be in the care of one userfaultfd only, so nobody watches meanwhile; a comparison makes up for that. */
+    private ArenaReport takeWatched(PageHistory known, PageSink sink, ArenaOptions options) throws IOException {
+        endWatch();
+        PageContents contents = new PageContents(pages());
+        ArenaReport report = take(new RecordingSink(sink, contents), options);
+        known.published(report, contents);
+        try {
+            watching(known);
+        } catch (IOException e) {
+            // The image is published all the same. Who wants the changes since then tries again, and is told if it fails.
+            endWatch();
+        }
+        return report;
     }
 
     private ArenaReport take(PageSink sink, ArenaOptions options) throws IOException {
-        HandlerProcess now = handler;
-        if (now == null || !now.isAlive()) {
-            now = HandlerProcess.start(new AddressRange(segment.address(), segment.address() + sizeBytes()), name);
-            handler = now;
-        }
+        HandlerProcess now = startedHandler();
         long started = System.nanoTime();
         long staging = sizeBytes() / 4 * 5 + SnapshotOptions.MIN_STAGING_BYTES;
         SnapshotReport report = now.take(sink, staging, options.stallTimeout(), gate);
@@ -325,6 +452,7 @@ public final class NativeArena implements MemoryArena {
         }
         if (other == null) {
             endHandler();
+            endWatch();
             memory.close();
         }
     }

@@ -12,6 +12,18 @@ import java.util.List;
  * begin with a byte. Not a format for storage or networks: both ends are of one build.
  */
 final class PageStream {
+    /** A request for a whole snapshot: the size of staging in bytes, and the stall timeout in milliseconds. */
+    static final int TAKE = 'T';
+
+    /** A request to stop the threads and copy what is marked as written. */
+    static final int STOP = 'S';
+
+    /**
+     * What was marked: T0 in nanoseconds since 1970, the pause in nanoseconds, the number of runs; of each the first page
+     * and the number of pages; then all the pages.
+     */
+    static final int WRITTEN = 'W';
+
     /** A layout: its length and its JSON. */
     static final int LAYOUT = 'L';
 

@@ -18,7 +18,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * The benchmarks by name; one flat-out writer with 4 KiB pages of anonymous memory in each, but for
- * the barrier of arenas. See {@code tests/bench}.
+ * what concerns arenas. See {@code tests/bench}.
  */
 public final class Bench {
     private static final long GIB = 1L << 30;
@@ -49,6 +49,8 @@ public final class Bench {
                     EncodingBench::measure,
                     "tls",
                     TransportBench::measureTls,
+                    "watch",
+                    Watch::measure,
                     "transport",
                     TransportBench::measure);
 
