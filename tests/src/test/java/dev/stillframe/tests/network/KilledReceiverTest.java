@@ -64,7 +64,8 @@ class KilledReceiverTest {
             int port = reservation.getLocalPort();
             TargetProcess child = receiver(port);
             // Connected before the first kill: only a session that has begun is taken up again.
-            try (Sender sender = connect(port)) {
+            SimpleMeterRegistry registry = new SimpleMeterRegistry();
+            try (Sender sender = connect(port, registry)) {
                 Future<String> sent =
                         thread.submit(
                                 () ->
@@ -75,7 +76,9 @@ class KilledReceiverTest {
                                                 live));
                 // Batches go as the gate lets them, so it cannot end before the last kill.
                 for (int kill = 0; kill < kills; kill++) {
+                    double before = sent(registry);
                     gates.of("image").allow(batches / (kills + 1));
+                    awaitMore(registry, before); // so that each kill strikes an attempt at work
                     LockSupport.parkNanos(random.nextLong(LONGEST_LIFE_NANOS));
                     assertThat(sent).as("the transfer at kill %d", kill).isNotDone();
                     child.kill();
@@ -85,6 +88,8 @@ class KilledReceiverTest {
                 }
                 gates.of("image").open();
                 sent.get(3, TimeUnit.MINUTES);
+                assertThat(registry.counter("stillframe.transport.reconnects").count())
+                        .isGreaterThanOrEqualTo(kills);
             } finally {
                 gates.of("image").open();
                 child.close();
@@ -95,12 +100,24 @@ class KilledReceiverTest {
         assertThat(ImageStore.open(directory).list()).hasSize(1);
     }
 
-    private static Sender connect(int port) throws IOException {
+    private static double sent(SimpleMeterRegistry registry) {
+        return registry.counter("stillframe.transport.batches", "side", "sender").count();
+    }
+
+    private static void awaitMore(SimpleMeterRegistry registry, double before) {
+        long until = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+        while (sent(registry) <= before) {
+            assertThat(System.nanoTime()).as("the end of the patience").isLessThan(until);
+            Thread.onSpinWait();
+        }
+    }
+
+    private static Sender connect(int port, SimpleMeterRegistry registry) throws IOException {
         return Sender.connect(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
                 "image",
                 OPTIONS,
-                new SimpleMeterRegistry());
+                registry);
     }
 
     private TargetProcess receiver(int port) throws Exception {

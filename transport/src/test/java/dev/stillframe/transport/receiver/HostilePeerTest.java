@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -117,6 +118,29 @@ class HostilePeerTest {
             assertThat(Siege.assertError(peer.lane(), ErrorCode.TIMEOUT)).contains("nothing came");
         }
         assertThat(trickle.join(Duration.ofSeconds(20))).isTrue();
+    }
+
+    /** Answers must not pile up for a peer that does not read them. */
+    @Test
+    void aFloodOfPingsGetsFewAnswers() throws Exception {
+        int pings = 600_000;
+        ByteArrayOutputStream many = new ByteArrayOutputStream();
+        for (int stamp = 1; stamp <= pings; stamp++) {
+            many.writeBytes(Frames.of(new Message.Ping(stamp)));
+        }
+        try (RawPeer peer = siege.welcomed("flood")) {
+            peer.say(many.toByteArray()); // the receiver reads on, though nobody reads its answers
+            int pongs = 0;
+            Message heard = peer.hear();
+            while (!new Message.Pong(pings).equals(heard)) {
+                assertThat(heard).isInstanceOf(Message.Pong.class);
+                if (++pongs % 1000 == 0) {
+                    peer.say(new Message.KeepAlive());
+                }
+                heard = peer.hear();
+            }
+            assertThat(pongs).isBetween(1, pings - 2);
+        }
     }
 
     @Test

@@ -1,0 +1,152 @@
+package dev.stillframe.engine.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.stillframe.engine.page.Checkpoint;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+
+/** Images that are taken up again: where they stand, whose they are, and what a crash may leave. */
+class ResumedImageTest {
+    private static final byte[] KEY = key(1);
+    private static final byte[] OTHER = key(2);
+    private static final int SLOT_BYTES = 128;
+
+    @TempDir private Path directory;
+    private final Random random = Seed.random();
+
+    private static byte[] key(int fill) {
+        byte[] key = new byte[ImageJournal.KEY_BYTES];
+        Arrays.fill(key, (byte) fill);
+        return key;
+    }
+
+    private Path image() {
+        return directory.resolve("image");
+    }
+
+    @Test
+    void pagesBehindTheCheckpointMayComeAgain() throws IOException {
+        SampleImage sample = SampleImage.random(random, 300);
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            assertThat(writer.checkpoint()).isEqualTo(Checkpoint.START);
+            writer.begin(sample.layout);
+            accept(sample, writer, 0, 100);
+            writer.checkpoint(new Checkpoint(1, 100));
+            accept(sample, writer, 100, 200);
+            writer.suspend();
+        }
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            assertThat(writer.checkpoint()).isEqualTo(new Checkpoint(1, 100));
+            writer.begin(sample.layout);
+            accept(sample, writer, 100, 300);
+            writer.finish(sample.ending());
+        }
+        assertThat(Files.readAllBytes(image().resolve("pages"))).isEqualTo(sample.bytes);
+        assertThat(image().resolve(ImageFormat.SESSION)).doesNotExist();
+        assertThat(directory.toFile().list()).containsExactly("image");
+    }
+
+    @Test
+    void anotherKeyBeginsAnotherImage() throws IOException {
+        SampleImage sample = SampleImage.random(random, 20);
+        try (ImageWriter first = ImageWriter.createOrResume(image(), KEY)) {
+            first.begin(sample.layout);
+            accept(sample, first, 0, 10);
+            first.checkpoint(new Checkpoint(1, 10));
+            first.suspend();
+        }
+        try (ImageWriter second = ImageWriter.createOrResume(image(), OTHER)) {
+            assertThat(second.checkpoint()).isEqualTo(Checkpoint.START);
+        }
+        try (ImageWriter again = ImageWriter.createOrResume(image(), KEY)) {
+            assertThat(again.checkpoint()).isEqualTo(new Checkpoint(1, 10));
+        }
+    }
+
+    @Test
+    void anotherLayoutIsRefused() throws IOException {
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            writer.begin(SampleImage.random(random, 20).layout);
+            writer.suspend();
+        }
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            assertThatThrownBy(() -> writer.begin(SampleImage.random(random, 21).layout))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("layout");
+        }
+    }
+
+    @Test
+    void twoWritersOfOneImageAreOneTooMany() throws IOException {
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            writer.begin(SampleImage.random(random, 20).layout);
+            assertThatThrownBy(() -> ImageWriter.createOrResume(image(), KEY))
+                    .isInstanceOf(ImageBusyException.class)
+                    .hasMessageContaining("in use");
+        }
+    }
+
+    /** A power cut in the middle of an entry leaves the one before it. */
+    @Test
+    void anEntryThatIsCutShortIsNotThere() throws IOException {
+        SampleImage sample = SampleImage.random(random, 60);
+        Path journal;
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            writer.begin(sample.layout);
+            accept(sample, writer, 0, 20);
+            writer.checkpoint(new Checkpoint(1, 20));
+            accept(sample, writer, 20, 40);
+            writer.checkpoint(new Checkpoint(2, 40));
+            journal = writer.partial().resolve(ImageFormat.SESSION);
+            writer.suspend();
+        }
+        for (int at : List.of(0, 8, 16, 31, 64, 90, 103)) { // the last of it is its checksum
+            byte[] whole = Files.readAllBytes(journal);
+            flip(journal, SLOT_BYTES + at);
+            try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+                assertThat(writer.checkpoint()).as("byte %d", at).isEqualTo(new Checkpoint(1, 20));
+            }
+            Files.write(journal, whole);
+        }
+        flip(journal, 0);
+        flip(journal, SLOT_BYTES);
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            assertThat(writer.checkpoint()).as("nothing is left").isEqualTo(Checkpoint.START);
+        }
+    }
+
+    private static void flip(Path file, int at) throws IOException {
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            ByteBuffer one = ByteBuffer.allocate(1);
+            channel.read(one, at);
+            one.put(0, (byte) (one.get(0) ^ 1)).flip();
+            channel.write(one, at);
+        }
+    }
+
+    private static void accept(SampleImage sample, ImageWriter writer, int from, int end)
+            throws IOException {
+        int page = from;
+        while (page < end) {
+            int next = Math.min(end, sample.runEnd(page, 8));
+            RunsBatch batch = new RunsBatch();
+            sample.addRun(batch, page, next);
+            writer.accept(batch);
+            page = next;
+        }
+    }
+}
