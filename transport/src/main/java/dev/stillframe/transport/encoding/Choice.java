@@ -10,11 +10,14 @@ import java.util.concurrent.TimeUnit;
  * it.
  */
 public final class Choice {
-    /** So much is sent before it is judged. */
-    private static final long WINDOW_BYTES = 16 << 20;
+    /** So much is sent, */
+    private static final long WINDOW_BYTES = 4 << 20;
 
-    /** Or so long; a window has at least one batch. */
-    private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(2);
+    /** and so much of the lanes' time is spent before it is judged; */
+    private static final long LEAST_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
+    /** or so much time with at least one batch. */
+    private static final long MOST_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** The part of the time in which lanes wait, above which the wire is the bottleneck. */
     private static final double WAITS = 0.3;
@@ -78,7 +81,8 @@ public final class Choice {
             case BUSY -> busyNanos += nanos;
             case WAITING -> waitedNanos += nanos;
         }
-        if (bytes >= WINDOW_BYTES || (bytes > 0 && busyNanos + waitedNanos >= WINDOW_NANOS)) {
+        long spentNanos = busyNanos + waitedNanos;
+        if (spentNanos >= (bytes >= WINDOW_BYTES ? LEAST_NANOS : MOST_NANOS) && bytes > 0) {
             judge();
         }
     }
@@ -116,13 +120,14 @@ public final class Choice {
     private void settle(double rate) {
         boolean up = current.compareTo(settled) > 0;
         if (rate > settledRate * (up ? WORTH_MORE : WORTH_LESS)) {
-            settled = current;
+            settled = current; // and on at once: the next step may be better still
             pause = MIN_PAUSE;
+            pausing = 0;
         } else {
             nextUp = nextUp == Encoding.LZ4 ? Encoding.ZSTD : Encoding.LZ4;
             pause = Math.min(MAX_PAUSE, 2 * pause);
             current = settled;
+            pausing = pause;
         }
-        pausing = pause;
     }
 }
