@@ -41,6 +41,10 @@ public final class Choice {
     private double settledRate;
     private int pause = MIN_PAUSE;
     private int pausing;
+
+    /** What is on the wire in the first window of an attempt was sent before it. */
+    private boolean isLate;
+
     private long bytes;
     private long busyNanos;
     private long waitedNanos;
@@ -101,7 +105,9 @@ public final class Choice {
         if (!adaptive) {
             return;
         }
-        if (current != settled) {
+        if (isLate) {
+            isLate = false;
+        } else if (current != settled) {
             settle(rate);
         } else if (pausing > 0) {
             pausing--;
@@ -115,6 +121,7 @@ public final class Choice {
     private void attempt(Encoding encoding, double rate) {
         settledRate = rate;
         current = encoding;
+        isLate = true;
     }
 
     private void settle(double rate) {

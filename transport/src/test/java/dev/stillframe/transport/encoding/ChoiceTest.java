@@ -6,6 +6,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+
 /** A wire and a processor of known speeds: what is settled on, and what that costs. */
 class ChoiceTest {
     private static final long BATCH_BYTES = 1 << 20;
@@ -36,6 +40,22 @@ class ChoiceTest {
         double batchNanos(Encoding encoding) {
             return Math.max(encodeNanos(encoding), wireNanos(encoding));
         }
+    }
+
+    /** The wire still has to take what was sent before: what is gained shows late. */
+    @Test
+    void whatAWireHasInStoreDoesNotHideTheGain() {
+        World world = new World(0.03, 0.7, 0.7, 0.4, 0.35);
+        Choice choice = new Choice(Preset.ADAPTIVE);
+        Deque<Double> store = new ArrayDeque<>(List.of(0.0, 0.0, 0.0, 0.0));
+        for (int i = 0; i < 300; i++) {
+            Encoding encoding = choice.next();
+            choice.sent(BATCH_BYTES);
+            choice.spent(Choice.Spell.BUSY, (long) world.encodeNanos(encoding));
+            store.add(world.wireNanos(encoding));
+            choice.spent(Choice.Spell.WAITING, store.remove().longValue());
+        }
+        assertThat(choice.next()).isEqualTo(Encoding.ZSTD);
     }
 
     private static double send(Choice choice, World world, Encoding[] last, int batches) {
