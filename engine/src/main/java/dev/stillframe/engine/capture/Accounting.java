@@ -17,11 +17,13 @@ final class Accounting {
             "discarded, unmapped or moved by the target after T0, before it was copied";
 
     private final BlockTable table;
+    private final Registration registration;
     private final Places places;
     private final Encoder encoder;
 
-    Accounting(BlockTable table, Places places, Encoder encoder) {
+    Accounting(BlockTable table, Registration registration, Places places, Encoder encoder) {
         this.table = table;
+        this.registration = registration;
         this.places = places;
         this.encoder = encoder;
     }
@@ -29,9 +31,7 @@ final class Accounting {
     /** Sends what is left to say and adds what was lost to {@code missing}. */
     void settle(List<Missing> missing) throws IOException {
         for (int extent = 0; extent < places.count(); extent++) {
-            if (table.find(places.start(extent)) != null || !table.within(places.start(extent), places.end(extent)).isEmpty()) {
-                settle(extent, missing);
-            }
+            settle(extent, missing);
         }
     }
 
@@ -39,10 +39,11 @@ final class Accounting {
         long at = places.start(extent);
         while (at < places.end(extent)) {
             PageKind kind = kind(at);
-            long end = at + Block.PAGE_BYTES;
+            long end = behind(at);
             while (end < places.end(extent) && kind(end) == kind) {
-                end += Block.PAGE_BYTES;
+                end = behind(end);
             }
+            end = Math.min(end, places.end(extent));
             if (kind != PageKind.DATA) {
                 encoder.sendEmpty(kind, places.ordinal(extent, at), (end - at) / Block.PAGE_BYTES);
             }
@@ -53,11 +54,17 @@ final class Accounting {
         }
     }
 
+    /** Where there is no block, all of what could be one is alike. */
+    private long behind(long address) {
+        return table.find(address) == null ? Block.startOf(address) + Block.BYTES : address + Block.PAGE_BYTES;
+    }
+
     /** DATA: it was copied, and the encoder has said what it holds. */
     private PageKind kind(long address) {
         Block block = table.find(address);
         if (block == null || !hasPiece(block, Block.pageOf(address))) {
-            return PageKind.DATA; // copied in the freeze, outside of what is tracked
+            // Outside of what is tracked it was copied in the freeze; the rest was empty and has stayed so as far as it counts.
+            return registration.isTracked(address) ? PageKind.ZERO : PageKind.DATA;
         }
         byte claim = block.claim(Block.pageOf(address));
         return switch (claim) {

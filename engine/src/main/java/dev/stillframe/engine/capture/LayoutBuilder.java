@@ -14,12 +14,14 @@ import java.util.Set;
 /** Makes the regions of an image out of the mappings at T0 and the blocks that have something in them. */
 final class LayoutBuilder {
     private final BlockTable table;
+    private final Registration registration;
     private final Target target;
     private final Map<Long, Set<String>> flags;
     private long nextOrdinal;
 
-    LayoutBuilder(BlockTable table, Target target, Map<Long, Set<String>> flags) {
+    LayoutBuilder(BlockTable table, Registration registration, Target target, Map<Long, Set<String>> flags) {
         this.table = table;
+        this.registration = registration;
         this.target = target;
         this.flags = flags;
     }
@@ -56,8 +58,11 @@ final class LayoutBuilder {
         return extent;
     }
 
-    /** The parts of a mapping that lie in blocks, neighbours joined. */
+    /** The parts of a mapping that lie in blocks, neighbours joined; all of it where nothing may be left out. */
     private List<AddressRange> tracked(Mapping mapping) {
+        if (target.isSolid() && registration.isTracked(mapping.range().start())) {
+            return List.of(mapping.range());
+        }
         List<AddressRange> ranges = new ArrayList<>();
         for (Block block : table.within(mapping.range().start(), mapping.range().end())) {
             for (Piece piece : block.pieces()) {

@@ -48,6 +48,12 @@ final class Registration implements AutoCloseable {
         return List.copyOf(tracked.values());
     }
 
+    /** Whether an address is in a registered mapping. */
+    boolean isTracked(long address) {
+        Map.Entry<Long, TrackedMapping> below = tracked.floorEntry(address);
+        return below != null && below.getValue().range().contains(address);
+    }
+
     /** Mappings of shared memory that is mapped more than once. */
     List<TrackedMapping> aliases() {
         Map<String, Long> mapped =

@@ -132,7 +132,7 @@ final class SnapshotRun implements AutoCloseable {
 
         progress.at(Progress.Step.SWEEP, 0, 0);
         sweep(capture, hottestFirst);
-        Layout layout = layout(capture, freeze, instant, states);
+        Layout layout = layout(capture, registered, freeze, instant, states);
         Places places = new Places(layout);
         // Until the writers are free the processors are theirs and the sweep's, as long as staging holds what comes.
         awaitWork(capture, staging::isHalfFull, () -> tell(encoding, layout, Progress.Step.SWEEP));
@@ -140,9 +140,11 @@ final class SnapshotRun implements AutoCloseable {
         awaitWork(capture, () -> false, () -> tell(encoding, layout, Progress.Step.SWEEP));
         releaseTarget();
         capture.check();
+        attachment.confirm();
         List<Missing> missing = new ArrayList<>(shared);
         missing.addAll(freeze.missing());
-        Published published = publish(capture, encoding, layout, places, missing);
+        Accounting accounting = new Accounting(capture.table, registered, places, encoding);
+        Published published = publish(capture, encoding, layout, accounting, missing);
         return report(
                 published,
                 capture,
@@ -260,19 +262,22 @@ final class SnapshotRun implements AutoCloseable {
         progress.at(step, done, layout.pageCount() * Block.PAGE_BYTES);
     }
 
-    private Layout layout(Capture capture, Freeze freeze, Instant instant, List<ThreadState> states) throws IOException {
-        LayoutBuilder builder = new LayoutBuilder(capture.table, target, flags);
+    private Layout layout(
+            Capture capture, Registration registered, Freeze freeze, Instant instant, List<ThreadState> states)
+            throws IOException {
+        LayoutBuilder builder = new LayoutBuilder(capture.table, registered, target, flags);
         return new Layout(
                 Block.PAGE_BYTES,
                 instant.getEpochSecond() * 1_000_000_000L + instant.getNano(),
                 target.source(),
                 target.auxv(),
                 states,
-                builder.regions(freeze));
+                builder.regions(freeze),
+                target.machine());
     }
 
     private Published publish(
-            Capture capture, Encoder encoding, Layout layout, Places places, List<Missing> missing)
+            Capture capture, Encoder encoding, Layout layout, Accounting accounting, List<Missing> missing)
             throws IOException {
         encoding.finish();
         while (!encoding.awaitEnd(POLL_NANOS)) {
@@ -280,7 +285,7 @@ final class SnapshotRun implements AutoCloseable {
             tell(encoding, layout, Progress.Step.DRAIN);
         }
         capture.check();
-        new Accounting(capture.table, places, encoding).settle(missing);
+        accounting.settle(missing);
         missing.sort(Comparator.comparingLong((Missing m) -> m.range().start()));
         progress.at(Progress.Step.PUBLISH, 0, 0);
         byte[] rootHash = RootHash.of(layout, missing, encoding.ledger());

@@ -51,7 +51,7 @@ record Treatment(RegionKind kind, Way way, String reason) {
             return missing("memory shared with the kernel (" + name.substring(name.indexOf(':') + 1) + ")");
         }
         if (flags.contains("mg")) {
-            return missing("mergeable memory: the kernel drops the protection of pages that it merges; turn KSM off for it");
+            return missing("mergeable memory: the kernel drops the protection of pages that it merges; turn KSM off (echo 0 > /sys/kernel/mm/ksm/run)");
         }
         if (flags.contains("ht")) {
             return new Treatment(RegionKind.HUGETLB, Way.PROTECT, "");

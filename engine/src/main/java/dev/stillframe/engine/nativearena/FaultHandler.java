@@ -98,13 +98,13 @@ public final class FaultHandler {
 
     private void take(SnapshotOptions options) throws IOException, SnapshotException, InterruptedException {
         Snapshot.warmUp(options);
-        OneMapping target = new OneMapping(TargetProcess.open(pid), arena, name, new PipedGate());
+        ArenaMemory target = new ArenaMemory(TargetProcess.open(pid), arena, name, new PipedGate());
         Snapshot snapshot = new Snapshot(options, new SimpleMeterRegistry(), Progress.NONE);
         PageStream.putJson(answers, PageStream.REPORT, snapshot.take(target, new PipeSink(answers, requests)));
     }
 
     /** The gate is in the program. Used before the first page is sent, so the pipe is free. */
-    private final class PipedGate implements OneMapping.Gate {
+    private final class PipedGate implements ArenaMemory.Gate {
         @Override
         public void close() throws IOException {
             answers.writeByte(PageStream.CLOSE_GATE);

@@ -1,9 +1,12 @@
 package dev.stillframe.engine.page;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.introspect.AnnotatedMember;
+import com.fasterxml.jackson.databind.introspect.JacksonAnnotationIntrospector;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 /**
@@ -12,6 +15,9 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
  * version. Reading is strict and bounded, because the text may come from a hostile peer.
  */
 public final class Json {
+    /** The longest string: what {@link Machine#MAX_DEVICES_BYTES} become as base64. */
+    private static final int MAX_STRING_CHARS = Machine.MAX_DEVICES_BYTES / 3 * 4 + 4;
+
     /** Thread-safe. */
     public static final JsonMapper MAPPER =
             JsonMapper.builder(
@@ -19,16 +25,26 @@ public final class Json {
                                     .streamReadConstraints(
                                             StreamReadConstraints.builder()
                                                     .maxNestingDepth(16)
-                                                    .maxStringLength(1 << 20)
+                                                    .maxStringLength(MAX_STRING_CHARS)
                                                     .maxNameLength(256)
                                                     .build())
                                     .build())
+                    .annotationIntrospector(new Strict())
                     .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
                     .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-                    .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
                     .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
                     .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY)
                     .build();
 
     private Json() {}
+
+    /** A component must be there, unless it says how it is left out. */
+    private static final class Strict extends JacksonAnnotationIntrospector {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public Boolean hasRequiredMarker(AnnotatedMember member) {
+            return !member.hasAnnotation(JsonInclude.class);
+        }
+    }
 }

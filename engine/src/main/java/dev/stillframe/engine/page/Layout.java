@@ -1,9 +1,11 @@
 package dev.stillframe.engine.page;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Everything about one instant but the pages: what was mapped where, which pages are accounted for,
@@ -15,6 +17,7 @@ import java.util.Objects;
  * @param auxv {@code /proc/PID/auxv}, as the kernel gives it
  * @param threads the main thread first
  * @param regions in address order, disjoint
+ * @param machine the virtual machine whose memory it is; null if it is none, and then not in the JSON
  */
 @SuppressWarnings("ArrayRecordComponent") // a kernel blob, never compared
 public record Layout(
@@ -23,7 +26,19 @@ public record Layout(
         Source source,
         byte[] auxv,
         List<ThreadState> threads,
-        List<Region> regions) {
+        List<Region> regions,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Machine machine) {
+    /** Of no virtual machine. */
+    public Layout(
+            int pageSizeBytes,
+            long instantEpochNanos,
+            Source source,
+            byte[] auxv,
+            List<ThreadState> threads,
+            List<Region> regions) {
+        this(pageSizeBytes, instantEpochNanos, source, auxv, threads, regions, null);
+    }
+
     /** Copies the lists and checks every rule that a reader relies on. */
     public Layout {
         Objects.requireNonNull(source, "source"); // JSON from elsewhere may say null

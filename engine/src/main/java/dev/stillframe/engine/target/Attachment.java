@@ -31,6 +31,14 @@ public interface Attachment extends AutoCloseable {
     /** Lets every thread go on. */
     void thaw() throws IOException;
 
+    /**
+     * Called when the last page has been copied.
+     *
+     * @throws IOException if something happened since T0 that no protection sees, so that the copy may be of more than
+     *     one instant
+     */
+    default void confirm() throws IOException {}
+
     @Override
     void close();
 }

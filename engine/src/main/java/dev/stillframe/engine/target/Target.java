@@ -3,12 +3,14 @@ package dev.stillframe.engine.target;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.page.Machine;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.Source;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whose memory is captured, looked at from outside: a process, or one that is emulated. Reading changes nothing in it.
@@ -65,6 +67,19 @@ public interface Target extends AutoCloseable {
 
     /** Who it is. */
     Source source() throws IOException;
+
+    /** The virtual machine that it is, as it was at T0; null if it is none. Asked for after the freeze. */
+    default @Nullable Machine machine() throws IOException {
+        return null;
+    }
+
+    /**
+     * Whether the image accounts for every page of its mappings, populated or not: then they lie in it in one piece, and
+     * it can be mapped.
+     */
+    default boolean isSolid() {
+        return false;
+    }
 
     @Override
     void close();

@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,11 +31,14 @@ public final class TargetProcess implements Target {
     private static final int AT_PAGESZ = 6; // include/uapi/linux/auxvec.h
     private static final int PAGE_BYTES = 4096;
 
+    private static final String MERGEABLE = "mg"; // in VmFlags, proc_pid_smaps(5)
+
     private final int pid;
     private final Pidfd pidfd;
     private final ProcessMemory memory;
     private final PagemapScan pagemap;
     private final FileReferences files;
+    private volatile boolean mergeable;
 
     private TargetProcess(int pid, Pidfd pidfd, ProcessMemory memory, PagemapScan pagemap) {
         this.pid = pid;
@@ -210,9 +214,35 @@ public final class TargetProcess implements Target {
         return Mapping.of(pid);
     }
 
+    /** {@code mg}, mergeable, only if the kernel merges. */
     @Override
     public Map<Long, Set<String>> mappingFlags() throws IOException {
-        return Mapping.flags(pid);
+        Map<Long, Set<String>> flags = Mapping.flags(pid);
+        if (!Merging.isRunning()) {
+            for (Map.Entry<Long, Set<String>> mapping : flags.entrySet()) {
+                if (mapping.getValue().contains(MERGEABLE)) {
+                    mergeable = true;
+                    Set<String> others = new HashSet<>(mapping.getValue());
+                    others.remove(MERGEABLE);
+                    mapping.setValue(Set.copyOf(others));
+                }
+            }
+        }
+        return flags;
+    }
+
+    /**
+     * Whether the protection held until now.
+     *
+     * @throws TargetException if the kernel began to merge pages meanwhile
+     */
+    void confirm() throws IOException {
+        if (mergeable && Merging.isRunning()) {
+            throw new TargetException(
+                    "kernel samepage merging was switched on meanwhile, which drops the protection of pages of process "
+                            + pid
+                            + "; switch it off (echo 0 > /sys/kernel/mm/ksm/run) and try again");
+        }
     }
 
     @Override

@@ -120,6 +120,11 @@ public final class Tracer implements Attachment {
                 });
     }
 
+    @Override
+    public void confirm() throws IOException {
+        target.confirm();
+    }
+
     /** Ends the thread, which releases whatever is still traced. Waits for that. */
     @Override
     public void close() {

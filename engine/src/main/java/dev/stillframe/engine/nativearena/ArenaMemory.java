@@ -1,0 +1,101 @@
+package dev.stillframe.engine.nativearena;
+
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.WriteTracker;
+import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.target.Attachment;
+import dev.stillframe.engine.target.FrozenThread;
+import dev.stillframe.engine.target.Target;
+import dev.stillframe.engine.target.Windows;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * A native arena in the process that it belongs to: only this mapping, at addresses from 0 on, and no registers, because an
+ * arena is memory, not a program. The threads are stopped for the instant all the same.
+ */
+final class ArenaMemory extends Windows {
+    private final String name;
+    private final Gate gate;
+
+    /** Keeps writes that belong together from being under way when the threads are stopped. */
+    interface Gate {
+        /** Returns when none is under way; none begins before {@link #open}. */
+        void close() throws IOException;
+
+        /** Lets them go on. */
+        void open() throws IOException;
+    }
+
+    /**
+     * Of {@code process}, which is closed with this.
+     *
+     * @param range where the arena really is
+     * @param name what the arena is called
+     * @param gate closed while the threads are being stopped
+     */
+    ArenaMemory(Target process, AddressRange range, String name, Gate gate) {
+        super(process, List.of(new Window(new AddressRange(0, range.sizeBytes()), range.start())));
+        this.name = name;
+        this.gate = gate;
+    }
+
+    @Override
+    protected Attachment hold(Attachment process) {
+        return new Gated(process, gate);
+    }
+
+    @Override
+    public Source source() throws IOException {
+        Source real = process().source();
+        return new Source(
+                real.pid(),
+                real.parentPid(),
+                real.groupId(),
+                real.sessionId(),
+                real.userId(),
+                real.userGroupId(),
+                "arena " + name,
+                List.of(),
+                real.executable(),
+                real.host(),
+                real.machine(),
+                real.kernel());
+    }
+
+    private record Gated(Attachment process, Gate gate) implements Attachment {
+        @Override
+        public WriteTracker tracker() throws IOException {
+            return process.tracker();
+        }
+
+        @Override
+        public void watch(ExitListener listener) throws IOException {
+            process.watch(exiting -> {}); // an exit writes to the thread's stack and control block, never to the arena
+        }
+
+        /** Of the threads only the numbers: what they have in memory is elsewhere. */
+        @Override
+        public List<FrozenThread> freeze() throws IOException {
+            gate.close();
+            return process.freeze().stream().map(t -> new FrozenThread(t.tid(), t.signal(), 0, 0, 0)).toList();
+        }
+
+        @Override
+        public List<ThreadState> states() {
+            return List.of();
+        }
+
+        @Override
+        public void thaw() throws IOException {
+            process.thaw();
+            gate.open();
+        }
+
+        @Override
+        public void close() {
+            process.close();
+        }
+    }
+}
