@@ -20,7 +20,7 @@ public final class Commands {
     public static CommandLine create(Parts parts) {
         CommandLine root = new CommandLine(new StillframeCommand());
         root.addSubcommand(new DoctorCommand(parts.readiness()));
-        root.addSubcommand(new SnapshotCommand(parts.taker(), parts.opener()));
+        root.addSubcommand(new SnapshotCommand(parts));
         root.addSubcommand(new ReceiveCommand(parts.receptions()));
         root.addSubcommand(new ShowCommand());
         root.addSubcommand(new VerifyCommand());

@@ -1,9 +1,11 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.job.Destination;
+import dev.stillframe.agent.job.Parts;
 import dev.stillframe.agent.job.RateFile;
 import dev.stillframe.agent.job.SnapshotTaker;
 import dev.stillframe.agent.metrics.Metrics;
+import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
@@ -27,6 +29,8 @@ import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
 
@@ -34,7 +38,8 @@ import java.util.concurrent.Callable;
 @Command(
         name = "snapshot",
         description = {
-            "Take an image of a running process's memory at one instant, while it keeps running.",
+            "Take an image of a running process's or virtual machine's memory at one instant, while it"
+                + " keeps running.",
             "",
             "The process is paused for some milliseconds; its memory is then copied while it runs,"
                 + " and what it is about to overwrite is copied first. Stillframe needs no help"
@@ -46,17 +51,23 @@ import java.util.concurrent.Callable;
             "Examples:",
             "  stillframe snapshot --pid 4711 --out /data/redis.image",
             "  stillframe snapshot --pid 4711 --to 127.0.0.1:7070 --name redis-monday",
-            "  stillframe snapshot --pid \"$(pgrep -o redis-server)\" --out redis.image --json"
+            "  stillframe snapshot --pid \"$(pgrep -o redis-server)\" --out redis.image --json",
+            "  stillframe snapshot --qmp /run/vm1.qmp --out vm1.image",
+            "  stillframe snapshot --qmp /run/vm1.qmp --overlay /disks --out vm1.image"
         })
 final class SnapshotCommand implements Callable<Integer> {
-    private final SnapshotTaker taker;
-    private final Destination.Opener opener;
+    private final Parts parts;
 
     @Spec private @Nullable CommandSpec spec;
     @Mixin private Output output = new Output();
 
-    @Option(names = "--pid", paramLabel = "PID", required = true, description = "The process.")
-    private int pid;
+    @Option(
+            names = "--pid",
+            paramLabel = "PID",
+            description = "The process; with --qmp, QEMU's, where the socket does not tell it.")
+    private @Nullable Integer pid;
+
+    @Mixin private MachineOptions machine = new MachineOptions();
 
     @Mixin private SendOptions sending = new SendOptions();
     @Mixin private SecurityOptions security = new SecurityOptions();
@@ -134,9 +145,8 @@ final class SnapshotCommand implements Callable<Integer> {
         private String name = "";
     }
 
-    SnapshotCommand(SnapshotTaker taker, Destination.Opener opener) {
-        this.taker = taker;
-        this.opener = opener;
+    SnapshotCommand(Parts parts) {
+        this.parts = parts;
     }
 
     @Override
@@ -144,36 +154,61 @@ final class SnapshotCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         SnapshotOptions options = options();
         MeterRegistry registry = Metrics.create();
-        SnapshotReport report;
+        Result result;
         RateLimit rate = sending.rate();
         Destination destination = destination(rate);
         try (@Nullable RateFile following = sending.follow(rate);
-                PageSink sink = opener.open(destination, registry)) {
-            report = take(sink, options, registry);
+                PageSink sink = parts.opener().open(destination, registry)) {
+            result = take(sink, options, registry);
         }
-        output.facts(SnapshotFacts.of(pid, report), SnapshotFacts.lines(report));
+        result.remarks().forEach(remark -> output.note("stillframe snapshot: " + remark));
+        output.facts(result.facts(), result.lines());
         if (output.isVerbose()) {
             Metrics.describe(registry).forEach(output::note);
         }
-        return ExitCode.of(report.missing());
+        return result.facts().complete() ? ExitCode.DONE : ExitCode.INCOMPLETE;
     }
 
-    private SnapshotReport take(PageSink sink, SnapshotOptions options, MeterRegistry registry)
+    /** What is printed. */
+    private record Result(SnapshotFacts facts, List<String> lines, List<String> remarks) {}
+
+    private Result take(PageSink sink, SnapshotOptions options, MeterRegistry registry)
             throws Exception {
         if (!ProgressDisplay.isTerminal()) {
-            return taker.take(
-                    pid, sink, new SnapshotTaker.Setting(options, registry, Progress.NONE));
+            return take(sink, new SnapshotTaker.Setting(options, registry, Progress.NONE));
         }
-        try (ProgressDisplay display = ProgressDisplay.show("process " + pid)) {
-            return taker.take(pid, sink, new SnapshotTaker.Setting(options, registry, display));
+        try (ProgressDisplay display = ProgressDisplay.show(subject())) {
+            return take(sink, new SnapshotTaker.Setting(options, registry, display));
         }
+    }
+
+    private Result take(PageSink sink, SnapshotTaker.Setting setting) throws Exception {
+        MachineSnapshot.Subject vm = machine.subject(pid);
+        if (vm != null) {
+            MachineSnapshot.Taken taken = parts.machines().take(vm, sink, setting);
+            return new Result(SnapshotFacts.of(taken), SnapshotFacts.lines(taken), taken.remarks());
+        }
+        int process = Objects.requireNonNull(pid, "checked with the options");
+        SnapshotReport report = parts.taker().take(process, sink, setting);
+        return new Result(SnapshotFacts.of(process, report), SnapshotFacts.lines(report), List.of());
+    }
+
+    /** As a person calls it. */
+    private String subject() {
+        return machine.isUsed() ? "the machine at " + machine.socket() : "process " + pid;
     }
 
     private SnapshotOptions options() {
         SnapshotOptions defaults =
                 SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
-        if (pid < 1) {
+        if (pid != null && pid < 1) {
             throw usage("--pid " + pid + " is not a process id");
+        }
+        if (pid == null && !machine.isUsed()) {
+            throw usage("--pid or --qmp is needed: which process, or which virtual machine");
+        }
+        if (!machine.isUsed() && machine.hasDiskOptions()) {
+            throw usage("--overlay and --disk-hook are for a virtual machine: --qmp is needed");
         }
         try {
             return new SnapshotOptions(
@@ -200,8 +235,8 @@ final class SnapshotCommand implements Callable<Integer> {
         SocketAddress receiver = goal.remote.to.resolve();
         if (!Endpoint.isLocal(receiver) && !security.encrypts()) {
             output.note(
-                    "stillframe snapshot: the memory of process "
-                            + pid
+                    "stillframe snapshot: the memory of "
+                            + subject()
                             + " goes to "
                             + goal.remote.to
                             + " unencrypted; --tls-cert, --tls-key and --tls-ca protect it");

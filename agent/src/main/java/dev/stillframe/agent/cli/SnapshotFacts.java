@@ -1,6 +1,11 @@
 package dev.stillframe.agent.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+
+import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.SnapshotReport;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.List;
 
@@ -25,9 +30,29 @@ record SnapshotFacts(
         double faultP99Us,
         double faultMaxUs,
         double stagingWaitsMs,
-        List<MissingFact> missing) {
+        List<MissingFact> missing,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable StopFacts stop) {
+    /** What the pause of a virtual machine was made of; absent for a process. */
+    record StopFacts(double stopMs, double devicesMs, double disksMs, double oursMs, double contMs) {}
 
     static SnapshotFacts of(int pid, SnapshotReport report) {
+        return of(pid, report, null);
+    }
+
+    static SnapshotFacts of(MachineSnapshot.Taken taken) {
+        MachineSnapshot.Stop stop = taken.stop();
+        return of(
+                taken.pid(),
+                taken.report(),
+                new StopFacts(
+                        Units.millis(stop.stopNanos()),
+                        Units.millis(stop.devicesNanos()),
+                        Units.millis(stop.disksNanos()),
+                        Units.millis(stop.oursNanos()),
+                        Units.millis(stop.contNanos())));
+    }
+
+    private static SnapshotFacts of(int pid, SnapshotReport report, @Nullable StopFacts stop) {
         return new SnapshotFacts(
                 report.image(),
                 report.rootHash(),
@@ -45,11 +70,32 @@ record SnapshotFacts(
                 Units.micros(report.faultP99Nanos()),
                 Units.micros(report.faultMaxNanos()),
                 Units.millis(report.stagingWaitNanos()),
-                MissingFact.of(report.missing()));
+                MissingFact.of(report.missing()),
+                stop);
+    }
+
+    /** The same for a person, of a machine. */
+    static List<String> lines(MachineSnapshot.Taken taken) {
+        MachineSnapshot.Stop stop = taken.stop();
+        return rows(taken.report())
+                .add(
+                        "the pause",
+                        "%s until it stood, %s for the devices, %s for disks, %s for us, %s until it ran"
+                                .formatted(
+                                        Units.time(stop.stopNanos()),
+                                        Units.time(stop.devicesNanos()),
+                                        Units.time(stop.disksNanos()),
+                                        Units.time(stop.oursNanos()),
+                                        Units.time(stop.contNanos())))
+                .lines();
     }
 
     /** The same for a person. */
     static List<String> lines(SnapshotReport report) {
+        return rows(report).lines();
+    }
+
+    private static Rows rows(SnapshotReport report) {
         String faults =
                 report.faults() == 0
                         ? "none"
@@ -89,7 +135,6 @@ record SnapshotFacts(
                                         Units.time(report.totalNanos())))
                 .add("faults", faults)
                 .add("staging", staging)
-                .missing(report.missing())
-                .lines();
+                .missing(report.missing());
     }
 }

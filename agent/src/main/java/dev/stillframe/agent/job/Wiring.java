@@ -1,5 +1,6 @@
 package dev.stillframe.agent.job;
 
+import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
@@ -29,13 +30,20 @@ public final class Wiring {
 
     /** All of them. */
     public static Parts parts() {
-        return new Parts(Wiring::take, Wiring::open, Wiring::receive, Wiring::readiness);
+        return new Parts(Wiring::take, Wiring::takeMachine, Wiring::open, Wiring::receive, Wiring::readiness);
     }
 
     private static SnapshotReport take(int pid, PageSink sink, SnapshotTaker.Setting setting)
             throws SnapshotException, InterruptedException {
         return new Snapshot(setting.options(), setting.registry(), setting.progress())
                 .take(pid, sink);
+    }
+
+    private static MachineSnapshot.Taken takeMachine(
+            MachineSnapshot.Subject subject, PageSink sink, SnapshotTaker.Setting setting)
+            throws SnapshotException, InterruptedException {
+        return new MachineSnapshot(setting.options(), setting.registry(), setting.progress())
+                .take(subject, sink);
     }
 
     private static List<Finding> readiness() {

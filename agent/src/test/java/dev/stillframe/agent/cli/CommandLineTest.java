@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.stillframe.agent.job.Destination;
+import dev.stillframe.agent.job.MachineTaker;
 import dev.stillframe.agent.job.Parts;
 import dev.stillframe.agent.job.Reception;
 import dev.stillframe.agent.job.SnapshotTaker;
+import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.image.ImageStore;
@@ -43,6 +45,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.stream.Stream;
 
 class CommandLineTest {
@@ -59,6 +62,10 @@ class CommandLineTest {
     private final List<Destination> opened = new ArrayList<>();
     private final List<Integer> closed = new ArrayList<>();
     private SnapshotTaker taker = (pid, sink, setting) -> report(List.of());
+    private MachineTaker machines =
+            (machine, sink, setting) -> {
+                throw new SnapshotException("QEMU is not there");
+            };
     private List<Finding> findings = List.of(GOOD);
     private Reception.Starter starter =
             (listen, store, credentials, events, registry) -> {
@@ -75,6 +82,8 @@ class CommandLineTest {
                 "snapshot --pid x --out y",
                 "snapshot --pid 0 --out y",
                 "snapshot --out y",
+                "snapshot --pid 1 --out y --overlay d",
+                "snapshot --pid 1 --out y --disk-hook true",
                 "snapshot --pid 1 --out y --to h:1 --name n",
                 "snapshot --pid 1 --to h:1",
                 "snapshot --pid 1 --name n",
@@ -434,6 +443,33 @@ class CommandLineTest {
         receiving.interrupt();
     }
 
+    @Test
+    void aSnapshotOfAMachineTellsWhatItsPauseWasMadeOf() throws IOException {
+        List<MachineSnapshot.Subject> asked = new ArrayList<>();
+        machines =
+                (machine, sink, setting) -> {
+                    asked.add(machine);
+                    return new MachineSnapshot.Taken(
+                            4711,
+                            report(List.of()),
+                            new MachineSnapshot.Stop(1_000_000, 2_000_000, 0, 3_000_000, 4_000_000),
+                            List.of("something to know"));
+                };
+        assertThat(run("snapshot", "--qmp", "/run/vm", "--disk-hook", "lvcreate", "--out", "y", "--json")).isZero();
+        assertThat(asked)
+                .containsExactly(
+                        new MachineSnapshot.Subject(Path.of("/run/vm"), OptionalInt.empty(), null, "lvcreate"));
+        assertThat(json().path("pid").asInt()).isEqualTo(4711);
+        assertThat(json().path("stop").path("ours_ms").asDouble()).isEqualTo(3.0);
+        assertThat(err.toString()).contains("something to know");
+    }
+
+    @Test
+    void aProcessHasNoStopOfAMachine() throws IOException {
+        assertThat(run("snapshot", "--pid", "1", "--out", "y", "--json")).isZero();
+        assertThat(json().has("stop")).isFalse();
+    }
+
     private static Reception reception(SocketAddress address, Runnable stop) {
         return new Reception() {
             @Override
@@ -459,7 +495,7 @@ class CommandLineTest {
     }
 
     private CommandLine commandLine() {
-        Parts parts = new Parts(taker, this::open, starter, () -> findings);
+        Parts parts = new Parts(taker, machines, this::open, starter, () -> findings);
         return Commands.create(parts).setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
     }
 

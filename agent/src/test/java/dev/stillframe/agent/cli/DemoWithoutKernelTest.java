@@ -27,7 +27,7 @@ class DemoWithoutKernelTest {
         Parts real = Wiring.parts();
         Parts parts =
                 new Parts(
-                        real.taker(), real.opener(), real.receptions(), () -> List.of(IN_THE_WAY));
+                        real.taker(), real.machines(), real.opener(), real.receptions(), () -> List.of(IN_THE_WAY));
         CommandLine commands = Commands.create(parts);
         StringWriter out = new StringWriter();
         commands.setOut(new PrintWriter(out, true));

@@ -123,6 +123,9 @@ class SendOptionsTest {
                             patience.add(setting.options().stallTimeout());
                             throw new SnapshotException("enough");
                         },
+                        (machine, sink, setting) -> {
+                            throw new SnapshotException("no machine here");
+                        },
                         (destination, registry) -> {
                             opened.add(destination);
                             return new DiscardingSink();

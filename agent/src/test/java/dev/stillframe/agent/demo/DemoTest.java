@@ -101,6 +101,9 @@ class DemoTest {
         Parts parts =
                 new Parts(
                         taker,
+                        (machine, sink, setting) -> {
+                            throw new SnapshotException("no machine here");
+                        },
                         (destination, registry) -> stores.getLast().create("demo"),
                         starter,
                         List::of);

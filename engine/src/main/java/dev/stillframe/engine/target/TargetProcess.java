@@ -39,6 +39,7 @@ public final class TargetProcess implements Target {
     private final PagemapScan pagemap;
     private final FileReferences files;
     private volatile boolean mergeable;
+    private boolean closed;
 
     private TargetProcess(int pid, Pidfd pidfd, ProcessMemory memory, PagemapScan pagemap) {
         this.pid = pid;
@@ -310,10 +311,14 @@ public final class TargetProcess implements Target {
         return start;
     }
 
+    /** Idempotent. */
     @Override
     public void close() {
-        pagemap.close();
-        memory.close();
-        pidfd.close();
+        if (!closed) {
+            closed = true;
+            pagemap.close();
+            memory.close();
+            pidfd.close();
+        }
     }
 }

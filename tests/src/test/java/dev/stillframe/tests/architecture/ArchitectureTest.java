@@ -135,10 +135,10 @@ final class ArchitectureTest {
                     .resideInAnyPackage("net.openhft.chronicle..");
 
     @ArchTest
-    static final ArchRule nettyStaysInTheTransport =
+    static final ArchRule nettyStaysInTheTransportAndInTheChannelToQemu =
             noClasses()
                     .that()
-                    .resideOutsideOfPackage(ROOT + "transport..")
+                    .resideOutsideOfPackages(ROOT + "transport..", ROOT + "agent.qemu..")
                     .should()
                     .dependOnClassesThat()
                     .resideInAnyPackage("io.netty..");

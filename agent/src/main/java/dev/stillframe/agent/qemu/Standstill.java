@@ -1,0 +1,148 @@
+package dev.stillframe.agent.qemu;
+
+import dev.stillframe.engine.memory.WriteTracker;
+import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.target.Attachment;
+import dev.stillframe.engine.target.FrozenThread;
+import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.target.TargetException;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Holds a machine still for the instant: QEMU stops its processors, devices and disks, and writes down the state of the
+ * devices. A machine that stood before stands afterwards. Owned by the thread that takes the snapshot.
+ */
+final class Standstill implements Attachment {
+    private static final Logger LOG = LoggerFactory.getLogger(Standstill.class);
+
+    private final Qmp qmp;
+    private final VirtualMachine vm;
+    private final DeviceState devices;
+    private final DiskInstant disks;
+    private final Guardian guardian;
+    private final Probe probe;
+    private boolean stopped;
+    private @Nullable Machine machine;
+    private long stopNanos;
+    private long devicesNanos;
+    private long disksNanos;
+    private long contNanos;
+
+    /** What it needs; nothing of it is closed with this. */
+    record Parts(Qmp qmp, VirtualMachine vm, DeviceState devices, DiskInstant disks, Guardian guardian) {}
+
+    Standstill(Parts parts, Probe probe) {
+        this.qmp = parts.qmp();
+        this.vm = parts.vm();
+        this.devices = parts.devices();
+        this.disks = parts.disks();
+        this.guardian = parts.guardian();
+        this.probe = probe;
+    }
+
+    /** The machine as it stood. */
+    Machine machine() {
+        return Objects.requireNonNull(machine, "the machine was not stopped yet");
+    }
+
+    /**
+     * What the stop was made of; the rest of the pause is the engine's.
+     *
+     * @param stopNanos until the processors stood
+     * @param devicesNanos for the state of the devices
+     * @param disksNanos for the user's hook and the overlays of disks
+     * @param contNanos until the processors ran again
+     */
+    record Times(long stopNanos, long devicesNanos, long disksNanos, long contNanos) {}
+
+    Times times() {
+        return new Times(stopNanos, devicesNanos, disksNanos, contNanos);
+    }
+
+    @Override
+    public WriteTracker tracker() {
+        throw new IllegalStateException("the process has the tracker");
+    }
+
+    /** No thread keeps anything in the guest's memory that the kernel would write at its end. */
+    @Override
+    public void watch(ExitListener listener) {}
+
+    @Override
+    public List<FrozenThread> freeze() throws IOException {
+        long begin = System.nanoTime();
+        if (vm.running()) {
+            guardian.stopping();
+            stopped = true;
+            qmp.execute("stop");
+        }
+        probe.at("machine: stopped");
+        long standing = System.nanoTime();
+        byte[] state = devices.save(qmp);
+        probe.at("machine: devices saved");
+        long saved = System.nanoTime();
+        List<Machine.Disk> held = disks.hold(vm);
+        probe.at("machine: disks held");
+        stopNanos = standing - begin;
+        devicesNanos = saved - standing;
+        disksNanos = System.nanoTime() - saved;
+        machine =
+                new Machine(
+                        vm.version(),
+                        vm.type(),
+                        vm.running(),
+                        state,
+                        vm.ram().stream()
+                                .map(b -> new Machine.Block(b.name(), b.range(), b.usedBytes(), b.backend()))
+                                .toList(),
+                        held);
+        return List.of();
+    }
+
+    /** The processors' registers are in the state of the devices. */
+    @Override
+    public List<ThreadState> states() {
+        return List.of();
+    }
+
+    @Override
+    public void thaw() throws IOException {
+        probe.at("machine: continue");
+        long begin = System.nanoTime();
+        if (stopped) {
+            qmp.execute("cont");
+            stopped = false;
+            guardian.running();
+        }
+        contNanos = System.nanoTime() - begin;
+    }
+
+    /** Whether the balloon stood still: QEMU takes pages away through the file, of which no protection tells. */
+    @Override
+    public void confirm() throws IOException {
+        if (vm.balloonBytes() >= 0
+                && (VirtualMachine.balloon(qmp) != vm.balloonBytes() || qmp.hasSeen("BALLOON_CHANGE"))) {
+            throw new TargetException(
+                    "the machine's balloon took or gave back memory while it was copied; try again when it is at rest");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (stopped) {
+            try {
+                thaw();
+            } catch (IOException e) { // the guardian tries again when we end
+                LOG.error("the machine could not be let go on, which is tried again in a moment: {}", e.getMessage());
+            }
+        }
+    }
+}
