@@ -1,5 +1,6 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.agent.qemu.MachineRestore;
 import dev.stillframe.engine.image.ElfCoreExport;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.RawExport;
@@ -22,6 +23,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 
 /** {@code stillframe export}. */
@@ -47,7 +49,9 @@ final class ExportCommand implements Callable<Integer> {
         /** A range of memory, byte for byte. */
         RAW("raw"),
         /** A core file: all threads, registers, mappings, auxiliary vector. */
-        ELF_CORE("elf-core");
+        ELF_CORE("elf-core"),
+        /** The state of a virtual machine's devices, as QEMU reads it. */
+        QEMU_STATE("qemu-state");
 
         private final String typed;
 
@@ -62,7 +66,7 @@ final class ExportCommand implements Callable<Integer> {
                     .orElseThrow(
                             () ->
                                     new TypeConversionException(
-                                            "'" + typed + "' is neither raw nor elf-core"));
+                                            "'" + typed + "' is none of raw, elf-core, qemu-state"));
         }
     }
 
@@ -73,7 +77,9 @@ final class ExportCommand implements Callable<Integer> {
             names = "--format",
             paramLabel = "FORMAT",
             required = true,
-            description = "elf-core: a core file that gdb opens. raw: the bytes of --range.")
+            description =
+                    "elf-core: a core file that gdb opens. raw: the bytes of --range. qemu-state: what"
+                            + " QEMU reads with -incoming beside the memory.")
     private Format format = Format.RAW;
 
     @Option(
@@ -131,9 +137,19 @@ final class ExportCommand implements Callable<Integer> {
     }
 
     private List<Missing> write(ImageReader reader) throws Exception {
-        return range == null
-                ? ElfCoreExport.write(reader, file, force)
-                : RawExport.write(reader, range, file, new RawExport.Options(true, force));
+        return switch (format) {
+            case RAW ->
+                    RawExport.write(
+                            reader, Objects.requireNonNull(range), file, new RawExport.Options(true, force));
+            case ELF_CORE -> ElfCoreExport.write(reader, file, force);
+            case QEMU_STATE -> {
+                if (force) {
+                    Files.deleteIfExists(file);
+                }
+                new MachineRestore(image, MachineRestore.Options.DEFAULT).writeStream(file);
+                yield List.of();
+            }
+        };
     }
 
     private ParameterException usage(String message) {

@@ -157,6 +157,37 @@ public final class ImageReader implements AutoCloseable {
         return PageKind.of((int) code);
     }
 
+    /**
+     * What is known of the page at an address.
+     *
+     * @throws IllegalArgumentException if the image accounts for no page there
+     */
+    public PageKind kindAt(long address) throws IOException {
+        long ordinal = locator.find(address);
+        if (ordinal < 0) {
+            throw new IllegalArgumentException("no page of " + image + " is at " + Long.toHexString(address));
+        }
+        return kind(ordinal);
+    }
+
+    /**
+     * Memory that lies in a file as it was mapped.
+     *
+     * @param offsetBytes where it begins in {@code file}
+     */
+    public record Place(Path file, long offsetBytes) {}
+
+    /** Where a range lies in one piece in a file that can be mapped; null if it does not. The bytes are not checked. */
+    public @Nullable Place place(AddressRange range) {
+        int pageSize = layout().pageSizeBytes();
+        long first = locator.find(range.start());
+        long last = locator.find(range.end() - 1);
+        boolean whole = first >= 0 && last - first == (range.sizeBytes() - 1) / pageSize;
+        return whole && range.start() % pageSize == 0
+                ? new Place(image.resolve(ImageFormat.PAGES).toAbsolutePath(), first * pageSize)
+                : null;
+    }
+
     /** The hash of a page, {@link PageHash#BYTES} bytes; all zero unless it is {@code DATA}. */
     public byte[] hash(long ordinal) throws IOException {
         index.copy(ordinal, 1, record.clear());

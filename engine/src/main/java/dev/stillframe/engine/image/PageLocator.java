@@ -66,6 +66,18 @@ final class PageLocator {
         return ordinals[extent] + (address - addresses[extent]) / pageSizeBytes;
     }
 
+    /** The page at an address; -1 if none is accounted for there. */
+    long find(long address) {
+        int found = Arrays.binarySearch(addresses, address);
+        int extent = found >= 0 ? found : -found - 2;
+        if (extent < 0) {
+            return -1;
+        }
+        long end = extent + 1 < ordinals.length ? ordinals[extent + 1] : pageCount;
+        long ordinal = ordinals[extent] + (address - addresses[extent]) / pageSizeBytes;
+        return ordinal < end ? ordinal : -1;
+    }
+
     /** The region that a page belongs to; the ordinal must exist. */
     Region region(long ordinal) {
         return regions.get(regionOfExtent[extentOf(ordinal)]);

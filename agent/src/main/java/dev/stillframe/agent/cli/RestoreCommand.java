@@ -1,0 +1,127 @@
+package dev.stillframe.agent.cli;
+
+import dev.stillframe.agent.qemu.MachineRestore;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+
+/** {@code stillframe restore}. */
+@Command(
+        name = "restore",
+        description = {
+            "Run a virtual machine again from an image of it, in milliseconds.",
+            "",
+            "QEMU maps its memory from the image and reads only what the guest touches. The image stays as"
+                + " it is whatever the guest writes, so that any number of machines can run from one at once;"
+                + " they share what they have not changed. Its disks are yours: they must be as they were at"
+                + " the instant of the image. QEMU goes on when this command has ended."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  stillframe restore vm1.image --qemu",
+            "  stillframe restore vm1.image --qemu -- -machine q35,memory-backend=ram0 -cpu max"
+                + " -object memory-backend-memfd,id=ram0,size=4G,share=on ...",
+            "  stillframe restore vm1.image --qemu --ram /dev/shm/vm1.ram -- ...",
+            "  stillframe restore vm1.image --qemu --print -- ..."
+        })
+final class RestoreCommand implements Callable<Integer> {
+    @Spec private @Nullable CommandSpec spec;
+    @Mixin private Output output = new Output();
+
+    @Parameters(index = "0", paramLabel = "IMAGE", description = "The image directory.")
+    private Path image = Path.of("");
+
+    @Parameters(
+            index = "1..*",
+            paramLabel = "QEMU-ARGS",
+            description = {
+                "QEMU's command line, behind --: the same machine, processors and devices as it had when"
+                    + " the image was taken. Where the memory comes from is replaced. If the first word is"
+                    + " an option, the program is the one that ran it then.",
+                "Without any: the command line of then."
+            })
+    private List<String> arguments = List.of();
+
+    @Option(
+            names = "--qemu",
+            required = true,
+            description = "Run it with QEMU; processes cannot be run again.")
+    private boolean qemu;
+
+    @Option(
+            names = "--ram",
+            paramLabel = "FILE",
+            description =
+                    "Copy the memory to this new file and let the guest write to it, checked page by page;"
+                            + " on /dev/shm, the machine can be captured again like before.")
+    private @Nullable Path ram;
+
+    @Option(names = "--paused", description = "Do not let the guest run yet.")
+    private boolean paused;
+
+    @Option(
+            names = "--print",
+            description = "Only print the command line; the state of the devices is to be exported first.")
+    private boolean print;
+
+    /** What JSON shows. */
+    record Facts(
+            String image, long pid, boolean running, double startMs, double loadMs, double totalMs) {}
+
+    @Override
+    public Integer call() throws Exception {
+        if (!qemu) {
+            throw usage("--qemu is needed");
+        }
+        MachineRestore restore =
+                new MachineRestore(image, new MachineRestore.Options(arguments, ram, paused));
+        if (print) {
+            if (ram != null) {
+                throw usage("--print shows what runs from the image itself; leave --ram away");
+            }
+            Path stream = Path.of("devices.state");
+            output.line("stillframe export --format qemu-state " + image + " " + stream);
+            output.line(restore.line(stream));
+            return ExitCode.DONE;
+        }
+        MachineRestore.Restored restored = restore.run();
+        output.facts(
+                new Facts(
+                        image.toString(),
+                        restored.pid(),
+                        restored.running(),
+                        Units.millis(restored.startNanos()),
+                        Units.millis(restored.loadNanos()),
+                        Units.millis(restored.totalNanos())),
+                new Rows()
+                        .add(restored.running() ? "running" : "paused", "process " + restored.pid())
+                        .add(
+                                "took",
+                                "%s: %s until QEMU answered, %s for the state of the devices"
+                                        .formatted(
+                                                Units.time(restored.totalNanos()),
+                                                Units.time(restored.startNanos()),
+                                                Units.time(restored.loadNanos())))
+                        .lines());
+        return ExitCode.DONE;
+    }
+
+    private ParameterException usage(String message) {
+        if (spec == null) {
+            throw new IllegalStateException(message);
+        }
+        return new ParameterException(spec.commandLine(), message);
+    }
+}
