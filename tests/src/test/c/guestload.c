@@ -78,7 +78,7 @@ static void await_tick(uint64_t *next) {
 static void *work(void *argument) {
     struct worker *own = argument;
     uint64_t random = 0x2545f4914f6cdd1du + own->first, cursor = 0, next = now_nanos();
-    uint64_t burst = rate == 0 ? 1024 : rate / TICKS_A_SECOND / threads + 1;
+    uint64_t ticks = 0;
     for (uint64_t step = 1;; step++) {
         random ^= random << 13;
         random ^= random >> 7;
@@ -93,8 +93,9 @@ static void *work(void *argument) {
             cursor = 0;
             atomic_fetch_add_explicit(&own->passes, 1, memory_order_relaxed);
         }
-        if (rate != 0 && step % burst == 0) {
+        while (rate != 0 && step >= ticks * rate / TICKS_A_SECOND / threads) {
             await_tick(&next);
+            ticks++;
         }
     }
     return NULL;
@@ -105,13 +106,14 @@ static void report(void) {
     for (;;) {
         struct timespec pause = {0, REPORT_NANOS};
         nanosleep(&pause, NULL);
-        uint64_t steps = 0, verified = 0, passes = UINT64_MAX, now = now_nanos();
+        uint64_t steps = 0, verified = 0, passes = UINT64_MAX;
         for (uint64_t i = 0; i < threads; i++) {
             steps += atomic_load_explicit(&workers[i].steps, memory_order_relaxed);
             verified += atomic_load_explicit(&workers[i].verified, memory_order_relaxed);
             uint64_t own = atomic_load_explicit(&workers[i].passes, memory_order_relaxed);
             passes = own < passes ? own : passes;
         }
+        uint64_t now = now_nanos(); /* after the counters: never more steps than the rate permits */
         printf("load step=%llu rate=%llu passes=%llu verified=%llu millis=%llu\n", (unsigned long long)steps,
                (unsigned long long)((double)(steps - before) * 1e9 / (double)(now - then)),
                (unsigned long long)passes, (unsigned long long)verified, (unsigned long long)(now / 1000000));

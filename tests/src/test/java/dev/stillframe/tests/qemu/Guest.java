@@ -30,6 +30,7 @@ public final class Guest implements AutoCloseable {
     private final List<String> arguments;
     private final GuestSerial serial;
     private final TargetProcess process;
+    private volatile int pid; // known once QEMU runs
 
     private Guest(
             Path directory, List<String> arguments, GuestSerial serial, TargetProcess process) {
@@ -81,6 +82,7 @@ public final class Guest implements AutoCloseable {
                         TargetProcess.start(all));
         try {
             guest.await("QEMU's start", GuestSerial::isConnected, STARTED_WITHIN);
+            guest.pid = Integer.parseInt(Files.readString(directory.resolve("pid"), US_ASCII).strip());
             return guest;
         } catch (Exception e) {
             guest.close();
@@ -133,6 +135,11 @@ public final class Guest implements AutoCloseable {
         return serial.isBroken();
     }
 
+    /** Waits until it has, for tests that bring it about. */
+    public void awaitBroken() throws InterruptedException, TimeoutException {
+        await("a broken page", GuestSerial::isBroken, REPORT_WITHIN);
+    }
+
     /** What QEMU and the guest said last, for the message of a test. */
     public String lastWords() {
         return "serial port:\n%s\nQEMU:\n%s"
@@ -140,8 +147,8 @@ public final class Guest implements AutoCloseable {
     }
 
     /** QEMU's process id, whatever program started it. */
-    public int pid() throws IOException {
-        return Integer.parseInt(Files.readString(directory.resolve("pid"), US_ASCII).strip());
+    public int pid() {
+        return pid;
     }
 
     /** The socket of QEMU's monitor (QMP). It serves one connection at a time. */

@@ -1,6 +1,6 @@
 package dev.stillframe.tests.qemu;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import dev.stillframe.tests.target.TargetProcess;
 
@@ -118,7 +118,7 @@ final class GuestSerial implements AutoCloseable {
         try (SocketChannel channel = server.accept();
                 BufferedReader text =
                         new BufferedReader(
-                                Channels.newReader(channel, UTF_8.newDecoder(), -1))) {
+                                Channels.newReader(channel, ISO_8859_1.newDecoder(), -1))) {
             connect();
             for (String line = text.readLine(); line != null; line = text.readLine()) {
                 add(line, System.nanoTime());
