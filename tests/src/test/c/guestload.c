@@ -56,9 +56,9 @@ static void verify_page(uint64_t page) {
         if (found != content(page, sequence, word)) {
             static _Atomic int said;
             if (atomic_exchange(&said, 1) == 0) {
-                printf("\nBROKEN page=%llu word=%d sequence=%llu found=%llx first=%llu\n", (unsigned long long)page,
-                       word, (unsigned long long)sequence, (unsigned long long)found,
-                       (unsigned long long)*word_of(page, 0));
+                printf("\nBROKEN page=%llu word=%d sequence=%llu found=%llx first=%llu\n",
+                       (unsigned long long)page, word, (unsigned long long)sequence,
+                       (unsigned long long)found, (unsigned long long)*word_of(page, 0));
                 fflush(stdout);
                 _exit(1);
             }

@@ -82,7 +82,8 @@ public final class Guest implements AutoCloseable {
                         TargetProcess.start(all));
         try {
             guest.await("QEMU's start", GuestSerial::isConnected, STARTED_WITHIN);
-            guest.pid = Integer.parseInt(Files.readString(directory.resolve("pid"), US_ASCII).strip());
+            guest.pid =
+                    Integer.parseInt(Files.readString(directory.resolve("pid"), US_ASCII).strip());
             return guest;
         } catch (Exception e) {
             guest.close();

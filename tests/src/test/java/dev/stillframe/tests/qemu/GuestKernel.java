@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -35,7 +37,7 @@ final class GuestKernel {
             Path unfinished =
                     Files.createTempDirectory(UNPACKED.toAbsolutePath().getParent(), "guest-");
             try {
-                Path kernel = unpacked(fetched(unfinished), unfinished.resolve("package"));
+                Path kernel = unpacked(fetch(unfinished), unfinished.resolve("package"));
                 Path ready = Files.createDirectory(unfinished.resolve("ready"));
                 Files.move(kernel, ready.resolve(kernel.getFileName()));
                 Files.move(ready, UNPACKED, StandardCopyOption.ATOMIC_MOVE);
@@ -46,27 +48,34 @@ final class GuestKernel {
         return kernelIn(UNPACKED);
     }
 
-    /** Downloads the package that the meta package depends on. */
-    private static Path fetched(Path directory) throws IOException, InterruptedException {
+    private static Path fetch(Path directory) throws IOException, InterruptedException {
+        try {
+            download(dependency(), directory);
+        } catch (IOException e) {
+            throw new IOException(
+                    "cannot fetch the guests' kernel (package %s); try apt-get update"
+                            .formatted(META_PACKAGE),
+                    e);
+        }
+        return only(directory, file -> file.endsWith(".deb"));
+    }
+
+    /** The package that holds the kernel: the meta package depends on it. */
+    private static String dependency() throws IOException, InterruptedException {
         String dependencies = Tool.run(List.of("apt-cache", "depends", META_PACKAGE));
         Matcher dependency = DEPENDENCY.matcher(dependencies);
         if (!dependency.find()) {
-            throw new IOException(
-                    "%s depends on no kernel; is the list of packages there (apt-get update)?%n%s"
-                            .formatted(META_PACKAGE, dependencies));
+            throw new IOException("it depends on no kernel: " + dependencies);
         }
-        // apt-get downloads to the current directory only.
-        Tool.run(
-                List.of(
-                        "env",
-                        "--chdir=" + directory,
-                        "apt-get",
-                        "-q",
-                        "-o",
-                        "APT::Sandbox::User=root",
-                        "download",
-                        dependency.group(1)));
-        return only(directory, ".deb");
+        return dependency.group(1);
+    }
+
+    /** By env, because apt-get downloads to the current directory only. */
+    private static void download(String name, Path directory)
+            throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of("env", "--chdir=" + directory, "apt-get"));
+        command.addAll(List.of("-q", "-o", "APT::Sandbox::User=root", "download", name));
+        Tool.run(command);
     }
 
     private static Path unpacked(Path archive, Path directory)
@@ -76,18 +85,17 @@ final class GuestKernel {
     }
 
     private static Path kernelIn(Path directory) throws IOException {
-        try (Stream<Path> files = Files.list(directory)) {
-            return files.filter(file -> file.getFileName().toString().startsWith("vmlinuz-"))
-                    .findFirst()
-                    .orElseThrow(() -> new IOException("no vmlinuz-* in " + directory));
-        }
+        return only(directory, file -> file.startsWith("vmlinuz-"));
     }
 
-    private static Path only(Path directory, String ending) throws IOException {
+    private static Path only(Path directory, Predicate<String> name) throws IOException {
+        List<Path> found;
         try (Stream<Path> files = Files.list(directory)) {
-            return files.filter(file -> file.getFileName().toString().endsWith(ending))
-                    .findFirst()
-                    .orElseThrow(() -> new IOException("no *%s in %s".formatted(ending, directory)));
+            found = files.filter(file -> name.test(file.getFileName().toString())).toList();
         }
+        if (found.size() != 1) {
+            throw new IOException("%s: one file was expected, not %s".formatted(directory, found));
+        }
+        return found.getFirst();
     }
 }

@@ -10,8 +10,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Pages of {@code guestload.c}, found in a guest's RAM by what they hold, to be put back into it when
- * they are old. Immutable.
+ * Pages of {@code guestload.c}, found in a guest's RAM by what they hold, to be put back into it
+ * when they are old. Immutable.
  *
  * @param contents by offset in the file that is the guest's RAM
  */
