@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -36,10 +37,24 @@ public final class NativeProgram {
      * @throws IOException if it cannot be compiled; gcc's words are in the message
      */
     public static synchronized Path of(String name) throws IOException, InterruptedException {
+        return compiled(name, name, List.of());
+    }
+
+    /**
+     * The same without shared libraries, for systems that have none: the guests of tests.
+     *
+     * @throws IOException if it cannot be compiled; gcc's words are in the message
+     */
+    public static synchronized Path ofStatic(String name) throws IOException, InterruptedException {
+        return compiled(name, name + "-static", List.of("-static"));
+    }
+
+    private static Path compiled(String name, String executable, List<String> flags)
+            throws IOException, InterruptedException {
         Path source = SOURCES.resolve(name + ".c");
-        Path binary = Files.createDirectories(BINARIES).resolve(name);
+        Path binary = Files.createDirectories(BINARIES).resolve(executable);
         if (!isFresh(binary)) {
-            compile(source, binary);
+            compile(source, binary, flags);
         }
         return binary;
     }
@@ -54,25 +69,24 @@ public final class NativeProgram {
         }
     }
 
-    private static void compile(Path source, Path binary) throws IOException, InterruptedException {
+    private static void compile(Path source, Path binary, List<String> flags)
+            throws IOException, InterruptedException {
         Path log = binary.resolveSibling(binary.getFileName() + ".log");
         List<String> command =
-                List.of(
-                        "gcc",
-                        "-O1",
-                        "-g",
-                        "-fno-omit-frame-pointer",
-                        "-Wall",
-                        "-Wextra",
-                        "-Werror",
-                        "-pthread",
-                        "-o");
+                new ArrayList<>(
+                        List.of(
+                                "gcc",
+                                "-O1",
+                                "-g",
+                                "-fno-omit-frame-pointer",
+                                "-Wall",
+                                "-Wextra",
+                                "-Werror",
+                                "-pthread"));
+        command.addAll(flags);
+        command.addAll(List.of("-o", binary.toString(), source.toString()));
         Process gcc =
-                new ProcessBuilder(
-                                Stream.concat(
-                                                command.stream(),
-                                                Stream.of(binary.toString(), source.toString()))
-                                        .toList())
+                new ProcessBuilder(command)
                         .redirectErrorStream(true)
                         .redirectOutput(log.toFile())
                         .start();

@@ -124,6 +124,11 @@ public final class TargetProcess implements AutoCloseable {
         return awaitLine("");
     }
 
+    /** What it has printed and nobody has asked for yet. */
+    public List<String> unread() {
+        return List.copyOf(lines);
+    }
+
     /** Writes a line to its standard input. */
     public void writeLine(String line) throws IOException {
         shell.getOutputStream().write((line + "\n").getBytes(UTF_8));
