@@ -72,6 +72,13 @@ final class RestoreCommand implements Callable<Integer> {
     private boolean paused;
 
     @Option(
+            names = "--wait",
+            description =
+                    "Stay until QEMU ends, and fail if it does; Ctrl-C and SIGTERM end it. For systemd and"
+                            + " the like.")
+    private boolean wait;
+
+    @Option(
             names = "--print",
             description = "Only print the command line; the state of the devices is to be exported first.")
     private boolean print;
@@ -100,13 +107,13 @@ final class RestoreCommand implements Callable<Integer> {
         output.facts(
                 new Facts(
                         image.toString(),
-                        restored.pid(),
+                        restored.process().pid(),
                         restored.running(),
                         Units.millis(restored.startNanos()),
                         Units.millis(restored.loadNanos()),
                         Units.millis(restored.totalNanos())),
                 new Rows()
-                        .add(restored.running() ? "running" : "paused", "process " + restored.pid())
+                        .add(restored.running() ? "running" : "paused", "process " + restored.process().pid())
                         .add(
                                 "took",
                                 "%s: %s until QEMU answered, %s for the state of the devices"
@@ -115,7 +122,20 @@ final class RestoreCommand implements Callable<Integer> {
                                                 Units.time(restored.startNanos()),
                                                 Units.time(restored.loadNanos())))
                         .lines());
-        return ExitCode.DONE;
+        return wait ? await(restored.process()) : ExitCode.DONE;
+    }
+
+    private static int await(Process qemu) throws Failure, InterruptedException {
+        try {
+            int status = qemu.waitFor();
+            if (status != 0) {
+                throw new Failure("QEMU ended with exit code " + status + "; its own message is above");
+            }
+            return ExitCode.DONE;
+        } catch (InterruptedException e) {
+            qemu.destroy();
+            throw e;
+        }
     }
 
     private ParameterException usage(String message) {

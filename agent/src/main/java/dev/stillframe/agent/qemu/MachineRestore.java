@@ -57,13 +57,14 @@ public final class MachineRestore {
     /**
      * A machine that was made to run. Immutable.
      *
-     * @param pid QEMU's process
+     * @param process QEMU's, which outlives this one
      * @param running whether the guest runs
      * @param startNanos from the start of QEMU until it answered
      * @param loadNanos until it had read the state of the devices
      * @param totalNanos from the start of QEMU until the guest ran
      */
-    public record Restored(long pid, boolean running, long startNanos, long loadNanos, long totalNanos) {}
+    public record Restored(
+            Process process, boolean running, long startNanos, long loadNanos, long totalNanos) {}
 
     /** Of {@code image}; nothing is read yet. */
     public MachineRestore(Path image, Options options) {
@@ -181,6 +182,7 @@ public final class MachineRestore {
         Process process = new ProcessBuilder(command).inheritIO().start();
         boolean done = false;
         try {
+            Qmp.prepare(); // while QEMU starts
             awaitSocket(process, socket, begin);
             try (Qmp qmp = Qmp.connect(socket, START_PATIENCE)) {
                 long started = System.nanoTime();
@@ -192,7 +194,7 @@ public final class MachineRestore {
                 }
                 done = true;
                 return new Restored(
-                        process.pid(), running, started - begin, loaded - started, System.nanoTime() - begin);
+                        process, running, started - begin, loaded - started, System.nanoTime() - begin);
             }
         } finally {
             if (!done) {

@@ -117,6 +117,14 @@ public final class Qmp implements AutoCloseable {
         }
     }
 
+    /** Loads what a connection needs, so that the first one is made at once. */
+    static void prepare() {
+        NetworkTransport.chosen()
+                .group(1, "stillframe-qmp")
+                .shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        JSON.createObjectNode();
+    }
+
     /** The process that listens at the other end; empty if the kernel does not tell, or it is not to be seen from here. */
     public OptionalInt peer() throws IOException {
         if (channel instanceof EpollDomainSocketChannel unix) {

@@ -6,13 +6,14 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /** {@code kill -9} of this very process, between two instructions and without a word. Stateless. */
-final class SelfKill {
+public final class SelfKill {
     private static final int SIGKILL = 9;
     private static final MethodHandle KILL = link();
 
     private SelfKill() {}
 
-    static void now() {
+    /** Does it. */
+    public static void now() {
         try {
             int result = (int) KILL.invokeExact((int) ProcessHandle.current().pid(), SIGKILL);
             throw new AssertionError("survived kill(2): " + result);
