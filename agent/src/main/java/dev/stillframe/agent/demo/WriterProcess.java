@@ -93,9 +93,9 @@ public final class WriterProcess implements AutoCloseable {
         return rates;
     }
 
-    /** Whether it still runs: its output has not ended. */
+    /** Whether it still runs, and its output has not ended. */
     public boolean isAlive() {
-        return !rates.hasEnded();
+        return shell.isAlive() && !rates.hasEnded();
     }
 
     /** Ends the process and waits for it; an interrupt is kept for later. Idempotent. */

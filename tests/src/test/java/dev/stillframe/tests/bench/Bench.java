@@ -51,6 +51,8 @@ public final class Bench {
                     TransportBench::measureTls,
                     "watch",
                     Watch::measure,
+                    "machine",
+                    MachineBench::measure,
                     "transport",
                     TransportBench::measure);
 
