@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 /** Reads the text form of scenarios, {@code CONFORMANCE.md}. One use; owned by one thread. */
 public final class ScenarioParser {
     private static final Pattern HEAD = Pattern.compile("scenario +([A-Z][A-Z0-9]*) +(\\S.*)");
-    private static final Pattern FAILS = Pattern.compile("fails under ++([^:]++): *(\\S.*)");
-    private static final Pattern KERNEL_ONLY = Pattern.compile("kernel only: *(\\S.*)");
+    private static final Pattern FAILS = Pattern.compile("fails under ++([^:]++): +(\\S.*)");
+    private static final Pattern KERNEL_ONLY = Pattern.compile("kernel only: +(\\S.*)");
 
     private final String file;
     private final List<Scenario> scenarios = new ArrayList<>();
