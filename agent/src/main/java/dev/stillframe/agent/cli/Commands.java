@@ -25,6 +25,7 @@ public final class Commands {
         root.addSubcommand(new ShowCommand());
         root.addSubcommand(new VerifyCommand());
         root.addSubcommand(new ExportCommand());
+        root.addSubcommand(new MergeCommand());
         root.addSubcommand(new RestoreCommand());
         root.addSubcommand(new ListCommand());
         root.addSubcommand(new RemoveCommand());

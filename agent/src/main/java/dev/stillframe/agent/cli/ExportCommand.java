@@ -72,6 +72,7 @@ final class ExportCommand implements Callable<Integer> {
 
     @Spec private @Nullable CommandSpec spec;
     @Mixin private Output output = new Output();
+    @Mixin private Parents parents = new Parents();
 
     @Option(
             names = "--format",
@@ -133,7 +134,7 @@ final class ExportCommand implements Callable<Integer> {
             throw new Failure(
                     file + " exists already: choose another name, or add --force to replace it");
         }
-        return ImageReader.open(image);
+        return ImageReader.open(image, parents.places());
     }
 
     private List<Missing> write(ImageReader reader) throws Exception {

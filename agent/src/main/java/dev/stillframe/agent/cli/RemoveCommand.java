@@ -30,6 +30,11 @@ final class RemoveCommand implements Callable<Integer> {
             description = "The store's directory.")
     private Path store = Path.of("");
 
+    @Option(
+            names = "--force",
+            description = "Remove an image also if others share pages with it; they cannot be read then.")
+    private boolean force;
+
     @Parameters(arity = "1..*", paramLabel = "NAME", description = "Names of images.")
     private List<String> names = List.of();
 
@@ -41,7 +46,11 @@ final class RemoveCommand implements Callable<Integer> {
         var images = ExistingStore.open(store);
         List<String> removed = new ArrayList<>();
         for (String name : names) {
-            images.remove(name);
+            if (force) {
+                images.removeAlone(name);
+            } else {
+                images.remove(name);
+            }
             removed.add(name);
         }
         output.facts(new Facts(removed), removed.stream().map(name -> "removed " + name).toList());

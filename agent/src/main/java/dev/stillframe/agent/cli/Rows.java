@@ -1,9 +1,9 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.page.Missing;
 
-import org.jspecify.annotations.Nullable;
-
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,10 +22,16 @@ final class Rows {
     }
 
     /** Nothing for an image that stands alone. */
-    Rows parent(@Nullable String rootHash) {
-        return rootHash == null
-                ? this
-                : add("parent", rootHash + ": this image has only the changes, and the parent was not looked at");
+    Rows parent(ImageReader image) throws IOException {
+        String rootHash = image.parent();
+        if (rootHash == null) {
+            return this;
+        }
+        return add(
+                "parent",
+                image.sharesPages()
+                        ? rootHash + ": has " + Units.count(image.sharedPages()) + " of the pages"
+                        : rootHash + ": this image has only the changes, and the parent was not looked at");
     }
 
     /** What is missing: one row with the number, one for each range. */

@@ -11,6 +11,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -103,12 +104,12 @@ final class ShowCommand implements Callable<Integer> {
                 MissingFact.of(reader.missing()));
     }
 
-    private List<String> lines(Facts facts, ImageReader reader) {
+    private List<String> lines(Facts facts, ImageReader reader) throws IOException {
         Rows rows =
                 new Rows()
                         .add("image", facts.image())
                         .add("root hash", facts.rootHash())
-                        .parent(reader.parent())
+                        .parent(reader)
                         .add("instant", facts.instant())
                         .add("process", facts.pid() + " " + facts.command() + " on " + facts.host())
                         .add("command line", printable(String.join(" ", facts.arguments())))

@@ -52,6 +52,7 @@ import java.util.concurrent.Callable;
             "  stillframe snapshot --pid 4711 --out /data/redis.image",
             "  stillframe snapshot --pid 4711 --to 127.0.0.1:7070 --name redis-monday",
             "  stillframe snapshot --pid \"$(pgrep -o redis-server)\" --out redis.image --json",
+            "  stillframe snapshot --pid 4711 --parent /data/monday.image --out /data/tuesday.image",
             "  stillframe snapshot --qmp /run/vm1.qmp --out vm1.image",
             "  stillframe snapshot --qmp /run/vm1.qmp --overlay /disks --out vm1.image"
         })
@@ -74,6 +75,16 @@ final class SnapshotCommand implements Callable<Integer> {
 
     @ArgGroup(multiplicity = "1")
     private Goal goal = new Goal();
+
+    @Option(
+            names = "--parent",
+            paramLabel = "IMAGE",
+            description = {
+                "Store only pages that differ from this image of the same process or machine; to read the"
+                        + " new one, it is needed then.",
+                "Put both in one directory. Only with --out."
+            })
+    private @Nullable Path parent;
 
     @Option(
             names = "--staging",
@@ -227,7 +238,10 @@ final class SnapshotCommand implements Callable<Integer> {
             if (sending.areUsed() || security.areUsed()) {
                 throw usage("options of the connection (--lanes, --tls-cert, ...) need --to");
             }
-            return new Destination.Local(goal.out);
+            return new Destination.Local(goal.out, parent);
+        }
+        if (parent != null) {
+            throw usage("--parent needs --out: a receiver does not have the pages of the parent");
         }
         if (goal.remote == null) {
             throw usage("one of --out and --to is needed");

@@ -35,6 +35,7 @@ final class VerifyCommand implements Callable<Integer> {
     private static final int DAMAGES_SHOWN = 20;
 
     @Mixin private Output output = new Output();
+    @Mixin private Parents parents = new Parents();
 
     @Parameters(paramLabel = "IMAGE", description = "The image directory.")
     private Path image = Path.of("");
@@ -64,18 +65,23 @@ final class VerifyCommand implements Callable<Integer> {
                             .formatted(image, Units.count(verification.damageCount())));
             return ExitCode.FAILED;
         }
-        try (ImageReader reader = ImageReader.open(image)) {
+        try (ImageReader reader = ImageReader.open(image, parents.places())) {
             String rootHash = HexFormat.of().formatHex(reader.rootHash());
             Rows rows =
                     new Rows()
                             .add(
                                     "intact",
-                                    "%s pages, %s of them stored"
+                                    "%s pages, %s of them stored%s"
                                             .formatted(
                                                     Units.count(verification.pages()),
-                                                    Units.count(verification.dataPages())))
+                                                    Units.count(verification.dataPages()),
+                                                    verification.sharedPages() == 0
+                                                            ? ""
+                                                            : ", "
+                                                                    + Units.count(verification.sharedPages())
+                                                                    + " in parents"))
                             .add("root hash", rootHash)
-                            .parent(reader.parent())
+                            .parent(reader)
                             .missing(reader.missing());
             output.facts(facts(verification, damages, rootHash, reader.missing()), rows.lines());
             return ExitCode.of(reader.missing());
@@ -84,10 +90,10 @@ final class VerifyCommand implements Callable<Integer> {
 
     private Verification verify() throws Exception {
         if (!ProgressDisplay.isTerminal()) {
-            return ImageVerifier.verify(image, ImageVerifier.Progress.NONE);
+            return ImageVerifier.verify(image, parents.places(), ImageVerifier.Progress.NONE);
         }
         try (ProgressDisplay display = ProgressDisplay.show("verify")) {
-            return ImageVerifier.verify(image, display::at);
+            return ImageVerifier.verify(image, parents.places(), display::at);
         }
     }
 

@@ -7,14 +7,25 @@ import dev.stillframe.transport.sender.SenderOptions;
 
 import io.micrometer.core.instrument.MeterRegistry;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.file.Path;
 
 /** Where an image goes. */
 public sealed interface Destination {
-    /** To a directory of this host, which does not exist yet. */
-    record Local(Path image) implements Destination {}
+    /**
+     * To a directory of this host, which does not exist yet.
+     *
+     * @param parent an image whose pages are not stored again; null for none
+     */
+    record Local(Path image, @Nullable Path parent) implements Destination {
+        /** An image that stands alone. */
+        public Local(Path image) {
+            this(image, null);
+        }
+    }
 
     /**
      * To a receiver.

@@ -55,7 +55,8 @@ public final class Wiring {
     private static PageSink open(Destination destination, MeterRegistry registry)
             throws IOException {
         return switch (destination) {
-            case Destination.Local(var image) -> ImageWriter.create(image);
+            case Destination.Local(var image, var parent) ->
+                    parent == null ? ImageWriter.create(image) : ImageWriter.createChild(image, parent);
             case Destination.Remote(var receiver, var name, var options, var rate) ->
                     Sender.connect(receiver, name, options, rate, registry);
         };

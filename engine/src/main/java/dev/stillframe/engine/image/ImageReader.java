@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -38,6 +39,7 @@ public final class ImageReader implements AutoCloseable {
     private final PageLocator locator;
     private final IndexFile index;
     private final PageFile pages;
+    private final @Nullable Parent parent;
     private final StretchWalk stretches;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment step;
@@ -46,7 +48,8 @@ public final class ImageReader implements AutoCloseable {
     private final ByteBuffer record =
             ByteBuffer.allocate(PageRecords.RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
-    private ImageReader(Path image, Manifest manifest, IndexFile index, PageFile pages) {
+    private ImageReader(Path image, Manifest manifest, IndexFile index, PageFile pages, @Nullable Parent parent) {
+        this.parent = parent;
         this.image = image;
         this.manifest = manifest;
         this.locator = new PageLocator(manifest.layout());
@@ -66,6 +69,26 @@ public final class ImageReader implements AutoCloseable {
      *     says which file, what was found and what was expected
      */
     public static ImageReader open(Path image) throws IOException {
+        return open(image, List.of());
+    }
+
+    /**
+     * The same of an image whose parents may be elsewhere than beside it.
+     *
+     * @param places directories with images, which are looked through after the image's own
+     */
+    public static ImageReader open(Path image, List<Path> places) throws IOException {
+        List<Path> all = new ArrayList<>();
+        Path beside = image.toAbsolutePath().normalize().getParent();
+        if (beside != null) {
+            all.add(beside);
+        }
+        all.addAll(places);
+        return open(image, all, 0);
+    }
+
+    /** Below as many children as {@code generation} says; parents are looked for in {@code places} only. */
+    static ImageReader open(Path image, List<Path> places, int generation) throws IOException {
         Path indexPath = existing(image, ImageFormat.INDEX);
         Path manifestPath = existing(image, ImageFormat.MANIFEST);
         IndexHeader header = IndexHeader.decode(headerBytes(indexPath), indexPath);
@@ -95,7 +118,11 @@ public final class ImageReader implements AutoCloseable {
         checkLength(pagesPath, pageCount * layout.pageSizeBytes());
         PageFile pages = PageFile.openToRead(pagesPath, layout.pageSizeBytes());
         try {
-            return new ImageReader(image, manifest, IndexFile.open(indexPath, pageCount), pages);
+            Parent parent =
+                    manifest.parent() == null
+                            ? null
+                            : new Parent(image, manifest.parent(), places, generation);
+            return new ImageReader(image, manifest, IndexFile.open(indexPath, pageCount), pages, parent);
         } catch (IOException | RuntimeException e) {
             pages.close();
             throw e;
@@ -121,10 +148,13 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /**
-     * Root hash of the image that this one adds to, in hexadecimal; null if it stands alone. What a
-     * check of this image says, it says of this image alone.
+     * Root hash of the image that this one adds to, in hexadecimal; null if it stands alone. Of an arena's changes ({@link
+     * RegionKind#CHANGES}) the parent is not looked at; otherwise its pages are read from there.
      */
     public @Nullable String parent() {
+        if (parent != null) {
+            return parent.rootHash();
+        }
         return layout().regions().stream()
                 .filter(region -> region.kind() == RegionKind.CHANGES)
                 .map(region -> Objects.requireNonNull(region.file()).path())
@@ -137,9 +167,43 @@ public final class ImageReader implements AutoCloseable {
         return image;
     }
 
-    /** The records of all pages, for computing the root hash. */
-    public PageRecords records() {
+    /** The records of all pages as the root hash has them. */
+    public PageRecords content() {
+        return index.content();
+    }
+
+    /** The records of all pages as they are stored. */
+    PageRecords records() {
         return index;
+    }
+
+    /**
+     * Whether pages of this image are stored in its parent, and are read from there.
+     */
+    public boolean sharesPages() {
+        return parent != null;
+    }
+
+    /** Pages of this image that are stored in its parent. */
+    public long sharedPages() throws IOException {
+        long shared = 0;
+        for (long ordinal = 0; parent != null && ordinal < layout().pageCount(); ordinal++) {
+            shared += index.kindCode(ordinal) == ImageFormat.IN_PARENT ? 1 : 0;
+        }
+        return shared;
+    }
+
+    /** Opens all parents, so that none is found missing later. */
+    void requireParents() throws IOException {
+        if (parent != null) {
+            parent.reader().requireParents();
+        }
+    }
+
+    /** Whether the page at an address is data with that hash, here or in the parent. */
+    boolean holds(long address, MemorySegment hashes, long offset) throws IOException {
+        long ordinal = locator.find(address);
+        return ordinal >= 0 && index.has(ordinal, hashes, offset);
     }
 
     /**
@@ -150,6 +214,9 @@ public final class ImageReader implements AutoCloseable {
     public PageKind kind(long ordinal) throws IOException {
         locator.address(ordinal); // refuses what does not exist
         long code = index.kindCode(ordinal);
+        if (code == ImageFormat.IN_PARENT && parent != null) {
+            return PageKind.DATA;
+        }
         if (code < PageKind.ZERO.code() || code > PageKind.LOST.code()) {
             throw new ImageFormatException(
                     "the index of " + image + " says " + code + " of page " + ordinal);
@@ -183,7 +250,7 @@ public final class ImageReader implements AutoCloseable {
         long first = locator.find(range.start());
         long last = locator.find(range.end() - 1);
         boolean whole = first >= 0 && last - first == (range.sizeBytes() - 1) / pageSize;
-        return whole && range.start() % pageSize == 0
+        return whole && parent == null && range.start() % pageSize == 0
                 ? new Place(image.resolve(ImageFormat.PAGES).toAbsolutePath(), first * pageSize)
                 : null;
     }
@@ -249,10 +316,50 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /**
-     * Reads whole pages as they are in the file, unchecked; {@code into} is aligned native memory.
+     * Reads whole pages, unchecked, also those that the parent has; {@code into} is aligned native memory.
      */
     void readPages(long firstOrdinal, MemorySegment into) throws IOException {
+        readOwnPages(firstOrdinal, into);
+        if (parent == null) {
+            return;
+        }
+        int pageSize = layout().pageSizeBytes();
+        long count = into.byteSize() / pageSize;
+        for (long page = 0; page < count; ) {
+            if (index.kindCode(firstOrdinal + page) == ImageFormat.IN_PARENT) {
+                long pages = readFromParent(parent.reader(), firstOrdinal + page, into.asSlice(page * pageSize));
+                page += pages;
+            } else {
+                page++;
+            }
+        }
+    }
+
+    /** The same without those that the parent has. */
+    void readOwnPages(long firstOrdinal, MemorySegment into) throws IOException {
         pages.read(firstOrdinal * layout().pageSizeBytes(), into);
+    }
+
+    /** Reads as many pages as lie side by side in both images; how many. */
+    private long readFromParent(ImageReader from, long firstOrdinal, MemorySegment into) throws IOException {
+        int pageSize = layout().pageSizeBytes();
+        long address = locator.address(firstOrdinal);
+        long there = from.locator.find(address);
+        if (there < 0) {
+            throw new ImageFormatException(
+                    "page %d (at %x) of %s is not stored there, nor in its parent %s"
+                            .formatted(firstOrdinal, address, image, from.image));
+        }
+        long count = 1;
+        long most = into.byteSize() / pageSize;
+        while (count < most
+                && index.kindCode(firstOrdinal + count) == ImageFormat.IN_PARENT
+                && locator.address(firstOrdinal + count) == address + count * pageSize
+                && from.locator.find(address + count * pageSize) == there + count) {
+            count++;
+        }
+        from.readPages(there, into.asSlice(0, count * pageSize));
+        return count;
     }
 
     @Override
@@ -260,6 +367,9 @@ public final class ImageReader implements AutoCloseable {
         try (index;
                 pages) {
             arena.close();
+            if (parent != null) {
+                parent.close();
+            }
         }
     }
 

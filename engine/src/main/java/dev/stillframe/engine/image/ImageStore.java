@@ -156,9 +156,16 @@ public final class ImageStore {
      * Removes an image, finished or not. A finished one loses its name first, so that a
      * half-removed image is never taken for a whole one.
      *
-     * @throws IOException if there is no such image or it cannot be removed
+     * @throws IOException if there is no such image, it cannot be removed, or another image of the store shares pages with
+     *     it
      */
     public void remove(String name) throws IOException {
+        refuseParent(name);
+        removeAlone(name);
+    }
+
+    /** The same, also if others share pages with it, which cannot be read any more then. */
+    public void removeAlone(String name) throws IOException {
         boolean partial = PARTIAL_NAME.matcher(name).matches();
         Path path = partial ? directory.resolve(name) : resolve(name);
         if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
@@ -176,6 +183,36 @@ public final class ImageStore {
             Files.deleteIfExists(path.resolve(file));
         }
         Files.delete(path);
+    }
+
+    private void refuseParent(String name) throws IOException {
+        String rootHash = rootHash(name);
+        if (rootHash == null) {
+            return;
+        }
+        for (Entry entry : list()) {
+            if (entry.published() && entry.problem() == null && rootHash.equals(parentOf(entry.name()))) {
+                throw new IOException(
+                        "%s is needed by %s, which shares pages with it: merge that first, remove it first, or use --force"
+                                .formatted(name, entry.name()));
+            }
+        }
+    }
+
+    /** Null if it is none that can be read. */
+    private @Nullable String rootHash(String name) {
+        try (ImageReader reader = ImageReader.open(directory.resolve(name))) {
+            return HexFormat.of().formatHex(reader.rootHash());
+        } catch (IOException e) {
+            LOG.debug("{} cannot be a parent: it cannot be read", name, e);
+            return null;
+        }
+    }
+
+    private @Nullable String parentOf(String name) throws IOException {
+        try (ImageReader reader = ImageReader.open(directory.resolve(name))) {
+            return reader.sharesPages() ? reader.parent() : null;
+        }
     }
 
     private static void refuseForeign(Path path) throws IOException {

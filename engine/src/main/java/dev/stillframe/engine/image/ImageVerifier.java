@@ -39,6 +39,7 @@ public final class ImageVerifier {
     private final List<Verification.Damage> damages = new ArrayList<>();
     private long damageCount;
     private long dataPages;
+    private long sharedPages;
 
     /** Told how far a check is; returns at once and never throws. */
     @FunctionalInterface
@@ -70,7 +71,12 @@ public final class ImageVerifier {
      * @throws IOException if it is not there or the machine fails; damaged pages are no exception
      */
     public static Verification verify(Path image, Progress progress) throws IOException {
-        try (ImageReader reader = ImageReader.open(image);
+        return verify(image, List.of(), progress);
+    }
+
+    /** The same of an image whose parents may be in {@code places} too; pages that they have are checked there. */
+    public static Verification verify(Path image, List<Path> places, Progress progress) throws IOException {
+        try (ImageReader reader = ImageReader.open(image, places);
                 Arena arena = Arena.ofConfined()) {
             ImageVerifier verifier = new ImageVerifier(reader, arena);
             verifier.checkPages(progress);
@@ -78,10 +84,12 @@ public final class ImageVerifier {
             return new Verification(
                     verifier.layout.pageCount(),
                     verifier.dataPages,
+                    verifier.sharedPages,
                     verifier.damageCount,
                     verifier.damages);
         } catch (ImageFormatException e) {
             return new Verification(
+                    0,
                     0,
                     0,
                     1,
@@ -104,6 +112,7 @@ public final class ImageVerifier {
                     checkPage(first + page, page * PageRecords.RECORD_BYTES, one);
                 }
             }
+            checkShared(first, count);
             progress.at((first + count) * pageSize, pageCount * pageSize);
         }
     }
@@ -111,7 +120,7 @@ public final class ImageVerifier {
     /** Whether all of it could be read; if not, each page is tried alone. */
     private boolean read(long first, MemorySegment bytes) {
         try {
-            reader.readPages(first, bytes);
+            reader.readOwnPages(first, bytes);
             return true;
         } catch (IOException e) {
             return false; // the page that fails will say why
@@ -120,7 +129,7 @@ public final class ImageVerifier {
 
     private boolean readAlone(long ordinal, MemorySegment bytes) {
         try {
-            reader.readPages(ordinal, bytes);
+            reader.readOwnPages(ordinal, bytes);
             return true;
         } catch (IOException e) {
             damaged(ordinal, "it cannot be read: " + e.getMessage());
@@ -143,6 +152,12 @@ public final class ImageVerifier {
             }
             return;
         }
+        if (code == ImageFormat.IN_PARENT && reader.sharesPages()) {
+            if (bytes.mismatch(zeros) != -1) {
+                damaged(ordinal, "its place in the page file is not zero, though it is stored in the parent");
+            }
+            return;
+        }
         if (code != PageKind.ZERO.code() && code != PageKind.LOST.code()) {
             damaged(
                     ordinal,
@@ -161,8 +176,31 @@ public final class ImageVerifier {
         }
     }
 
+    /** The pages of this step that the parent has, as they are there. */
+    private void checkShared(long first, int count) throws IOException {
+        int pageSize = layout.pageSizeBytes();
+        boolean read = false;
+        for (int page = 0; reader.sharesPages() && page < count; page++) {
+            int record = page * PageRecords.RECORD_BYTES;
+            if (records.getLong(record) != ImageFormat.IN_PARENT) {
+                continue;
+            }
+            if (!read) {
+                reader.readPages(first, step.asSlice(0, (long) count * pageSize));
+                read = true;
+            }
+            sharedPages++;
+            hasher.hash(step, (long) page * pageSize, pageSize, hash, 0);
+            MemorySegment recorded =
+                    MemorySegment.ofArray(records.array()).asSlice(record + Long.BYTES, PageHash.BYTES);
+            if (recorded.mismatch(hash) != -1) {
+                damaged(first + page, "its bytes, in the parent " + reader.parent() + ", do not have the recorded hash");
+            }
+        }
+    }
+
     private void checkRoot() throws IOException {
-        byte[] found = RootHash.of(layout, reader.missing(), reader.records());
+        byte[] found = RootHash.of(layout, reader.missing(), reader.content());
         if (!Arrays.equals(found, reader.rootHash())) {
             HexFormat hex = HexFormat.of();
             damaged(

@@ -46,6 +46,8 @@ public final class ImageWriter implements DurableSink {
     private final Path partial;
     private final boolean verify;
     private final @Nullable ImageJournal journal;
+    private final @Nullable ImageReader parent;
+    private @Nullable UnlikeParent unlike;
     private final PageHash hasher = new PageHash();
     private @Nullable ImageContents contents;
     private @Nullable String failure;
@@ -53,11 +55,16 @@ public final class ImageWriter implements DurableSink {
     private boolean closed;
 
     private ImageWriter(
-            Path image, Path partial, boolean verify, @Nullable ImageJournal journal) {
+            Path image,
+            Path partial,
+            boolean verify,
+            @Nullable ImageJournal journal,
+            @Nullable ImageReader parent) {
         this.image = image;
         this.partial = partial;
         this.verify = verify;
         this.journal = journal;
+        this.parent = parent;
     }
 
     /**
@@ -69,6 +76,28 @@ public final class ImageWriter implements DurableSink {
      */
     public static ImageWriter create(Path image) throws IOException {
         return create(image, false);
+    }
+
+    /**
+     * The same, but pages that {@code parent} has at the same addresses are not stored again: to read them, the parent is
+     * needed, and whatever that needs itself.
+     *
+     * @param parent an image, looked up now and by its root hash when the new one is read
+     */
+    public static ImageWriter createChild(Path image, Path parent) throws IOException {
+        Path target = checkedTarget(image);
+        ImageReader reader = ImageReader.open(parent);
+        boolean done = false;
+        try {
+            reader.requireParents();
+            ImageWriter writer = new ImageWriter(target, makePartial(target), false, null, reader);
+            done = true;
+            return writer;
+        } finally {
+            if (!done) {
+                reader.close();
+            }
+        }
     }
 
     /**
@@ -94,7 +123,7 @@ public final class ImageWriter implements DurableSink {
                 ImageJournal journal =
                         ImageJournal.open(partial.resolve(ImageFormat.SESSION), key);
                 if (journal != null) {
-                    return new ImageWriter(target, partial, false, journal);
+                    return new ImageWriter(target, partial, false, journal, null);
                 }
             }
         }
@@ -103,7 +132,8 @@ public final class ImageWriter implements DurableSink {
                 target,
                 partial,
                 false,
-                ImageJournal.create(partial.resolve(ImageFormat.SESSION), key));
+                ImageJournal.create(partial.resolve(ImageFormat.SESSION), key),
+                null);
     }
 
     private static boolean isPartialOf(Path target, Path path) {
@@ -114,7 +144,7 @@ public final class ImageWriter implements DurableSink {
 
     private static ImageWriter create(Path image, boolean verify) throws IOException {
         Path target = checkedTarget(image);
-        return new ImageWriter(target, makePartial(target), verify, null);
+        return new ImageWriter(target, makePartial(target), verify, null, null);
     }
 
     private static Path checkedTarget(Path image) throws IOException {
@@ -152,6 +182,14 @@ public final class ImageWriter implements DurableSink {
         }
         failing(
                 () -> {
+                    if (parent != null && parent.layout().pageSizeBytes() != layout.pageSizeBytes()) {
+                        throw new ImageFormatException(
+                                "the parent %s has pages of %d bytes, this image of %d"
+                                        .formatted(
+                                                parent.image(),
+                                                parent.layout().pageSizeBytes(),
+                                                layout.pageSizeBytes()));
+                    }
                     if (journal == null) {
                         contents = ImageContents.create(partial, layout);
                     } else {
@@ -223,11 +261,26 @@ public final class ImageWriter implements DurableSink {
                         for (int run = 0; run < batch.runCount(); run++) {
                             record(open, batch, run);
                         }
-                        open.gather.write(batch);
+                        open.gather.write(parent == null ? batch : unlike(parent, open, batch));
                     });
         } finally {
             batch.release();
         }
+    }
+
+    private PageBatch unlike(ImageReader known, ImageContents open, PageBatch batch) throws IOException {
+        UnlikeParent view = unlike;
+        if (view == null) {
+            view = new UnlikeParent(known, open, batch);
+            unlike = view;
+        }
+        view.look(batch);
+        return view;
+    }
+
+    /** Root hash of the parent, if pages are there that are not here. */
+    private @Nullable String neededParent() {
+        return parent == null || unlike == null || unlike.sharedPages() == 0 ? null : hex(parent.rootHash());
     }
 
     /**
@@ -242,7 +295,7 @@ public final class ImageWriter implements DurableSink {
         failing(
                 () -> {
                     checkComplete(open, new MissingRanges(ending.missing()));
-                    byte[] rootHash = RootHash.of(open.layout, ending.missing(), open.index);
+                    byte[] rootHash = RootHash.of(open.layout, ending.missing(), open.index.content());
                     if (!Arrays.equals(rootHash, ending.rootHash())) {
                         throw new ImageFormatException(
                                 "the root hash of %s is %s, but %s was announced"
@@ -252,7 +305,7 @@ public final class ImageWriter implements DurableSink {
                             new Manifest(
                                     ImageFormat.VERSION,
                                     open.layout,
-                                    null,
+                                    neededParent(),
                                     ending.missing(),
                                     hex(rootHash));
                     open.complete(partial, manifest);
@@ -283,6 +336,9 @@ public final class ImageWriter implements DurableSink {
             }
             if (journal != null) {
                 journal.close();
+            }
+            if (parent != null) {
+                parent.close();
             }
             if (Files.isDirectory(partial) && isEmpty(partial)) {
                 Files.delete(partial);

@@ -151,6 +151,35 @@ final class IndexFile implements PageRecords, AutoCloseable {
         }
     }
 
+    /** Records that a page of data, whose hash is recorded already, is stored in the parent. */
+    void recordInParent(long ordinal) throws IOException {
+        reserve(position(ordinal), RECORD_BYTES);
+        mapped.writeLong(position(ordinal), ImageFormat.IN_PARENT);
+    }
+
+    /** The records as the root hash has them: by what a page holds, not by where it is stored. */
+    PageRecords content() {
+        return (firstOrdinal, count, into) -> {
+            int from = into.position();
+            copy(firstOrdinal, count, into);
+            ByteBuffer words = into.duplicate().order(ByteOrder.LITTLE_ENDIAN);
+            for (int at = from; at < into.position(); at += RECORD_BYTES) {
+                if (words.getLong(at) == ImageFormat.IN_PARENT) {
+                    words.putLong(at, PageKind.DATA.code());
+                }
+            }
+        };
+    }
+
+    /** Whether a page is data with that hash, stored here or in the parent. */
+    boolean has(long ordinal, MemorySegment hashes, long offset) throws IOException {
+        long code = kindCode(ordinal);
+        long at = position(ordinal);
+        return (code == PageKind.DATA.code() || code == ImageFormat.IN_PARENT)
+                && mapped.readLong(at + Long.BYTES) == hashes.get(WORD, offset)
+                && mapped.readLong(at + 2 * Long.BYTES) == hashes.get(WORD, offset + Long.BYTES);
+    }
+
     @Override
     public void copy(long firstOrdinal, int count, ByteBuffer into) throws IOException {
         if (firstOrdinal < 0 || count < 0 || firstOrdinal > pageCount - count) {

@@ -24,7 +24,7 @@ import java.util.Objects;
  *
  * @param format {@link ImageFormat#VERSION}
  * @param layout the instant without its pages
- * @param parent root hash of the image that this one adds to; null, as format 1 has no such images
+ * @param parent root hash of the image that has the pages which are not stored here; null if all are
  * @param missing what the image lacks; empty means complete
  * @param rootHash 64 hexadecimal digits in lower case
  */
@@ -42,10 +42,14 @@ record Manifest(
                     "format " + format + "; this program reads format " + ImageFormat.VERSION);
         }
         if (parent != null) {
-            throw new IllegalArgumentException("a parent, which format 1 does not have");
+            checkHash(parent);
         }
-        if (!rootHash.matches("[0-9a-f]{64}")) {
-            throw new IllegalArgumentException("not a root hash: '" + rootHash + "'");
+        checkHash(rootHash);
+    }
+
+    private static void checkHash(String hash) {
+        if (!hash.matches("[0-9a-f]{64}")) {
+            throw new IllegalArgumentException("not a root hash: '" + hash + "'");
         }
     }
 

@@ -118,7 +118,7 @@ final class StretchWalk {
 
     private void showRecorded(long code, AddressRange range, Stretch.Visitor visitor)
             throws IOException {
-        if (code == PageKind.DATA.code()) {
+        if (code == PageKind.DATA.code() || code == ImageFormat.IN_PARENT) {
             visitor.visit(new Stretch.Stored(range));
         } else if (code == PageKind.ZERO.code()) {
             visitor.visit(new Stretch.Zero(range));

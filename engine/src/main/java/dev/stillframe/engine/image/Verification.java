@@ -11,11 +11,13 @@ import java.util.List;
  *
  * @param pages pages that the image accounts for; 0 if it could not be opened
  * @param dataPages how many of them are stored
+ * @param sharedPages how many more the parent has; they were checked there
  * @param damageCount everything that is wrong
  * @param damages the first {@link #MAX_LISTED} of it: the image as a whole, then pages in their
  *     order, then the root hash
  */
-public record Verification(long pages, long dataPages, long damageCount, List<Damage> damages) {
+public record Verification(
+        long pages, long dataPages, long sharedPages, long damageCount, List<Damage> damages) {
     /** Most entries of the list. */
     public static final int MAX_LISTED = 1000;
 

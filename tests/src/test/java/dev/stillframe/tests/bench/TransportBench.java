@@ -1,5 +1,6 @@
 package dev.stillframe.tests.bench;
 
+import dev.stillframe.tests.network.Certificates;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.receiver.Receiver;

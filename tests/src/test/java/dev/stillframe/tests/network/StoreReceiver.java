@@ -7,6 +7,7 @@ import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.receiver.SinkFactory;
 import dev.stillframe.transport.receiver.StoreSinks;
 
+import dev.stillframe.transport.security.Credentials;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 
@@ -39,12 +40,19 @@ final class StoreReceiver implements AutoCloseable {
 
     private StoreReceiver(ImageStore store, SinkFactory sinks, ReceiverLimits limits, int port)
             throws IOException {
+        this(store, sinks, limits, port, Credentials.NONE);
+    }
+
+    private StoreReceiver(
+            ImageStore store, SinkFactory sinks, ReceiverLimits limits, int port, Credentials credentials)
+            throws IOException {
         this.store = store;
         receiver =
                 Receiver.start(
                         new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
                         sinks,
                         limits,
+                        credentials,
                         registry,
                         ReceiverEvents.NONE);
     }
@@ -53,6 +61,12 @@ final class StoreReceiver implements AutoCloseable {
     static StoreReceiver on(Path directory, int port) throws IOException {
         ImageStore store = ImageStore.open(directory);
         return new StoreReceiver(store, new StoreSinks(store), LIMITS, port);
+    }
+
+    /** The same, for those who have {@code credentials} too. */
+    static StoreReceiver on(Path directory, int port, Credentials credentials) throws IOException {
+        ImageStore store = ImageStore.open(directory);
+        return new StoreReceiver(store, new StoreSinks(store), LIMITS, port, credentials);
     }
 
     /** The same with other limits. */

@@ -3,6 +3,7 @@ package dev.stillframe.tests.network;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.transport.encoding.Preset;
+import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 
@@ -25,8 +26,10 @@ import java.util.concurrent.locks.LockSupport;
  * @param plan what the network does
  * @param lanes connections that carry pages
  * @param order seed of the order of the runs
+ * @param credentials of both sides
  */
-record StormSession(String name, StormImage image, NetworkPlan plan, int lanes, long order) {
+record StormSession(
+        String name, StormImage image, NetworkPlan plan, int lanes, long order, Credentials credentials) {
     private static final SenderOptions OPTIONS =
             SenderOptions.DEFAULT
                     .withRetainBytes(SenderOptions.MIN_RETAIN_BYTES)
@@ -91,7 +94,9 @@ record StormSession(String name, StormImage image, NetworkPlan plan, int lanes, 
                 return Sender.connect(
                         link.address(),
                         name,
-                        OPTIONS.withLanes(lanes).withPreset(preset()),
+                        OPTIONS.withLanes(lanes)
+                                .withPreset(preset())
+                                .withCredentials(credentials),
                         registry);
             } catch (IOException e) {
                 assertThat(e.getMessage()).contains("127.0.0.1").hasSizeGreaterThan(30);

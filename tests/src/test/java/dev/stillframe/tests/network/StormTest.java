@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+import dev.stillframe.transport.security.Credentials;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,11 +44,20 @@ class StormTest {
 
     @Test
     void everySessionEndsExact() throws Exception {
+        everySessionEndsExact(Credentials.NONE, Campaign.turns(60, 1000));
+    }
+
+    @Test
+    void everySessionOverTlsEndsExact() throws Exception {
+        everySessionEndsExact(Certificates.make(), Campaign.turns(60, 500));
+    }
+
+    private void everySessionEndsExact(Credentials credentials, int sessions) throws Exception {
         try (ErrorWatch watch = new ErrorWatch()) {
-            storm(1, new TreeMap<>()); // loads classes and makes the pools
+            storm(1, credentials, new TreeMap<>()); // loads classes and makes the pools
             Openings before = Openings.now();
             Map<String, Integer> met = new TreeMap<>();
-            storm(Campaign.turns(60, 1000), met);
+            storm(sessions, credentials, met);
             Signals.await("the descriptors of before", () -> Openings.now().equals(before));
             assertThat(Openings.below(directory)).isEmpty();
             assertThat(live).hasValue(0);
@@ -58,12 +68,12 @@ class StormTest {
         }
     }
 
-    private void storm(int count, Map<String, Integer> met) throws Exception {
+    private void storm(int count, Credentials credentials, Map<String, Integer> met) throws Exception {
         try (HostileNetwork network = new HostileNetwork();
                 StoreReceiver receiver =
-                        StoreReceiver.on(directory.resolve("store-" + count), 0);
+                        StoreReceiver.on(directory.resolve("store-" + count), 0, credentials);
                 ExecutorService threads = Executors.newFixedThreadPool(AT_ONCE)) {
-            List<StormSession> sessions = sessions(count);
+            List<StormSession> sessions = sessions(count, credentials);
             List<Future<Outcome>> running =
                     sessions.stream()
                             .map(
@@ -95,7 +105,7 @@ class StormTest {
         }
     }
 
-    private static List<StormSession> sessions(int count) throws IOException {
+    private static List<StormSession> sessions(int count, Credentials credentials) throws IOException {
         List<StormSession> sessions = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             Random random = new Random(Seed.value() + i);
@@ -103,7 +113,7 @@ class StormTest {
             StormImage image = StormImage.of(random.nextLong(), pages);
             NetworkPlan plan = Plans.random(random, 1 + image.dataBytes());
             sessions.add(new StormSession(
-                            "image-" + i, image, plan, 1 + random.nextInt(8), random.nextLong()));
+                            "image-" + i, image, plan, 1 + random.nextInt(8), random.nextLong(), credentials));
         }
         return sessions;
     }

@@ -1,4 +1,4 @@
-package dev.stillframe.tests.bench;
+package dev.stillframe.tests.network;
 
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.transport.security.Credentials;
@@ -16,14 +16,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** What {@code openssl} is asked for: a certificate for both sides, and how fast the cipher is. */
-final class Certificates {
+public final class Certificates {
     private static final String CIPHER = "aes-128-gcm";
     private static final Pattern RATE = Pattern.compile("(?im)^" + CIPHER + "\\s+([0-9.]+)k");
 
     private Certificates() {}
 
     /** For this host, signed by itself. */
-    static Credentials make() throws Exception {
+    public static Credentials make() throws Exception {
         Path directory = Files.createTempDirectory(NativeProgram.scratch(), "certificates");
         Path certificate = directory.resolve("cert.pem");
         Path key = directory.resolve("key.pem");
@@ -50,7 +50,7 @@ final class Certificates {
     }
 
     /** In blocks of 16 KiB on one core, the cipher that both sides prefer. */
-    static double cipherBytesPerSecond() throws Exception {
+    public static double cipherBytesPerSecond() throws Exception {
         String said =
                 openssl(
                         List.of(
