@@ -122,6 +122,11 @@ public final class MachineRestore {
             throw new ImageFormatException(
                     "%s is of a process, not of a virtual machine: it can be exported for a debugger, not run".formatted(image));
         }
+        if (reader.sharesPages()) {
+            throw new ImageFormatException(
+                    "%s shares pages with a parent, and QEMU can map only one file; merge it first (stillframe merge --out WHOLE %s)"
+                            .formatted(image, image));
+        }
         if (!reader.missing().isEmpty()) {
             throw new ImageFormatException(
                     "%s is not complete (%s), so the machine would not be what it was; take another snapshot"

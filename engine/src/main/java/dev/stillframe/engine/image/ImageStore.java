@@ -160,7 +160,9 @@ public final class ImageStore {
      *     it
      */
     public void remove(String name) throws IOException {
-        refuseParent(name);
+        if (!PARTIAL_NAME.matcher(name).matches()) {
+            refuseParent(resolve(name));
+        }
         removeAlone(name);
     }
 
@@ -185,32 +187,32 @@ public final class ImageStore {
         Files.delete(path);
     }
 
-    private void refuseParent(String name) throws IOException {
-        String rootHash = rootHash(name);
+    private void refuseParent(Path image) throws IOException {
+        String rootHash = rootHash(image);
         if (rootHash == null) {
             return;
         }
         for (Entry entry : list()) {
-            if (entry.published() && entry.problem() == null && rootHash.equals(parentOf(entry.name()))) {
+            if (entry.published() && entry.problem() == null && rootHash.equals(parentOf(directory.resolve(entry.name())))) {
                 throw new IOException(
                         "%s is needed by %s, which shares pages with it: merge that first, remove it first, or use --force"
-                                .formatted(name, entry.name()));
+                                .formatted(image.getFileName(), entry.name()));
             }
         }
     }
 
     /** Null if it is none that can be read. */
-    private @Nullable String rootHash(String name) {
-        try (ImageReader reader = ImageReader.open(directory.resolve(name))) {
+    private static @Nullable String rootHash(Path image) {
+        try (ImageReader reader = ImageReader.open(image)) {
             return HexFormat.of().formatHex(reader.rootHash());
         } catch (IOException e) {
-            LOG.debug("{} cannot be a parent: it cannot be read", name, e);
+            LOG.debug("{} cannot be a parent: it cannot be read", image, e);
             return null;
         }
     }
 
-    private @Nullable String parentOf(String name) throws IOException {
-        try (ImageReader reader = ImageReader.open(directory.resolve(name))) {
+    private static @Nullable String parentOf(Path image) throws IOException {
+        try (ImageReader reader = ImageReader.open(image)) {
             return reader.sharesPages() ? reader.parent() : null;
         }
     }

@@ -3,14 +3,21 @@ package dev.stillframe.tests.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.stillframe.agent.qemu.MachineRestore;
 import dev.stillframe.agent.qemu.MachineSnapshot;
+import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotException;
+import dev.stillframe.engine.image.ImageMerge;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
+import dev.stillframe.engine.image.ImageWriter;
+import dev.stillframe.engine.image.Verification;
 import dev.stillframe.engine.page.Machine;
 import dev.stillframe.tests.system.Campaign;
+import dev.stillframe.tests.system.Snapshots;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.target.NativeProgram;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +37,7 @@ class MachineTest {
     private static final int MEMORY_MIB = 256;
     private static final int LOAD_MIB = 64;
     private static final int SOME_STEPS = 10_000;
+    private static final int SLOW = 2_000; // operations a second
 
     private Path directory = Path.of("");
 
@@ -210,6 +218,33 @@ class MachineTest {
                         .contains(recorded.overlay());
             }
             guest.awaitSteps(SOME_STEPS);
+        }
+    }
+
+    @Test
+    void changesToAParentAreMergedAndRunAgain() throws Exception {
+        Path first = directory.resolve("first");
+        Path second = directory.resolve("second");
+        Path merged = directory.resolve("merged");
+        try (Guest guest = Guest.start(GuestOptions.of(MEMORY_MIB, LOAD_MIB).withRate(SLOW))) {
+            guest.awaitRunning();
+            MachineImages.take(guest, first);
+            guest.awaitSteps(SLOW);
+            new MachineSnapshot(Snapshots.options(), new SimpleMeterRegistry(), Progress.NONE)
+                    .take(MachineImages.subject(guest), ImageWriter.createChild(second, first));
+            Verification verification = ImageVerifier.verify(second, ImageVerifier.Progress.NONE);
+            assertThat(verification.damages()).isEmpty();
+            assertThat(verification.sharedPages()).isGreaterThan(verification.dataPages());
+            assertThatThrownBy(() -> new MachineRestore(second, MachineRestore.Options.DEFAULT).line(Path.of("x")))
+                    .hasMessageContaining("merge");
+            try (ImageReader reader = ImageReader.open(second)) {
+                ImageMerge.merge(reader, merged, ImageMerge.Progress.NONE);
+            }
+            try (Guest restored = MachineImages.restore(merged, guest.arguments())) {
+                restored.awaitRunning();
+                restored.awaitPasses(1);
+                assertThat(restored.isBroken()).as(restored::lastWords).isFalse();
+            }
         }
     }
 
