@@ -1,15 +1,14 @@
 package dev.stillframe.tests.arena;
 
-import dev.stillframe.engine.arena.ArenaOptions;
 import dev.stillframe.engine.arena.MemoryArena;
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.oracle.OracleMemory;
 import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.oracle.SimulatedOracle;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,8 +22,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A program that takes snapshots of arenas back to back while threads write to them and the collector runs all the time.
- * Every image is checked. Arguments: seconds, seed. Prints {@code done} with its figures, or fails.
+ * A program that takes snapshots of an arena back to back while threads write to it and the collector runs all the time.
+ * Every image is checked, and the last one, without writers, against the arena itself. Arguments: flavour, seconds for each
+ * load, seed, a folder for images, loads. Prints {@code done} with its figures, or fails.
  */
 public final class ArenaStress {
     private static final int PAGE = MemoryArena.PAGE_BYTES;
@@ -33,49 +33,78 @@ public final class ArenaStress {
     private static final long REST_NANOS = 200_000;
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
+    private final ArenaImages.Flavour flavour;
     private final long nanosPerLoad;
     private final long seed;
+    private final Path folder;
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
     private volatile boolean stopped;
     private long images;
 
-    private ArenaStress(long seconds, long seed) {
-        this.nanosPerLoad = Duration.ofSeconds(seconds).toNanos() / 3;
+    /** What the threads do. */
+    enum Load {
+        ORACLE,
+        PAIRS,
+        UNITS
+    }
+
+    private ArenaStress(ArenaImages.Flavour flavour, long secondsPerLoad, long seed, Path folder) {
+        this.flavour = flavour;
+        this.nanosPerLoad = Duration.ofSeconds(secondsPerLoad).toNanos();
         this.seed = seed;
+        this.folder = folder;
     }
 
     /** See the class. */
     public static void main(String[] arguments) throws Exception {
-        ArenaStress stress = new ArenaStress(Long.parseLong(arguments[0]), Long.parseLong(arguments[1]));
-        stress.run();
-        System.out.println("done images=" + stress.images);
+        ArenaStress stress =
+                new ArenaStress(
+                        ArenaImages.Flavour.valueOf(arguments[0]),
+                        Long.parseLong(arguments[1]),
+                        Long.parseLong(arguments[2]),
+                        Path.of(arguments[3]));
+        for (String load : List.of(arguments).subList(4, arguments.length)) {
+            stress.run(Load.valueOf(load));
+        }
+        System.out.printf("done %s images=%d%n", stress.flavour, stress.images);
     }
 
     /** One load after the other: all at once, the collector would stop them before the scheduler came round. */
-    private void run() throws Exception {
-        OracleShape shape = new OracleShape(1025L * PAGE, WRITERS, seed);
-        load("oracle", shape.sizeBytes(), arena -> startOracle(shape, arena), image -> OracleCheck.deviation(shape, image));
-        load("pairs", 2L * PAGE, this::startPairs, ArenaStress::pairsDeviation);
-        load("units", 24L * PAGE, this::startUnits, ArenaStress::unitsDeviation);
+    private void run(Load load) throws Exception {
+        switch (load) {
+            case ORACLE -> {
+                OracleShape shape = new OracleShape(1025L * PAGE, WRITERS, seed);
+                run(
+                        load,
+                        shape.sizeBytes(),
+                        arena -> startOracle(shape, arena),
+                        image -> OracleCheck.deviation(shape, image));
+            }
+            case PAIRS -> run(load, 2L * PAGE, this::startPairs, ArenaStress::pairsDeviation);
+            case UNITS -> run(load, 24L * PAGE, this::startUnits, ArenaStress::unitsDeviation);
+        }
     }
 
-    private void load(String name, long sizeBytes, Consumer<MemoryArena> start, Judge judge) throws Exception {
-        long from = System.nanoTime();
+    private void run(Load load, long sizeBytes, Consumer<MemoryArena> start, Judge judge) throws Exception {
         long before = images;
         stopped = false;
-        try (MemoryArena arena = MemoryArena.emulated(name, sizeBytes)) {
-            start.accept(arena);
+        try (ArenaImages taken = flavour.open(load.name(), sizeBytes, folder)) {
+            start.accept(taken.arena());
             repeat(Thread.ofPlatform().name("gc").factory(), ArenaStress::collect);
             try {
+                check(taken, judge); // the time begins when there is one: the first has something to start
+                long from = System.nanoTime();
                 while (System.nanoTime() - from < nanosPerLoad && failure.get() == null) {
-                    check(arena, judge);
+                    check(taken, judge);
                 }
             } finally {
                 stop();
             }
+            long wrong = check(taken, judge).mismatch(taken.arena().reading());
+            require(wrong < 0, "the last image of %s is not what is there at %d".formatted(load, wrong));
         }
-        System.out.printf("%s: %d images%n", name, images - before);
+        System.out.printf("%s: %d images%n", load, images - before);
     }
 
     /** The writers get some time in between. */
@@ -193,19 +222,14 @@ public final class ArenaStress {
         Optional<String> deviation(MemorySegment image);
     }
 
-    private void check(MemoryArena arena, Judge judge) throws Exception {
-        MemoryImage image = new MemoryImage();
-        try {
-            arena.snapshot(
-                    image, new ArenaOptions(ArenaOptions.MIN_STAGING_BYTES, PATIENCE, PATIENCE));
-            Optional<String> wrong = judge.deviation(image.read(new AddressRange(0, arena.sizeBytes())));
-            if (wrong.isPresent()) {
-                throw new AssertionError("image %d, of %s: %s".formatted(images, arena, wrong.get()));
-            }
-            images++;
-        } finally {
-            image.free();
+    private MemorySegment check(ArenaImages taken, Judge judge) throws IOException {
+        MemorySegment image = taken.next();
+        Optional<String> wrong = judge.deviation(image);
+        if (wrong.isPresent()) {
+            throw new AssertionError("image %d, of %s: %s".formatted(images, taken.arena(), wrong.get()));
         }
+        images++;
+        return image;
     }
 
     /** With a rest now and then: threads that never rest keep the others from the few processors of a test machine. */
