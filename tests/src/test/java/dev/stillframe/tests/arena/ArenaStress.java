@@ -29,8 +29,12 @@ import org.jspecify.annotations.Nullable;
 public final class ArenaStress {
     private static final int PAGE = MemoryArena.PAGE_BYTES;
     private static final int WRITERS = 8;
-    private static final int STEPS_PER_REST = 2_000;
-    private static final long REST_NANOS = 200_000;
+    private static final int STEPS_PER_LOOK = 100;
+    private static final long WORK_NANOS = 100_000;
+
+    /** So that all of them together need one processor at most, compiled or not. */
+    private static final long REST_NANOS = (WRITERS - 1) * WORK_NANOS;
+
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final ArenaImages.Flavour flavour;
@@ -91,7 +95,7 @@ public final class ArenaStress {
         stopped = false;
         try (ArenaImages taken = flavour.open(load.name(), sizeBytes, folder)) {
             start.accept(taken.arena());
-            repeat(Thread.ofPlatform().name("gc").factory(), ArenaStress::collect);
+            startCollecting();
             try {
                 check(taken, judge); // the time begins when there is one: the first has something to start
                 long from = System.nanoTime();
@@ -107,10 +111,11 @@ public final class ArenaStress {
         System.out.printf("%s: %d images%n", load, images - before);
     }
 
-    /** The writers get some time in between. */
+    /** The others get as much time as the collection took, which may have stopped them all the while. */
     private static void collect() {
+        long from = System.nanoTime();
         System.gc();
-        LockSupport.parkNanos(2_000_000);
+        LockSupport.parkNanos(System.nanoTime() - from);
     }
 
     private void startOracle(OracleShape shape, MemoryArena arena) {
@@ -234,16 +239,36 @@ public final class ArenaStress {
 
     /** With a rest now and then: threads that never rest keep the others from the few processors of a test machine. */
     private void repeat(ThreadFactory factory, Runnable step) {
+        start(
+                factory,
+                () -> {
+                    long from = System.nanoTime();
+                    for (long turn = 1; !stopped; turn++) {
+                        step.run();
+                        if (turn % STEPS_PER_LOOK == 0 && System.nanoTime() - from > WORK_NANOS) {
+                            LockSupport.parkNanos(REST_NANOS);
+                            from = System.nanoTime();
+                        }
+                    }
+                });
+    }
+
+    private void startCollecting() {
+        start(
+                Thread.ofPlatform().name("gc").factory(),
+                () -> {
+                    while (!stopped) {
+                        collect();
+                    }
+                });
+    }
+
+    private void start(ThreadFactory factory, Runnable work) {
         Thread thread =
                 factory.newThread(
                         () -> {
                             try {
-                                for (long turn = 1; !stopped; turn++) {
-                                    step.run();
-                                    if (turn % STEPS_PER_REST == 0) {
-                                        LockSupport.parkNanos(REST_NANOS);
-                                    }
-                                }
+                                work.run();
                             } catch (Throwable t) { // the thread's top
                                 failure.compareAndSet(null, t);
                             }
