@@ -18,8 +18,8 @@ public final class HungProcess {
     private HungProcess() {}
 
     /**
-     * Where every thread of it and of its children is in the kernel, which tells of a JVM that no longer answers too. One
-     * that does adds a thread dump to its standard output.
+     * Where every thread of it and of its children is in the kernel: that is to be had of a JVM that no longer answers too.
+     * One that does answer adds a thread dump to its standard output.
      */
     public static String describe(Process jvm) throws IOException, InterruptedException {
         Signals.send("QUIT", Math.toIntExact(jvm.pid()));
