@@ -29,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 public final class ArenaStress {
     private static final int PAGE = MemoryArena.PAGE_BYTES;
     private static final int WRITERS = 8;
+    private static final int STEPS_PER_NAP = 20;
+    private static final long NAP_NANOS = 1_000_000;
     private static final int STEPS_PER_LOOK = 100;
     private static final long WORK_NANOS = 100_000;
 
@@ -48,8 +50,13 @@ public final class ArenaStress {
 
     /** What the threads do. */
     enum Load {
+        /** All pages are written all the time. */
         ORACLE,
+        /** The same, so slowly that most pages are not written between two images, and some only just before T0. */
+        SLOW_ORACLE,
+        /** Two pages that are written one after the other. */
         PAIRS,
+        /** Calls and units that are in an image whole or not at all. */
         UNITS
     }
 
@@ -77,12 +84,13 @@ public final class ArenaStress {
     /** One load after the other: all at once, the collector would stop them before the scheduler came round. */
     private void run(Load load) throws Exception {
         switch (load) {
-            case ORACLE -> {
+            case ORACLE, SLOW_ORACLE -> {
                 OracleShape shape = new OracleShape(1025L * PAGE, WRITERS, seed);
+                int stepsPerNap = load == Load.ORACLE ? Integer.MAX_VALUE : STEPS_PER_NAP;
                 run(
                         load,
                         shape.sizeBytes(),
-                        arena -> startOracle(shape, arena),
+                        arena -> startOracle(shape, arena, stepsPerNap),
                         image -> OracleCheck.deviation(shape, image));
             }
             case PAIRS -> run(load, 2L * PAGE, this::startPairs, ArenaStress::pairsDeviation);
@@ -118,7 +126,7 @@ public final class ArenaStress {
         LockSupport.parkNanos(System.nanoTime() - from);
     }
 
-    private void startOracle(OracleShape shape, MemoryArena arena) {
+    private void startOracle(OracleShape shape, MemoryArena arena, int stepsPerNap) {
         SimulatedOracle model =
                 new SimulatedOracle(
                         shape,
@@ -135,7 +143,15 @@ public final class ArenaStress {
                         });
         for (int i = 0; i < WRITERS; i++) {
             int thread = i;
-            repeat(Thread.ofPlatform().name("oracle-" + i).factory(), () -> model.step(thread));
+            int[] steps = new int[1];
+            repeat(
+                    Thread.ofPlatform().name("oracle-" + i).factory(),
+                    () -> {
+                        model.step(thread);
+                        if (++steps[0] % stepsPerNap == 0) {
+                            LockSupport.parkNanos(NAP_NANOS);
+                        }
+                    });
         }
     }
 
