@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 
 /** What can be learned of a JVM that has not ended in time, and its end. Stateless. */
 public final class HungProcess {
-    private static final int SECONDS_TO_ANSWER = 5;
+    private static final int SECONDS_TO_ANSWER = 2;
     private static final List<String> FACTS = List.of("comm", "wchan", "syscall", "stack");
 
     private HungProcess() {}
