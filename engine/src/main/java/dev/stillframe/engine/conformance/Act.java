@@ -70,7 +70,10 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         MPROTECT,
         /** munmap(2). */
         MUNMAP,
-        /** mremap(2) to another address, which is the result; the memory there gets {@code name}. */
+        /**
+         * mremap(2) to another address, which is the result; the memory there gets {@code name}. The address is {@code
+         * value}, and what is mapped there goes; or one where nothing is, if that is 0.
+         */
         MREMAP,
         /** fork(2); the child and its thread get {@code name}. */
         FORK,

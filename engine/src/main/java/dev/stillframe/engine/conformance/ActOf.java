@@ -41,7 +41,11 @@ final class ActOf {
                     kind, range.process(), start, 1, Bytes.parse(operands.get(2)), Bytes.parse(operands.get(1)), "");
             case VMSPLICE, MADVISE -> Act.named(kind, range.process(), start, bytes, operands.get(1));
             case MPROTECT -> Act.with(kind, range.process(), start, bytes, protection(operands.get(1)));
-            case MREMAP -> Act.named(kind, range.process(), start, bytes, step.option("as", operands.getFirst()));
+            case MREMAP -> {
+                String over = step.option("over", "");
+                long target = over.isEmpty() ? 0 : world.range(over, own).start();
+                yield new Act(kind, range.process(), start, bytes, target, 0, step.option("as", operands.getFirst()));
+            }
             default -> Act.on(kind, range.process(), start, bytes);
         };
     }

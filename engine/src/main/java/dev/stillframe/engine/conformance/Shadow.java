@@ -40,7 +40,13 @@ final class Shadow {
                     put(act.address(), Long.BYTES, (byte) act.value());
                 }
             }
-            case HAMMER, FUTEX_WAKE_OP, FUTEX_LOCK_PI, MADVISE, MUNMAP, MREMAP, CLONE_CLEARTID ->
+            case MREMAP -> {
+                forget(act.address(), act.bytes());
+                if (act.value() != 0) {
+                    forget(act.value(), act.bytes());
+                }
+            }
+            case HAMMER, FUTEX_WAKE_OP, FUTEX_LOCK_PI, MADVISE, MUNMAP, CLONE_CLEARTID ->
                 forget(act.address(), Math.max(act.bytes(), 1));
             default -> {
                 // The others do not write to memory.

@@ -77,7 +77,7 @@ enum Verb {
     MADVISE(Doer.THREAD, "RANGE ADVICE"),
     MPROTECT(Doer.THREAD, "RANGE PROTECTION"),
     MUNMAP(Doer.THREAD, "RANGE"),
-    MREMAP(Doer.THREAD, "RANGE [as NAME]"),
+    MREMAP(Doer.THREAD, "RANGE [over RANGE] [as NAME]"),
     FORK(Doer.THREAD, "NAME"),
     SPAWN(Doer.THREAD, "NAME"),
     VFORK(Doer.THREAD, "NAME"),

@@ -79,10 +79,26 @@ final class AddressSpace {
         nextAddress = Math.max(nextAddress, end + Mmu.PAGE_BYTES);
     }
 
-    /** Replaces what lies in the range, splitting mappings at its ends. */
+    /** Replaces what lies in the range, splitting mappings at its ends; neighbours that are alike then are one. */
     void change(long start, long end, UnaryOperator<Vma> change) {
         for (Vma vma : isolate(start, end)) {
             vmas.put(vma.start(), change.apply(vma));
+        }
+        join(start, end);
+    }
+
+    /** As vma_merge in mm/vma.c does for parts of one mapping. Events and mremap(2) tell one mapping from two. */
+    private void join(long start, long end) {
+        Map.Entry<Long, Vma> below = vmas.lowerEntry(start);
+        Vma left = below == null ? null : below.getValue();
+        for (Vma vma : List.copyOf(vmas.subMap(start, true, end, true).values())) {
+            if (left != null && left.isContinuedBy(vma)) {
+                vmas.remove(vma.start());
+                left = left.withBounds(left.start(), vma.end());
+                vmas.put(left.start(), left);
+            } else {
+                left = vma;
+            }
         }
     }
 

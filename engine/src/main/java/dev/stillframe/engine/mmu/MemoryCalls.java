@@ -34,7 +34,7 @@ public final class MemoryCalls {
         IN_PLACE,
         /** At a new address, and the old range is gone. */
         MAYMOVE,
-        /** At a new address even if there is room. */
+        /** At a new address even if there is room: as with MREMAP_FIXED, to where nothing is mapped. */
         ELSEWHERE,
         /** The same, and the old range stays mapped, without its pages. */
         DONTUNMAP
@@ -115,10 +115,7 @@ public final class MemoryCalls {
         return task.start(begin(() -> remapping(start, oldBytes, newBytes, move)));
     }
 
-    /**
-     * mremap(2) with MREMAP_FIXED, to where it does not overlap itself: what is mapped at {@code target} goes. Told in the
-     * kernel's order, {@code mremap_to} in mm/mremap.c: what goes, the move, the old place.
-     */
+    /** mremap(2) with MREMAP_FIXED, to where it does not overlap itself: what is mapped at {@code target} goes. */
     public Outcome remapTo(long start, long bytes, long target) {
         return task.start(begin(() -> {
             boolean bad = Userfault.isBadRange(start, bytes) || Userfault.isBadRange(target, bytes);
@@ -126,14 +123,34 @@ public final class MemoryCalls {
             if (bad || overlap || refuses(start, start + bytes) || refuses(target, target + bytes)) {
                 return fails(Errno.EINVAL);
             }
-            Vma vma = mm.find(start);
-            if (vma == null || start + bytes > vma.end()) {
-                return fails(Errno.EFAULT);
-            }
-            List<Step> steps = unmapSteps(target, target + bytes);
-            steps.addAll(relocate(start, bytes, new AddressRange(target, target + bytes), false));
-            return new Announced(steps, new Outcome.Done(target));
+            return moving(start, bytes, target);
         }));
+    }
+
+    /**
+     * As {@code remap_move} in mm/mremap.c does since Linux 6.17: one mapping after the other, with the gaps between them,
+     * under which {@code target} stays as it is. A mapping that is watched is moved alone or not at all; what came before it
+     * has moved all the same. Told in the kernel's order, {@code notify_uffd}: what goes, the move, the old place.
+     */
+    private Operation moving(long start, long bytes, long target) {
+        long end = start + bytes;
+        List<Vma> vmas = mm.overlapping(start, end);
+        boolean unmapped = vmas.isEmpty() || vmas.getFirst().start() > start;
+        if (unmapped || vmas.getFirst().context() != null && vmas.getFirst().end() < end) {
+            return fails(Errno.EFAULT);
+        }
+        List<Step> steps = new ArrayList<>();
+        for (Vma vma : vmas) {
+            if (vma.context() != null && vma.start() > start) {
+                return new Announced(steps, Outcome.failed(Errno.EFAULT));
+            }
+            long from = Math.max(start, vma.start());
+            long to = Math.min(end, vma.end());
+            AddressRange place = new AddressRange(target + from - start, target + to - start);
+            steps.addAll(unmapSteps(place.start(), place.end()));
+            steps.addAll(relocate(from, to - from, place, false));
+        }
+        return new Announced(steps, new Outcome.Done(target));
     }
 
     /** Whether the range covers a unit in part that cannot be split. */
@@ -147,6 +164,9 @@ public final class MemoryCalls {
         boolean bad = Userfault.isBadRange(start, oldBytes) || Userfault.isBadRange(start, newBytes);
         if (bad || refuses(start, start + oldBytes) || refuses(start, start + newBytes)) {
             return fails(Errno.EINVAL);
+        }
+        if (move == Move.ELSEWHERE && oldBytes == newBytes) {
+            return moving(start, oldBytes, mm.freeRange(oldBytes, vma == null ? Vma.Units.PAGES : vma.units()));
         }
         if (vma == null || start + oldBytes > vma.end()) {
             return fails(Errno.EFAULT);

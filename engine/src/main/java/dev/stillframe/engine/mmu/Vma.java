@@ -95,6 +95,11 @@ record Vma(
                 units, dontFork, wipeOnFork, context, modes);
     }
 
+    /** Whether both are parts of one mapping that are alike, and {@code next} begins where this one ends. */
+    boolean isContinuedBy(Vma next) {
+        return end == next.start && next.withBounds(start, end).equals(this);
+    }
+
     /** The same mapping at another address. */
     Vma movedTo(long newStart, long newEnd) {
         return new Vma(newStart, newEnd, readable, writable, object, objectOffset, shared, mayWrite, units, dontFork,

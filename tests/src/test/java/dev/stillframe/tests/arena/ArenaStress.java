@@ -1,15 +1,14 @@
 package dev.stillframe.tests.arena;
 
-import dev.stillframe.engine.arena.ArenaOptions;
 import dev.stillframe.engine.arena.MemoryArena;
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.oracle.OracleMemory;
 import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.oracle.SimulatedOracle;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,68 +22,111 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A program that takes snapshots of arenas back to back while threads write to them and the collector runs all the time.
- * Every image is checked. Arguments: seconds, seed. Prints {@code done} with its figures, or fails.
+ * A program that takes snapshots of an arena back to back while threads write to it and the collector runs all the time.
+ * Every image is checked, and the last one, without writers, against the arena itself. Arguments: flavour, seconds for each
+ * load, seed, a folder for images, loads. Prints {@code done} with its figures, or fails.
  */
 public final class ArenaStress {
     private static final int PAGE = MemoryArena.PAGE_BYTES;
     private static final int WRITERS = 8;
-    private static final int STEPS_PER_REST = 2_000;
-    private static final long REST_NANOS = 200_000;
+    private static final int STEPS_PER_NAP = 20;
+    private static final long NAP_NANOS = 1_000_000;
+    private static final int STEPS_PER_LOOK = 100;
+    private static final long WORK_NANOS = 100_000;
+
+    /** So that all of them together need one processor at most, compiled or not. */
+    private static final long REST_NANOS = (WRITERS - 1) * WORK_NANOS;
+
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
+    private final ArenaImages.Flavour flavour;
     private final long nanosPerLoad;
     private final long seed;
+    private final Path folder;
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
     private volatile boolean stopped;
     private long images;
 
-    private ArenaStress(long seconds, long seed) {
-        this.nanosPerLoad = Duration.ofSeconds(seconds).toNanos() / 3;
+    /** What the threads do. */
+    enum Load {
+        /** All pages are written all the time. */
+        ORACLE,
+        /** The same, so slowly that most pages are not written between two images, and some only just before T0. */
+        SLOW_ORACLE,
+        /** Two pages that are written one after the other. */
+        PAIRS,
+        /** Calls and units that are in an image whole or not at all. */
+        UNITS
+    }
+
+    private ArenaStress(ArenaImages.Flavour flavour, long secondsPerLoad, long seed, Path folder) {
+        this.flavour = flavour;
+        this.nanosPerLoad = Duration.ofSeconds(secondsPerLoad).toNanos();
         this.seed = seed;
+        this.folder = folder;
     }
 
     /** See the class. */
     public static void main(String[] arguments) throws Exception {
-        ArenaStress stress = new ArenaStress(Long.parseLong(arguments[0]), Long.parseLong(arguments[1]));
-        stress.run();
-        System.out.println("done images=" + stress.images);
+        ArenaStress stress =
+                new ArenaStress(
+                        ArenaImages.Flavour.valueOf(arguments[0]),
+                        Long.parseLong(arguments[1]),
+                        Long.parseLong(arguments[2]),
+                        Path.of(arguments[3]));
+        for (String load : List.of(arguments).subList(4, arguments.length)) {
+            stress.run(Load.valueOf(load));
+        }
+        System.out.printf("done %s images=%d%n", stress.flavour, stress.images);
     }
 
     /** One load after the other: all at once, the collector would stop them before the scheduler came round. */
-    private void run() throws Exception {
-        OracleShape shape = new OracleShape(1025L * PAGE, WRITERS, seed);
-        load("oracle", shape.sizeBytes(), arena -> startOracle(shape, arena), image -> OracleCheck.deviation(shape, image));
-        load("pairs", 2L * PAGE, this::startPairs, ArenaStress::pairsDeviation);
-        load("units", 24L * PAGE, this::startUnits, ArenaStress::unitsDeviation);
+    private void run(Load load) throws Exception {
+        switch (load) {
+            case ORACLE, SLOW_ORACLE -> {
+                OracleShape shape = new OracleShape(1025L * PAGE, WRITERS, seed);
+                int stepsPerNap = load == Load.ORACLE ? Integer.MAX_VALUE : STEPS_PER_NAP;
+                run(
+                        load,
+                        shape.sizeBytes(),
+                        arena -> startOracle(shape, arena, stepsPerNap),
+                        image -> OracleCheck.deviation(shape, image));
+            }
+            case PAIRS -> run(load, 2L * PAGE, this::startPairs, ArenaStress::pairsDeviation);
+            case UNITS -> run(load, 24L * PAGE, this::startUnits, ArenaStress::unitsDeviation);
+        }
     }
 
-    private void load(String name, long sizeBytes, Consumer<MemoryArena> start, Judge judge) throws Exception {
-        long from = System.nanoTime();
+    private void run(Load load, long sizeBytes, Consumer<MemoryArena> start, Judge judge) throws Exception {
         long before = images;
         stopped = false;
-        try (MemoryArena arena = MemoryArena.emulated(name, sizeBytes)) {
-            start.accept(arena);
-            repeat(Thread.ofPlatform().name("gc").factory(), ArenaStress::collect);
+        try (ArenaImages taken = flavour.open(load.name(), sizeBytes, folder)) {
+            start.accept(taken.arena());
+            startCollecting();
             try {
+                check(taken, judge); // the time begins when there is one: the first has something to start
+                long from = System.nanoTime();
                 while (System.nanoTime() - from < nanosPerLoad && failure.get() == null) {
-                    check(arena, judge);
+                    check(taken, judge);
                 }
             } finally {
                 stop();
             }
+            long wrong = check(taken, judge).mismatch(taken.arena().reading());
+            require(wrong < 0, "the last image of %s is not what is there at %d".formatted(load, wrong));
         }
-        System.out.printf("%s: %d images%n", name, images - before);
+        System.out.printf("%s: %d images%n", load, images - before);
     }
 
-    /** The writers get some time in between. */
+    /** The others get as much time as the collection took, which may have stopped them all the while. */
     private static void collect() {
+        long from = System.nanoTime();
         System.gc();
-        LockSupport.parkNanos(2_000_000);
+        LockSupport.parkNanos(System.nanoTime() - from);
     }
 
-    private void startOracle(OracleShape shape, MemoryArena arena) {
+    private void startOracle(OracleShape shape, MemoryArena arena, int stepsPerNap) {
         SimulatedOracle model =
                 new SimulatedOracle(
                         shape,
@@ -101,7 +143,15 @@ public final class ArenaStress {
                         });
         for (int i = 0; i < WRITERS; i++) {
             int thread = i;
-            repeat(Thread.ofPlatform().name("oracle-" + i).factory(), () -> model.step(thread));
+            int[] steps = new int[1];
+            repeat(
+                    Thread.ofPlatform().name("oracle-" + i).factory(),
+                    () -> {
+                        model.step(thread);
+                        if (++steps[0] % stepsPerNap == 0) {
+                            LockSupport.parkNanos(NAP_NANOS);
+                        }
+                    });
         }
     }
 
@@ -193,33 +243,48 @@ public final class ArenaStress {
         Optional<String> deviation(MemorySegment image);
     }
 
-    private void check(MemoryArena arena, Judge judge) throws Exception {
-        MemoryImage image = new MemoryImage();
-        try {
-            arena.snapshot(
-                    image, new ArenaOptions(ArenaOptions.MIN_STAGING_BYTES, PATIENCE, PATIENCE));
-            Optional<String> wrong = judge.deviation(image.read(new AddressRange(0, arena.sizeBytes())));
-            if (wrong.isPresent()) {
-                throw new AssertionError("image %d, of %s: %s".formatted(images, arena, wrong.get()));
-            }
-            images++;
-        } finally {
-            image.free();
+    private MemorySegment check(ArenaImages taken, Judge judge) throws IOException {
+        MemorySegment image = taken.next();
+        Optional<String> wrong = judge.deviation(image);
+        if (wrong.isPresent()) {
+            throw new AssertionError("image %d, of %s: %s".formatted(images, taken.arena(), wrong.get()));
         }
+        images++;
+        return image;
     }
 
     /** With a rest now and then: threads that never rest keep the others from the few processors of a test machine. */
     private void repeat(ThreadFactory factory, Runnable step) {
+        start(
+                factory,
+                () -> {
+                    long from = System.nanoTime();
+                    for (long turn = 1; !stopped; turn++) {
+                        step.run();
+                        if (turn % STEPS_PER_LOOK == 0 && System.nanoTime() - from > WORK_NANOS) {
+                            LockSupport.parkNanos(REST_NANOS);
+                            from = System.nanoTime();
+                        }
+                    }
+                });
+    }
+
+    private void startCollecting() {
+        start(
+                Thread.ofPlatform().name("gc").factory(),
+                () -> {
+                    while (!stopped) {
+                        collect();
+                    }
+                });
+    }
+
+    private void start(ThreadFactory factory, Runnable work) {
         Thread thread =
                 factory.newThread(
                         () -> {
                             try {
-                                for (long turn = 1; !stopped; turn++) {
-                                    step.run();
-                                    if (turn % STEPS_PER_REST == 0) {
-                                        LockSupport.parkNanos(REST_NANOS);
-                                    }
-                                }
+                                work.run();
                             } catch (Throwable t) { // the thread's top
                                 failure.compareAndSet(null, t);
                             }

@@ -32,7 +32,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.random.RandomGenerator;
@@ -40,7 +39,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.jspecify.annotations.Nullable;
 
 /** Snapshots of what was written to a native arena since another: with its parents, each is the arena at T0. */
 @Timeout(300)
@@ -52,7 +50,6 @@ class NativeChangesTest {
 
     private final Path folder = NativeProgram.scratch().resolve("changes-" + System.nanoTime());
     private final Arena scratch = Arena.ofShared();
-    private int images;
 
     @BeforeEach
     void makeFolder() throws IOException {
@@ -72,7 +69,7 @@ class NativeChangesTest {
                 NativeArena restored = NativeArena.create("restored", SIZE_BYTES);
                 Writers writers = new Writers(shape, arena)) {
             writers.awaitProgress();
-            Chain chain = new Chain(arena);
+            ImageChain chain = new ImageChain(arena, folder);
             for (int turn = 0; turn < Campaign.turns(6, 100); turn++) {
                 if (turn % 10 == 0) {
                     chain.whole();
@@ -80,7 +77,7 @@ class NativeChangesTest {
                     chain.changes();
                 }
                 System.gc(); // while the arena is watched
-                restored.restore(chain.images.getFirst(), chain.parents());
+                chain.restoreTo(restored);
                 assertThat(OracleCheck.deviation(shape, restored.segment())).as("image %d", turn).isEmpty();
                 writers.awaitProgress();
             }
@@ -96,7 +93,7 @@ class NativeChangesTest {
         try (NativeArena arena = NativeArena.watched("test", SIZE_BYTES);
                 NativeArena restored = NativeArena.create("restored", SIZE_BYTES)) {
             scatter(arena, random);
-            Chain chain = new Chain(arena);
+            ImageChain chain = new ImageChain(arena, folder);
             chain.whole();
             before.copyFrom(arena.segment());
             for (int turn = 0; turn < Campaign.turns(5, 50); turn++) {
@@ -110,7 +107,7 @@ class NativeChangesTest {
                 ArenaReport report = chain.changes();
                 assertThat(report.pages()).as("changed pages").isEqualTo(differing(before, copy).cardinality());
                 before.copyFrom(copy);
-                restored.restore(chain.images.getFirst(), chain.parents());
+                chain.restoreTo(restored);
                 assertThat(restored.segment().mismatch(copy)).as("image %d", turn).isEqualTo(-1);
             }
         }
@@ -120,9 +117,9 @@ class NativeChangesTest {
     void anOlderParentGetsAllThatWasWrittenSinceIt() throws Exception {
         try (NativeArena arena = NativeArena.watched("test", SIZE_BYTES);
                 NativeArena restored = NativeArena.create("restored", SIZE_BYTES)) {
-            Chain chain = new Chain(arena);
+            ImageChain chain = new ImageChain(arena, folder);
             ArenaReport whole = chain.whole();
-            Path image = chain.images.getFirst();
+            Path image = chain.newest();
             arena.putLong(0, 1);
             assertThat(chain.changes().pages()).isEqualTo(1);
             arena.putLong(PAGE, 2);
@@ -139,7 +136,7 @@ class NativeChangesTest {
     void aSnapshotThatFailsLosesNothing() throws Exception {
         try (NativeArena arena = NativeArena.watched("test", SIZE_BYTES);
                 NativeArena restored = NativeArena.create("restored", SIZE_BYTES)) {
-            Chain chain = new Chain(arena);
+            ImageChain chain = new ImageChain(arena, folder);
             ArenaReport whole = chain.whole();
             arena.putLong(0, 1);
             assertThatThrownBy(
@@ -155,7 +152,7 @@ class NativeChangesTest {
                     .isInstanceOf(IOException.class);
             arena.putLong(3L * PAGE, 4);
             assertThat(chain.changes().pages()).isEqualTo(2);
-            restored.restore(chain.images.getFirst(), chain.parents());
+            chain.restoreTo(restored);
             assertThat(restored.segment().mismatch(arena.segment())).isEqualTo(-1);
         }
     }
@@ -164,14 +161,14 @@ class NativeChangesTest {
     void aKilledHandlerLosesNothing() throws Exception {
         try (NativeArena arena = NativeArena.watched("test", SIZE_BYTES);
                 NativeArena restored = NativeArena.create("restored", SIZE_BYTES)) {
-            Chain chain = new Chain(arena);
+            ImageChain chain = new ImageChain(arena, folder);
             chain.whole();
             arena.putLong(0, 1);
             ProcessHandle handler = ProcessHandle.of(arena.handlerPid()).orElseThrow();
             handler.destroyForcibly();
             handler.onExit().get(30, TimeUnit.SECONDS);
             assertThat(chain.changes().pages()).isEqualTo(1);
-            restored.restore(chain.images.getFirst(), chain.parents());
+            chain.restoreTo(restored);
             assertThat(restored.segment().mismatch(arena.segment())).isEqualTo(-1);
         }
     }
@@ -223,7 +220,7 @@ class NativeChangesTest {
     void watchingFillsNoHoles() throws Exception {
         try (NativeArena arena = NativeArena.watched("test", SIZE_BYTES)) {
             arena.putLong(5L * PAGE, 1);
-            Chain chain = new Chain(arena);
+            ImageChain chain = new ImageChain(arena, folder);
             chain.whole();
             arena.putLong(7L * PAGE, 1);
             chain.changes();
@@ -270,40 +267,6 @@ class NativeChangesTest {
             }
         }
         return pages;
-    }
-
-    /** A whole image and its changes on disk, the newest first. */
-    private final class Chain {
-        private final NativeArena arena;
-        private final List<Path> images = new ArrayList<>();
-        private @Nullable ArenaReport last;
-
-        Chain(NativeArena arena) {
-            this.arena = arena;
-        }
-
-        ArenaReport whole() throws IOException {
-            images.clear();
-            ArenaReport report = arena.snapshot(ImageWriter.create(next()));
-            last = report;
-            return report;
-        }
-
-        ArenaReport changes() throws IOException {
-            ArenaReport parent = Objects.requireNonNull(last, "no whole image yet");
-            ArenaReport report = arena.snapshotSince(parent, ImageWriter.create(next()), ArenaOptions.DEFAULT);
-            last = report;
-            return report;
-        }
-
-        private Path next() {
-            images.addFirst(folder.resolve("image-" + NativeChangesTest.this.images++));
-            return images.getFirst();
-        }
-
-        Path[] parents() {
-            return images.subList(1, images.size()).toArray(Path[]::new);
-        }
     }
 
     /** The oracle's writers, storing plainly into the arena's segment. */

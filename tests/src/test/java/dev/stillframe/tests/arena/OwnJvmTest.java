@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.system.Snapshots;
+import dev.stillframe.tests.target.HungProcess;
 import dev.stillframe.tests.target.JavaCommand;
 
 import org.junit.jupiter.api.Test;
@@ -61,6 +62,23 @@ class OwnJvmTest {
             assertThat(second.get(60, TimeUnit.SECONDS)).isEqualTo("end of output");
         } finally {
             jvm.destroyForcibly().waitFor();
+        }
+    }
+
+    /** What the stress of the arenas says of a hang: the thread that waits for a fault is found without the JVM's help. */
+    @Test
+    void aJvmThatHangsIsDescribed() throws Exception {
+        Process jvm =
+                new ProcessBuilder(JavaCommand.of(SelfHandlingJvm.class, List.of("-Xmx64m"), List.of()))
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
+                        .start();
+        try (BufferedReader output = jvm.inputReader()) {
+            CompletableFuture<String> first = CompletableFuture.supplyAsync(() -> line(output));
+            assertThat(first.get(60, TimeUnit.SECONDS)).isEqualTo("ready");
+            assertThat(HungProcess.describe(jvm)).contains("process " + jvm.pid(), "handle_userfault");
+        } finally {
+            HungProcess.kill(jvm);
+            jvm.waitFor();
         }
     }
 

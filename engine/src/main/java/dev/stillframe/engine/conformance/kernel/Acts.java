@@ -113,7 +113,7 @@ final class Acts {
                     bytes,
                     bytes,
                     MREMAP_MAYMOVE_FIXED,
-                    Maps.elsewhere(actor, bytes));
+                    act.value() == 0 ? Maps.elsewhere(actor, bytes) : act.value());
             case EXIT -> {
                 boolean first = actor.tid() == actor.process().pid(); // it takes its handler along
                 call(actor, Reply.Done::of, first ? Call.EXIT_GROUP : Call.EXIT, 0);

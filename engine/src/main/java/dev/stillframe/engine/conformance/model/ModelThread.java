@@ -85,7 +85,13 @@ final class ModelThread {
             case MPROTECT -> task.memory()
                     .protect(address, bytes, (act.value() & 1) != 0, (act.value() & 2) != 0);
             case MUNMAP -> task.memory().unmap(address, bytes);
-            case MREMAP -> task.memory().remap(address, bytes, bytes, Move.ELSEWHERE);
+            case MREMAP -> {
+                if (act.value() == 0) {
+                    task.memory().remap(address, bytes, bytes, Move.ELSEWHERE);
+                } else {
+                    task.memory().remapTo(address, bytes, act.value());
+                }
+            }
             case FORK -> task.memory().fork();
             case SPAWN, VFORK -> task.memory().cloneInSameMemory();
             case EXIT -> exit();
