@@ -2,6 +2,7 @@ package dev.stillframe.engine.nativearena;
 
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
@@ -10,14 +11,13 @@ import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 
 /** Passes a whole image of an arena on to a sink and keeps the hashes of its pages. Owned by one thread. */
-final class RecordingSink implements PageSink {
-    private final PageSink sink;
+final class RecordingSink extends ForwardingSink {
     private final PageContents contents;
     private int[] pages = new int[0];
 
     /** Keeps them in {@code contents}, which has zeros in it. */
     RecordingSink(PageSink sink, PageContents contents) {
-        this.sink = sink;
+        super(sink);
         this.contents = contents;
     }
 
@@ -30,7 +30,7 @@ final class RecordingSink implements PageSink {
                 pages[ordinal++] = Math.toIntExact(page);
             }
         }
-        sink.begin(layout);
+        super.begin(layout);
     }
 
     @Override
@@ -43,7 +43,7 @@ final class RecordingSink implements PageSink {
                 }
             }
         }
-        sink.accept(batch);
+        super.accept(batch);
     }
 
     @Override
@@ -51,16 +51,6 @@ final class RecordingSink implements PageSink {
         if (!ending.missing().isEmpty()) {
             throw new IOException("an image of an arena is complete or useless; missing: " + ending.missing().getFirst());
         }
-        return sink.finish(ending);
-    }
-
-    @Override
-    public void abort(String reason) {
-        sink.abort(reason);
-    }
-
-    @Override
-    public void close() {
-        sink.close();
+        return super.finish(ending);
     }
 }

@@ -8,9 +8,9 @@ import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.DiscardingSink;
+import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -445,40 +445,6 @@ class EmulatedArenaTest {
             MemorySegment bytes = scratch.allocate(SIZE);
             reader.read(new AddressRange(0, SIZE), bytes);
             return bytes.toArray(ValueLayout.JAVA_BYTE);
-        }
-    }
-
-    /** Hands everything on. */
-    private abstract static class ForwardingSink implements PageSink {
-        private final PageSink next;
-
-        ForwardingSink(PageSink next) {
-            this.next = next;
-        }
-
-        @Override
-        public void begin(Layout layout) throws IOException {
-            next.begin(layout);
-        }
-
-        @Override
-        public void accept(PageBatch batch) throws IOException {
-            next.accept(batch);
-        }
-
-        @Override
-        public String finish(Ending ending) throws IOException {
-            return next.finish(ending);
-        }
-
-        @Override
-        public void abort(String reason) {
-            next.abort(reason);
-        }
-
-        @Override
-        public void close() {
-            next.close();
         }
     }
 
