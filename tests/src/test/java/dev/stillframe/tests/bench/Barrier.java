@@ -4,10 +4,8 @@ import dev.stillframe.engine.arena.ArenaOptions;
 import dev.stillframe.engine.arena.ArenaReport;
 import dev.stillframe.engine.arena.MemoryArena;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -86,35 +84,18 @@ final class Barrier {
     }
 
     /** Starts the writer as soon as T0 has been. */
-    private record StartingSink(Thread writer, PageSink next) implements PageSink {
+    private static final class StartingSink extends ForwardingSink {
+        private final Thread writer;
+
         StartingSink(Thread writer) {
-            this(writer, new DiscardingSink());
+            super(new DiscardingSink());
+            this.writer = writer;
         }
 
         @Override
         public void begin(Layout layout) throws IOException {
             writer.start();
-            next.begin(layout);
-        }
-
-        @Override
-        public void accept(PageBatch batch) throws IOException {
-            next.accept(batch);
-        }
-
-        @Override
-        public String finish(Ending ending) throws IOException {
-            return next.finish(ending);
-        }
-
-        @Override
-        public void abort(String reason) {
-            next.abort(reason);
-        }
-
-        @Override
-        public void close() {
-            next.close();
+            super.begin(layout);
         }
     }
 }

@@ -1,6 +1,6 @@
 package dev.stillframe.tests.image;
 
-import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
@@ -12,22 +12,21 @@ import java.util.concurrent.locks.LockSupport;
  * Hands pages on to another sink no faster than a receiver with a given bandwidth would. Owned by
  * one thread.
  */
-public final class ThrottledSink implements PageSink {
-    private final PageSink next;
+public final class ThrottledSink extends ForwardingSink {
     private final long bytesPerSecond;
     private long firstNanos;
     private long takenBytes;
 
     /** In front of {@code next}, at most {@code bytesPerSecond} of page data. */
     public ThrottledSink(PageSink next, long bytesPerSecond) {
-        this.next = next;
+        super(next);
         this.bytesPerSecond = bytesPerSecond;
     }
 
     @Override
     public void begin(Layout layout) throws IOException {
         firstNanos = System.nanoTime();
-        next.begin(layout);
+        super.begin(layout);
     }
 
     @Override
@@ -37,21 +36,6 @@ public final class ThrottledSink implements PageSink {
         for (long wait = due - System.nanoTime(); wait > 0; wait = due - System.nanoTime()) {
             LockSupport.parkNanos(wait);
         }
-        next.accept(batch);
-    }
-
-    @Override
-    public String finish(Ending ending) throws IOException {
-        return next.finish(ending);
-    }
-
-    @Override
-    public void abort(String reason) {
-        next.abort(reason);
-    }
-
-    @Override
-    public void close() {
-        next.close();
+        super.accept(batch);
     }
 }

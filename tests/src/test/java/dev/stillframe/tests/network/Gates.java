@@ -1,7 +1,6 @@
 package dev.stillframe.tests.network;
 
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 
@@ -61,10 +60,12 @@ final class Gates {
         }
     }
 
-    private record GatedSink(PageSink next, Gate gate) implements PageSink {
-        @Override
-        public void begin(Layout layout) throws IOException {
-            next.begin(layout);
+    private static final class GatedSink extends ForwardingSink {
+        private final Gate gate;
+
+        GatedSink(PageSink next, Gate gate) {
+            super(next);
+            this.gate = gate;
         }
 
         @Override
@@ -73,28 +74,13 @@ final class Gates {
             try {
                 gate.pass();
                 handed = true;
-                next.accept(batch);
+                super.accept(batch);
                 gate.passed.incrementAndGet();
             } finally {
                 if (!handed) {
                     batch.release();
                 }
             }
-        }
-
-        @Override
-        public String finish(Ending ending) throws IOException {
-            return next.finish(ending);
-        }
-
-        @Override
-        public void abort(String reason) {
-            next.abort(reason);
-        }
-
-        @Override
-        public void close() {
-            next.close();
         }
     }
 }
