@@ -268,7 +268,7 @@ final class SnapshotRun implements AutoCloseable {
         LayoutBuilder builder = new LayoutBuilder(capture.table, registered, target, flags);
         return new Layout(
                 Block.PAGE_BYTES,
-                instant.getEpochSecond() * 1_000_000_000L + instant.getNano(),
+                Layout.epochNanos(instant),
                 target.source(),
                 target.auxv(),
                 states,

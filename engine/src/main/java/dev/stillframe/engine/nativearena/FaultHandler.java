@@ -5,6 +5,7 @@ import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.engine.target.TargetException;
@@ -90,7 +91,7 @@ public final class FaultHandler {
             long pauseNanos = System.nanoTime() - stopping;
             gate.open();
             answers.writeByte(PageStream.WRITTEN);
-            answers.writeLong(instant.getEpochSecond() * 1_000_000_000L + instant.getNano());
+            answers.writeLong(Layout.epochNanos(instant));
             answers.writeLong(pauseNanos);
             pages.send(answers);
         }

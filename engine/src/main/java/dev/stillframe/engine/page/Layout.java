@@ -3,6 +3,7 @@ package dev.stillframe.engine.page;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,11 @@ public record Layout(
             throw new IllegalArgumentException("page size " + pageSizeBytes);
         }
         checkOrder(regions, pageSizeBytes);
+    }
+
+    /** An instant as {@link #instantEpochNanos} says it: wall-clock time, nanoseconds since 1970. */
+    public static long epochNanos(Instant instant) {
+        return instant.getEpochSecond() * 1_000_000_000L + instant.getNano();
     }
 
     /** Pages that the image accounts for: the end of the last extent's ordinals. */
