@@ -1,10 +1,5 @@
 package dev.stillframe.engine.arena;
 
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageSink;
@@ -17,7 +12,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Instant;
-import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -102,39 +97,20 @@ final class ArenaSnapshot implements AutoCloseable {
     }
 
     private Layout layout(Instant instant, PageCopies copies) {
-        Region region =
-                new Region(
-                        new AddressRange(0, memory.byteSize()),
-                        "rw-p",
-                        parent == null ? RegionKind.ANONYMOUS : RegionKind.CHANGES,
-                        "[arena " + arena.name() + "]",
-                        0,
-                        parent == null ? null : new FileReference(parent.rootHash(), 0, memory.byteSize(), -1, null),
-                        parent == null ? List.of(new Extent(0, pages, 0)) : wanted(copies));
-        return new Layout(
-                MemoryArena.PAGE_BYTES,
-                instant.getEpochSecond() * 1_000_000_000L + instant.getNano(),
-                ArenaSource.of(arena.name()),
-                new byte[0],
-                List.of(),
-                List.of(region));
+        ArenaLayout images = new ArenaLayout(arena.name(), "rw-p", memory.byteSize());
+        long instantEpochNanos = Layout.epochNanos(instant);
+        return parent == null
+                ? images.whole(instantEpochNanos)
+                : images.changes(instantEpochNanos, parent, wanted(copies));
     }
 
-    /** What was written since the parent, in runs. */
-    private List<Extent> wanted(PageCopies copies) {
-        List<Extent> extents = new ArrayList<>();
-        long ordinal = 0;
+    /** What was written since the parent. */
+    private BitSet wanted(PageCopies copies) {
+        BitSet wanted = new BitSet(pages);
         for (int page = 0; page < pages; page++) {
-            int first = page;
-            while (page < pages && copies.isWanted(page)) {
-                page++;
-            }
-            if (page > first) {
-                extents.add(new Extent(first, page - first, ordinal));
-                ordinal += page - first;
-            }
+            wanted.set(page, copies.isWanted(page));
         }
-        return extents;
+        return wanted;
     }
 
     /** Has every page copied that is wanted and that no writer has copied. */

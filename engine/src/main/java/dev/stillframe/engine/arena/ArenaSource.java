@@ -6,11 +6,11 @@ import java.net.UnknownHostException;
 import java.util.List;
 
 /** What an image says of the program whose arena it is. Stateless. */
-public final class ArenaSource {
+final class ArenaSource {
     private ArenaSource() {}
 
     /** This process, by the name of its arena. */
-    public static Source of(String arena) {
+    static Source of(String arena) {
         ProcessHandle self = ProcessHandle.current();
         return new Source(
                 Math.toIntExact(self.pid()),

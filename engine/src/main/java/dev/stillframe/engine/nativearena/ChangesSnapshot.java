@@ -1,13 +1,8 @@
 package dev.stillframe.engine.nativearena;
 
+import dev.stillframe.engine.arena.ArenaLayout;
 import dev.stillframe.engine.arena.ArenaReport;
-import dev.stillframe.engine.arena.ArenaSource;
 import dev.stillframe.engine.arena.MemoryArena;
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageHash;
@@ -18,7 +13,6 @@ import dev.stillframe.engine.page.RootHash;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
@@ -83,7 +77,9 @@ final class ChangesSnapshot implements AutoCloseable {
         BitSet changed = changed();
         BitSet wanted = (BitSet) changed.clone();
         wanted.or(older);
-        Layout layout = layout(stopped.instantEpochNanos(), wanted);
+        Layout layout =
+                new ArenaLayout(arena.name(), "rw-s", memory.byteSize())
+                        .changes(stopped.instantEpochNanos(), parent, wanted);
         sink.begin(layout);
         send(wanted);
         byte[] rootHash = RootHash.of(layout, List.of(), records(wanted));
@@ -131,37 +127,6 @@ final class ChangesSnapshot implements AutoCloseable {
             }
         });
         return changed;
-    }
-
-    private Layout layout(long instantEpochNanos, BitSet wanted) {
-        Region region =
-                new Region(
-                        new AddressRange(0, memory.byteSize()),
-                        "rw-s",
-                        RegionKind.CHANGES,
-                        "[arena " + arena.name() + "]",
-                        0,
-                        new FileReference(parent.rootHash(), 0, memory.byteSize(), -1, null),
-                        extents(wanted));
-        return new Layout(
-                PageHistory.PAGE_BYTES,
-                instantEpochNanos,
-                ArenaSource.of(arena.name()),
-                new byte[0],
-                List.of(),
-                List.of(region));
-    }
-
-    private static List<Extent> extents(BitSet wanted) {
-        List<Extent> extents = new ArrayList<>();
-        long ordinal = 0;
-        for (int first = wanted.nextSetBit(0); first >= 0; ) {
-            int end = wanted.nextClearBit(first);
-            extents.add(new Extent(first, end - first, ordinal));
-            ordinal += end - first;
-            first = wanted.nextSetBit(end);
-        }
-        return extents;
     }
 
     private void send(BitSet wanted) throws IOException {
