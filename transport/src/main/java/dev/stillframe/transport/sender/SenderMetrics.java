@@ -1,11 +1,11 @@
 package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.transport.encoding.BatchEncoder;
 import dev.stillframe.transport.encoding.Encoding;
 import dev.stillframe.transport.encoding.PageForm;
 import dev.stillframe.transport.wire.Limits;
+import dev.stillframe.transport.wire.PageCounters;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -21,7 +21,7 @@ final class SenderMetrics {
     private final MeterRegistry registry;
     private final Counter bytes;
     private final Counter batches;
-    private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
+    private final PageCounters pages;
     private final Map<Encoding, Counter> encodedBytes = new EnumMap<>(Encoding.class);
     private final Map<PageForm, Counter> encodedPages = new EnumMap<>(PageForm.class);
     private final Counter savedBytes;
@@ -36,15 +36,7 @@ final class SenderMetrics {
         this.registry = registry;
         bytes = registry.counter("stillframe.transport.bytes", "side", "sender");
         batches = registry.counter("stillframe.transport.batches", "side", "sender");
-        for (PageKind kind : PageKind.values()) {
-            if (kind != PageKind.UNKNOWN) {
-                String tag = kind.name().toLowerCase(Locale.ROOT);
-                pages.put(
-                        kind,
-                        registry.counter(
-                                "stillframe.transport.pages", "side", "sender", "kind", tag));
-            }
-        }
+        pages = new PageCounters(registry, "sender");
         for (Encoding how : Encoding.values()) {
             encodedBytes.put(
                     how,
@@ -85,12 +77,7 @@ final class SenderMetrics {
     void sent(PageBatch batch, long frameBytes) {
         bytes.increment((double) frameBytes);
         batches.increment();
-        for (int run = 0; run < batch.runCount(); run++) {
-            Counter counter = pages.get(batch.kind(run));
-            if (counter != null) {
-                counter.increment((double) batch.pageCount(run));
-            }
-        }
+        pages.count(batch);
     }
 
     /** What an encoder did with a batch. */
