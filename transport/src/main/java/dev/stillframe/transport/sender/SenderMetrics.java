@@ -12,8 +12,10 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 
 /** The sender's meters: {@code stillframe.transport.*} with {@code side=sender}. Thread-safe. */
@@ -22,8 +24,8 @@ final class SenderMetrics {
     private final Counter bytes;
     private final Counter batches;
     private final PageCounters pages;
-    private final Map<Encoding, Counter> encodedBytes = new EnumMap<>(Encoding.class);
-    private final Map<PageForm, Counter> encodedPages = new EnumMap<>(PageForm.class);
+    private final Map<Encoding, Counter> encodedBytes;
+    private final Map<PageForm, Counter> encodedPages;
     private final Counter savedBytes;
     private final Timer encoding;
     private final Timer creditWaits;
@@ -37,22 +39,8 @@ final class SenderMetrics {
         bytes = registry.counter("stillframe.transport.bytes", "side", "sender");
         batches = registry.counter("stillframe.transport.batches", "side", "sender");
         pages = new PageCounters(registry, "sender");
-        for (Encoding how : Encoding.values()) {
-            encodedBytes.put(
-                    how,
-                    registry.counter(
-                            "stillframe.transport.encoded.bytes",
-                            "encoding",
-                            how.name().toLowerCase(Locale.ROOT)));
-        }
-        for (PageForm form : PageForm.values()) {
-            encodedPages.put(
-                    form,
-                    registry.counter(
-                            "stillframe.transport.encoded.pages",
-                            "form",
-                            form.name().toLowerCase(Locale.ROOT)));
-        }
+        encodedBytes = counters(Encoding.class, "encoded.bytes", "encoding");
+        encodedPages = counters(PageForm.class, "encoded.pages", "form");
         savedBytes = registry.counter("stillframe.transport.saved.bytes");
         encoding =
                 Timer.builder("stillframe.transport.encoding")
@@ -74,6 +62,16 @@ final class SenderMetrics {
                         .register(registry);
     }
 
+    /** One for each constant of {@code type}, told apart by {@code tag}. */
+    private <E extends Enum<E>> Map<E, Counter> counters(Class<E> type, String noun, String tag) {
+        Map<E, Counter> counters = new EnumMap<>(type);
+        for (E each : EnumSet.allOf(type)) {
+            String word = each.name().toLowerCase(Locale.ROOT);
+            counters.put(each, registry.counter("stillframe.transport." + noun, tag, word));
+        }
+        return counters;
+    }
+
     void sent(PageBatch batch, long frameBytes) {
         bytes.increment((double) frameBytes);
         batches.increment();
@@ -85,10 +83,7 @@ final class SenderMetrics {
         encoding.record(nanos, TimeUnit.NANOSECONDS);
         long contentBytes =
                 how == Encoding.KEPT ? batch.dataBytes() : encoder.contents().byteSize();
-        Counter bytesOfThat = encodedBytes.get(how);
-        if (bytesOfThat != null) {
-            bytesOfThat.increment((double) contentBytes);
-        }
+        Objects.requireNonNull(encodedBytes.get(how)).increment((double) contentBytes);
         savedBytes.increment((double) (batch.dataBytes() - contentBytes));
         encodedPages.forEach((form, pages) -> pages.increment(encoder.pages(form)));
     }
