@@ -2,17 +2,29 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.image.ImageStore;
 
+import picocli.CommandLine.Option;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Opens a store that must be there: who lists or removes has mistyped the directory if it is not.
+ * The option for a store that must be there: who lists or removes has mistyped the directory if it
+ * is not.
  */
 final class ExistingStore {
-    private ExistingStore() {}
+    @Option(
+            names = "--store",
+            paramLabel = "DIR",
+            required = true,
+            description = "The store's directory.")
+    private Path directory = Path.of("");
 
-    static ImageStore open(Path directory) throws IOException, Failure {
+    Path directory() {
+        return directory;
+    }
+
+    ImageStore open() throws IOException, Failure {
         if (!Files.isDirectory(directory)) {
             throw new Failure(
                     directory

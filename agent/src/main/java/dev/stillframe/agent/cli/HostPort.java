@@ -1,5 +1,7 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.transport.net.NetworkTransport;
+
 import picocli.CommandLine.TypeConversionException;
 
 import java.net.InetAddress;
@@ -43,6 +45,6 @@ record HostPort(String host, int port) implements Endpoint {
 
     @Override
     public String toString() {
-        return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+        return NetworkTransport.words(InetSocketAddress.createUnresolved(host, port));
     }
 }

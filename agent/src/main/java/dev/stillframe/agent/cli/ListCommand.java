@@ -6,9 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,12 +27,7 @@ final class ListCommand implements Callable<Integer> {
 
     @Mixin private Output output = new Output();
 
-    @Option(
-            names = "--store",
-            paramLabel = "DIR",
-            required = true,
-            description = "The store's directory.")
-    private Path store = Path.of("");
+    @Mixin private ExistingStore store = new ExistingStore();
 
     /** What JSON shows. */
     record Facts(List<ImageFact> images) {}
@@ -62,7 +55,7 @@ final class ListCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         List<ImageFact> images =
-                ExistingStore.open(store).list().stream().map(ImageFact::of).toList();
+                store.open().list().stream().map(ImageFact::of).toList();
         List<String> lines = new ArrayList<>();
         for (ImageFact image : images) {
             String about = image.problem() != null ? image.problem() : image.instant();
@@ -74,7 +67,9 @@ final class ListCommand implements Callable<Integer> {
                                     image.name(),
                                     about == null ? "" : "  (" + about + ")"));
         }
-        output.facts(new Facts(images), lines.isEmpty() ? List.of("no images in " + store) : lines);
+        output.facts(
+                new Facts(images),
+                lines.isEmpty() ? List.of("no images in " + store.directory()) : lines);
         return ExitCode.DONE;
     }
 }

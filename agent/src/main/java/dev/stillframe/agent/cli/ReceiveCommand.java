@@ -5,13 +5,13 @@ import dev.stillframe.agent.metrics.Metrics;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.page.Layout;
+import dev.stillframe.transport.net.NetworkTransport;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.util.HexFormat;
@@ -190,10 +190,7 @@ final class ReceiveCommand implements Callable<Integer> {
     }
 
     private void listening(ImageStore images, SocketAddress address) {
-        String at =
-                address instanceof InetSocketAddress inet
-                        ? new HostPort(inet.getAddress().getHostAddress(), inet.getPort()).toString()
-                        : listen.toString();
+        String at = NetworkTransport.words(address);
         output.facts(
                 new ListeningFact("listening", at, images.directory().toString()),
                 List.of("listening on " + at + ", storing in " + images.directory()));

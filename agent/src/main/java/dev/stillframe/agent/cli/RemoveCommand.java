@@ -2,10 +2,8 @@ package dev.stillframe.agent.cli;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -23,12 +21,7 @@ import java.util.concurrent.Callable;
 final class RemoveCommand implements Callable<Integer> {
     @Mixin private Output output = new Output();
 
-    @Option(
-            names = "--store",
-            paramLabel = "DIR",
-            required = true,
-            description = "The store's directory.")
-    private Path store = Path.of("");
+    @Mixin private ExistingStore store = new ExistingStore();
 
     @Option(
             names = "--force",
@@ -43,7 +36,7 @@ final class RemoveCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        var images = ExistingStore.open(store);
+        var images = store.open();
         List<String> removed = new ArrayList<>();
         for (String name : names) {
             if (force) {

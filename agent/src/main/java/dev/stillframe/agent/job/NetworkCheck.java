@@ -31,22 +31,26 @@ final class NetworkCheck {
         NetworkTransport chosen = NetworkTransport.chosen();
         String problem = NetworkTransport.EPOLL.problem();
         boolean asked = System.getProperty(NetworkTransport.PROPERTY) != null;
-        String found =
-                chosen.word()
-                        + (asked
-                                ? ", as " + NetworkTransport.PROPERTY + " says"
-                                : problem == null
-                                        ? ", the best here; io_uring "
-                                                + (NetworkTransport.IO_URING.problem() == null
-                                                        ? "works, but reads pages with one more copy"
-                                                        : "does not work: "
-                                                                + NetworkTransport.IO_URING.problem())
-                                        : ", because epoll does not work: " + problem);
+        String why;
+        if (asked) {
+            why = "as " + NetworkTransport.PROPERTY + " says";
+        } else if (problem == null) {
+            why = "the best here; io_uring " + ioUring();
+        } else {
+            why = "because epoll does not work: " + problem;
+        }
         return fastOr(
                 "network",
                 asked || problem == null,
-                found,
+                chosen.word() + ", " + why,
                 "use a 64-bit Linux on x86 or ARM with glibc for a faster network");
+    }
+
+    private static String ioUring() {
+        String problem = NetworkTransport.IO_URING.problem();
+        return problem == null
+                ? "works, but reads pages with one more copy"
+                : "does not work: " + problem;
     }
 
     private static Finding fastOr(String name, boolean fast, String found, String remedy) {

@@ -12,7 +12,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -30,10 +29,10 @@ final class EmulatedArena implements MemoryArena {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment memory;
     private final WriteBarrier barrier;
-    /** Root hashes of the images that were published, by epoch. Whoever is busy owns it. */
+    /** Root hashes of the images that were published, by epoch. Whoever has the turn owns it. */
     private final TreeMap<Integer, String> published = new TreeMap<>();
 
-    private final AtomicReference<@Nullable String> busy = new AtomicReference<>();
+    private final ArenaTurn turn;
 
     EmulatedArena(String name, long sizeBytes) {
         if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0 || sizeBytes >> PAGE_SHIFT > Integer.MAX_VALUE - 8) {
@@ -41,6 +40,7 @@ final class EmulatedArena implements MemoryArena {
                     "an arena of %d bytes; it must be a positive multiple of %d".formatted(sizeBytes, PAGE_BYTES));
         }
         this.name = name;
+        turn = new ArenaTurn(name);
         this.sizeBytes = sizeBytes;
         memory = arena.allocate(sizeBytes, PAGE_BYTES);
         barrier = new WriteBarrier((int) (sizeBytes >> PAGE_SHIFT));
@@ -410,7 +410,7 @@ final class EmulatedArena implements MemoryArena {
                 }
                 return report;
             } finally {
-                busy.set(null);
+                turn.end();
             }
         }
     }
@@ -424,7 +424,7 @@ final class EmulatedArena implements MemoryArena {
         try {
             ArenaRestore.run(this, Stream.concat(Stream.of(image), Stream.of(parents)).toList());
         } finally {
-            busy.set(null);
+            turn.end();
         }
     }
 
@@ -440,19 +440,12 @@ final class EmulatedArena implements MemoryArena {
         if (!arena.scope().isAlive()) {
             throw closed(null);
         }
-        String other = busy.compareAndExchange(null, what);
-        if (other != null) {
-            throw new IllegalStateException("%s of arena %s while %s is running".formatted(what, name, other));
-        }
+        turn.begin(what);
     }
 
     @Override
     public void close() {
-        String other = busy.compareAndExchange(null, "closing");
-        if (other != null && !other.equals("closing")) {
-            throw new IllegalStateException("close of arena %s while %s is running".formatted(name, other));
-        }
-        if (other == null) {
+        if (turn.close()) {
             arena.close();
         }
     }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 
 /** The names, numbers and limits of the image format; {@code engine/IMAGE.md} gives every byte. */
 final class ImageFormat {
@@ -59,6 +60,17 @@ final class ImageFormat {
      */
     static FileAttribute<?>[] privateFile() {
         return PRIVATE_FILE.clone();
+    }
+
+    /** Makes a file to write and to read, with {@link #privateFile}; there must be none. */
+    static FileChannel createFile(Path file) throws IOException {
+        return FileChannel.open(
+                file,
+                Set.of(
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE),
+                privateFile());
     }
 
     /** With what a directory is made. */

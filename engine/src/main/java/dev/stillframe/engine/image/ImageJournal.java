@@ -21,7 +21,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
-import java.util.Set;
 
 /**
  * The journal of an image that arrives: whose it is and how far it is on the disk. Two slots, written in turn, each
@@ -68,14 +67,7 @@ final class ImageJournal implements AutoCloseable {
 
     /** Makes the journal of a new image. */
     static ImageJournal create(Path file, byte[] key) throws IOException {
-        FileChannel channel =
-                FileChannel.open(
-                        file,
-                        Set.of(
-                                StandardOpenOption.CREATE_NEW,
-                                StandardOpenOption.READ,
-                                StandardOpenOption.WRITE),
-                        ImageFormat.privateFile());
+        FileChannel channel = ImageFormat.createFile(file);
         try {
             ByteBuffer zeros = ByteBuffer.allocate(FILE_BYTES);
             while (zeros.hasRemaining()) {

@@ -18,7 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
-import java.util.Set;
 
 /**
  * The index of an image, mapped as a whole: a header, then a record per page by ordinal. One thread
@@ -77,14 +76,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
                             + "choose another place")
                             .formatted(pageCount, size, file, room));
         }
-        FileChannel channel =
-                FileChannel.open(
-                        file,
-                        Set.of(
-                                StandardOpenOption.CREATE_NEW,
-                                StandardOpenOption.READ,
-                                StandardOpenOption.WRITE),
-                        ImageFormat.privateFile());
+        FileChannel channel = ImageFormat.createFile(file);
         try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
             sized.setLength(roundUp(size));
             IndexFile index = new IndexFile(file, pageCount, channel, Access.CREATE);

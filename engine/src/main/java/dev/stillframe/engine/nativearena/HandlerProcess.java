@@ -99,7 +99,7 @@ final class HandlerProcess implements AutoCloseable {
                 throw e;
             }
         } catch (EOFException e) {
-            throw new IOException("the process that handles the arena's faults ended" + exitCode(), e);
+            throw ended(e);
         }
     }
 
@@ -107,22 +107,38 @@ final class HandlerProcess implements AutoCloseable {
             throws IOException {
         try (HeldGate held = new HeldGate(gate)) {
             while (true) {
-                int part = answers.readByte();
-                watchdog.heard();
+                int part = nextPart(watchdog, held);
                 switch (part) {
-                    case PageStream.CLOSE_GATE -> held.closeGate();
-                    case PageStream.OPEN_GATE -> held.openGate();
                     case PageStream.LAYOUT -> sink.begin(PageStream.json(answers, Layout.class));
                     case PageStream.BATCH -> sink.accept(batches.next(answers));
                     case PageStream.ENDING -> finish(sink);
                     case PageStream.REPORT -> {
                         return PageStream.json(answers, SnapshotReport.class);
                     }
-                    case PageStream.FAILED -> throw new IOException(answers.readUTF());
-                    default -> throw new IllegalStateException("part " + part + " from the handler");
+                    default -> throw unexpected(part);
                 }
             }
         }
+    }
+
+    /** What the handler says next; the gate is closed and opened as it says. */
+    private int nextPart(Watchdog watchdog, HeldGate held) throws IOException {
+        while (true) {
+            int part = answers.readByte();
+            watchdog.heard();
+            switch (part) {
+                case PageStream.CLOSE_GATE -> held.closeGate();
+                case PageStream.OPEN_GATE -> held.openGate();
+                case PageStream.FAILED -> throw new IOException(answers.readUTF());
+                default -> {
+                    return part;
+                }
+            }
+        }
+    }
+
+    private static IllegalStateException unexpected(int part) {
+        return new IllegalStateException("part " + part + " from the handler");
     }
 
     /**
@@ -137,24 +153,15 @@ final class HandlerProcess implements AutoCloseable {
                 HeldGate held = new HeldGate(gate)) {
             requests.writeByte(PageStream.STOP);
             requests.flush();
-            while (true) {
-                int part = answers.readByte();
-                watchdog.heard();
-                switch (part) {
-                    case PageStream.CLOSE_GATE -> held.closeGate();
-                    case PageStream.OPEN_GATE -> held.openGate();
-                    case PageStream.WRITTEN -> {
-                        ChangesSnapshot.Stopped stopped =
-                                new ChangesSnapshot.Stopped(answers.readLong(), answers.readLong());
-                        readWritten(copies, written);
-                        return stopped;
-                    }
-                    case PageStream.FAILED -> throw new IOException(answers.readUTF());
-                    default -> throw new IllegalStateException("part " + part + " from the handler");
-                }
+            int part = nextPart(watchdog, held);
+            if (part != PageStream.WRITTEN) {
+                throw unexpected(part);
             }
+            ChangesSnapshot.Stopped stopped = new ChangesSnapshot.Stopped(answers.readLong(), answers.readLong());
+            readWritten(copies, written);
+            return stopped;
         } catch (EOFException e) {
-            throw new IOException("the process that handles the arena's faults ended" + exitCode(), e);
+            throw ended(e);
         }
     }
 
@@ -248,6 +255,10 @@ final class HandlerProcess implements AutoCloseable {
             over = true;
             LockSupport.unpark(thread);
         }
+    }
+
+    private IOException ended(EOFException cause) {
+        return new IOException("the process that handles the arena's faults ended" + exitCode(), cause);
     }
 
     private String exitCode() {

@@ -10,6 +10,7 @@ import dev.stillframe.engine.arena.ArenaOptions;
 import dev.stillframe.engine.arena.ArenaRange;
 import dev.stillframe.engine.arena.ArenaReport;
 import dev.stillframe.engine.arena.ArenaRestore;
+import dev.stillframe.engine.arena.ArenaTurn;
 import dev.stillframe.engine.arena.MemoryArena;
 import dev.stillframe.engine.arena.MemoryRange;
 import dev.stillframe.engine.capture.SnapshotOptions;
@@ -25,7 +26,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.StampedLock;
 import org.jspecify.annotations.Nullable;
 
@@ -48,7 +48,7 @@ public final class NativeArena implements MemoryArena {
     private final String name;
     private final SharedMemory memory;
     private final MemorySegment segment;
-    private final AtomicReference<@Nullable String> busy = new AtomicReference<>();
+    private final ArenaTurn turn;
     private final AtomicInteger epoch = new AtomicInteger();
 
     /** Null if this arena is not watched between snapshots. */
@@ -59,14 +59,15 @@ public final class NativeArena implements MemoryArena {
 
     private final ThreadLocal<Boolean> inUnit = new ThreadLocal<>();
 
-    /** Changed only by whoever is busy. */
+    /** Changed only by whoever has the turn. */
     private volatile @Nullable HandlerProcess handler;
 
-    /** Changed only by whoever is busy. */
+    /** Changed only by whoever has the turn. */
     private volatile @Nullable WriteWatch watch;
 
     private NativeArena(String name, SharedMemory memory, boolean watched) {
         this.name = name;
+        this.turn = new ArenaTurn(name);
         this.memory = memory;
         this.segment = memory.segment();
         this.history = watched ? new PageHistory(pages()) : null;
@@ -266,7 +267,7 @@ public final class NativeArena implements MemoryArena {
                 if (!taken) {
                     endHandler();
                 }
-                busy.set(null);
+                turn.end();
             }
         }
     }
@@ -293,7 +294,7 @@ public final class NativeArena implements MemoryArena {
                 known.checkParent(parent, this);
                 return takeChanges(known, parent, sink);
             } finally {
-                busy.set(null);
+                turn.end();
             }
         }
     }
@@ -427,7 +428,7 @@ public final class NativeArena implements MemoryArena {
             images.addAll(List.of(parents));
             ArenaRestore.run(this, images);
         } finally {
-            busy.set(null);
+            turn.end();
         }
     }
 
@@ -438,19 +439,12 @@ public final class NativeArena implements MemoryArena {
         if (!segment.scope().isAlive()) {
             throw new IllegalStateException("arena " + name + " is closed");
         }
-        String other = busy.compareAndExchange(null, what);
-        if (other != null) {
-            throw new IllegalStateException("%s of arena %s while %s is running".formatted(what, name, other));
-        }
+        turn.begin(what);
     }
 
     @Override
     public void close() {
-        String other = busy.compareAndExchange(null, "closing");
-        if (other != null && !other.equals("closing")) {
-            throw new IllegalStateException("close of arena %s while %s is running".formatted(name, other));
-        }
-        if (other == null) {
+        if (turn.close()) {
             endHandler();
             endWatch();
             memory.close();

@@ -15,12 +15,9 @@ import dev.stillframe.tests.emulated.Repeating;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.oracle.OracleCheck;
-import dev.stillframe.tests.oracle.OracleMemory;
 import dev.stillframe.tests.oracle.OracleShape;
-import dev.stillframe.tests.oracle.SimulatedOracle;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.target.NativeProgram;
-import dev.stillframe.tests.target.Signals;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -30,9 +27,6 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 
 /** The kernel protects the memory of this very JVM, and a process of ours handles the faults. */
 @Timeout(300)
@@ -41,12 +35,11 @@ class NativeArenaTest {
     private static final int WRITERS = 2;
 
     private final OracleShape shape = new OracleShape(SIZE_BYTES, WRITERS, Seed.value());
-    private final AtomicLong stores = new AtomicLong();
 
     @Test
     void everyImageIsOneInstantWhileTheCollectorRuns() throws Exception {
         try (NativeArena arena = NativeArena.create("test", SIZE_BYTES);
-                Writers _ = new Writers(arena);
+                Writers writers = new Writers(shape, arena);
                 Repeating _ = new Repeating("garbage", System::gc)) {
             for (int turn = 0; turn < Campaign.turns(2, 50); turn++) {
                 MemoryImage image = new MemoryImage();
@@ -63,7 +56,7 @@ class NativeArenaTest {
                 } finally {
                     image.free();
                 }
-                awaitProgress();
+                writers.awaitProgress();
             }
         }
     }
@@ -71,7 +64,7 @@ class NativeArenaTest {
     @Test
     void aKilledHandlerFailsTheSnapshotAndTheNextHasAnother() throws Exception {
         try (NativeArena arena = NativeArena.create("test", SIZE_BYTES);
-                Writers _ = new Writers(arena)) {
+                Writers writers = new Writers(shape, arena)) {
             MemoryImage killing =
                     new MemoryImage() {
                         @Override
@@ -92,7 +85,7 @@ class NativeArenaTest {
             } finally {
                 killing.free();
             }
-            awaitProgress();
+            writers.awaitProgress();
             MemoryImage image = new MemoryImage();
             try {
                 arena.snapshot(image, ArenaOptions.DEFAULT);
@@ -195,34 +188,5 @@ class NativeArenaTest {
                                 arena.putLong(arena.sizeBytes() - Long.BYTES, number[0]);
                             });
                 });
-    }
-
-    private void awaitProgress() throws Exception {
-        long from = stores.get();
-        Signals.await("more stores", () -> stores.get() > from + 1000);
-    }
-
-    /** The oracle's writers, storing plainly into the arena's segment. */
-    private final class Writers implements AutoCloseable {
-        private final List<Repeating> threads = new ArrayList<>();
-
-        Writers(NativeArena arena) {
-            SimulatedOracle oracle = new SimulatedOracle(shape, OracleMemory.of(arena.segment()));
-            for (int i = 0; i < WRITERS; i++) {
-                int thread = i;
-                threads.add(
-                        new Repeating(
-                                "arena-writer-" + i,
-                                () -> {
-                                    oracle.step(thread);
-                                    stores.incrementAndGet();
-                                }));
-            }
-        }
-
-        @Override
-        public void close() {
-            threads.forEach(Repeating::close);
-        }
     }
 }

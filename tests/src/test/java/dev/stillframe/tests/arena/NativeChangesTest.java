@@ -13,17 +13,13 @@ import dev.stillframe.engine.nativearena.NativeArena;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.tests.Seed;
-import dev.stillframe.tests.emulated.Repeating;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.image.FailingSink;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.oracle.OracleCheck;
-import dev.stillframe.tests.oracle.OracleMemory;
 import dev.stillframe.tests.oracle.OracleShape;
-import dev.stillframe.tests.oracle.SimulatedOracle;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.target.NativeProgram;
-import dev.stillframe.tests.target.Signals;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -33,7 +29,6 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -267,35 +262,5 @@ class NativeChangesTest {
             }
         }
         return pages;
-    }
-
-    /** The oracle's writers, storing plainly into the arena's segment. */
-    private static final class Writers implements AutoCloseable {
-        private final AtomicLong stores = new AtomicLong();
-        private final List<Repeating> threads = new ArrayList<>();
-
-        Writers(OracleShape shape, NativeArena arena) {
-            SimulatedOracle oracle = new SimulatedOracle(shape, OracleMemory.of(arena.segment()));
-            for (int i = 0; i < WRITERS; i++) {
-                int thread = i;
-                threads.add(
-                        new Repeating(
-                                "arena-writer-" + i,
-                                () -> {
-                                    oracle.step(thread);
-                                    stores.incrementAndGet();
-                                }));
-            }
-        }
-
-        void awaitProgress() throws Exception {
-            long from = stores.get();
-            Signals.await("more stores", () -> stores.get() > from + 1000);
-        }
-
-        @Override
-        public void close() {
-            threads.forEach(Repeating::close);
-        }
     }
 }

@@ -1,7 +1,8 @@
 package dev.stillframe.tests.network;
 
-import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.page.RunBatch;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -9,55 +10,48 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Some runs of a {@link StormImage} in memory of their own. Released once, by any thread. */
-final class StormBatch implements PageBatch {
-    private final Arena arena = Arena.ofShared();
-    private final List<StormImage.Run> runs;
-    private final List<MemorySegment> data;
-    private final List<MemorySegment> hashes;
+final class StormBatch extends RunBatch {
+    private final Arena arena;
+    private final MemorySegment memory;
     private final AtomicInteger live;
 
     /** Counts itself in {@code live} until it is released. */
     StormBatch(StormImage image, List<StormImage.Run> runs, AtomicInteger live) {
-        this.runs = List.copyOf(runs);
-        this.data = runs.stream().map(run -> image.data(run, arena)).toList();
-        this.hashes = runs.stream().map(run -> image.hashes(run, arena)).toList();
+        this(image, runs, live, Arena.ofShared());
+    }
+
+    private StormBatch(
+            StormImage image, List<StormImage.Run> runs, AtomicInteger live, Arena arena) {
+        super(runs.size(), arena.allocate(dataPages(runs) * PageHash.BYTES, Long.BYTES));
+        this.arena = arena;
+        this.memory = arena.allocate(dataPages(runs) * StormImage.PAGE, StormImage.PAGE);
         this.live = live;
+        for (StormImage.Run run : runs) {
+            add(run.kind(), run.first(), run.count());
+            if (run.kind() == PageKind.DATA) {
+                int last = runCount() - 1;
+                image.copy(run, data(last), hashes(last));
+            }
+        }
         live.incrementAndGet();
     }
 
-    @Override
-    public int runCount() {
-        return runs.size();
-    }
-
-    @Override
-    public PageKind kind(int run) {
-        return runs.get(run).kind();
-    }
-
-    @Override
-    public long firstOrdinal(int run) {
-        return runs.get(run).first();
-    }
-
-    @Override
-    public long pageCount(int run) {
-        return runs.get(run).count();
+    private static long dataPages(List<StormImage.Run> runs) {
+        return runs.stream()
+                .filter(run -> run.kind() == PageKind.DATA)
+                .mapToLong(StormImage.Run::count)
+                .sum();
     }
 
     @Override
     public MemorySegment data(int run) {
-        return data.get(run);
-    }
-
-    @Override
-    public MemorySegment hashes(int run) {
-        return hashes.get(run);
+        return memory.asSlice(
+                (long) firstDataPage(run) * StormImage.PAGE, pageCount(run) * StormImage.PAGE);
     }
 
     @Override
     public long dataBytes() {
-        return data.stream().mapToLong(MemorySegment::byteSize).sum();
+        return memory.byteSize();
     }
 
     @Override

@@ -160,12 +160,8 @@ final class StormImage {
         return sink.finish(ending());
     }
 
-    /** The contents of a run, aligned; nothing unless it is data. */
-    MemorySegment data(Run run, Arena arena) {
-        if (run.kind() != PageKind.DATA) {
-            return MemorySegment.NULL;
-        }
-        MemorySegment data = arena.allocate((long) run.count() * PAGE, PAGE);
+    /** Copies the contents and the hashes of a run of data pages. */
+    void copy(Run run, MemorySegment data, MemorySegment hashes) {
         for (int page = 0; page < run.count(); page++) {
             MemorySegment.copy(
                     MemorySegment.ofArray(contents(run.first() + page)),
@@ -173,17 +169,6 @@ final class StormImage {
                     data,
                     (long) page * PAGE,
                     PAGE);
-        }
-        return data;
-    }
-
-    /** The hashes of a run; nothing unless it is data. */
-    MemorySegment hashes(Run run, Arena arena) {
-        if (run.kind() != PageKind.DATA) {
-            return MemorySegment.NULL;
-        }
-        MemorySegment hashes = arena.allocate((long) run.count() * PageHash.BYTES, Long.BYTES);
-        for (int page = 0; page < run.count(); page++) {
             MemorySegment.copy(
                     MemorySegment.ofArray(hash(run.first() + page)),
                     0,
@@ -191,7 +176,6 @@ final class StormImage {
                     (long) page * PageHash.BYTES,
                     PageHash.BYTES);
         }
-        return hashes;
     }
 
     /** Never all zero: noise, one word again and again, or a few words in zeros. */

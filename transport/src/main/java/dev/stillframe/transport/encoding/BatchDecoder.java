@@ -17,18 +17,13 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * Decodes the batches of one lane. Takes its memory with the first batch, and no more whatever a peer
  * sends. Owned by one thread.
  */
 public final class BatchDecoder implements Contents {
-    private static final ValueLayout.OfInt LENGTH =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
     private final int dictionaryBytes;
     private final Arena arena = Arena.ofShared();
     private final LZ4SafeDecompressor lz4 = LZ4Factory.fastestInstance().safeDecompressor();
@@ -80,7 +75,7 @@ public final class BatchDecoder implements Contents {
     private MemorySegment decompress(int encoding, MemorySegment encoded, BatchBuffer into)
             throws ProtocolException {
         int most = (int) into.dataBytes() + into.dataPages();
-        int length = encoded.byteSize() < LENGTH.byteSize() ? -1 : encoded.get(LENGTH, 0);
+        int length = encoded.byteSize() < BatchEncoder.LENGTH_BYTES ? -1 : encoded.get(PageForm.NUMBER, 0);
         if (length < 1 || length > most) {
             throw new ProtocolException(
                     ErrorCode.MALFORMED,

@@ -9,9 +9,7 @@ import net.jpountz.lz4.LZ4Factory;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * Encodes the batches of one lane. What it has encoded stays in its memory while the socket takes it.
@@ -20,9 +18,6 @@ import java.nio.ByteOrder;
 public final class BatchEncoder implements AutoCloseable {
     /** Length of the packed batch, before the compressed one. */
     static final int LENGTH_BYTES = Integer.BYTES;
-
-    private static final ValueLayout.OfInt LENGTH =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** What is packed to less than this part needs no compression. */
     private static final int SHORT_PART = 16;
@@ -105,7 +100,7 @@ public final class BatchEncoder implements AutoCloseable {
             return packedBytes;
         }
         encoding = wish;
-        output.set(LENGTH, 0, packedBytes);
+        output.set(PageForm.NUMBER, 0, packedBytes);
         return compress(packedBytes, outputBuffers[turn]);
     }
 

@@ -97,8 +97,9 @@ public final class Choice {
     }
 
     private void judge() {
-        double rate = (double) bytes / Math.max(1, busyNanos + waitedNanos); // of one lane
-        double waits = (double) waitedNanos / Math.max(1, busyNanos + waitedNanos);
+        long spentNanos = Math.max(1, busyNanos + waitedNanos);
+        double rate = (double) bytes / spentNanos; // of one lane
+        double waits = (double) waitedNanos / spentNanos;
         bytes = 0;
         busyNanos = 0;
         waitedNanos = 0;

@@ -1,5 +1,8 @@
 package dev.stillframe.transport.encoding;
 
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
 /** How one page is written in a packed batch. */
 public enum PageForm {
     /** As it is in memory. */
@@ -13,6 +16,14 @@ public enum PageForm {
 
     /** The place of a similar page in the dictionary, a length, and the {@link Delta}. */
     DELTA(3, 2 * Integer.BYTES);
+
+    /** The word of a {@link #PATTERN}, and of a page's hash. */
+    static final ValueLayout.OfLong WORD =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** A place or a length. */
+    static final ValueLayout.OfInt NUMBER =
+            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private static final PageForm[] FORMS = values();
 

@@ -8,7 +8,6 @@ import dev.stillframe.transport.wire.Limits;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -18,11 +17,6 @@ import java.util.Arrays;
 final class PagePacker {
     /** Most bytes that a packed batch has: every page as it is. */
     static final int MAX_BYTES = Limits.MAX_DATA_BYTES + Limits.MAX_DATA_PAGES;
-
-    private static final ValueLayout.OfLong WORD =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt PLACE =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** A difference that is longer than this part of a page is not worth its time. */
     private static final int DELTA_PART = 2;
@@ -130,8 +124,8 @@ final class PagePacker {
                 for (long i = 0; i < batch.pageCount(run); i++) {
                     memory[pages] = data;
                     offsets[pages] = i * pageBytes;
-                    lowHashes[pages] = hashes.get(WORD, i * PageHash.BYTES);
-                    highHashes[pages] = hashes.get(WORD, i * PageHash.BYTES + Long.BYTES);
+                    lowHashes[pages] = hashes.get(PageForm.WORD, i * PageHash.BYTES);
+                    highHashes[pages] = hashes.get(PageForm.WORD, i * PageHash.BYTES + Long.BYTES);
                     ordinals[pages++] = batch.firstOrdinal(run) + i;
                 }
             }
@@ -142,13 +136,13 @@ final class PagePacker {
     private int pack(int page, int at) {
         if (isPattern(page)) {
             forms[page] = PageForm.PATTERN;
-            packed.set(WORD, at, memory[page].get(WORD, offsets[page]));
+            packed.set(PageForm.WORD, at, memory[page].get(PageForm.WORD, offsets[page]));
             return at + PageForm.PATTERN.fixedBytes();
         }
         int same = findSame(page);
         if (same >= 0) {
             forms[page] = PageForm.SAME;
-            packed.set(PLACE, at, same);
+            packed.set(PageForm.NUMBER, at, same);
             return at + PageForm.SAME.fixedBytes();
         }
         int version = finder.findVersion(ordinals[page]);
@@ -159,8 +153,8 @@ final class PagePacker {
         }
         forms[page] = PageForm.DELTA;
         places[page] = version;
-        packed.set(PLACE, at, version);
-        packed.set(PLACE, (long) at + Integer.BYTES, bytes);
+        packed.set(PageForm.NUMBER, at, version);
+        packed.set(PageForm.NUMBER, (long) at + Integer.BYTES, bytes);
         return at + PageForm.DELTA.fixedBytes() + bytes;
     }
 
@@ -180,7 +174,7 @@ final class PagePacker {
         MemorySegment data = memory[page];
         long start = offsets[page];
         long end = start + pageBytes;
-        return data.get(WORD, start) == data.get(WORD, start + Long.BYTES)
+        return data.get(PageForm.WORD, start) == data.get(PageForm.WORD, start + Long.BYTES)
                 && MemorySegment.mismatch(
                                 data, start, end - Long.BYTES, data, start + Long.BYTES, end)
                         < 0;

@@ -7,18 +7,12 @@ import dev.stillframe.transport.wire.ProtocolException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * The other side of {@link PagePacker}. Whatever the bytes are, it stays within its memory and that
  * of the batch, and its time follows from their sizes. Owned by one thread.
  */
 final class PageUnpacker {
-    private static final ValueLayout.OfLong WORD =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt PLACE =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
     private final PageDictionary dictionary;
     private final int pageBytes;
     private final int[] places;
@@ -95,11 +89,11 @@ final class PageUnpacker {
         int operand = take(form.fixedBytes());
         long into = (long) page * pageBytes;
         switch (form) {
-            case PATTERN -> fill(into, packed.get(WORD, operand));
-            case SAME -> copySame(page, packed.get(PLACE, operand));
+            case PATTERN -> fill(into, packed.get(PageForm.WORD, operand));
+            case SAME -> copySame(page, packed.get(PageForm.NUMBER, operand));
             case DELTA -> {
-                int place = packed.get(PLACE, operand);
-                int bytes = packed.get(PLACE, (long) operand + Integer.BYTES);
+                int place = packed.get(PageForm.NUMBER, operand);
+                int bytes = packed.get(PageForm.NUMBER, (long) operand + Integer.BYTES);
                 checkPlace(place);
                 places[page] = place;
                 int delta = take(bytes);
@@ -119,7 +113,7 @@ final class PageUnpacker {
 
     private void fill(long into, long word) {
         for (long offset = 0; offset < pageBytes; offset += Long.BYTES) {
-            pages.set(WORD, into + offset, word);
+            pages.set(PageForm.WORD, into + offset, word);
         }
     }
 

@@ -25,7 +25,8 @@ final class Lane implements Connection.Party {
 
     @Override
     public Contents contents() throws ProtocolException {
-        return urgent ? Connection.Party.super.contents() : session.decoderForLane();
+        Contents decoder = urgent ? null : session.decoderForLane();
+        return decoder == null ? Connection.Party.super.contents() : decoder;
     }
 
     @Override

@@ -1,10 +1,10 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
+import dev.stillframe.transport.wire.PageCounters;
 import dev.stillframe.transport.wire.ProtocolException;
 
 import io.micrometer.core.instrument.Counter;
@@ -12,9 +12,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
 import java.lang.foreign.MemorySegment;
-import java.util.EnumMap;
-import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -28,7 +25,7 @@ final class ReceiverMetrics {
     private final Counter published;
     private final Counter failed;
     private final Counter suspended;
-    private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
+    private final PageCounters pages;
     private final Timer decoding;
     private final AtomicLong connections;
     private final AtomicLong sessions;
@@ -55,15 +52,7 @@ final class ReceiverMetrics {
                         "receiver",
                         "outcome",
                         "suspended");
-        for (PageKind kind : PageKind.values()) {
-            if (kind != PageKind.UNKNOWN) {
-                String tag = kind.name().toLowerCase(Locale.ROOT);
-                pages.put(
-                        kind,
-                        registry.counter(
-                                "stillframe.transport.pages", "side", "receiver", "kind", tag));
-            }
-        }
+        pages = new PageCounters(registry, "receiver");
         decoding =
                 Timer.builder("stillframe.transport.decoding")
                         .description("of batches that came encoded")
@@ -89,12 +78,7 @@ final class ReceiverMetrics {
 
     void received(PageBatch batch) {
         batches.increment();
-        for (int run = 0; run < batch.runCount(); run++) {
-            Counter counter = pages.get(batch.kind(run));
-            if (counter != null) {
-                counter.increment((double) batch.pageCount(run));
-            }
-        }
+        pages.count(batch);
     }
 
     /** Counts and measures what {@code decoder} does. */

@@ -152,14 +152,10 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
         return services.buffers().acquire(this::released);
     }
 
-    /** On any thread: what decodes the batches of a lane. */
-    Contents decoderForLane() throws ProtocolException {
+    /** On any thread: what decodes the batches of a lane; null if no dictionary was offered. */
+    @Nullable Contents decoderForLane() {
         int bytes = dictionaryBytes;
-        if (bytes == 0) {
-            throw new ProtocolException(
-                    ErrorCode.UNSUPPORTED, "an encoded batch, though no dictionary was offered");
-        }
-        return services.metrics().timed(new BatchDecoder(bytes));
+        return bytes == 0 ? null : services.metrics().timed(new BatchDecoder(bytes));
     }
 
     /** On any thread: a lane has brought a batch. */

@@ -18,11 +18,13 @@ import java.nio.file.attribute.PosixFilePermissions;
 final class UnixSocketFile implements AutoCloseable {
     private final Path place;
     private final Path cradle;
+    private final Path born;
     private boolean published;
 
     private UnixSocketFile(Path place, Path cradle) {
         this.place = place;
         this.cradle = cradle;
+        this.born = cradle.resolve("s");
     }
 
     /**
@@ -65,12 +67,11 @@ final class UnixSocketFile implements AutoCloseable {
 
     /** Where to bind the socket. */
     UnixDomainSocketAddress cradle() {
-        return UnixDomainSocketAddress.of(cradle.resolve("s"));
+        return UnixDomainSocketAddress.of(born);
     }
 
     /** The socket listens: others may see it. */
     void publish() throws IOException {
-        Path born = cradle.resolve("s");
         Files.setPosixFilePermissions(born, PosixFilePermissions.fromString("rw-------"));
         Files.move(born, place, StandardCopyOption.ATOMIC_MOVE);
         published = true;
@@ -78,7 +79,7 @@ final class UnixSocketFile implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        Files.deleteIfExists(cradle.resolve("s"));
+        Files.deleteIfExists(born);
         Files.deleteIfExists(cradle);
         if (published) {
             Files.deleteIfExists(place);

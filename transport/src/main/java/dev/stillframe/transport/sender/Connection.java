@@ -143,12 +143,13 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+        String trouble = TlsTrouble.words(cause);
         lost(
                 context,
-                TlsTrouble.words(cause) == null
+                trouble == null
                         ? "the connection to %s was lost: %s; look at the network and the receiver's log"
                                 .formatted(peer, cause.getMessage())
-                        : "no connection to %s: %s".formatted(peer, TlsTrouble.words(cause)),
+                        : "no connection to %s: %s".formatted(peer, trouble),
                 cause);
     }
 

@@ -287,13 +287,7 @@ public final class Sender implements PageSink {
     @Override
     public void close() {
         abort("the sender was closed");
-        Attempt open;
-        lock.lock();
-        try {
-            open = attempt;
-        } finally {
-            lock.unlock();
-        }
+        Attempt open = running();
         if (open != null) {
             if (abortReason != null) {
                 open.awaitFarewell();
@@ -434,14 +428,17 @@ public final class Sender implements PageSink {
         }
     }
 
-    private Attempt current() throws IOException {
-        Attempt open;
+    private @Nullable Attempt running() {
         lock.lock();
         try {
-            open = attempt;
+            return attempt;
         } finally {
             lock.unlock();
         }
+    }
+
+    private Attempt current() throws IOException {
+        Attempt open = running();
         if (open != null) {
             open.check();
             return open;

@@ -1,19 +1,21 @@
 package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.transport.encoding.BatchEncoder;
 import dev.stillframe.transport.encoding.Encoding;
 import dev.stillframe.transport.encoding.PageForm;
 import dev.stillframe.transport.wire.Limits;
+import dev.stillframe.transport.wire.PageCounters;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 
 /** The sender's meters: {@code stillframe.transport.*} with {@code side=sender}. Thread-safe. */
@@ -21,9 +23,9 @@ final class SenderMetrics {
     private final MeterRegistry registry;
     private final Counter bytes;
     private final Counter batches;
-    private final Map<PageKind, Counter> pages = new EnumMap<>(PageKind.class);
-    private final Map<Encoding, Counter> encodedBytes = new EnumMap<>(Encoding.class);
-    private final Map<PageForm, Counter> encodedPages = new EnumMap<>(PageForm.class);
+    private final PageCounters pages;
+    private final Map<Encoding, Counter> encodedBytes;
+    private final Map<PageForm, Counter> encodedPages;
     private final Counter savedBytes;
     private final Timer encoding;
     private final Timer creditWaits;
@@ -36,31 +38,9 @@ final class SenderMetrics {
         this.registry = registry;
         bytes = registry.counter("stillframe.transport.bytes", "side", "sender");
         batches = registry.counter("stillframe.transport.batches", "side", "sender");
-        for (PageKind kind : PageKind.values()) {
-            if (kind != PageKind.UNKNOWN) {
-                String tag = kind.name().toLowerCase(Locale.ROOT);
-                pages.put(
-                        kind,
-                        registry.counter(
-                                "stillframe.transport.pages", "side", "sender", "kind", tag));
-            }
-        }
-        for (Encoding how : Encoding.values()) {
-            encodedBytes.put(
-                    how,
-                    registry.counter(
-                            "stillframe.transport.encoded.bytes",
-                            "encoding",
-                            how.name().toLowerCase(Locale.ROOT)));
-        }
-        for (PageForm form : PageForm.values()) {
-            encodedPages.put(
-                    form,
-                    registry.counter(
-                            "stillframe.transport.encoded.pages",
-                            "form",
-                            form.name().toLowerCase(Locale.ROOT)));
-        }
+        pages = new PageCounters(registry, "sender");
+        encodedBytes = counters(Encoding.class, "encoded.bytes", "encoding");
+        encodedPages = counters(PageForm.class, "encoded.pages", "form");
         savedBytes = registry.counter("stillframe.transport.saved.bytes");
         encoding =
                 Timer.builder("stillframe.transport.encoding")
@@ -82,15 +62,20 @@ final class SenderMetrics {
                         .register(registry);
     }
 
+    /** One for each constant of {@code type}, told apart by {@code tag}. */
+    private <E extends Enum<E>> Map<E, Counter> counters(Class<E> type, String noun, String tag) {
+        Map<E, Counter> counters = new EnumMap<>(type);
+        for (E each : EnumSet.allOf(type)) {
+            String word = each.name().toLowerCase(Locale.ROOT);
+            counters.put(each, registry.counter("stillframe.transport." + noun, tag, word));
+        }
+        return counters;
+    }
+
     void sent(PageBatch batch, long frameBytes) {
         bytes.increment((double) frameBytes);
         batches.increment();
-        for (int run = 0; run < batch.runCount(); run++) {
-            Counter counter = pages.get(batch.kind(run));
-            if (counter != null) {
-                counter.increment((double) batch.pageCount(run));
-            }
-        }
+        pages.count(batch);
     }
 
     /** What an encoder did with a batch. */
@@ -98,10 +83,7 @@ final class SenderMetrics {
         encoding.record(nanos, TimeUnit.NANOSECONDS);
         long contentBytes =
                 how == Encoding.KEPT ? batch.dataBytes() : encoder.contents().byteSize();
-        Counter bytesOfThat = encodedBytes.get(how);
-        if (bytesOfThat != null) {
-            bytesOfThat.increment((double) contentBytes);
-        }
+        Objects.requireNonNull(encodedBytes.get(how)).increment((double) contentBytes);
         savedBytes.increment((double) (batch.dataBytes() - contentBytes));
         encodedPages.forEach((form, pages) -> pages.increment(encoder.pages(form)));
     }

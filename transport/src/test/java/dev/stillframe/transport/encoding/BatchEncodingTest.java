@@ -47,20 +47,7 @@ class BatchEncodingTest {
     private final Arena arena = Arena.ofShared();
     private final BatchBuffer buffer = new BatchBuffer(arena, _ -> {});
     private final BatchEncoder encoder = new BatchEncoder(DICTIONARY_BYTES, PAGE, 2);
-    private final BatchDecoder decoder = new BatchDecoder(DICTIONARY_BYTES);
-    private final FrameReader reader =
-            new FrameReader(
-                    new BatchMemory() {
-                        @Override
-                        public BatchBuffer acquire() {
-                            return buffer;
-                        }
-
-                        @Override
-                        public Contents contents() {
-                            return decoder;
-                        }
-                    });
+    private final FrameReader reader = reader();
 
     @AfterEach
     void free() {
@@ -211,7 +198,7 @@ class BatchEncodingTest {
     private void decode(Encoding encoding, byte[] contents) throws Exception {
         SampleBatch pages = new SampleBatch().addRandom(0, 16, random);
         try (Arena memory = Arena.ofConfined();
-                FrameReader hostile = hostileReader()) {
+                FrameReader hostile = reader()) {
             MemorySegment encoded = memory.allocateFrom(ValueLayout.JAVA_BYTE, contents);
             List<ByteBuf> frame =
                     BatchFrame.of(
@@ -228,7 +215,8 @@ class BatchEncodingTest {
         pages.release();
     }
 
-    private FrameReader hostileReader() {
+    /** With a decoder of its own. */
+    private FrameReader reader() {
         return new FrameReader(
                 new BatchMemory() {
                     @Override

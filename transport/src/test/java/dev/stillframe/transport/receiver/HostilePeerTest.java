@@ -7,7 +7,6 @@ import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.MemorySink;
 import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.SampleImage;
-import dev.stillframe.transport.Seed;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.ErrorCode;
@@ -15,8 +14,6 @@ import dev.stillframe.transport.wire.Frames;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -27,30 +24,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /** Peers that are slow, greedy or gone: they are given up, and others are served. */
 @Timeout(120)
 @ExtendWith(LeakCheck.class)
-class HostilePeerTest {
+class HostilePeerTest extends HostileFixture {
     private static final int PAGE = SampleBatch.PAGE;
-
-    private final Random random = Seed.random();
-    private Siege siege;
-
-    @BeforeEach
-    void start() throws IOException {
-        siege = new Siege(random);
-    }
-
-    @AfterEach
-    void survives() throws Exception {
-        try (Siege over = siege) {
-            over.assertSurvived();
-        }
-    }
 
     @Test
     void aPeerThatIgnoresTheWindowIsRefused() throws Exception {

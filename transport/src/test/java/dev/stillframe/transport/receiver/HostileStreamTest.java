@@ -8,50 +8,30 @@ import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.MemorySink;
 import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.SampleImage;
-import dev.stillframe.transport.Seed;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Frames;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
 /** Whatever a peer says, it is refused by name, its memory is given back, and others are served. */
 @Timeout(120)
 @ExtendWith(LeakCheck.class)
-class HostileStreamTest {
+class HostileStreamTest extends HostileFixture {
     private static final int PAGE = SampleBatch.PAGE;
-
-    private final Random random = Seed.random();
-    private Siege siege;
-
-    @BeforeEach
-    void start() throws IOException {
-        siege = new Siege(random);
-    }
-
-    @AfterEach
-    void survives() throws Exception {
-        try (Siege over = siege) {
-            over.assertSurvived();
-        }
-    }
 
     @Test
     void randomBytesAreNotAFrame() throws Exception {
