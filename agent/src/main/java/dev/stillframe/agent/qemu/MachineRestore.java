@@ -175,7 +175,8 @@ public final class MachineRestore {
         } else if (words.getFirst().startsWith("-")) {
             words.addFirst(reader.layout().source().executable());
         }
-        return new QemuArguments(words).without("incoming").mapping(mapped(reader, machine));
+        // It goes on without us anyway; in the background, we would not hear of its end.
+        return new QemuArguments(words).without("incoming").withoutFlag("daemonize").mapping(mapped(reader, machine));
     }
 
     private Restored start(QemuArguments arguments, Path stream, Path socket, Machine machine) throws IOException {

@@ -87,6 +87,11 @@ record QemuArguments(List<String> words) {
         return new QemuArguments(result);
     }
 
+    /** Without an option that has no value. */
+    QemuArguments withoutFlag(String option) {
+        return new QemuArguments(words.stream().filter(word -> !isOption(word, option)).toList());
+    }
+
     /** As one types it in a shell. */
     String line() {
         return String.join(" ", words.stream().map(QemuArguments::quoted).toList());

@@ -54,6 +54,8 @@ class QemuArgumentsTest {
     void anOptionIsTakenAwayWithItsValue() {
         assertThat(new QemuArguments(List.of("qemu", "-incoming", "defer", "-m", "1G")).without("incoming").words())
                 .containsExactly("qemu", "-m", "1G");
+        assertThat(new QemuArguments(List.of("qemu", "-daemonize", "-m", "1G")).withoutFlag("daemonize").words())
+                .containsExactly("qemu", "-m", "1G");
     }
 
     @Test

@@ -15,11 +15,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** With every collector, and with the interpreter and the first compiler: they stop for safepoints in other places. */
 @Timeout(600)
@@ -54,27 +53,21 @@ class ArenaStressTest {
     }
 
     /**
-     * Starts two JVMs each time, so only with a collector that stops all and one that does not. The chain of a watched arena
-     * begins with a whole image: both kinds are there.
+     * Starts two JVMs each time, so outside of a campaign only with a collector that stops all and one that does not. The
+     * chain of a watched arena begins with a whole image: both kinds are there.
      */
-    @ParameterizedTest
-    @ValueSource(strings = {"-XX:+UseG1GC", "-XX:+UseZGC"})
-    void someImagesOfANativeArenaAreOneInstant(String mode) throws Exception {
-        stress(Flavour.WATCHED, mode, 1, List.of(Load.SLOW_ORACLE));
+    static Stream<Arguments> nativeArenas() {
+        return Campaign.isOn()
+                ? Stream.of(Flavour.NATIVE, Flavour.WATCHED)
+                        .flatMap(flavour -> MODES.stream().map(mode -> Arguments.of(flavour, mode)))
+                : Stream.of("-XX:+UseG1GC", "-XX:+UseZGC").map(mode -> Arguments.of(Flavour.WATCHED, mode));
     }
 
     @ParameterizedTest
-    @MethodSource("modes")
-    @EnabledIfSystemProperty(named = "stillframe.campaign", matches = "true")
-    void everyImageOfANativeArenaIsOneInstant(String mode) throws Exception {
-        stress(Flavour.NATIVE, mode, SECONDS_PER_LOAD, ALL);
-    }
-
-    @ParameterizedTest
-    @MethodSource("modes")
-    @EnabledIfSystemProperty(named = "stillframe.campaign", matches = "true")
-    void everyImageOfAWatchedArenaIsOneInstant(String mode) throws Exception {
-        stress(Flavour.WATCHED, mode, SECONDS_PER_LOAD, ALL);
+    @MethodSource("nativeArenas")
+    void everyImageOfANativeArenaIsOneInstant(Flavour flavour, String mode) throws Exception {
+        List<Load> loads = Campaign.isOn() ? ALL : List.of(Load.SLOW_ORACLE);
+        stress(flavour, mode, Campaign.turns(1, SECONDS_PER_LOAD), loads);
     }
 
     private void stress(Flavour flavour, String mode, int seconds, List<Load> loads) throws Exception {

@@ -164,7 +164,7 @@ class EmulatedSnapshotTest {
                                                     Snapshots.options(),
                                                     new SimpleMeterRegistry(),
                                                     Progress.NONE)
-                                            .take(oracle.target(), new FailingSink(FailingSink.Failure.THROW, 2)))
+                                            .take(oracle.target(), new FailingSink(FailingSink.Failure.THROW, 1)))
                     .isInstanceOf(SnapshotException.class);
             oracle.awaitProgress();
             assertThat(oracle.threads().process().mappings()).noneMatch(Mapped::isTracked);

@@ -6,6 +6,11 @@ public final class Campaign {
 
     private Campaign() {}
 
+    /** Whether this is one. */
+    public static boolean isOn() {
+        return ON;
+    }
+
     /** How many turns: {@code normal} ones, or those of a campaign. */
     public static int turns(int normal, int campaign) {
         return ON ? campaign : normal;
