@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
 import java.util.Map;
 
 /**
@@ -15,6 +16,7 @@ import java.util.Map;
  */
 final class DeviceState implements AutoCloseable {
     private static final String TEMPORARY = "/tmp";
+    private static final String FILE = "devices";
 
     private final Path directory;
     private final Path file;
@@ -22,19 +24,19 @@ final class DeviceState implements AutoCloseable {
 
     private DeviceState(Path directory) {
         this.directory = directory;
-        this.file = directory.resolve("devices");
-        this.forQemu = TEMPORARY + "/" + directory.getFileName() + "/devices";
+        this.file = directory.resolve(FILE);
+        this.forQemu = TEMPORARY + "/" + directory.getFileName() + "/" + FILE;
     }
 
-    /** For QEMU in process {@code pid}, which runs as user {@code userId}. */
-    static DeviceState create(int pid, int userId) throws IOException {
+    /** For QEMU in process {@code pid}, which runs as user {@code userId}; {@code guardian} removes it if we cannot. */
+    static DeviceState create(int pid, int userId, Guardian guardian) throws IOException {
         Path root = Path.of("/proc/" + pid + "/root" + TEMPORARY);
         try {
-            Path directory =
-                    Files.createTempDirectory(
-                            root,
-                            "stillframe-",
-                            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            Path directory = root.resolve("stillframe-" + Long.toUnsignedString(new SecureRandom().nextLong()));
+            guardian.owns(directory);
+            Files.createDirectory(
+                    directory,
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             DeviceState state = new DeviceState(directory);
             if ((int) Files.getAttribute(directory, "unix:uid") != userId) {
                 Files.setAttribute(directory, "unix:uid", userId);
@@ -59,10 +61,14 @@ final class DeviceState implements AutoCloseable {
         return Files.readAllBytes(file);
     }
 
-    /** Removes it. */
+    /** Removes what {@link #create} made, if it is still there. */
+    static void remove(Path directory) throws IOException {
+        Files.deleteIfExists(directory.resolve(FILE));
+        Files.deleteIfExists(directory);
+    }
+
     @Override
     public void close() throws IOException {
-        Files.deleteIfExists(file);
-        Files.deleteIfExists(directory);
+        remove(directory);
     }
 }

@@ -5,18 +5,20 @@ import dev.stillframe.engine.target.TargetException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Sees to it that a machine does not stand for ever if we are killed while it stands: a process of its own that holds one
- * end of a pipe, and lets the machine go on when the other end closes with the machine standing. Started before the
- * stop; ends with us.
+ * end of a pipe, and lets the machine go on when the other end closes with the machine standing. It also removes the
+ * directories that we would have. Started before the stop; ends with us.
  */
 final class Guardian implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Guardian.class);
@@ -31,6 +33,7 @@ final class Guardian implements AutoCloseable {
     private static final int READY = 'r';
     private static final int STOPPING = 's';
     private static final int RUNNING = 'c';
+    private static final int DIRECTORY = 'd';
 
     private final Process process;
 
@@ -84,6 +87,14 @@ final class Guardian implements AutoCloseable {
         }
     }
 
+    /** A directory that is to be gone when we are. */
+    void owns(Path directory) throws IOException {
+        DataOutputStream out = new DataOutputStream(process.getOutputStream());
+        out.writeByte(DIRECTORY);
+        out.writeUTF(directory.toString());
+        out.flush();
+    }
+
     /** The machine is about to be stopped. */
     void stopping() throws IOException {
         tell(STOPPING);
@@ -119,13 +130,21 @@ final class Guardian implements AutoCloseable {
         System.out.write(READY);
         System.out.flush();
         boolean standing = false;
-        try (InputStream in = System.in) {
-            for (int state = in.read(); state >= 0; state = in.read()) {
-                standing = state == STOPPING;
+        List<Path> directories = new ArrayList<>();
+        try (DataInputStream in = new DataInputStream(System.in)) {
+            for (int word = in.read(); word >= 0; word = in.read()) {
+                if (word == DIRECTORY) {
+                    directories.add(Path.of(in.readUTF()));
+                } else {
+                    standing = word == STOPPING;
+                }
             }
         }
         if (standing) {
             letGo(Path.of(args[0]));
+        }
+        for (Path directory : directories) { // gone already, unless we were killed
+            DeviceState.remove(directory);
         }
     }
 

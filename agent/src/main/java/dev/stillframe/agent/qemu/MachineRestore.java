@@ -26,6 +26,7 @@ import java.util.concurrent.TimeUnit;
  */
 public final class MachineRestore {
     private static final Duration START_PATIENCE = Duration.ofSeconds(60);
+    private static final Duration END_PATIENCE = Duration.ofSeconds(1);
     private static final long POLL_MILLIS = 2;
     private static final int STREAM_BUFFER_BYTES = 1 << 20;
 
@@ -202,11 +203,28 @@ public final class MachineRestore {
                 return new Restored(
                         process, running, started - begin, loaded - started, System.nanoTime() - begin);
             }
+        } catch (IOException e) {
+            throw ended(process, e);
         } finally {
             if (!done) {
                 process.destroyForcibly();
             }
         }
+    }
+
+    /** The reason, if it is that QEMU ended: its own message says more than the end of the connection. */
+    private static IOException ended(Process process, IOException seen) {
+        try {
+            if (process.waitFor(END_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
+                return new IOException(
+                        "QEMU ended with exit code %d before the machine ran; its own message is above"
+                                .formatted(process.exitValue()),
+                        seen);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return seen;
     }
 
     private void awaitSocket(Process process, Path socket, long begin) throws IOException {
@@ -228,8 +246,7 @@ public final class MachineRestore {
 
     private void pause(@Nullable Process process, long begin) throws IOException {
         if (process != null && !process.isAlive()) {
-            throw new IOException(
-                    "QEMU ended with exit code %d before it answered; its own message is above".formatted(process.exitValue()));
+            throw new IOException("QEMU ended before it answered");
         }
         if (System.nanoTime() - begin > START_PATIENCE.toNanos()) {
             throw new IOException("QEMU did not run within %d s".formatted(START_PATIENCE.toSeconds()));

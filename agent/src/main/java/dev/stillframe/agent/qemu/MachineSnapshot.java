@@ -101,7 +101,7 @@ public final class MachineSnapshot {
         int pid = pid(subject, qmp);
         VirtualMachine vm = VirtualMachine.examine(qmp);
         try (TargetProcess process = TargetProcess.open(pid);
-                DeviceState devices = DeviceState.create(pid, process.source().userId())) {
+                DeviceState devices = DeviceState.create(pid, process.source().userId(), guardian)) {
             DiskInstant disks = new DiskInstant(qmp, pid, subject.overlays(), subject.diskHook());
             Standstill standstill = new Standstill(new Standstill.Parts(qmp, vm, devices, disks, guardian), probe);
             guardian.awaitReady();

@@ -215,6 +215,7 @@ final class MachineBench {
         }
         List<String> words = new ArrayList<>(List.of("qemu-system-x86_64"));
         words.addAll(arguments);
+        words.addAll(List.of("-serial", "null")); // the guest's own is not among its arguments
         MachineRestore restore = new MachineRestore(image, new MachineRestore.Options(words, null, false));
         for (int turn = 0; turn < 2 * TURNS; turn++) {
             plain.add(plainStartMillis(words));

@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.target.JavaCommand;
+import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
+import java.io.File;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.random.RandomGenerator;
@@ -30,6 +33,7 @@ class MachineKillTest {
         try (Guest guest = Guest.start(GuestOptions.of(256, 64))) {
             guest.awaitRunning();
             List<String> points = points(guest);
+            Set<String> before = leftovers();
             assertThat(points).contains("machine: stopped", "machine: devices saved", "machine: continue");
             // Those that every snapshot has are killed at for a process (KillTest); here, those while the machine stands.
             List<String> standing =
@@ -43,6 +47,7 @@ class MachineKillTest {
                     goesOn(guest, point);
                 }
             }
+            Signals.await("that nothing is left behind", () -> leftovers().equals(before));
         }
     }
 
@@ -60,6 +65,11 @@ class MachineKillTest {
                 goesOn(guest, "a moment");
             }
         }
+    }
+
+    private static Set<String> leftovers() {
+        String[] names = new File("/tmp").list((_, name) -> name.matches("stillframe-\\d+"));
+        return names == null ? Set.of() : Set.of(names);
     }
 
     private static void goesOn(Guest guest, String after) throws Exception {
