@@ -9,7 +9,7 @@
 
 #define THREADS_MAX 64
 #define WORDS 8
-#define REPORT_NANOS 100000000L
+#define REPORT_NANOS 20000000L
 #define TICKS_A_SECOND 100
 
 struct worker {

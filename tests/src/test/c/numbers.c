@@ -19,6 +19,7 @@ int main(void) {
     SHOW("EXIT", SYS_exit);
     SHOW("WAIT4", SYS_wait4);
     SHOW("FTRUNCATE", SYS_ftruncate);
+    SHOW("FALLOCATE", SYS_fallocate);
     SHOW("PTRACE", SYS_ptrace);
     SHOW("SETPRIORITY", SYS_setpriority);
     SHOW("PRCTL", SYS_prctl);
@@ -26,6 +27,7 @@ int main(void) {
     SHOW("OPENAT", SYS_openat);
     SHOW("PPOLL", SYS_ppoll);
     SHOW("GET_ROBUST_LIST", SYS_get_robust_list);
+    SHOW("MOVE_PAGES", SYS_move_pages);
     SHOW("PROCESS_VM_READV", SYS_process_vm_readv);
     SHOW("PROCESS_VM_WRITEV", SYS_process_vm_writev);
     SHOW("MEMFD_CREATE", SYS_memfd_create);

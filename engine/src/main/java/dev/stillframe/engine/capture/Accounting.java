@@ -33,6 +33,7 @@ final class Accounting {
         for (int extent = 0; extent < places.count(); extent++) {
             settle(extent, missing);
         }
+        encoder.endEmpty();
     }
 
     private void settle(int extent, List<Missing> missing) throws IOException {

@@ -98,13 +98,21 @@ final class Arming {
     }
 
     private void protect(Worker worker, List<Block> blocks) throws IOException {
+        List<Block> seized = blocks.stream().filter(Block::seize).toList();
+        try {
+            protectSeized(worker, blocks);
+        } finally {
+            seized.forEach(block -> block.letGo(true));
+        }
+    }
+
+    private void protectSeized(Worker worker, List<Block> blocks) throws IOException {
         blocks.forEach(Block::cool);
         for (Part whole : parts(blocks)) {
             for (AddressRange range : withoutExempt(whole.range())) {
                 move(range, Claim.EMPTY, Claim.ARMING_HOLE);
                 worker.protection().protect(range.start(), range.sizeBytes());
-                // What was written between the look at the page tables and the protection is not empty.
-                registration.populated(whole.mapping(), range.start(), range.end(), this::notEmpty);
+                lookAtHoles(whole.mapping(), range, Claim.ARMING_HOLE, Claim.ARMING);
                 move(range, Claim.ARMING, Claim.CLEAN);
                 move(range, Claim.ARMING_HOLE, Claim.HOLE);
             }
@@ -112,8 +120,31 @@ final class Arming {
         blocks.forEach(Arming::leaveExemptHot);
     }
 
-    private void notEmpty(long start, long end) {
-        move(new AddressRange(start, end), Claim.ARMING_HOLE, Claim.ARMING);
+    /**
+     * Pages in {@code hole} that are not empty any more become {@code found}: they were written between the first look and
+     * the protection, or through another mapping. The file of shared memory is asked only about what was a hole: it goes
+     * through content page by page.
+     */
+    void lookAtHoles(TrackedMapping mapping, AddressRange range, byte hole, byte found) throws IOException {
+        if (mapping.file() == null) {
+            registration.populated(mapping, range.start(), range.end(), (start, end) -> move(new AddressRange(start, end), hole, found));
+            return;
+        }
+        for (Block block : capture.table.within(range.start(), range.end())) {
+            int page = range.start() <= block.start ? 0 : Block.pageOf(range.start());
+            int end = range.end() >= block.start + Block.BYTES ? Block.PAGES : Block.pageOf(range.end());
+            while (page < end) {
+                int after = block.runEnd(page, end, hole);
+                if (after > page) {
+                    registration.populated(
+                            mapping,
+                            block.address(page),
+                            block.address(after),
+                            (start, stop) -> move(new AddressRange(start, stop), hole, found));
+                }
+                page = after + 1;
+            }
+        }
     }
 
     private void move(AddressRange range, byte from, byte to) {
@@ -172,6 +203,15 @@ final class Arming {
 
     /** Protects the hot pages of a run again, but for the exempt ones; how many pages were looked at. */
     int protectHot(Worker worker, Run run) throws IOException {
+        boolean seized = run.block().seize();
+        try {
+            return protectSeized(worker, run);
+        } finally {
+            run.block().letGo(seized);
+        }
+    }
+
+    private int protectSeized(Worker worker, Run run) throws IOException {
         Block block = run.block();
         boolean whole = block.isHuge() && block.count(Claim.HOT) == Block.PAGES;
         if (!whole && isBeingLifted(block)) {

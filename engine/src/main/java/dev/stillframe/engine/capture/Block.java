@@ -6,6 +6,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Two MiB of the target's address space, aligned, with the claim of each page. Claims are thread-safe; pieces change only
@@ -17,15 +18,49 @@ final class Block {
     static final long BYTES = (long) PAGES * PAGE_BYTES;
 
     private static final VarHandle CLAIM = MethodHandles.arrayElementVarHandle(byte[].class);
+    private static final VarHandle OWNER = owner();
 
     final long start;
     private final byte[] claims = new byte[PAGES];
     private volatile List<Piece> pieces = List.of();
     private volatile boolean huge;
     private volatile boolean warm;
+    private volatile @Nullable Thread owner;
 
     Block(long start) {
         this.start = start;
+    }
+
+    private static VarHandle owner() {
+        try {
+            return MethodHandles.lookup().findVarHandle(Block.class, "owner", Thread.class);
+        } catch (ReflectiveOperationException e) {
+            throw new LinkageError("the field above", e);
+        }
+    }
+
+    /**
+     * The claims of a huge page's parts change one by one, but it must be protected, copied and released whole: waits until no
+     * other thread is at it, and keeps others away until {@link #letGo}. Other blocks need no more than claims.
+     *
+     * @return whether it is to be let go by the caller
+     */
+    boolean seize() {
+        Thread me = Thread.currentThread();
+        if (!huge || me.equals(owner)) {
+            return false;
+        }
+        while (!OWNER.compareAndSet(this, (Thread) null, me)) {
+            Waiting.giveWay(); // for a copy of 2 MiB; whoever waits for staging meanwhile ends when the capture does
+        }
+        return true;
+    }
+
+    /** What {@link #seize} answered. */
+    void letGo(boolean seized) {
+        if (seized) {
+            owner = null;
+        }
     }
 
     static long startOf(long address) {
@@ -131,6 +166,15 @@ final class Block {
     int moveRun(int first, int limit, byte from, byte to) {
         int page = first;
         while (page < limit && move(page, from, to)) {
+            page++;
+        }
+        return page;
+    }
+
+    /** The page behind the run of pages in {@code claim} that begins at {@code first}, before {@code limit}. */
+    int runEnd(int first, int limit, byte claim) {
+        int page = first;
+        while (page < limit && claim(page) == claim) {
             page++;
         }
         return page;

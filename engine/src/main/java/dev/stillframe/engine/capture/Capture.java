@@ -9,7 +9,9 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /** What the workers of one snapshot share. Thread-safe. */
@@ -39,6 +41,12 @@ final class Capture implements Encoder.Failures {
     /** Moves of memory that were told after T0 and whose pages are not yet copied from their new place. */
     final List<Move> moves = new CopyOnWriteArrayList<>();
 
+    /** Pages that were moved before they were copied, and are not copied yet. */
+    final AtomicInteger movedPages = new AtomicInteger();
+
+    /** Pages that were read, held only zeros and were not staged. */
+    final LongAdder zeroPages = new LongAdder();
+
     /** Mappings of shared memory that the target maps more than once; set in the freeze. */
     volatile List<TrackedMapping> aliases = List.of();
 
@@ -46,13 +54,18 @@ final class Capture implements Encoder.Failures {
     List<Worker> workers = List.of();
 
     private volatile Phase phase = Phase.ARM;
+    private volatile boolean freezing;
     private volatile boolean stopped;
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
-    /** The target moved {@code from} to {@code target}. */
-    record Move(AddressRange from, long target) {
-        boolean arrivedAt(long address) {
-            return address >= target && address < target + from.sizeBytes();
+    /**
+     * The target moved {@code from} to {@code target}.
+     *
+     * @param mark of the {@link Discards}: whatever the target did to the memory at its new place was told since
+     */
+    record Move(AddressRange from, long target, int mark) {
+        boolean hasArrivedIn(long start, long end) {
+            return start < target + from.sizeBytes() && target < end;
         }
     }
 
@@ -68,8 +81,18 @@ final class Capture implements Encoder.Failures {
         return phase;
     }
 
-    void beginCapture() {
+    /** From here until {@link #endFreeze} the arming worker is alone with claims and mappings. */
+    void beginFreeze() {
+        freezing = true;
         phase = Phase.CAPTURE;
+    }
+
+    void endFreeze() {
+        freezing = false;
+    }
+
+    boolean isFreezing() {
+        return freezing;
     }
 
     boolean isStopped() {

@@ -8,7 +8,8 @@ package dev.stillframe.engine.capture;
  * LIFTING -> HOT} when the target writes to it.
  *
  * <p><b>From T0 on</b> there is one way for content: {@code CLEAN -> COPYING -> DONE}. The bytes are in staging before a
- * page is {@code DONE}, and only {@code DONE} pages are unprotected. With two states instead of three, a fault between the
+ * page is {@code DONE}, and only {@code DONE} pages are unprotected. Memory that is mapped more than once is {@code COPIED}
+ * first, until all that is written through any of its mappings is. With two states instead of three, a fault between the
  * claim and the copy would see "taken", unprotect, and the late copy would read bytes of after T0: a torn image.
  */
 final class Claim {
@@ -39,7 +40,7 @@ final class Claim {
     /** Copied. */
     static final byte DONE = 8;
 
-    /** Known to be zero at T0, and released. */
+    /** Zero at T0: never used, or copied and found to hold nothing else. */
     static final byte ZERO = 9;
 
     /** Discarded or unreadable before it was copied. */
@@ -47,6 +48,9 @@ final class Claim {
 
     /** Moved elsewhere by the target before it was copied, with its protection; whoever was told will copy it. */
     static final byte MOVED = 11;
+
+    /** Copied, but perhaps not yet where it is mapped elsewhere in the target; whoever copied it makes it {@code DONE}. */
+    static final byte COPIED = 12;
 
     private Claim() {}
 }

@@ -18,14 +18,19 @@ final class Copier {
     private final Capture capture;
     private final Protection protection;
     private final Runnable awaitEventsLogged;
+    private final Runnable awaitReleased;
     private long lastCopyNanos;
     private @Nullable StagingBlock block;
 
-    /** {@code awaitEventsLogged} returns when every discard that any worker had read before the call is in the log. */
-    Copier(Capture capture, Protection protection, Runnable awaitEventsLogged) {
+    /**
+     * {@code awaitEventsLogged} returns when every discard that any worker had read before the call is in the log, {@code
+     * awaitReleased} when no other worker is still releasing what it had begun to release before the call.
+     */
+    Copier(Capture capture, Protection protection, Runnable awaitEventsLogged, Runnable awaitReleased) {
         this.capture = capture;
         this.protection = protection;
         this.awaitEventsLogged = awaitEventsLogged;
+        this.awaitReleased = awaitReleased;
     }
 
     /** {@link System#nanoTime} of its last copy; read after the worker's end. */
@@ -35,6 +40,15 @@ final class Copier {
 
     /** Copies and releases the pages from {@code first} to {@code end} that nobody has claimed. */
     void copyClean(Block at, int first, int end) throws IOException {
+        boolean seized = at.seize();
+        try {
+            copySeized(at, first, end);
+        } finally {
+            at.letGo(seized);
+        }
+    }
+
+    private void copySeized(Block at, int first, int end) throws IOException {
         int page = first;
         while (page < end) {
             if (at.claim(page) != Claim.CLEAN) {
@@ -42,9 +56,10 @@ final class Copier {
                 continue;
             }
             int limit = Math.min(end, limit(at, page));
+            int mark = capture.discards.mark();
             int after = at.moveRun(page, limit, Claim.CLEAN, Claim.COPYING);
             if (after > page) {
-                copyClaimed(at, page, after);
+                copyClaimed(at, page, after, mark);
             }
             page = Math.max(after, page + 1);
         }
@@ -59,52 +74,144 @@ final class Copier {
         return Math.min(piece.endPage(), page + Math.max(1, StagingBlock.PAGES / (capture.aliases.size() + 1)));
     }
 
-    /** Copies and releases pages of one piece that this worker has claimed. */
-    private void copyClaimed(Block at, int first, int end) throws IOException {
-        int mark = capture.discards.mark();
+    /** Copies and releases pages of one piece that this worker has claimed after it took the mark. */
+    private void copyClaimed(Block at, int first, int end, int mark) throws IOException {
+        boolean isMappedTwice = isMappedTwice(at, first);
         List<Run> runs = withAliases(new Run(at, first, end));
         room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum()));
         for (Run run : runs) {
-            boolean copied = copy(run.block(), run.first(), run.end(), run.start());
-            run.set(copied ? Claim.DONE : Claim.LOST);
+            copyRun(run, isMappedTwice ? Claim.COPIED : Claim.DONE);
         }
-        if (runs.size() > 1) {
+        if (isMappedTwice) {
             awaitAliases(runs.getFirst());
+            runs.forEach(Copier::becomesDone);
         }
         for (Run run : runs) {
             protection.release(run.start(), run.bytes());
         }
         awaitEventsLogged.run();
-        for (Run run : runs.reversed()) { // the last copied is dropped first
-            boolean copied = run.block().claim(run.first()) == Claim.DONE;
-            if (copied && capture.discards.since(mark, run.start(), run.start() + run.bytes()) && !stillThere(run)) {
-                staged().drop(run.count());
-                run.set(Claim.LOST);
+        for (Run run : runs) {
+            if (capture.discards.since(mark, run.start(), run.start() + run.bytes())) {
+                dropDiscarded(runs, mark);
+                return;
             }
         }
     }
 
+    private boolean isMappedTwice(Block at, int page) {
+        return !capture.aliases.isEmpty() && at.piece(page).mapping().file() != null;
+    }
+
+    private static void becomesDone(Run run) {
+        for (int page = run.first(); page < run.end(); page++) {
+            run.block().move(page, Claim.COPIED, Claim.DONE);
+        }
+    }
+
+    /** Makes its pages {@code copied}, or lost where they are not there any more. */
+    private void copyRun(Run run, byte copied) throws IOException {
+        if (copy(run.block(), run.first(), run.end(), run.start())) {
+            run.set(copied == Claim.DONE ? doneOrZero(run) : copied);
+            return;
+        }
+        for (int page = run.first(); page < run.end(); page++) {
+            boolean isThere = copy(run.block(), page, page + 1, run.block().address(page));
+            run.block().set(page, isThere ? copied : Claim.LOST);
+        }
+    }
+
+    /** What holds only zeros needs neither staging nor the encoder. */
+    private byte doneOrZero(Run run) {
+        StagingBlock into = staged();
+        if (!into.endsInZeros(run.count())) {
+            return Claim.DONE;
+        }
+        into.drop(run.count());
+        capture.zeroPages.add(run.count());
+        return Claim.ZERO;
+    }
+
+    /** Copies and releases a page that this worker has claimed, from where it was moved to; false if it is not there any more. */
+    boolean copyMoved(Block at, int page, Capture.Move move) throws IOException {
+        long now = at.address(page) - move.from().start() + move.target();
+        if (!copy(at, page, page + 1, now)) {
+            return false;
+        }
+        protection.releaseMoved(now, Block.PAGE_BYTES);
+        awaitReleased.run();
+        awaitEventsLogged.run();
+        if (capture.discards.since(move.mark(), now, now + Block.PAGE_BYTES)) {
+            staged().drop(1);
+            return false;
+        }
+        return true;
+    }
+
+    /** Of what was copied last, takes back what was discarded meanwhile, page by page: the copy may have come too late. */
+    private void dropDiscarded(List<Run> runs, int mark) throws IOException {
+        StagingBlock into = staged();
+        int copied = 0;
+        for (Run run : runs) {
+            for (int page = run.first(); page < run.end(); page++) {
+                copied += run.block().claim(page) == Claim.DONE ? 1 : 0;
+            }
+        }
+        into.drop(copied);
+        int from = into.used();
+        for (Run run : runs) {
+            for (int page = run.first(); page < run.end(); page++) {
+                byte claim = run.block().claim(page);
+                boolean lost = isDiscarded(run.block(), page, mark);
+                if (claim == Claim.DONE) {
+                    if (!lost) {
+                        into.keep(from, run.block().address(page));
+                    }
+                    from++;
+                }
+                if (lost && (claim == Claim.DONE || claim == Claim.ZERO)) {
+                    run.block().set(page, Claim.LOST);
+                    capture.zeroPages.add(claim == Claim.ZERO ? -1 : 0);
+                }
+            }
+        }
+    }
+
+    private boolean isDiscarded(Block block, int page, int mark) throws IOException {
+        long address = block.address(page);
+        return capture.discards.since(mark, address, address + Block.PAGE_BYTES) && !stillThere(block, page);
+    }
+
     /** The run, and the same memory where it is mapped elsewhere in the target: released together or not at all. */
     private List<Run> withAliases(Run run) {
-        TrackedMapping mapping = run.block().piece(run.first()).mapping();
-        if (mapping.file() == null || capture.aliases.isEmpty()) {
+        if (!isMappedTwice(run.block(), run.first())) {
             return List.of(run);
         }
         List<Run> runs = new ArrayList<>();
         runs.add(run);
-        for (AddressRange range : elsewhere(mapping, run)) {
+        for (AddressRange range : elsewhere(run.block().piece(run.first()).mapping(), run)) {
             for (Block block : capture.table.within(range.start(), range.end())) {
                 int end = Block.PAGES;
                 for (int page = 0; page < end; page++) {
-                    if (range.contains(block.address(page))
-                            && (block.move(page, Claim.CLEAN, Claim.COPYING)
-                                    || block.move(page, Claim.HOT, Claim.COPYING))) {
+                    if (range.contains(block.address(page)) && claimAlias(block, page)) {
                         runs.add(new Run(block, page, page + 1));
                     }
                 }
             }
         }
         return runs;
+    }
+
+    /** Whether it is ours to copy. In a freeze another worker may be protecting it just now, and we wait until it has. */
+    private boolean claimAlias(Block block, int page) {
+        while (!block.move(page, Claim.CLEAN, Claim.COPYING) && !block.move(page, Claim.HOT, Claim.COPYING)) {
+            byte claim = block.claim(page);
+            boolean becomesFree = claim == Claim.ARMING || claim == Claim.LIFTING || claim == Claim.CLEAN || claim == Claim.HOT;
+            if (!becomesFree || capture.isStopped()) {
+                return false;
+            }
+            Waiting.giveWay();
+        }
+        return true;
     }
 
     private List<AddressRange> elsewhere(TrackedMapping mapping, Run run) {
@@ -130,7 +237,7 @@ final class Copier {
                     while (range.contains(block.address(page))
                             && block.claim(page) == Claim.COPYING
                             && !capture.isStopped()) {
-                        Thread.onSpinWait();
+                        Waiting.giveWay();
                     }
                 }
             }
@@ -163,15 +270,15 @@ final class Copier {
      * After a discard was told: shared memory has lost its content only where its file has a hole now. The copy came
      * before this look, so content that is still there now was there then.
      */
-    private static boolean stillThere(Run run) throws IOException {
-        TrackedMapping mapping = run.block().piece(run.first()).mapping();
+    private static boolean stillThere(Block block, int page) throws IOException {
+        TrackedMapping mapping = block.piece(page).mapping();
         MemoryFile file = mapping.file();
         if (file == null) {
             return false;
         }
-        long offset = run.start() - mapping.fileDelta();
+        long offset = block.address(page) - mapping.fileDelta();
         long hole = file.nextHole(offset);
-        return hole < 0 || hole >= offset + run.bytes();
+        return hole < 0 || hole >= offset + Block.PAGE_BYTES;
     }
 
     private StagingBlock staged() {

@@ -6,7 +6,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * The ranges that the target discarded or unmapped, in the order in which we were told. A copy is trusted only if no
- * discard of its range was told between its claim and the end of its unprotect call. Thread-safe.
+ * discard of its range was told between a mark before its claim and the end of its unprotect call. Who adds a discard has
+ * taken the pages that nobody had claimed before that. Thread-safe.
  */
 final class Discards {
     private final List<AddressRange> ranges = new CopyOnWriteArrayList<>();

@@ -84,8 +84,17 @@ final class Freeze implements Work {
     @Override
     public boolean step(Worker worker) throws IOException {
         capture.probe.at("freeze: begin");
-        capture.beginCapture();
-        worker.awaitFaultsAnswered();
+        capture.beginFreeze();
+        try {
+            worker.awaitFaultsAnswered();
+            freeze(worker);
+        } finally {
+            capture.endFreeze();
+        }
+        return false;
+    }
+
+    private void freeze(Worker worker) throws IOException {
         mappings = target.mappings();
         lookAgain();
         threads.forEach(this::exempt);
@@ -97,7 +106,6 @@ final class Freeze implements Work {
         }
         capture.probe.at("freeze: copy hot pages"); // last: what finds no room can still be protected
         copyHot(worker);
-        return false;
     }
 
     /** Finds what was mapped, unmapped, discarded or first used while arming. */
@@ -122,6 +130,9 @@ final class Freeze implements Work {
             registration.discover(range, Claim.HOT);
         }
         capture.aliases = registration.aliases();
+        for (TrackedMapping alias : capture.aliases) { // what was a hole there may have been filled from another place
+            arming.lookAtHoles(alias, alias.range(), Claim.HOLE, Claim.CLEAN);
+        }
         missing.addAll(registration.refused());
     }
 

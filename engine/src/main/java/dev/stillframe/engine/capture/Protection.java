@@ -4,6 +4,7 @@ import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
+import java.util.function.BooleanSupplier;
 
 /**
  * Protects and unprotects ranges whatever the target does meanwhile: an unread event makes every call answer EAGAIN, and an
@@ -12,16 +13,31 @@ import java.io.IOException;
 final class Protection {
     private final WriteTracker tracker;
     private final Events events;
+    private final BooleanSupplier stopped;
 
-    /** Reads what is in the way. */
-    @FunctionalInterface
+    /** What the target does meanwhile. */
     interface Events {
+        /** Reads what is in the way. */
         void receive() throws IOException;
+
+        /** Whether memory was moved into the range that is still to be copied. */
+        boolean hasArrived(long start, long bytes);
+
+        /** Whoever copies what was moved waits from here on for {@link #released}, before it trusts its copy. */
+        void releasing();
+
+        /** The end of that. */
+        void released();
+
+        /** What was moved into the range may have been unprotected before it was copied. */
+        void spoilt(long start, long bytes);
     }
 
-    Protection(WriteTracker tracker, Events events) {
+    /** {@code stopped} tells that everything is about to be released at once. */
+    Protection(WriteTracker tracker, Events events, BooleanSupplier stopped) {
         this.tracker = tracker;
         this.events = events;
+        this.stopped = stopped;
     }
 
     /** Protects a range, however long the target's events make that take. */
@@ -38,11 +54,52 @@ final class Protection {
         }
     }
 
-    /** Unprotects a range and wakes its writers. */
+    /** Unprotects a range and wakes its writers; but not where memory was moved to that is still to be copied. */
     void release(long start, long bytes) throws IOException {
+        events.releasing();
+        try {
+            releaseUnlessArrived(start, bytes);
+        } finally {
+            events.released();
+        }
+    }
+
+    private void releaseUnlessArrived(long start, long bytes) throws IOException {
+        if (!events.hasArrived(start, bytes)) {
+            unprotectAndLook(start, bytes);
+            return;
+        }
+        for (long page = start; page < start + bytes; page += Block.PAGE_BYTES) {
+            if (!events.hasArrived(page, Block.PAGE_BYTES)) {
+                unprotectAndLook(page, Block.PAGE_BYTES);
+            }
+        }
+    }
+
+    /** It may have been moved there after the look before, and have been read by another worker. */
+    private void unprotectAndLook(long start, long bytes) throws IOException {
+        unprotect(start, bytes, false);
+        if (events.hasArrived(start, bytes)) {
+            events.spoilt(start, bytes);
+        }
+    }
+
+    /** The same for memory that was moved there, when it is copied. */
+    void releaseMoved(long start, long bytes) throws IOException {
+        unprotect(start, bytes, true);
+    }
+
+    private void unprotect(long start, long bytes, boolean moved) throws IOException {
         long result = tracker.unprotect(start, bytes);
         while (result == -Errno.EAGAIN.number()) {
+            if (stopped.getAsBoolean()) {
+                return; // a target that moves memory for ever could keep us here as long
+            }
             events.receive(); // the faults among the messages are answered later
+            if (!moved && events.hasArrived(start, bytes)) {
+                releaseUnlessArrived(start, bytes);
+                return;
+            }
             result = tracker.unprotect(start, bytes);
         }
         if (result == -Errno.ENOENT.number()) {
@@ -62,6 +119,9 @@ final class Protection {
         for (long page = start; page < start + bytes; page += Block.PAGE_BYTES) {
             long result = call.apply(page, Block.PAGE_BYTES);
             while (result == -Errno.EAGAIN.number()) {
+                if (stopped.getAsBoolean()) {
+                    return;
+                }
                 events.receive();
                 result = call.apply(page, Block.PAGE_BYTES);
             }

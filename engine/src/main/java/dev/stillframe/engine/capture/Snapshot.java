@@ -139,7 +139,7 @@ public final class Snapshot {
 
     private static Staging staging(long bytes) throws IOException {
         NativeMemory memory = NativeMemory.map(Staging.memoryBytes(bytes));
-        memory.touch(0, memory.segment().byteSize());
+        memory.touch();
         return new Staging(memory.segment(), memory::close);
     }
 

@@ -49,7 +49,7 @@ public record SnapshotOptions(
                 1L << 30,
                 Duration.ofMillis(3),
                 Duration.ofSeconds(30),
-                Math.clamp(processors - 1, 1, 4),
+                Math.clamp(processors, 1, 4),
                 Tuning.DEFAULT);
     }
 }

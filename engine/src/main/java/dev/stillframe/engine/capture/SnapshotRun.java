@@ -135,11 +135,13 @@ final class SnapshotRun implements AutoCloseable {
         Layout layout = layout(capture, registered, freeze, instant, states);
         Places places = new Places(layout);
         // Until the writers are free the processors are theirs and the sweep's, as long as staging holds what comes.
-        awaitWork(capture, staging::isHalfFull, () -> tell(encoding, layout, Progress.Step.SWEEP));
+        awaitWork(capture, staging::isHalfFull, () -> tell(capture, encoding, layout, Progress.Step.SWEEP));
         encoding.begin(layout, places);
-        awaitWork(capture, () -> false, () -> tell(encoding, layout, Progress.Step.SWEEP));
+        awaitWork(capture, () -> false, () -> tell(capture, encoding, layout, Progress.Step.SWEEP));
+        awaitAnswers(capture);
         releaseTarget();
         capture.check();
+        new Relief(target, capture.table.blocks()).run();
         attachment.confirm();
         List<Missing> missing = new ArrayList<>(shared);
         missing.addAll(freeze.missing());
@@ -167,8 +169,9 @@ final class SnapshotRun implements AutoCloseable {
     private record Published(String image, byte[] rootHash, List<Missing> missing) {}
 
     private void start(Capture capture, Encoder encoding) {
-        // Without spinning a worker sleeps in poll, and the sweep needs another.
-        int count = Math.max(capture.options.workers(), capture.options.tuning().spin() ? 1 : 2);
+        // Without spinning a worker sleeps in poll, and the sweep needs another. Each may hold a block that it has begun.
+        int least = capture.options.tuning().spin() ? 1 : 2;
+        int count = Math.clamp(capture.options.workers(), least, staging.blocks() / 2);
         capture.workers = IntStream.range(0, count).mapToObj(i -> new Worker(capture)).toList();
         for (int i = 0; i < count; i++) {
             Thread.ofPlatform().name("stillframe-worker-" + i).daemon().start(capture.workers.get(i));
@@ -244,7 +247,7 @@ final class SnapshotRun implements AutoCloseable {
         Sweep sweep = new Sweep(capture, order);
         // Without spinning the last worker is left to the faults.
         int sweepers = capture.options.tuning().spin() ? capture.workers.size() : capture.workers.size() - 1;
-        capture.workers.subList(0, sweepers).forEach(worker -> worker.assign(sweep));
+        capture.workers.subList(0, sweepers).forEach(worker -> worker.assign(sweep.share()));
     }
 
     /** Until the workers have finished what they were given, or {@code enough}. */
@@ -257,9 +260,24 @@ final class SnapshotRun implements AutoCloseable {
         capture.check();
     }
 
-    private void tell(Encoder encoding, Layout layout, Progress.Step step) {
-        long done = (encoding.dataPages() + encoding.zeroPages()) * Block.PAGE_BYTES;
+    /** What the sweep found claimed is being copied for a fault, or because it was moved. */
+    private static void awaitAnswers(Capture capture) throws IOException {
+        for (Worker worker : capture.workers) {
+            long turn = worker.faultTurn();
+            while (((turn & 1) == 1 && worker.faultTurn() == turn) || capture.movedPages.get() > 0) {
+                capture.check();
+                LockSupport.parkNanos(POLL_NANOS);
+            }
+        }
+    }
+
+    private void tell(Capture capture, Encoder encoding, Layout layout, Progress.Step step) {
+        long done = (encoding.dataPages() + zeroPages(capture, encoding)) * Block.PAGE_BYTES;
         progress.at(step, done, layout.pageCount() * Block.PAGE_BYTES);
+    }
+
+    private static long zeroPages(Capture capture, Encoder encoding) {
+        return encoding.zeroPages() + capture.zeroPages.sum();
     }
 
     private Layout layout(
@@ -282,7 +300,7 @@ final class SnapshotRun implements AutoCloseable {
         encoding.finish();
         while (!encoding.awaitEnd(POLL_NANOS)) {
             capture.check();
-            tell(encoding, layout, Progress.Step.DRAIN);
+            tell(capture, encoding, layout, Progress.Step.DRAIN);
         }
         capture.check();
         accounting.settle(missing);
@@ -300,13 +318,14 @@ final class SnapshotRun implements AutoCloseable {
             latency.add(worker.latency());
             lastCopy = Math.max(lastCopy, worker.copier().lastCopyNanos());
         }
-        long pages = encoding.dataPages() + encoding.zeroPages();
+        long zeroPages = zeroPages(capture, encoding);
+        long pages = encoding.dataPages() + zeroPages;
         return new SnapshotReport(
                 published.image(),
                 HexFormat.of().formatHex(published.rootHash()),
                 pages * Block.PAGE_BYTES,
                 pages,
-                encoding.zeroPages(),
+                zeroPages,
                 times.thaw() - times.freeze(),
                 times.freeze() - times.attach(),
                 lastCopy - times.freeze(),

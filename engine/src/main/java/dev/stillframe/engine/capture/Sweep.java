@@ -3,12 +3,13 @@ package dev.stillframe.engine.capture;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Copies what faults have not yet asked for, in large pieces, block by block; the blocks with the most hot pages first,
- * because there the next faults will be. Shared by all workers.
+ * because there the next faults will be. Each worker has a share.
  */
-final class Sweep implements Work {
+final class Sweep {
     /** Pages between two looks at the faults. */
     static final int PAGES_PER_STEP = 64;
 
@@ -22,30 +23,49 @@ final class Sweep implements Work {
         this.blocks = List.copyOf(hottestFirst);
     }
 
-    @Override
-    public boolean step(Worker worker) throws IOException {
-        int hole = holes.getAndIncrement();
-        if (hole < blocks.size()) { // first of all: writes to empty pages need not wait for anything
-            worker.releaseHoles(blocks.get(hole), 0, Block.PAGES);
+    /** The work of one worker; together the shares are all of it. */
+    Work share() {
+        return new Share();
+    }
+
+    /** Takes block after block, so that what lies side by side in memory does so in staging, and is written in one. */
+    private final class Share implements Work {
+        private @Nullable Block block;
+        private int first;
+
+        @Override
+        public boolean isHeldUp(Worker worker) {
+            return capture.staging.isScarce() && holes.get() >= blocks.size(); // holes need no staging
+        }
+
+        @Override
+        public boolean step(Worker worker) throws IOException {
+            int hole = holes.getAndIncrement();
+            if (hole < blocks.size()) { // first of all: writes to empty pages need not wait for anything
+                worker.releaseHoles(blocks.get(hole), 0, Block.PAGES);
+                return true;
+            }
+            if (block == null) {
+                int index = next.getAndIncrement();
+                if (index >= blocks.size()) {
+                    worker.copier().flush();
+                    return false;
+                }
+                block = blocks.get(index);
+                first = 0;
+            }
+            copySome(worker, block);
+            capture.probe.at("sweep: copied");
             return true;
         }
-        int stepsPerBlock = Block.PAGES / PAGES_PER_STEP;
-        int step = next.getAndIncrement();
-        if (step >= blocks.size() * stepsPerBlock) {
-            worker.copier().flush();
-            return false;
-        }
-        Block block = blocks.get(step / stepsPerBlock);
-        int first = step % stepsPerBlock * PAGES_PER_STEP;
-        if (block.isHuge()) {
-            if (first > 0) {
-                return true; // done whole in its first step
+
+        private void copySome(Worker worker, Block from) throws IOException {
+            int end = from.isHuge() ? Block.PAGES : first + PAGES_PER_STEP;
+            worker.copier().copyClean(from, first, end);
+            first = end;
+            if (end == Block.PAGES) {
+                block = null;
             }
-            worker.copier().copyClean(block, 0, Block.PAGES);
-        } else {
-            worker.copier().copyClean(block, first, first + PAGES_PER_STEP);
         }
-        capture.probe.at("sweep: copied");
-        return true;
     }
 }

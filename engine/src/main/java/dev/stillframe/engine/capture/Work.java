@@ -7,4 +7,9 @@ import java.io.IOException;
 interface Work {
     /** Does one step; false when there is nothing left to do. */
     boolean step(Worker worker) throws IOException;
+
+    /** Whether the next step should wait, while faults are answered. */
+    default boolean isHeldUp(Worker worker) {
+        return false;
+    }
 }

@@ -17,6 +17,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
@@ -49,7 +50,15 @@ final class Worker implements Runnable {
     private int faultAround;
 
     private final List<Capture.Move> moves = new ArrayList<>();
+
+    /** How many discards were logged when the last reading began, and with those that it has logged since. */
+    private int logged;
+
+    private int told;
     private final ConcurrentLinkedQueue<LiftRequest> requests = new ConcurrentLinkedQueue<>();
+
+    /** Addresses of faults that another worker read, on pages that this one, which arms, is still to arm. */
+    private final ConcurrentLinkedQueue<Long> handedOver = new ConcurrentLinkedQueue<>();
 
     /** Odd while messages are read and the events among them are being logged. */
     private final AtomicLong eventTurn = new AtomicLong();
@@ -57,8 +66,45 @@ final class Worker implements Runnable {
     /** Odd while faults are being answered. */
     private final AtomicLong faultTurn = new AtomicLong();
 
+    /** Odd while something is being unprotected, onto which the target may just be moving other memory. */
+    private final AtomicLong releaseTurn = new AtomicLong();
+
     private volatile @Nullable Work work;
     private volatile @Nullable Thread assigner;
+
+    /** For the protection. */
+    private final class TargetEvents implements Protection.Events {
+        @Override
+        public void receive() throws IOException {
+            Worker.this.receive();
+        }
+
+        @Override
+        public boolean hasArrived(long start, long bytes) {
+            awaitEventsLogged();
+            for (Capture.Move move : capture.moves) {
+                if (move.hasArrivedIn(start, start + bytes)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        @Override
+        public void releasing() {
+            releaseTurn.incrementAndGet();
+        }
+
+        @Override
+        public void released() {
+            releaseTurn.incrementAndGet();
+        }
+
+        @Override
+        public void spoilt(long start, long bytes) {
+            capture.discards.add(new AddressRange(start, start + bytes));
+        }
+    }
 
     /** Pages that must be writable before a thread may exit. */
     private record LiftRequest(List<AddressRange> ranges, CountDownLatch done) {}
@@ -66,8 +112,8 @@ final class Worker implements Runnable {
     Worker(Capture capture) {
         this.capture = capture;
         this.tracker = capture.tracker;
-        this.protection = new Protection(tracker, this::receive);
-        this.copier = new Copier(capture, protection, this::awaitEventsLogged);
+        this.protection = new Protection(tracker, new TargetEvents(), capture::isStopped);
+        this.copier = new Copier(capture, protection, this::awaitEventsLogged, this::awaitReleased);
         this.faultAround = leastFaultAround();
     }
 
@@ -113,7 +159,7 @@ final class Worker implements Runnable {
             while (!capture.isStopped()) {
                 if (turn()) {
                     idleSince = System.nanoTime();
-                } else if (capture.options.tuning().spin() && System.nanoTime() - idleSince < SPIN_NANOS) {
+                } else if (spins() && System.nanoTime() - idleSince < SPIN_NANOS) {
                     Thread.yield(); // spins only while nobody else wants the processor
                 } else {
                     tracker.await(SLEEP_NANOS);
@@ -126,6 +172,12 @@ final class Worker implements Runnable {
             arena.close();
             ended.reached();
         }
+    }
+
+    /** While arming, where one worker has all the work, the others leave the processors to the target. */
+    private boolean spins() {
+        return capture.options.tuning().spin()
+                && (capture.phase() == Capture.Phase.CAPTURE || capture.workers.getFirst() == this);
     }
 
     /**
@@ -168,7 +220,7 @@ final class Worker implements Runnable {
 
     private boolean advance() throws IOException {
         Work now = work;
-        if (now == null) {
+        if (now == null || now.isHeldUp(this)) {
             return false;
         }
         if (!now.step(this)) {
@@ -180,15 +232,21 @@ final class Worker implements Runnable {
 
     /** Reads what there is and answers it; false if there was nothing. */
     boolean serve() throws IOException {
-        receive();
-        followMoves();
-        if (pendingCount == 0) {
-            faultAround = Math.max(leastFaultAround(), faultAround / 2);
-            return false;
-        }
         faultTurn.incrementAndGet();
         try {
-            Capture.Phase phase = capture.phase();
+            Capture.Phase phase = capture.phase(); // read first: a freeze begins before the phase changes
+            if (capture.isFreezing() && capture.workers.getFirst() != this) {
+                return false; // what is known of the target is being put in order, and who waits in it stands anyway
+            }
+            receive();
+            for (Long address = handedOver.poll(); address != null; address = handedOver.poll()) {
+                remember(address, System.nanoTime());
+            }
+            followMoves();
+            if (pendingCount == 0) {
+                faultAround = Math.max(leastFaultAround(), faultAround / 2);
+                return false;
+            }
             while (pendingCount > 0) {
                 pendingCount--;
                 answer(pending[pendingCount], phase, pendingSince[pendingCount]);
@@ -200,10 +258,17 @@ final class Worker implements Runnable {
         return true;
     }
 
+    /** Odd while it answers; what it had begun to answer is answered when this has changed. */
+    long faultTurn() {
+        return faultTurn.get();
+    }
+
     /** Reads messages; events are dealt with at once, faults are put aside. */
     private void receive() throws IOException {
         eventTurn.incrementAndGet();
         try {
+            logged = capture.discards.mark();
+            told = logged;
             int count = tracker.read(messages);
             if (count < 0) {
                 throw new TargetException("reading the userfaultfd answered " + Errno.nameOf(-count));
@@ -244,7 +309,6 @@ final class Worker implements Runnable {
             (gone ? capture.unmapped : capture.stale).add(range);
             return;
         }
-        capture.discards.add(range);
         for (Block each : capture.table.within(start, end)) {
             for (Piece piece : each.pieces()) {
                 // A discard of shared memory may only unmap it here; whether the content has gone is seen when it is read.
@@ -253,6 +317,13 @@ final class Worker implements Runnable {
                 }
             }
         }
+        log(range);
+    }
+
+    /** Behind the claims: what another worker has claimed meanwhile, it did after its mark. */
+    private void log(AddressRange range) {
+        capture.discards.add(range);
+        told++;
     }
 
     private static void lose(Block block, Piece piece, AddressRange range) {
@@ -270,36 +341,40 @@ final class Worker implements Runnable {
             capture.stale.add(new AddressRange(target, target + range.sizeBytes()));
             return;
         }
-        capture.discards.add(range);
-        Capture.Move move = new Capture.Move(range, target);
         // Claimed now, so that nobody looks for them at their old place.
         for (Block each : capture.table.within(from, end)) {
             for (int page = 0; page < Block.PAGES; page++) {
-                if (range.contains(each.address(page))) {
-                    each.move(page, Claim.CLEAN, Claim.MOVED);
+                if (range.contains(each.address(page)) && each.move(page, Claim.CLEAN, Claim.MOVED)) {
+                    capture.movedPages.incrementAndGet();
                 }
             }
         }
+        // What we were told before the move was before it; what others were told meanwhile may have been after it.
+        int mark = capture.discards.mark();
+        Capture.Move move = new Capture.Move(range, target, mark == told ? mark : logged);
+        log(range);
         capture.moves.add(move);
         moves.add(move);
     }
 
-    /** The content of T0 is at its new place, still protected: it is copied from there. */
+    /**
+     * The content of T0 is at its new place, still protected: it is copied from there. Only what was told before: a target may
+     * go on moving for ever.
+     */
     private void followMoves() throws IOException {
-        while (!moves.isEmpty()) {
+        for (int count = moves.size(); count > 0; count--) {
             Capture.Move move = moves.removeLast();
             AddressRange from = move.from();
             for (Block each : capture.table.within(from.start(), from.end())) {
                 for (int page = 0; page < Block.PAGES; page++) {
-                    long address = each.address(page);
-                    if (from.contains(address) && each.move(page, Claim.MOVED, Claim.COPYING)) {
-                        boolean copied = copier.copy(each, page, page + 1, address - from.start() + move.target());
-                        each.set(page, copied ? Claim.DONE : Claim.LOST);
+                    if (from.contains(each.address(page)) && each.move(page, Claim.MOVED, Claim.COPYING)) {
+                        each.set(page, copier.copyMoved(each, page, move) ? Claim.DONE : Claim.LOST);
+                        capture.movedPages.decrementAndGet();
                     }
                 }
             }
-            protection.release(move.target(), from.sizeBytes());
             capture.moves.remove(move);
+            protection.release(move.target(), from.sizeBytes());
         }
     }
 
@@ -308,7 +383,8 @@ final class Worker implements Runnable {
         Block at = capture.table.find(address);
         int page = Block.pageOf(address);
         if (at == null || at.claim(page) == Claim.EMPTY) {
-            releaseUnknown(address);
+            // Memory that was moved there, or a message that is out of date.
+            protection.release(address & -Block.PAGE_BYTES, Block.PAGE_BYTES);
         } else if (phase == Capture.Phase.ARM) {
             lift(at, page);
         } else {
@@ -317,52 +393,50 @@ final class Worker implements Runnable {
         }
     }
 
-    /** A fault where nothing is tracked: memory that was moved there, or a message that is out of date. */
-    private void releaseUnknown(long address) throws IOException {
-        long page = address & -Block.PAGE_BYTES;
-        long result;
-        do {
-            receive(); // a move whose event is unread makes the call below answer EAGAIN
-            followMoves();
-            awaitEventsLogged();
-            for (Capture.Move move : capture.moves) {
-                if (move.arrivedAt(page)) {
-                    return; // another worker follows the move and releases it
-                }
-            }
-            result = tracker.unprotect(page, Block.PAGE_BYTES);
-        } while (result == -Errno.EAGAIN.number());
-        tracker.wake(page, Block.PAGE_BYTES);
-        if (result != -Errno.ENOENT.number()) {
-            Protection.check(result, "unprotecting", page, Block.PAGE_BYTES);
-        }
-    }
-
     private void lift(Block at, int page) throws IOException {
-        if (capture.workers.getFirst() == this && isBeingArmed(at, page)) {
-            // We are who arms it, in a later step: what is protected there came with memory that was moved.
-            protection.release(at.address(page), Block.PAGE_BYTES);
+        if (isBeingArmed(at, page)) {
+            liftUnarmed(at, page);
             return;
         }
-        awaitArmed(at, page);
-        int first = at.isHuge() ? 0 : page;
-        int end = at.isHuge() ? Block.PAGES : page + 1;
-        for (int each = first; each < end; each++) {
-            if (!at.move(each, Claim.CLEAN, Claim.LIFTING)) {
-                at.move(each, Claim.HOLE, Claim.LIFTING);
+        boolean seized = at.seize();
+        try {
+            int first = at.isHuge() ? 0 : page;
+            int end = at.isHuge() ? Block.PAGES : page + 1;
+            boolean ours = false;
+            for (int each = first; each < end; each++) {
+                ours |= beginLift(at, each);
             }
+            if (!ours) { // another worker lifts it, and wakes all who wait for it
+                if (isBeingArmed(at, page)) {
+                    liftUnarmed(at, page);
+                }
+                return;
+            }
+            protection.release(at.address(first), (long) (end - first) * Block.PAGE_BYTES);
+            for (int each = first; each < end; each++) {
+                at.move(each, Claim.LIFTING, Claim.HOT);
+            }
+            at.warm();
+        } finally {
+            at.letGo(seized);
         }
-        protection.release(at.address(first), (long) (end - first) * Block.PAGE_BYTES);
-        for (int each = first; each < end; each++) {
-            at.move(each, Claim.LIFTING, Claim.HOT);
-        }
-        at.warm();
     }
 
-    private void awaitArmed(Block at, int page) {
-        while (isBeingArmed(at, page) && !capture.isStopped()) {
-            Thread.onSpinWait(); // the arming worker comes to it
+    /** What is protected there came with memory that was moved. Only the worker that arms the page must unprotect it. */
+    private void liftUnarmed(Block at, int page) throws IOException {
+        Worker arming = capture.workers.getFirst();
+        if (arming == this) {
+            protection.release(at.address(page), Block.PAGE_BYTES); // we arm it in a later step
+        } else {
+            arming.handedOver.add(at.address(page));
         }
+    }
+
+    /** Whether the page is ours to unprotect: without its claim it could have been protected again by another worker. */
+    private static boolean beginLift(Block at, int page) {
+        return at.move(page, Claim.CLEAN, Claim.LIFTING)
+                || at.move(page, Claim.HOLE, Claim.LIFTING)
+                || at.move(page, Claim.HOT, Claim.LIFTING); // hot, but what was moved onto it is protected
     }
 
     private static boolean isBeingArmed(Block at, int page) {
@@ -371,6 +445,15 @@ final class Worker implements Runnable {
     }
 
     private void capture(Block at, int page) throws IOException {
+        boolean seized = at.seize();
+        try {
+            captureSeized(at, page);
+        } finally {
+            at.letGo(seized);
+        }
+    }
+
+    private void captureSeized(Block at, int page) throws IOException {
         switch (at.claim(page)) {
             case Claim.CLEAN -> {
                 int window = at.isHuge() ? Block.PAGES : faultAround;
@@ -378,7 +461,9 @@ final class Worker implements Runnable {
                 copier.copyClean(at, first, first + window);
             }
             case Claim.HOLE -> releaseHoles(at, page);
-            case Claim.COPYING, Claim.MOVED -> {} // whoever copies it unprotects and wakes
+            case Claim.COPYING, Claim.COPIED, Claim.MOVED -> {} // whoever copies it unprotects and wakes
+            // Still the freeze's, which may protect it now: its writer faults again if so.
+            case Claim.HOT, Claim.LIFTING, Claim.ARMING, Claim.ARMING_HOLE -> tracker.wake(at.address(page), Block.PAGE_BYTES);
             default -> {
                 // A message out of date. A part of a huge page must not be touched by itself: that would split it.
                 if (at.isHuge() && at.count(Claim.CLEAN) == 0) {
@@ -398,32 +483,43 @@ final class Worker implements Runnable {
 
     /** Releases the empty pages from {@code first} to {@code end}: there is nothing to copy. */
     void releaseHoles(Block at, int first, int end) throws IOException {
-        int page = first;
-        while (page < end) {
-            int after = at.moveRun(page, end, Claim.HOLE, Claim.ZERO);
-            if (after > page) {
-                protection.release(at.address(page), (long) (after - page) * Block.PAGE_BYTES);
+        boolean seized = at.seize();
+        try {
+            int page = first;
+            while (page < end) {
+                int after = at.moveRun(page, end, Claim.HOLE, Claim.ZERO);
+                if (after > page) {
+                    protection.release(at.address(page), (long) (after - page) * Block.PAGE_BYTES);
+                }
+                page = after + 1;
             }
-            page = after + 1;
+        } finally {
+            at.letGo(seized);
         }
     }
 
     /** Returns when every event that any worker had read before the call is in the log. */
     private void awaitEventsLogged() {
-        for (Worker other : capture.workers) {
-            long turn = other.eventTurn.get();
-            while (other != this && (turn & 1) == 1 && other.eventTurn.get() == turn && !capture.isStopped()) {
-                Thread.onSpinWait();
-            }
-        }
+        awaitOthers(other -> other.eventTurn);
+    }
+
+    /** Returns when no other worker is still releasing what it had begun to release before the call. */
+    private void awaitReleased() {
+        awaitOthers(other -> other.releaseTurn);
     }
 
     /** Returns when no other worker is still answering a fault as it was meant before the call. */
     void awaitFaultsAnswered() {
+        awaitOthers(other -> other.faultTurn);
+    }
+
+    /** Returns when everybody's turn that is odd, if it is, has changed. */
+    private void awaitOthers(Function<Worker, AtomicLong> turnOf) {
         for (Worker other : capture.workers) {
-            long turn = other.faultTurn.get();
-            while (other != this && (turn & 1) == 1 && other.faultTurn.get() == turn && !capture.isStopped()) {
-                Thread.onSpinWait();
+            AtomicLong turn = turnOf.apply(other);
+            long now = turn.get();
+            while (other != this && (now & 1) == 1 && turn.get() == now && !capture.isStopped()) {
+                Waiting.giveWay();
             }
         }
     }

@@ -9,6 +9,7 @@ public final class Descriptor implements MemoryFile {
     private static final int AT_FDCWD = -100;
     private static final int O_RDWR = 2;
     private static final int O_CLOEXEC = 0x80000;
+    private static final int FALLOC_FL_KEEP_SIZE_PUNCH_HOLE = 3;
     private static final int SEEK_DATA = 3;
     private static final int SEEK_HOLE = 4;
 
@@ -38,6 +39,16 @@ public final class Descriptor implements MemoryFile {
                             Syscall.OPENAT, AT_FDCWD, text.address(), flags | O_CLOEXEC);
             return new Descriptor(path, (int) Kernel.check(fd, "open(%s)", path));
         }
+    }
+
+    /** Makes a hole of {@code bytes} at {@code offset}, also for whoever has it mapped: fallocate(2). */
+    public void punch(long offset, long bytes) throws ErrnoException {
+        Kernel.check(
+                Kernel.call(Syscall.FALLOCATE, number(), FALLOC_FL_KEEP_SIZE_PUNCH_HOLE, offset, bytes, 0, 0),
+                "fallocate(%s, PUNCH_HOLE, %d, %d)",
+                name,
+                offset,
+                bytes);
     }
 
     int number() {

@@ -13,6 +13,9 @@ import java.lang.foreign.MemorySegment;
  * process is still what it was. Thread-safe.
  */
 public final class ProcessMemory implements AutoCloseable {
+    /** The kernel takes so many pages in one go, and stops after the first. */
+    public static final long WRITABLE_BYTES = 1024L * 4096;
+
     private final int pid;
     private final Descriptor mem;
 
@@ -47,6 +50,31 @@ public final class ProcessMemory implements AutoCloseable {
         long done = Math.max(copied, 0);
         long rest = mem.read(into + done, length - done, address + done);
         return rest > 0 ? done + rest : done > 0 ? done : copied;
+    }
+
+    /**
+     * Maps pages of the other that are there for writing, as its first write to each of them would, but for many at once and
+     * here. Their bytes stay as they are: this is a write of bytes that cannot be read, for which the kernel prepares the
+     * pages before it finds that out (process_vm_rw_single_vec in mm/process_vm_access.c). Allocates nothing. Must not be
+     * called where a userfaultfd of this process protects.
+     *
+     * @param length at most {@link #WRITABLE_BYTES}
+     */
+    public void makeWritable(long address, long length) {
+        MemorySegment vectors = Kernel.scratch();
+        vectors.set(JAVA_LONG, 0, Unreadable.ADDRESS);
+        vectors.set(JAVA_LONG, 8, length);
+        vectors.set(JAVA_LONG, 16, address);
+        vectors.set(JAVA_LONG, 24, length);
+        long at = vectors.address();
+        Kernel.call(Syscall.PROCESS_VM_WRITEV, pid, at, 1, at + 16, 1, 0); // EFAULT, always
+    }
+
+    /** Memory of ours that nobody can read. */
+    private static final class Unreadable {
+        private static final int PROT_NONE = 0;
+        private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
+        static final long ADDRESS = Kernel.call(Syscall.MMAP, 0, WRITABLE_BYTES, PROT_NONE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
     }
 
     /** Copies a small piece out, whole or not at all. */

@@ -1,6 +1,11 @@
 package dev.stillframe.engine.linux;
 
-/** The calling thread as the kernel sees it. */
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+
+/** The threads of this process as the kernel sees them. */
 public final class Scheduling {
     private static final int PRIO_PROCESS = 0;
 
@@ -19,5 +24,22 @@ public final class Scheduling {
     public static void nice(int nice) throws ErrnoException {
         Kernel.check(
                 Kernel.call(Syscall.SETPRIORITY, PRIO_PROCESS, 0, nice), "setpriority(this thread, %d)", nice);
+    }
+
+    /**
+     * Sets the nice value of every thread of this process, also of those that the JVM has made for itself.
+     *
+     * @param nice as for {@link #nice}
+     */
+    public static void niceProcess(int nice) throws IOException {
+        try (Stream<Path> threads = Files.list(Path.of("/proc/self/task"))) {
+            for (Path thread : threads.toList()) {
+                int tid = Integer.parseInt(thread.getFileName().toString());
+                long result = Kernel.call(Syscall.SETPRIORITY, PRIO_PROCESS, tid, nice);
+                if (!Kernel.is(result, Errno.ESRCH)) { // it may have ended since
+                    Kernel.check(result, "setpriority(thread %d, %d)", tid, nice);
+                }
+            }
+        }
     }
 }

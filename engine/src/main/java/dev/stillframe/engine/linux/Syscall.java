@@ -33,6 +33,8 @@ public enum Syscall {
     WAIT4(61, 260),
     /** ftruncate(2). */
     FTRUNCATE(77, 46),
+    /** fallocate(2). */
+    FALLOCATE(285, 47),
     /** ptrace(2). */
     PTRACE(101, 117),
     /** setpriority(2). */
@@ -47,6 +49,8 @@ public enum Syscall {
     PPOLL(271, 73),
     /** get_robust_list(2). */
     GET_ROBUST_LIST(274, 100),
+    /** move_pages(2). */
+    MOVE_PAGES(279, 239),
     /** process_vm_readv(2). */
     PROCESS_VM_READV(310, 270),
     /** process_vm_writev(2). */

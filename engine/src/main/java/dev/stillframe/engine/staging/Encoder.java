@@ -24,8 +24,6 @@ public final class Encoder implements Runnable {
     /** A receiver may not have them on its disk before many more are on the way. */
     private static final int BATCHES = 128;
     private static final long WAIT_NANOS = 2_000_000;
-    private static final MemorySegment ZERO_PAGE =
-            Arena.ofAuto().allocate(StagingBlock.PAGE_BYTES, StagingBlock.PAGE_BYTES).asReadOnly();
 
     private final Staging staging;
     private final Failures failures;
@@ -43,6 +41,10 @@ public final class Encoder implements Runnable {
     private @Nullable Layout layout;
     private @Nullable PageLedger ledger;
     private @Nullable Places places;
+
+    /** Runs without content that are not yet handed on. */
+    private @Nullable EncodedBatch empty;
+
     private final LongAdder dataPages = new LongAdder();
     private final LongAdder zeroPages = new LongAdder();
 
@@ -171,7 +173,7 @@ public final class Encoder implements Runnable {
                 }
             }
             long ordinal = at.ordinal(extent, address);
-            if (isZero(memory, offset)) {
+            if (ZeroPage.is(memory, offset)) {
                 batch.add(PageKind.ZERO, ordinal, 1, 0);
                 zeroPages.increment();
             } else {
@@ -184,19 +186,32 @@ public final class Encoder implements Runnable {
         }
     }
 
-    private static boolean isZero(MemorySegment memory, long offset) {
-        return MemorySegment.mismatch(
-                        memory, offset, offset + StagingBlock.PAGE_BYTES, ZERO_PAGE, 0, StagingBlock.PAGE_BYTES)
-                < 0;
+    /**
+     * Sends pages without content: {@code kind} is ZERO or LOST. Called by one thread after the end of this one, which calls
+     * {@link #endEmpty} at last.
+     */
+    public void sendEmpty(PageKind kind, long ordinal, long count) throws IOException {
+        EncodedBatch batch = empty;
+        if (batch == null) {
+            batch = idleBatch();
+            batch.begin(MemorySegment.NULL);
+            empty = batch;
+        }
+        batch.beginRun();
+        batch.add(kind, ordinal, count, 0);
+        if (batch.isFull()) {
+            endEmpty();
+        }
     }
 
-    /** Sends pages without content: {@code kind} is ZERO or LOST. Called by one thread after the end of this one. */
-    public void sendEmpty(PageKind kind, long ordinal, long count) throws IOException {
-        EncodedBatch batch = idleBatch();
-        batch.begin(MemorySegment.NULL);
-        batch.add(kind, ordinal, count, 0);
-        known(ledger).record(batch);
-        sink.accept(batch);
+    /** Hands on what {@link #sendEmpty} has collected. */
+    public void endEmpty() throws IOException {
+        EncodedBatch batch = empty;
+        empty = null;
+        if (batch != null) {
+            known(ledger).record(batch);
+            sink.accept(batch);
+        }
     }
 
     private EncodedBatch idleBatch() throws IOException {

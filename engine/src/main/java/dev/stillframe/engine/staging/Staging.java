@@ -13,8 +13,12 @@ import org.jspecify.annotations.Nullable;
 public final class Staging implements AutoCloseable {
     private static final long WAIT_STEP_NANOS = 1_000_000;
 
+    /** Blocks left to faults: a target that writes to more new pages than that while one is written out waits anyway. */
+    private static final int MOST_RESERVE = 32;
+
     private final Runnable freeMemory;
     private final int blocks;
+    private final int reserve;
     private final ArrayBlockingQueue<StagingBlock> free;
     private final ArrayBlockingQueue<StagingBlock> filled;
     private final LongAdder waitedNanos = new LongAdder();
@@ -28,6 +32,7 @@ public final class Staging implements AutoCloseable {
     public Staging(MemorySegment memory, Runnable free) {
         long base = -memory.address() & (StagingBlock.BYTES - 1); // blocks begin at a huge page's boundary
         blocks = Math.toIntExact((memory.byteSize() - base) / StagingBlock.BYTES);
+        reserve = Math.min(blocks / 4, MOST_RESERVE);
         this.freeMemory = free;
         this.free = new ArrayBlockingQueue<>(blocks);
         filled = new ArrayBlockingQueue<>(blocks);
@@ -67,6 +72,16 @@ public final class Staging implements AutoCloseable {
     /** Whether less than half of the blocks are free. */
     public boolean isHalfFull() {
         return free.size() < blocks / 2;
+    }
+
+    /** How many blocks there are, free or not. */
+    public int blocks() {
+        return blocks;
+    }
+
+    /** Whether what is free should be left to faults, for which somebody waits. */
+    public boolean isScarce() {
+        return free.size() < reserve;
     }
 
     public boolean hasFilled() {

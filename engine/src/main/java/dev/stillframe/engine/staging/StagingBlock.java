@@ -75,13 +75,40 @@ public final class StagingBlock {
         used = count;
     }
 
+    /** Whether the last {@code count} pages hold only zeros. */
+    public boolean endsInZeros(int count) {
+        for (int page = used - count; page < used; page++) {
+            if (!ZeroPage.is(memory, (long) page * PAGE_BYTES)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Takes the last {@code count} pages back. */
     public void drop(int count) {
         used -= count;
-        pages[runs - 1] -= count;
-        if (pages[runs - 1] == 0) {
-            runs--;
+        for (int left = count; left > 0; ) {
+            int some = Math.min(left, pages[runs - 1]);
+            pages[runs - 1] -= some;
+            left -= some;
+            if (pages[runs - 1] == 0) {
+                runs--;
+            }
         }
+    }
+
+    /** Pages in it; the index of the next. */
+    public int used() {
+        return used;
+    }
+
+    /** Adds page {@code index} of {@link #memory} again, which was dropped: it holds the page at {@code address}. */
+    public void keep(int index, long address) {
+        if (index != used) {
+            MemorySegment.copy(memory, (long) index * PAGE_BYTES, memory, (long) used * PAGE_BYTES, PAGE_BYTES);
+        }
+        add(address, 1);
     }
 
     public int runs() {

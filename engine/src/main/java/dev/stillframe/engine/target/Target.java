@@ -38,6 +38,12 @@ public interface Target extends AutoCloseable {
     long read(long address, long length, long into);
 
     /**
+     * Maps pages that are there for writing, as its own first writes would. For memory that was protected and is no more;
+     * best effort.
+     */
+    default void makeWritable(long address, long length) {}
+
+    /**
      * Reads bytes, all or none.
      *
      * @throws IOException if some are not there

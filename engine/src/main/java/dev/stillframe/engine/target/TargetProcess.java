@@ -168,6 +168,11 @@ public final class TargetProcess implements Target {
     }
 
     @Override
+    public void makeWritable(long address, long length) {
+        memory.makeWritable(address, length);
+    }
+
+    @Override
     public byte[] read(long address, int length) throws IOException {
         return memory.read(address, length);
     }
@@ -181,6 +186,13 @@ public final class TargetProcess implements Target {
     @Override
     public MemoryFile open(Mapping mapping) throws IOException {
         return Descriptor.openRead("/proc/" + pid + "/map_files/" + mapping.range());
+    }
+
+    /** Empties a mapping of shared memory, for everybody. */
+    public void empty(Mapping mapping) throws IOException {
+        try (Descriptor file = Descriptor.openReadWrite("/proc/" + pid + "/map_files/" + mapping.range())) {
+            file.punch(mapping.offset(), mapping.range().sizeBytes());
+        }
     }
 
     @Override
@@ -279,7 +291,7 @@ public final class TargetProcess implements Target {
      *
      * @throws TargetException if the process forbids it
      */
-    Userfaultfd injectUserfaultfd(Probe probe) throws IOException {
+    UserfaultfdInjection.Answer inject(UserfaultfdInjection.Call call, Probe probe) throws IOException {
         List<Mapping> mappings = mappings();
         Mapping stack =
                 mappings.stream()
@@ -287,7 +299,7 @@ public final class TargetProcess implements Target {
                         .findFirst()
                         .orElseThrow(() -> new TargetException("process " + pid + " has no [stack] mapping"));
         Gadgets gadgets = Gadgets.find(memory, mappings);
-        return new UserfaultfdInjection(pid, memory, (sp, bytes) -> room(stack, sp, bytes, gadgets), gadgets, probe).call();
+        return new UserfaultfdInjection(call, pid, memory, (sp, bytes) -> room(stack, sp, bytes, gadgets), gadgets, probe).call();
     }
 
     /**

@@ -70,7 +70,26 @@ public final class Tracer implements Attachment {
     /** Makes the target create a userfaultfd; see {@link UserfaultfdInjection}. */
     @Override
     public Userfaultfd tracker() throws IOException {
-        return run(() -> target.injectUserfaultfd(probe));
+        return run(() -> target.inject(UserfaultfdInjection.Call.TAKE, probe)).userfaultfd();
+    }
+
+    /**
+     * A userfaultfd that the target has, too: it stands at what is missing, rather than run on without, if we are killed.
+     *
+     * @param userfaultfd not yet enabled; whoever asked closes it
+     * @param number the target's own descriptor, to be {@linkplain #closeShared closed} in the end
+     */
+    public record Shared(Userfaultfd userfaultfd, int number) {}
+
+    /** Makes the target create a userfaultfd and keep it. */
+    public Shared share() throws IOException {
+        UserfaultfdInjection.Answer answer = run(() -> target.inject(UserfaultfdInjection.Call.SHARE, probe));
+        return new Shared(answer.userfaultfd(), (int) answer.result());
+    }
+
+    /** Makes the target close what it kept. */
+    public void closeShared(Shared shared) throws IOException {
+        run(() -> target.inject(UserfaultfdInjection.Call.close(shared.number()), probe));
     }
 
     /**

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +43,9 @@ final class UserfaultfdInjection {
     /** VM, FS, SIGHAND, VFORK, THREAD, SYSVSEM; not FILES. Source: clone(2). */
     private static final long CLONE_FLAGS = 0x100 | 0x200 | 0x800 | 0x4000 | 0x10000 | 0x40000;
 
+    private static final long CLONE_FILES = 0x400;
+
+    private final Call call;
     private final int tid;
     private final ProcessMemory memory;
     private final StackSpace stackSpace;
@@ -54,8 +58,29 @@ final class UserfaultfdInjection {
         long find(long stackPointer, int bytes) throws IOException;
     }
 
+    /**
+     * What the short-lived thread calls.
+     *
+     * @param cloneFlags of that thread
+     * @param opens whether its answer is the number of a descriptor, which is copied
+     */
+    record Call(Syscall syscall, long argument, long cloneFlags, boolean opens) {
+        /** A userfaultfd that the target itself never has. */
+        static final Call TAKE = new Call(Syscall.USERFAULTFD, Userfaultfd.OPEN_FLAGS, CLONE_FLAGS, true);
+
+        /** One that the target has, too. */
+        static final Call SHARE = new Call(Syscall.USERFAULTFD, Userfaultfd.OPEN_FLAGS, CLONE_FLAGS | CLONE_FILES, true);
+
+        /** Closes a descriptor of the target. */
+        static Call close(int number) {
+            return new Call(Syscall.CLOSE, number, CLONE_FLAGS | CLONE_FILES, false);
+        }
+    }
+
     /** Prepares a call by thread {@code tid}. */
-    UserfaultfdInjection(int tid, ProcessMemory memory, StackSpace stackSpace, Gadgets gadgets, Probe probe) {
+    UserfaultfdInjection(
+            Call call, int tid, ProcessMemory memory, StackSpace stackSpace, Gadgets gadgets, Probe probe) {
+        this.call = call;
         this.tid = tid;
         this.memory = memory;
         this.stackSpace = stackSpace;
@@ -69,7 +94,7 @@ final class UserfaultfdInjection {
      * @throws TargetException if the target forbids it. The caller then ends the tracer's thread, which detaches: the
      *     target either was put back already or puts itself back
      */
-    Userfaultfd call() throws IOException {
+    Answer call() throws IOException {
         if (Machine.CURRENT != Machine.X86_64) {
             throw new TargetException("attaching to a process is only known for x86-64, this is " + Machine.CURRENT);
         }
@@ -78,13 +103,13 @@ final class UserfaultfdInjection {
         probe.at("inject: interrupt");
         stop(tid);
         refuseSeccomp();
-        Userfaultfd taken = inject();
+        Answer answer = inject();
         probe.at("inject: detach");
         Ptrace.detach(tid, 0);
-        return taken;
+        return answer;
     }
 
-    private Userfaultfd inject() throws IOException {
+    private Answer inject() throws IOException {
         Registers original = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT);
         long mask = Ptrace.signalMask(tid);
         byte[] floating = SignalFrame.floatingState(Ptrace.registers(tid, Ptrace.NT_X86_XSTATE));
@@ -101,7 +126,7 @@ final class UserfaultfdInjection {
         probe.at("inject: aim at clone");
         set(
                 SignalFrame.calling(
-                                original, Syscall.CLONE, gadgets.syscall(), CLONE_FLAGS, base + SignalFrame.BYTES)
+                                original, Syscall.CLONE, gadgets.syscall(), call.cloneFlags(), base + SignalFrame.BYTES)
                         .set(X86.RSP, base));
         Answer answer = runClone();
         // Only here is the thread known to be back. Anything that threw before leaves it to its frames.
@@ -111,16 +136,22 @@ final class UserfaultfdInjection {
         set(original);
         probe.at("inject: restore stack");
         memory.write(base, before);
-        return answer.orThrow();
+        if (!answer.refusal().isEmpty()) {
+            throw new TargetException(answer.refusal());
+        }
+        return answer;
     }
 
-    /** The descriptor, or why there is none. */
-    private record Answer(@Nullable Userfaultfd taken, String refusal) {
-        Userfaultfd orThrow() throws TargetException {
-            if (taken == null) {
-                throw new TargetException(refusal);
-            }
-            return taken;
+    /**
+     * What came of it.
+     *
+     * @param taken the copy of the descriptor, if the call opened one
+     * @param result what the call returned in the target
+     * @param refusal why there was no call; empty if all is well
+     */
+    record Answer(@Nullable Userfaultfd taken, long result, String refusal) {
+        Userfaultfd userfaultfd() {
+            return Objects.requireNonNull(taken, "the call opened nothing");
         }
     }
 
@@ -130,7 +161,7 @@ final class UserfaultfdInjection {
         ByteBuffer out = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
         SignalFrame.put(out, gadgets.sigreturn(), SignalFrame.restarted(original), mask, floatingAddress);
         Registers open =
-                SignalFrame.calling(original, Syscall.USERFAULTFD, gadgets.syscall(), Userfaultfd.OPEN_FLAGS)
+                SignalFrame.calling(original, call.syscall(), gadgets.syscall(), call.argument())
                         .set(X86.RSP, base + 2 * SignalFrame.BYTES);
         SignalFrame.put(out, gadgets.sigreturn(), open, ALL_SIGNALS, 0);
         Registers exit = SignalFrame.calling(original, Syscall.EXIT, gadgets.syscall());
@@ -152,7 +183,7 @@ final class UserfaultfdInjection {
                             + Errno.nameOf((int) -result(tid))
                             + "; look at its limits of processes (ulimit -u, pids.max of its cgroup)";
             awaitHome();
-            return new Answer(null, refusal);
+            return new Answer(null, 0, refusal);
         }
         expect(wait, Wait.Cloned.class);
         int worker = (int) Ptrace.eventMessage(tid);
@@ -176,12 +207,15 @@ final class UserfaultfdInjection {
         }
         long result = result(worker);
         if (result < 0) {
-            return new Answer(null, refusal((int) -result));
+            return new Answer(null, result, refusal((int) -result));
+        }
+        if (!call.opens()) {
+            return new Answer(null, result, "");
         }
         probe.at("inject: copy the descriptor");
         try (Pidfd thread = Pidfd.openThread(worker)) {
             Descriptor descriptor = thread.take((int) result, "userfaultfd of the target");
-            return new Answer(Userfaultfd.of(descriptor), "");
+            return new Answer(Userfaultfd.of(descriptor), result, "");
         }
     }
 
@@ -195,9 +229,9 @@ final class UserfaultfdInjection {
         }
     }
 
-    private static String refusal(int errno) {
+    private String refusal(int errno) {
         String name = Errno.nameOf(errno);
-        return "userfaultfd(2) in the target answered "
+        return call.syscall() + " in the target answered "
                 + name
                 + switch (name) {
                     case "EPERM" ->
@@ -235,8 +269,8 @@ final class UserfaultfdInjection {
             }
             SeccompFilter filter = new SeccompFilter(instructions);
             boolean allowed =
-                    filter.allows(Syscall.CLONE, CLONE_FLAGS)
-                            && filter.allows(Syscall.USERFAULTFD, Userfaultfd.OPEN_FLAGS)
+                    filter.allows(Syscall.CLONE, call.cloneFlags())
+                            && filter.allows(call.syscall(), call.argument())
                             && filter.allows(Syscall.RT_SIGRETURN)
                             && filter.allows(Syscall.EXIT);
             if (!allowed) {

@@ -59,7 +59,7 @@ public abstract class Windows implements Target {
     }
 
     /** How the memory is held still for the instant, given the hold on the process; its tracker is not asked for. */
-    protected abstract Attachment hold(Attachment process);
+    protected abstract Attachment hold(Attachment process) throws IOException;
 
     @Override
     public Attachment attach(Probe probe) throws IOException {
@@ -109,6 +109,11 @@ public abstract class Windows implements Target {
     @Override
     public long read(long address, long length, long into) {
         return process.read(inProcess(address), length, into);
+    }
+
+    @Override
+    public void makeWritable(long address, long length) {
+        process.makeWritable(inProcess(address), length);
     }
 
     @Override

@@ -36,7 +36,7 @@ class DiscardTest {
         long lost = 0;
         try (TargetProcess target = TargetProcess.startNative("discard", List.of())) {
             Map<String, Long> facts = target.awaitReady();
-            for (int turn = 0; turn < Campaign.turns(3, 20); turn++) {
+            for (int turn = 0; turn < Campaign.turns(6, 60); turn++) {
                 MemoryImage image = new MemoryImage();
                 try {
                     // Small staging and a slow sink: pages stay uncopied long enough to be

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -32,6 +33,22 @@ import java.util.stream.LongStream;
 @Timeout(180)
 class MappingsTest {
     private static final int PAGE = 4096;
+    private static final long FILLED_BYTES = 64L << 20;
+    private static final String FILLS =
+            """
+            import mmap, os, time
+            size = %d
+            file = os.memfd_create('twice')
+            os.ftruncate(file, size)
+            one, other = mmap.mmap(file, size), mmap.mmap(file, size)
+            starts = [int(line.split('-')[0], 16) for line in open('/proc/self/maps') if '/memfd:twice' in line]
+            print('ready first=%%d second=%%d' %% tuple(starts), flush=True)
+            for page in range(size // 4096):
+                other[page * 4096] = 1
+                time.sleep(0.001)
+            time.sleep(600)
+            """
+                    .formatted(FILLED_BYTES);
 
     @Test
     void fiveThousandMappingsAreOneInstant() throws Exception {
@@ -67,7 +84,7 @@ class MappingsTest {
             long one = facts.getOrDefault("one", 0L);
             long other = facts.getOrDefault("other", 0L);
             long pages = facts.getOrDefault("size", 0L) / PAGE;
-            for (int turn = 0; turn < Campaign.turns(3, 20); turn++) {
+            for (int turn = 0; turn < Campaign.turns(30, 400); turn++) {
                 MemoryImage image = new MemoryImage();
                 try {
                     Snapshots.take(target.pid(), image);
@@ -85,6 +102,38 @@ class MappingsTest {
                 }
             }
         }
+    }
+
+    /** Each page comes to be through one of two mappings; the other must not keep the hole that was there before. */
+    @Test
+    void memoryMappedTwiceThatIsFilledMeanwhileIsOneInstant() throws Exception {
+        try (TargetProcess target = TargetProcess.start(List.of("python3", "-c", FILLS))) {
+            Map<String, Long> facts = target.awaitReady();
+            for (int turn = 0; turn < 3; turn++) {
+                MemoryImage image = new MemoryImage();
+                try {
+                    Snapshots.take(target.pid(), image);
+                    long filled = filled(image, facts.getOrDefault("first", 0L));
+                    assertThat(filled(image, facts.getOrDefault("second", 0L))).isEqualTo(filled);
+                    assertThat(filled).as("pages before the last").isLessThan(FILLED_BYTES / PAGE);
+                } finally {
+                    image.free();
+                }
+            }
+        }
+    }
+
+    /** The number of pages from the start on that are filled; all behind them are empty. */
+    private static long filled(MemoryImage image, long start) {
+        MemorySegment memory = image.read(new AddressRange(start, start + FILLED_BYTES));
+        long filled = 0;
+        while (filled < FILLED_BYTES / PAGE && memory.get(ValueLayout.JAVA_BYTE, filled * PAGE) != 0) {
+            filled++;
+        }
+        for (long page = filled; page < FILLED_BYTES / PAGE; page++) {
+            assertThat(memory.get(ValueLayout.JAVA_BYTE, page * PAGE)).as("page %d behind %d", page, filled).isZero();
+        }
+        return filled;
     }
 
     @Test

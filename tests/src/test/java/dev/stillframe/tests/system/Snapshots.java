@@ -31,6 +31,16 @@ public final class Snapshots {
                 options.tuning());
     }
 
+    /** The same options with another number of workers. */
+    public static SnapshotOptions withWorkers(SnapshotOptions options, int workers) {
+        return new SnapshotOptions(
+                options.stagingBytes(),
+                options.pauseBudget(),
+                options.stallTimeout(),
+                workers,
+                options.tuning());
+    }
+
     /** The same options with another patience for the sink. */
     public static SnapshotOptions withStallTimeout(SnapshotOptions options, Duration timeout) {
         return new SnapshotOptions(

@@ -5,9 +5,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -35,10 +37,19 @@ public final class ProcessFacts {
         SortedMap<String, String> found = new TreeMap<>();
         try (Stream<Path> entries = Files.list(directory.resolve("fd"))) {
             for (Path entry : entries.toList()) {
-                found.put(entry.getFileName().toString(), Files.readSymbolicLink(entry).toString());
+                open(entry).ifPresent(what -> found.put(entry.getFileName().toString(), what));
             }
         }
         return found;
+    }
+
+    /** What a descriptor points to; nothing if the process has closed it since it was listed. */
+    private static Optional<String> open(Path descriptor) throws IOException {
+        try {
+            return Optional.of(Files.readSymbolicLink(descriptor).toString());
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
     }
 
     /**
@@ -79,6 +90,12 @@ public final class ProcessFacts {
         return matcher.group(1);
     }
 
+    /** Page faults that needed no disk, of all threads so far; {@code minflt} of {@code stat}. */
+    public long minorFaults() throws IOException {
+        String stat = Files.readString(directory.resolve("stat"), UTF_8);
+        return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[7]);
+    }
+
     /** Blocked, ignored, caught and pending signals of every thread. */
     public SortedMap<String, String> signals() throws IOException {
         SortedMap<String, String> found = new TreeMap<>();
@@ -113,6 +130,18 @@ public final class ProcessFacts {
             }
         }
         return states;
+    }
+
+    /** Whether a thread waits for a page that a userfaultfd is to bring ({@code wchan} of proc_pid_wchan(5)). */
+    public boolean missesPage() throws IOException {
+        try (Stream<Path> threads = Files.list(directory.resolve("task"))) {
+            for (Path thread : threads.toList()) {
+                if (Files.readString(thread.resolve("wchan"), UTF_8).equals("handle_userfault")) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     /** Reads memory while the process runs on, with no protection whatever. */
