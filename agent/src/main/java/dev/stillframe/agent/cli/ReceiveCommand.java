@@ -84,6 +84,12 @@ final class ReceiveCommand implements Callable<Integer> {
                             + " in.")
     private boolean insecure;
 
+    @Option(
+            names = "--serve",
+            description =
+                    "Let whoever may send also read: stillframe restore --from runs machines from these images.")
+    private boolean serve;
+
     ReceiveCommand(Reception.Starter starter) {
         this.starter = starter;
     }
@@ -128,7 +134,7 @@ final class ReceiveCommand implements Callable<Integer> {
         try (Reception reception =
                 starter.start(
                         address,
-                        images,
+                        new Reception.Shelf(images, serve),
                         security.credentials(allowed),
                         events(happenings, unprinted),
                         Metrics.create())) {

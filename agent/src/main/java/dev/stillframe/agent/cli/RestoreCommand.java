@@ -1,6 +1,11 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.agent.qemu.LazyRestore;
 import dev.stillframe.agent.qemu.MachineRestore;
+import dev.stillframe.transport.reader.ReaderOptions;
+import dev.stillframe.transport.reader.RemoteImage;
+
+import org.HdrHistogram.Histogram;
 
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +18,9 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 
 /** {@code stillframe restore}. */
@@ -25,7 +32,14 @@ import java.util.concurrent.Callable;
             "QEMU maps its memory from the image and reads only what the guest touches. The image stays as"
                 + " it is whatever the guest writes, so that any number of machines can run from one at once;"
                 + " they share what they have not changed. Its disks are yours: they must be as they were at"
-                + " the instant of the image. QEMU goes on when this command has ended."
+                + " the instant of the image. QEMU goes on when this command has ended.",
+            "",
+            "With --from, the image is in the store of a receiver on another host (stillframe receive"
+                + " --serve). The machine runs at once: what it touches is fetched when it touches it, all else"
+                + " streams in beside. This command ends when all is here and checked; until then the machine"
+                + " needs it, and a connection that is lost is made again.",
+            "",
+            "With --from and --json, one object a line: event running, then event whole."
         },
         footer = {
             "",
@@ -34,13 +48,15 @@ import java.util.concurrent.Callable;
             "  stillframe restore vm1.image --qemu -- -machine q35,memory-backend=ram0 -cpu max"
                 + " -object memory-backend-memfd,id=ram0,size=4G,share=on ...",
             "  stillframe restore vm1.image --qemu --ram /dev/shm/vm1.ram -- ...",
-            "  stillframe restore vm1.image --qemu --print -- ..."
+            "  stillframe restore vm1.image --qemu --print -- ...",
+            "  stillframe restore vm1 --from images.example:7070 --qemu --tls-cert me.pem --tls-key me.key"
+                + " --tls-ca ca.pem -- ..."
         })
 final class RestoreCommand implements Callable<Integer> {
     @Spec private @Nullable CommandSpec spec;
     @Mixin private Output output = new Output();
 
-    @Parameters(index = "0", paramLabel = "IMAGE", description = "The image directory.")
+    @Parameters(index = "0", paramLabel = "IMAGE", description = "The image directory; with --from, the image's name there.")
     private Path image = Path.of("");
 
     @Parameters(
@@ -68,6 +84,22 @@ final class RestoreCommand implements Callable<Integer> {
                             + " on /dev/shm, the machine can be captured again like before.")
     private @Nullable Path ram;
 
+    @Option(
+            names = "--from",
+            paramLabel = "HOST:PORT|unix:PATH",
+            description = "Fetch the image from the receiver that listens there, while the machine runs.")
+    private @Nullable Endpoint from;
+
+    @Option(
+            names = "--retry-for",
+            paramLabel = "TIME",
+            description =
+                    "With --from: when the connection is lost, try again until nothing has got through for"
+                            + " this long; what the guest misses it waits for (default: 10 min).")
+    private @Nullable Duration retryFor;
+
+    @Mixin private SecurityOptions security = new SecurityOptions();
+
     @Option(names = "--paused", description = "Do not let the guest run yet.")
     private boolean paused;
 
@@ -87,10 +119,23 @@ final class RestoreCommand implements Callable<Integer> {
     record Facts(
             String image, long pid, boolean running, double startMs, double loadMs, double totalMs) {}
 
+    /** A line of JSON when the machine runs, or stands as it was to. */
+    record RunningFact(
+            String event, String image, long pid, boolean running, double startMs, double loadMs, double totalMs) {}
+
+    /** A line of JSON when all of its memory is here. */
+    record WholeFact(String event, long bytes, double ms, long waits, double waitMsMedian, double waitMsMax) {}
+
     @Override
     public Integer call() throws Exception {
         if (!qemu) {
             throw usage("--qemu is needed");
+        }
+        if (from != null) {
+            return fetch(from);
+        }
+        if (security.areUsed() || retryFor != null) {
+            throw usage("--retry-for, --key-file and --tls-... are for --from");
         }
         MachineRestore restore =
                 new MachineRestore(image, new MachineRestore.Options(arguments, ram, paused));
@@ -112,17 +157,75 @@ final class RestoreCommand implements Callable<Integer> {
                         Units.millis(restored.startNanos()),
                         Units.millis(restored.loadNanos()),
                         Units.millis(restored.totalNanos())),
-                new Rows()
-                        .add(restored.running() ? "running" : "paused", "process " + restored.process().pid())
-                        .add(
-                                "took",
-                                "%s: %s until QEMU answered, %s for the state of the devices"
-                                        .formatted(
-                                                Units.time(restored.totalNanos()),
-                                                Units.time(restored.startNanos()),
-                                                Units.time(restored.loadNanos())))
-                        .lines());
+                rows(restored, restored.process().pid()));
         return wait ? await(restored.process()) : ExitCode.DONE;
+    }
+
+    private static List<String> rows(MachineRestore.Restored restored, long pid) {
+        return new Rows()
+                .add(restored.running() ? "running" : "paused", "process " + pid)
+                .add(
+                        "took",
+                        "%s: %s until QEMU answered, %s for the state of the devices"
+                                .formatted(
+                                        Units.time(restored.totalNanos()),
+                                        Units.time(restored.startNanos()),
+                                        Units.time(restored.loadNanos())))
+                .lines();
+    }
+
+    private int fetch(Endpoint receiver) throws Exception {
+        if (ram != null || print) {
+            throw usage("--from has QEMU keep the memory itself; leave --ram and --print away");
+        }
+        ReaderOptions reading = ReaderOptions.DEFAULT.withCredentials(security.credentials(Set.of()));
+        if (retryFor != null) {
+            reading = reading.withPatience(retryFor);
+        }
+        MachineRestore.Options options = new MachineRestore.Options(arguments, null, paused);
+        try (RemoteImage remote = RemoteImage.open(receiver.resolve(), image.toString(), reading);
+                LazyRestore restore = LazyRestore.start(remote, options)) {
+            tell(restore);
+            tell(restore.awaitWhole());
+            return wait ? await(restore.restored().process()) : ExitCode.DONE;
+        }
+    }
+
+    private void tell(LazyRestore restore) {
+        MachineRestore.Restored restored = restore.restored();
+        output.facts(
+                new RunningFact(
+                        "running",
+                        image.toString(),
+                        restore.pid(),
+                        restored.running(),
+                        Units.millis(restored.startNanos()),
+                        Units.millis(restored.loadNanos()),
+                        Units.millis(restored.totalNanos())),
+                rows(restored, restore.pid()));
+    }
+
+    private void tell(LazyRestore.Filled filled) {
+        Histogram waits = filled.waits();
+        output.facts(
+                new WholeFact(
+                        "whole",
+                        filled.bytes(),
+                        Units.millis(filled.nanos()),
+                        waits.getTotalCount(),
+                        Units.millis(waits.getValueAtPercentile(50)),
+                        Units.millis(waits.getMaxValue())),
+                new Rows()
+                        .add(
+                                "whole",
+                                "%s in %s, checked; %s waits for a page, %s in the middle, %s at most"
+                                        .formatted(
+                                                Units.bytes(filled.bytes()),
+                                                Units.time(filled.nanos()),
+                                                Units.count(waits.getTotalCount()),
+                                                Units.time(waits.getValueAtPercentile(50)),
+                                                Units.time(waits.getMaxValue())))
+                        .lines());
     }
 
     private static int await(Process qemu) throws Failure, InterruptedException {

@@ -1,5 +1,6 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.agent.job.Courtesy;
 import dev.stillframe.agent.job.Destination;
 import dev.stillframe.agent.job.Parts;
 import dev.stillframe.agent.job.RateFile;
@@ -93,7 +94,8 @@ final class SnapshotCommand implements Callable<Integer> {
             description = {
                 "Memory that holds pages until they are written (default: ${DEFAULT-VALUE}).",
                 "With as much as the process has, a slow disk or network never slows it; with less,"
-                        + " it may wait when the pool is full."
+                        + " it may wait when the pool is full, of which the last part is kept for what"
+                        + " it writes to."
             })
     private ByteSize staging = new ByteSize(0);
 
@@ -186,10 +188,10 @@ final class SnapshotCommand implements Callable<Integer> {
     private Result take(PageSink sink, SnapshotOptions options, MeterRegistry registry)
             throws Exception {
         if (!ProgressDisplay.isTerminal()) {
-            return take(sink, new SnapshotTaker.Setting(options, registry, Progress.NONE));
+            return take(sink, new SnapshotTaker.Setting(options, registry, Courtesy.before(Progress.NONE)));
         }
         try (ProgressDisplay display = ProgressDisplay.show(subject())) {
-            return take(sink, new SnapshotTaker.Setting(options, registry, display));
+            return take(sink, new SnapshotTaker.Setting(options, registry, Courtesy.before(display)));
         }
     }
 

@@ -84,7 +84,7 @@ public final class ArenaDemo {
             throws IOException, InterruptedException, DemoException {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (Reception reception =
-                        parts.receptions().start(anyPort, store, Credentials.NONE, new Demo.Silent(), registry);
+                        parts.receptions().start(anyPort, new Reception.Shelf(store, false), Credentials.NONE, new Demo.Silent(), registry);
                 MemoryArena arena = MemoryArena.emulated("demo", pattern.sizeBytes())) {
             PatternWriter writer = new PatternWriter(pattern, arena::putLong);
             List<Thread> writers = start(writer);

@@ -115,7 +115,7 @@ public final class Demo {
                         parts.receptions()
                                 .start(
                                         anyPort,
-                                        store,
+                                        new Reception.Shelf(store, false),
                                         Credentials.NONE,
                                         new Silent(),
                                         setting.registry());

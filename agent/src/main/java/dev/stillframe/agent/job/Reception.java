@@ -40,6 +40,13 @@ public interface Reception extends AutoCloseable {
         void failed(String name, String peer, String reason);
     }
 
+    /**
+     * Where images go.
+     *
+     * @param readable whether whoever may send may also read them
+     */
+    record Shelf(ImageStore store, boolean readable) {}
+
     /** Starts one: the transport, or a fake in tests. */
     @FunctionalInterface
     interface Starter {
@@ -50,7 +57,7 @@ public interface Reception extends AutoCloseable {
          */
         Reception start(
                 SocketAddress listen,
-                ImageStore store,
+                Shelf shelf,
                 Credentials credentials,
                 Events events,
                 MeterRegistry registry)

@@ -4,7 +4,6 @@ import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.target.Readiness;
@@ -64,7 +63,7 @@ public final class Wiring {
 
     private static Reception receive(
             SocketAddress listen,
-            ImageStore store,
+            Reception.Shelf shelf,
             Credentials credentials,
             Reception.Events events,
             MeterRegistry registry)
@@ -72,7 +71,7 @@ public final class Wiring {
         Receiver receiver =
                 Receiver.start(
                         listen,
-                        new StoreSinks(store),
+                        new StoreSinks(shelf.store(), shelf.readable()),
                         ReceiverLimits.DEFAULT,
                         credentials,
                         registry,

@@ -30,6 +30,8 @@ final class Guardian implements AutoCloseable {
 
     private static final int ATTEMPTS = 12;
 
+    private static final String NICE = "10";
+
     private static final int READY = 'r';
     private static final int STOPPING = 's';
     private static final int RUNNING = 'c';
@@ -46,6 +48,9 @@ final class Guardian implements AutoCloseable {
         Process process =
                 new ProcessBuilder(
                                 List.of(
+                                        "nice", // the machine is not to notice its start
+                                        "-n",
+                                        NICE,
                                         "setsid",
                                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                                         "-XX:+UseSerialGC",

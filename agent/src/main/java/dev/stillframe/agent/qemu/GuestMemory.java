@@ -23,7 +23,8 @@ final class GuestMemory extends Windows {
     }
 
     @Override
-    protected Attachment hold(Attachment process) {
+    protected Attachment hold(Attachment process) throws IOException {
+        standstill.awaitGuardian();
         return standstill;
     }
 

@@ -1,37 +1,27 @@
 package dev.stillframe.agent.qemu;
 
-import com.fasterxml.jackson.databind.JsonNode;
-
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.page.Source;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /**
  * A machine of QEMU made to run again from an image. QEMU maps its memory from the image's file of pages, so nothing is
  * read before the guest touches it: the time until it runs does not depend on how much there is.
  */
 public final class MachineRestore {
-    private static final Duration START_PATIENCE = Duration.ofSeconds(60);
-    private static final Duration END_PATIENCE = Duration.ofSeconds(1);
-    private static final long POLL_MILLIS = 2;
     private static final int STREAM_BUFFER_BYTES = 1 << 20;
-
-    /** The descriptor under which QEMU finds the stream; the first three are the user's. */
-    private static final String STREAM_DESCRIPTOR = "9";
 
     private final Path image;
     private final Options options;
@@ -91,7 +81,7 @@ public final class MachineRestore {
                 writeStream(reader, machine, stream);
                 QemuArguments arguments =
                         arguments(reader, machine)
-                                .with("-incoming", "fd:" + STREAM_DESCRIPTOR)
+                                .with("-incoming", IncomingQemu.STREAM)
                                 .with("-S")
                                 .with("-qmp", "unix:" + socket + ",server=on,wait=off");
                 return start(arguments, stream, socket, machine);
@@ -150,11 +140,16 @@ public final class MachineRestore {
     }
 
     private void writeStream(ImageReader reader, Machine machine, Path stream) throws IOException {
-        Machine.Block mapped = mapped(reader, machine).block();
+        writeStream(MemoryContents.of(reader), machine, mapped(reader, machine).block(), stream);
+    }
+
+    /** With the memory of all blocks but {@code mapped}, to a new file. */
+    static void writeStream(MemoryContents contents, Machine machine, Machine.Block mapped, Path stream)
+            throws IOException {
         List<Machine.Block> sent = machine.blocks().stream().filter(b -> !b.equals(mapped)).toList();
         boolean done = false;
         try (OutputStream out = new BufferedOutputStream(create(stream), STREAM_BUFFER_BYTES)) {
-            MigrationStream.write(reader, machine, sent, out);
+            MigrationStream.write(contents, machine, sent, out);
             done = true;
         } finally {
             if (!done) {
@@ -170,92 +165,40 @@ public final class MachineRestore {
     }
 
     private QemuArguments arguments(ImageReader reader, Machine machine) throws IOException {
-        List<String> words = new ArrayList<>(options.words());
+        return arguments(options.words(), reader.layout().source()).mapping(mapped(reader, machine));
+    }
+
+    /** What the user typed, or the command line of then. */
+    static QemuArguments arguments(List<String> typed, Source source) {
+        List<String> words = new ArrayList<>(typed);
         if (words.isEmpty()) {
-            words.addAll(reader.layout().source().arguments());
+            words.addAll(source.arguments());
         } else if (words.getFirst().startsWith("-")) {
-            words.addFirst(reader.layout().source().executable());
+            words.addFirst(source.executable());
         }
         // It goes on without us anyway; in the background, we would not hear of its end.
-        return new QemuArguments(words).without("incoming").withoutFlag("daemonize").mapping(mapped(reader, machine));
+        return new QemuArguments(words).without("incoming").withoutFlag("daemonize");
     }
 
     private Restored start(QemuArguments arguments, Path stream, Path socket, Machine machine) throws IOException {
-        List<String> command = new ArrayList<>();
-        command.addAll(
-                List.of("/bin/sh", "-c", "exec " + STREAM_DESCRIPTOR + "<\"$0\"; exec \"$@\"", stream.toString()));
-        command.addAll(arguments.words());
-        long begin = System.nanoTime();
-        Process process = new ProcessBuilder(command).inheritIO().start();
+        IncomingQemu qemu = IncomingQemu.start(arguments, stream, socket, false);
         boolean done = false;
-        try {
-            Qmp.prepare(); // while QEMU starts
-            awaitSocket(process, socket, begin);
-            try (Qmp qmp = Qmp.connect(socket, START_PATIENCE)) {
-                long started = System.nanoTime();
-                awaitLoaded(qmp, begin);
-                long loaded = System.nanoTime();
-                boolean running = machine.running() && !options.paused();
-                if (running) {
-                    qmp.execute("cont");
-                }
-                done = true;
-                return new Restored(
-                        process, running, started - begin, loaded - started, System.nanoTime() - begin);
+        try (Qmp qmp = qemu.connect()) {
+            long started = qemu.nanos();
+            qemu.awaitLoaded(qmp);
+            long loaded = qemu.nanos();
+            boolean running = machine.running() && !options.paused();
+            if (running) {
+                qmp.execute("cont");
             }
+            done = true;
+            return new Restored(qemu.process(), running, started, loaded - started, qemu.nanos());
         } catch (IOException e) {
-            throw ended(process, e);
+            throw qemu.ended(e);
         } finally {
             if (!done) {
-                process.destroyForcibly();
+                qemu.kill();
             }
-        }
-    }
-
-    /** The reason, if it is that QEMU ended: its own message says more than the end of the connection. */
-    private static IOException ended(Process process, IOException seen) {
-        try {
-            if (process.waitFor(END_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
-                return new IOException(
-                        "QEMU ended with exit code %d before the machine ran; its own message is above"
-                                .formatted(process.exitValue()),
-                        seen);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        return seen;
-    }
-
-    private void awaitSocket(Process process, Path socket, long begin) throws IOException {
-        while (!Files.exists(socket)) {
-            pause(process, begin);
-        }
-    }
-
-    /** Reading the stream ends with the machine paused, or QEMU gives up and says why on standard error. */
-    private void awaitLoaded(Qmp qmp, long begin) throws IOException {
-        while (true) {
-            JsonNode status = qmp.execute("query-status");
-            if (!status.path("status").asText().equals("inmigrate")) {
-                return;
-            }
-            pause(null, begin);
-        }
-    }
-
-    private void pause(@Nullable Process process, long begin) throws IOException {
-        if (process != null && !process.isAlive()) {
-            throw new IOException("QEMU ended before it answered");
-        }
-        if (System.nanoTime() - begin > START_PATIENCE.toNanos()) {
-            throw new IOException("QEMU did not run within %d s".formatted(START_PATIENCE.toSeconds()));
-        }
-        try {
-            TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted while QEMU starts").initCause(e);
         }
     }
 }

@@ -104,7 +104,6 @@ public final class MachineSnapshot {
                 DeviceState devices = DeviceState.create(pid, process.source().userId(), guardian)) {
             DiskInstant disks = new DiskInstant(qmp, pid, subject.overlays(), subject.diskHook());
             Standstill standstill = new Standstill(new Standstill.Parts(qmp, vm, devices, disks, guardian), probe);
-            guardian.awaitReady();
             Snapshot.Seams seams = new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader());
             GuestMemory memory = new GuestMemory(process, vm.ram(), standstill);
             SnapshotReport report = new Snapshot(options, registry, progress, seams).take(memory, sink);

@@ -1,16 +1,11 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
-import dev.stillframe.engine.image.ImageReader;
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageKind;
 
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -41,7 +36,6 @@ final class MigrationStream {
     private static final long PAGE_DATA = 0x08;
     private static final long END_OF_RAM = 0x10;
     private static final long SAME_BLOCK = 0x20;
-    private static final int PAGE_BYTES = 4096;
 
     private MigrationStream() {}
 
@@ -51,7 +45,7 @@ final class MigrationStream {
      * @param sent the blocks whose memory goes through the stream
      * @throws ImageFormatException if the state is not one that QEMU wrote, or a page is damaged or missing
      */
-    static void write(ImageReader image, Machine machine, List<Machine.Block> sent, OutputStream into)
+    static void write(MemoryContents image, Machine machine, List<Machine.Block> sent, OutputStream into)
             throws IOException {
         byte[] devices = machine.devices();
         check(devices);
@@ -88,7 +82,7 @@ final class MigrationStream {
                 .get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), offset);
     }
 
-    private static void writeRam(ImageReader image, List<Machine.Block> blocks, DataOutputStream out)
+    private static void writeRam(MemoryContents image, List<Machine.Block> blocks, DataOutputStream out)
             throws IOException {
         out.writeByte(SECTION_FULL);
         out.writeInt(RAM_SECTION);
@@ -100,40 +94,30 @@ final class MigrationStream {
             writeName(block.name(), out);
             out.writeLong(block.usedBytes());
         }
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment page = arena.allocate(PAGE_BYTES, PAGE_BYTES);
-            for (Machine.Block block : blocks) {
-                writePages(image, block, page, out);
-            }
+        for (Machine.Block block : blocks) {
+            writePages(image, block, out);
         }
         out.writeLong(END_OF_RAM);
         out.writeByte(SECTION_FOOTER);
         out.writeInt(RAM_SECTION);
     }
 
-    private static void writePages(ImageReader image, Machine.Block block, MemorySegment page, DataOutputStream out)
-            throws IOException {
-        byte[] bytes = new byte[PAGE_BYTES];
+    private static void writePages(MemoryContents image, Machine.Block block, DataOutputStream out) throws IOException {
         long start = block.range().start();
-        for (long at = start; at < block.range().end(); at += PAGE_BYTES) {
-            AddressRange range = new AddressRange(at, at + PAGE_BYTES);
-            boolean zero = image.kindAt(at) == PageKind.ZERO;
-            out.writeLong((at - start) | (zero ? PAGE_ZERO : PAGE_DATA) | (at > start ? SAME_BLOCK : 0));
-            if (at == start) {
-                writeName(block.name(), out);
-            }
-            if (zero) {
-                out.writeByte(0);
-                continue;
-            }
-            List<Missing> missing = image.read(range, page);
-            if (!missing.isEmpty()) {
-                throw new ImageFormatException(
-                        "memory of %s is not in %s: %s".formatted(block.name(), image.image(), missing.getFirst()));
-            }
-            MemorySegment.copy(page, ValueLayout.JAVA_BYTE, 0, bytes, 0, PAGE_BYTES);
-            out.write(bytes);
-        }
+        image.visit(
+                block.range(),
+                (at, content) -> {
+                    boolean zero = content == null;
+                    out.writeLong((at - start) | (zero ? PAGE_ZERO : PAGE_DATA) | (at > start ? SAME_BLOCK : 0));
+                    if (at == start) {
+                        writeName(block.name(), out);
+                    }
+                    if (zero) {
+                        out.writeByte(0);
+                    } else {
+                        out.write(content);
+                    }
+                });
     }
 
     private static void writeName(String name, DataOutputStream out) throws IOException {

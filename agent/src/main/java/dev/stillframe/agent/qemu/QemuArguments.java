@@ -36,11 +36,12 @@ record QemuArguments(List<String> words) {
     }
 
     /**
-     * A file to map a block from.
+     * Where a block's memory comes from.
      *
+     * @param file what to map; null for memory of its own, which is filled from outside
      * @param shared whether writes of the guest go to the file
      */
-    record Backing(Machine.Block block, Path file, boolean shared) {}
+    record Backing(Machine.Block block, @Nullable Path file, boolean shared) {}
 
     /** With {@code backing}'s block from its file, in place of what the user's arguments say of it. */
     QemuArguments mapping(Backing backing) {
@@ -107,14 +108,14 @@ record QemuArguments(List<String> words) {
 
     private static String object(Backing backing, String before) {
         StringBuilder text =
-                new StringBuilder("memory-backend-file,id=")
+                new StringBuilder(backing.file() == null ? "memory-backend-memfd,id=" : "memory-backend-file,id=")
                         .append(backing.block().name())
                         .append(",size=")
-                        .append(backing.block().range().sizeBytes())
-                        .append(",mem-path=")
-                        .append(backing.file().toString().replace(",", ",,"))
-                        .append(",share=")
-                        .append(backing.shared() ? "on" : "off");
+                        .append(backing.block().range().sizeBytes());
+        if (backing.file() != null) {
+            text.append(",mem-path=").append(backing.file().toString().replace(",", ",,"));
+        }
+        text.append(",share=").append(backing.shared() ? "on" : "off");
         if (!before.startsWith("{")) {
             for (String property : before.split(",(?!,)", -1)) {
                 int equals = property.indexOf('=');

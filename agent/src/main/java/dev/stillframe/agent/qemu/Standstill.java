@@ -48,6 +48,11 @@ final class Standstill implements Attachment {
         this.probe = probe;
     }
 
+    /** Waits until the machine can be stopped: whoever lets it go on if we are killed has to be there before. */
+    void awaitGuardian() throws IOException {
+        guardian.awaitReady();
+    }
+
     /** The machine as it stood. */
     Machine machine() {
         return Objects.requireNonNull(machine, "the machine was not stopped yet");

@@ -86,8 +86,8 @@ class DemoTest {
 
     private Demo demo(SnapshotTaker taker) {
         Reception.Starter starter =
-                (listen, store, credentials, events, registry) -> {
-                    stores.add(store);
+                (listen, shelf, credentials, events, registry) -> {
+                    stores.add(shelf.store());
                     return new Reception() {
                         @Override
                         public SocketAddress address() {

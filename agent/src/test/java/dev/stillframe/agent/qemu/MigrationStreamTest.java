@@ -90,7 +90,7 @@ class MigrationStreamTest {
         write(image, machine);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try (ImageReader reader = ImageReader.open(image)) {
-            MigrationStream.write(reader, machine, sent, out);
+            MigrationStream.write(MemoryContents.of(reader), machine, sent, out);
         }
         return HexFormat.of().formatHex(out.toByteArray());
     }

@@ -51,6 +51,16 @@ class QemuArgumentsTest {
     }
 
     @Test
+    void memoryThatIsFilledFromOutsideHasNoFile() {
+        QemuArguments.Backing later = new QemuArguments.Backing(BLOCK, null, true);
+        assertThat(
+                        new QemuArguments(List.of("qemu", "-object", "memory-backend-file,id=ram0,size=1G,mem-path=/x,policy=bind"))
+                                .mapping(later)
+                                .words())
+                .containsExactly("qemu", "-object", "memory-backend-memfd,id=ram0,size=1073741824,share=on,policy=bind");
+    }
+
+    @Test
     void anOptionIsTakenAwayWithItsValue() {
         assertThat(new QemuArguments(List.of("qemu", "-incoming", "defer", "-m", "1G")).without("incoming").words())
                 .containsExactly("qemu", "-m", "1G");

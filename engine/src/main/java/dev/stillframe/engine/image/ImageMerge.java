@@ -3,12 +3,8 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.RunBatch;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
 /**
@@ -16,8 +12,6 @@ import java.nio.file.Path;
  * what the pages hold. Stateless.
  */
 public final class ImageMerge {
-    private static final int STEP_BYTES = 2 << 20;
-
     private ImageMerge() {}
 
     /** Told how far it is; returns at once and never throws. */
@@ -39,7 +33,7 @@ public final class ImageMerge {
         int pageSize = image.layout().pageSizeBytes();
         try (Arena arena = Arena.ofShared();
                 ImageWriter writer = ImageWriter.createVerifying(merged)) {
-            Pages pages = new Pages(arena, pageSize);
+            ImageBatch pages = new ImageBatch(arena, pageSize, () -> {});
             writer.begin(image.layout());
             long total = image.layout().pageCount() * pageSize;
             for (Region region : image.layout().regions()) {
@@ -53,58 +47,5 @@ public final class ImageMerge {
             }
             writer.finish(new Ending(image.missing(), image.rootHash()));
         }
-    }
-
-    /** Some pages of the image, one run for each row of a kind. */
-    private static final class Pages extends RunBatch {
-        private final MemorySegment memory;
-        private final int pageSizeBytes;
-        private long firstOrdinal;
-
-        Pages(Arena arena, int pageSizeBytes) {
-            super(
-                    STEP_BYTES / pageSizeBytes,
-                    arena.allocate((long) STEP_BYTES / pageSizeBytes * PageHash.BYTES, Long.BYTES));
-            this.memory = arena.allocate(STEP_BYTES, pageSizeBytes);
-            this.pageSizeBytes = pageSizeBytes;
-        }
-
-        int room() {
-            return STEP_BYTES / pageSizeBytes;
-        }
-
-        void fill(ImageReader image, long first, long count) throws IOException {
-            clear();
-            firstOrdinal = first;
-            image.readPages(first, memory.asSlice(0, count * pageSizeBytes));
-            PageKind last = PageKind.UNKNOWN;
-            for (long ordinal = first; ordinal < first + count; ordinal++) {
-                PageKind kind = image.kind(ordinal);
-                if (kind == PageKind.DATA) {
-                    MemorySegment hash = MemorySegment.ofArray(image.hash(ordinal));
-                    MemorySegment.copy(hash, 0, hashTable(), (long) dataPages() * PageHash.BYTES, PageHash.BYTES);
-                }
-                if (kind == last) {
-                    lengthen(1);
-                } else {
-                    add(kind, ordinal, 1);
-                }
-                last = kind;
-            }
-        }
-
-        @Override
-        public MemorySegment data(int run) {
-            return memory.asSlice(
-                    (firstOrdinal(run) - firstOrdinal) * pageSizeBytes, pageCount(run) * pageSizeBytes);
-        }
-
-        @Override
-        public long dataBytes() {
-            return (long) dataPages() * pageSizeBytes;
-        }
-
-        @Override
-        public void release() {}
     }
 }

@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -19,6 +20,9 @@ import java.util.List;
 final class PageGather implements AutoCloseable {
     private static final int MAX_GAP_PAGES = 32;
 
+    /** For the number of a run beside its ordinal, which has at most 36 bits. */
+    private static final int RUN_BITS = 16;
+
     /** Well under the 1024 pieces that Linux takes in one writev(2). */
     private static final int MAX_PIECES = 512;
 
@@ -27,6 +31,7 @@ final class PageGather implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment zeros;
     private final List<ByteBuffer> pieces = new ArrayList<>();
+    private long[] order = new long[0];
     private long startOrdinal;
     private long endOrdinal;
     private long dataPages;
@@ -40,10 +45,12 @@ final class PageGather implements AutoCloseable {
     /** Writes all data of {@code batch}; its memory is not needed afterwards. */
     void write(PageBatch batch) throws IOException {
         try {
-            for (int run = 0; run < batch.runCount(); run++) {
+            sort(batch);
+            for (int at = 0; at < batch.runCount(); at++) {
+                int run = run(at);
                 if (batch.kind(run) == PageKind.DATA) {
                     long first = batch.firstOrdinal(run);
-                    if (!bridge(batch, run, first) || pieces.size() >= MAX_PIECES) {
+                    if (!bridge(batch, at, first) || pieces.size() >= MAX_PIECES) {
                         flush();
                         startOrdinal = first;
                     }
@@ -58,11 +65,27 @@ final class PageGather implements AutoCloseable {
         }
     }
 
+    /** By place in the file: pages that were written while they were captured are out of turn. */
+    private void sort(PageBatch batch) {
+        int runs = batch.runCount();
+        if (order.length < runs) {
+            order = new long[Math.max(runs, 2 * order.length)];
+        }
+        for (int run = 0; run < runs; run++) {
+            order[run] = batch.firstOrdinal(run) << RUN_BITS | run;
+        }
+        Arrays.sort(order, 0, runs);
+    }
+
+    private int run(int at) {
+        return (int) order[at] & (1 << RUN_BITS) - 1;
+    }
+
     /**
      * Whether the run at {@code first} continues the write, having filled a gap of zero pages if
      * there is one.
      */
-    private boolean bridge(PageBatch batch, int run, long first) {
+    private boolean bridge(PageBatch batch, int at, long first) {
         long gap = first - endOrdinal;
         if (pieces.isEmpty() || gap < 0 || gap > Math.min(dataPages, MAX_GAP_PAGES)) {
             return false;
@@ -70,10 +93,11 @@ final class PageGather implements AutoCloseable {
         if (gap == 0) {
             return true;
         }
+        int before = run(at - 1);
         boolean zero =
-                batch.kind(run - 1) == PageKind.ZERO
-                        && batch.firstOrdinal(run - 1) == endOrdinal
-                        && batch.pageCount(run - 1) == gap;
+                batch.kind(before) == PageKind.ZERO
+                        && batch.firstOrdinal(before) == endOrdinal
+                        && batch.pageCount(before) == gap;
         if (zero) {
             PageFile.addBuffers(zeros.asSlice(0, gap * pageSizeBytes), pieces);
         }

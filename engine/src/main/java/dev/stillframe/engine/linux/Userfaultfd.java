@@ -29,7 +29,10 @@ public final class Userfaultfd implements WriteTracker {
     private static final long UFFDIO_REGISTER = 0xc020aa00L;
     private static final long UFFDIO_UNREGISTER = 0x8010aa01L;
     private static final long UFFDIO_WAKE = 0x8010aa02L;
+    private static final long UFFDIO_COPY = 0xc028aa03L;
+    private static final long UFFDIO_ZEROPAGE = 0xc020aa04L;
     private static final long UFFDIO_WRITEPROTECT = 0xc018aa06L;
+    private static final long REGISTER_MODE_MISSING = 1;
     private static final long REGISTER_MODE_WP = 2;
     private static final long WRITEPROTECT_MODE_WP = 1;
     private static final short POLLIN = 1;
@@ -38,6 +41,8 @@ public final class Userfaultfd implements WriteTracker {
     public enum Feature {
         /** Write-protect faults; Linux 5.7. */
         PAGEFAULT_FLAG_WP(0),
+        /** Faults on missing pages of shared memory; Linux 4.11. */
+        MISSING_SHMEM(5),
         /** mremap(2) is told. */
         EVENT_REMAP(2),
         /** madvise(2) discards are told. */
@@ -126,10 +131,47 @@ public final class Userfaultfd implements WriteTracker {
 
     @Override
     public void register(AddressRange range) throws ErrnoException {
+        register(range, REGISTER_MODE_WP);
+    }
+
+    /** From now on, whoever touches a page of the range that is not there waits until it is {@linkplain #copy copied} there. */
+    public void registerMissing(AddressRange range) throws ErrnoException {
+        register(range, REGISTER_MODE_MISSING);
+    }
+
+    /**
+     * Puts pages where there are none, and wakes who waits for them.
+     *
+     * @param from an address of this process
+     * @return bytes copied from the start; or a negative errno if there were none: EEXIST where there is a page already
+     */
+    public long copy(long to, long from, long bytes) {
+        MemorySegment copy = Kernel.scratch();
+        copy.set(JAVA_LONG, 0, to);
+        copy.set(JAVA_LONG, 8, from);
+        copy.set(JAVA_LONG, 16, bytes);
+        copy.set(JAVA_LONG, 24, 0);
+        copy.set(JAVA_LONG, 32, 0);
+        long result = ioctl(UFFDIO_COPY, copy);
+        long copied = copy.get(JAVA_LONG, 32);
+        return copied > 0 ? copied : result;
+    }
+
+    /** The same with zeros; 0 or a negative errno. */
+    public long zero(long to, long bytes) {
+        MemorySegment zero = Kernel.scratch();
+        zero.set(JAVA_LONG, 0, to);
+        zero.set(JAVA_LONG, 8, bytes);
+        zero.set(JAVA_LONG, 16, 0);
+        zero.set(JAVA_LONG, 24, 0);
+        return ioctl(UFFDIO_ZEROPAGE, zero);
+    }
+
+    private void register(AddressRange range, long mode) throws ErrnoException {
         MemorySegment register = Kernel.scratch();
         register.set(JAVA_LONG, 0, range.start());
         register.set(JAVA_LONG, 8, range.sizeBytes());
-        register.set(JAVA_LONG, 16, REGISTER_MODE_WP);
+        register.set(JAVA_LONG, 16, mode);
         register.set(JAVA_LONG, 24, 0);
         Kernel.check(ioctl(UFFDIO_REGISTER, register), "ioctl(UFFDIO_REGISTER, %s)", range);
     }

@@ -112,6 +112,10 @@ final class ArchitectureTest {
             onlyKnows("engine.image", "engine.memory", "engine.page");
 
     @ArchTest
+    static final ArchRule memoryThatComesLaterDoesNotKnowFromWhere =
+            onlyKnows("engine.postcopy", "engine.memory", "engine.page", "engine.target", "engine.linux");
+
+    @ArchTest
     static final ArchRule conformanceKnowsTheKernelAndTheModel =
             onlyKnows("engine.conformance", "engine.linux", "engine.mmu", "engine.memory");
 

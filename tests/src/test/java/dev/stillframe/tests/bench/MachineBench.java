@@ -1,23 +1,34 @@
 package dev.stillframe.tests.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.stillframe.agent.Main;
+import dev.stillframe.agent.qemu.LazyRestore;
 import dev.stillframe.agent.qemu.MachineRestore;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.agent.qemu.Qmp;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
+import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.qemu.Guest;
 import dev.stillframe.tests.qemu.GuestOptions;
 import dev.stillframe.tests.qemu.LoadReport;
-import dev.stillframe.tests.target.JavaCommand;
 import dev.stillframe.tests.target.NativeProgram;
+import dev.stillframe.transport.reader.ReaderOptions;
+import dev.stillframe.transport.reader.RemoteImage;
+import dev.stillframe.transport.receiver.Receiver;
+import dev.stillframe.transport.receiver.ReceiverEvents;
+import dev.stillframe.transport.receiver.ReceiverLimits;
+import dev.stillframe.transport.receiver.StoreSinks;
+import dev.stillframe.transport.security.Credentials;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,8 +39,9 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * QEMU's own background snapshot and ours, in turns, of one guest that writes half of its memory as fast as it can: how long
- * the guest is slow, how slow at worst, and how long all of it takes. Ours as a user has it, by the command line in a JVM
- * that has just started, and from a JVM that is warm.
+ * the guest is slow, how slow at worst, and how long all of it takes. QEMU's with and without waiting for the disk, as
+ * ours always does. Ours as a user has it, by the command line in a JVM that has just started, and from a JVM that is
+ * warm.
  */
 final class MachineBench {
     private static final int TURNS = Integer.getInteger("stillframe.bench.machine.turns", 5);
@@ -39,6 +51,9 @@ final class MachineBench {
     private static final Duration LONGEST = Duration.ofMinutes(3);
     private static final long WINDOW_NANOS = 200_000_000;
     private static final long STEP_NANOS = 10_000_000;
+
+    private static final String LAUNCHER =
+            Path.of(System.getProperty("basedir", "tests")).toAbsolutePath().resolveSibling("agent/bin/stillframe").toString();
 
     private final Figures figures;
     private final Path directory;
@@ -52,10 +67,13 @@ final class MachineBench {
         Path directory = Files.createTempDirectory(NativeProgram.scratch(), "machine-bench");
         try {
             MachineBench bench = new MachineBench(figures, directory);
+            new ProcessBuilder(LAUNCHER, "--version").inheritIO().start().waitFor(); // it is built then
             bench.beside();
             bench.stops(1024);
             bench.stops(4096);
             bench.restores();
+            bench.lazyRestores(1024);
+            bench.lazyRestores(4096);
         } finally {
             DirectoryTree.delete(directory);
         }
@@ -75,6 +93,7 @@ final class MachineBench {
 
     private void beside() throws Exception {
         Series qemu = new Series();
+        Series qemuOnDisk = new Series();
         Series cold = new Series();
         Series warm = new Series();
         try (Guest guest = Guest.start(GuestOptions.of(1024, LOAD_MIB))) {
@@ -82,12 +101,14 @@ final class MachineBench {
             guest.awaitPasses(2);
             turn(guest, this::warmSnapshot, new Series()); // not counted
             for (int turn = 0; turn < TURNS; turn++) {
-                turn(guest, this::backgroundSnapshot, qemu);
+                turn(guest, each -> backgroundSnapshot(each, false), qemu);
+                turn(guest, each -> backgroundSnapshot(each, true), qemuOnDisk);
                 turn(guest, this::coldSnapshot, cold);
                 turn(guest, this::warmSnapshot, warm);
             }
         }
         add("qemu", qemu);
+        add("qemu_on_disk", qemuOnDisk);
         add("ours", cold);
         add("ours_warm", warm);
     }
@@ -116,8 +137,8 @@ final class MachineBench {
         }
     }
 
-    /** QEMU's: the state of RAM and devices to a file on the same disk. */
-    private void backgroundSnapshot(Guest guest) throws IOException {
+    /** QEMU's: the state of RAM and devices to a file on the same disk, which ours is forced to. */
+    private void backgroundSnapshot(Guest guest, boolean force) throws IOException {
         Path file = directory.resolve("qemu.state");
         try (Qmp qmp = Qmp.connect(guest.qmpSocket(), LONGEST)) {
             capability(qmp, true);
@@ -135,6 +156,11 @@ final class MachineBench {
             }
             capability(qmp, false);
         }
+        if (force) {
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                channel.force(true);
+            }
+        }
         Files.delete(file);
     }
 
@@ -147,16 +173,7 @@ final class MachineBench {
     private void coldSnapshot(Guest guest) throws Exception {
         Path image = directory.resolve("cold.image");
         List<String> command =
-                JavaCommand.of(
-                        Main.class,
-                        List.of("-XX:+UseSerialGC", "-Xms32m", "-Xmx512m"),
-                        List.of(
-                                "snapshot",
-                                "--qmp",
-                                guest.qmpSocket().toString(),
-                                "--out",
-                                image.toString(),
-                                "--json"));
+                List.of(LAUNCHER, "snapshot", "--qmp", guest.qmpSocket().toString(), "--out", image.toString(), "--json");
         Process process = new ProcessBuilder(command).inheritIO().start();
         if (!process.waitFor(LONGEST.toSeconds(), TimeUnit.SECONDS) || process.exitValue() != 0) {
             throw new IllegalStateException("the snapshot failed");
@@ -230,6 +247,50 @@ final class MachineBench {
         figures.add("restore_beyond_start_ms", Figures.quantile(restored, 0.5) - Figures.quantile(plain, 0.5));
     }
 
+    /** From a receiver on this host, over loopback: until the guest runs, and until all of its memory is there. */
+    private void lazyRestores(int memoryMib) throws Exception {
+        List<Double> running = new ArrayList<>();
+        List<Double> whole = new ArrayList<>();
+        List<Double> median = new ArrayList<>();
+        List<Double> longest = new ArrayList<>();
+        ImageStore store = ImageStore.open(directory.resolve("store"));
+        List<String> words = new ArrayList<>(List.of("qemu-system-x86_64"));
+        try (Guest guest = Guest.start(GuestOptions.of(memoryMib, LOAD_MIB))) {
+            guest.awaitRunning();
+            guest.awaitPasses(2);
+            take(guest, store.resolve("vm"));
+            words.addAll(guest.arguments());
+        }
+        words.addAll(List.of("-serial", "null"));
+        try (Receiver receiver =
+                Receiver.start(
+                        new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                        new StoreSinks(store, true),
+                        ReceiverLimits.DEFAULT,
+                        Credentials.NONE,
+                        new SimpleMeterRegistry(),
+                        ReceiverEvents.NONE)) {
+            for (int turn = 0; turn < TURNS; turn++) {
+                try (RemoteImage image = RemoteImage.open(receiver.address(), "vm", ReaderOptions.DEFAULT);
+                        LazyRestore restore =
+                                LazyRestore.start(image, new MachineRestore.Options(words, null, false))) {
+                    LazyRestore.Filled filled = restore.awaitWhole();
+                    running.add(restore.restored().totalNanos() / 1e6);
+                    whole.add(filled.nanos() / 1e9);
+                    median.add(filled.waits().getValueAtPercentile(50) / 1e6);
+                    longest.add(filled.waits().getMaxValue() / 1e6);
+                    ProcessHandle.of(restore.pid()).ifPresent(ProcessHandle::destroyForcibly);
+                    restore.awaitEnd();
+                }
+            }
+        }
+        DirectoryTree.delete(store.resolve("vm"));
+        figures.addAll("lazy_restore_running_ms_%dmib".formatted(memoryMib), running);
+        figures.addAll("lazy_restore_whole_s_%dmib".formatted(memoryMib), whole);
+        figures.addAll("lazy_restore_wait_median_ms_%dmib".formatted(memoryMib), median);
+        figures.addAll("lazy_restore_wait_longest_ms_%dmib".formatted(memoryMib), longest);
+    }
+
     /** Until the monitor says that a fresh machine runs. */
     private double plainStartMillis(List<String> words) throws Exception {
         Path socket = directory.resolve("q");
@@ -254,12 +315,11 @@ final class MachineBench {
     /** All of {@code stillframe restore}, with the start of its JVM. */
     private double coldRestoreMillis(Path image, List<String> words) throws Exception {
         Path pid = directory.resolve("pid");
-        List<String> typed = new ArrayList<>(List.of("restore", image.toString(), "--qemu", "--json", "--"));
+        List<String> typed = new ArrayList<>(List.of(LAUNCHER, "restore", image.toString(), "--qemu", "--json", "--"));
         typed.addAll(words);
         typed.addAll(List.of("-pidfile", pid.toString()));
         long from = System.nanoTime();
-        Process process =
-                new ProcessBuilder(JavaCommand.of(Main.class, List.of("-XX:+UseSerialGC"), typed)).inheritIO().start();
+        Process process = new ProcessBuilder(typed).inheritIO().start();
         if (process.waitFor() != 0) {
             throw new IllegalStateException("the restore failed");
         }

@@ -69,6 +69,12 @@ final class StoreReceiver implements AutoCloseable {
         return new StoreReceiver(store, new StoreSinks(store), LIMITS, port, credentials);
     }
 
+    /** The same on a free port, whose images can be read. */
+    static StoreReceiver readable(Path directory) throws IOException {
+        ImageStore store = ImageStore.open(directory);
+        return new StoreReceiver(store, new StoreSinks(store, true), LIMITS, 0);
+    }
+
     /** The same with other limits. */
     static StoreReceiver with(Path directory, ReceiverLimits limits) throws IOException {
         ImageStore store = ImageStore.open(directory);

@@ -126,7 +126,7 @@ public final class Guest implements AutoCloseable {
         return newest;
     }
 
-    /** All reports, about ten a second, oldest first. */
+    /** All reports, about fifty a second, oldest first. */
     public List<LoadReport> rates() {
         return serial.reports();
     }

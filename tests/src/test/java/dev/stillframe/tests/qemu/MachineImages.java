@@ -9,6 +9,7 @@ import dev.stillframe.tests.system.Snapshots;
 import dev.stillframe.tests.target.JavaCommand;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,11 +17,11 @@ import java.util.OptionalInt;
 import java.util.concurrent.TimeoutException;
 
 /** Machines to images and back, as the tests do it. Stateless. */
-final class MachineImages {
+public final class MachineImages {
     private MachineImages() {}
 
     /** Takes an image of a guest. */
-    static MachineSnapshot.Taken take(Guest guest, Path image)
+    public static MachineSnapshot.Taken take(Guest guest, Path image)
             throws IOException, SnapshotException, InterruptedException {
         return take(subject(guest), image);
     }
@@ -38,9 +39,20 @@ final class MachineImages {
     }
 
     /** Runs an image by {@code stillframe restore}, with the arguments of the guest that it is of. */
-    static Guest restore(Path image, List<String> arguments, String... options)
+    public static Guest restore(Path image, List<String> arguments, String... options)
             throws IOException, InterruptedException, TimeoutException {
-        List<String> typed = new ArrayList<>(List.of("restore", image.toString(), "--qemu", "--wait"));
+        return restore(image.toString(), arguments, options);
+    }
+
+    /** Runs the image {@code name} of the receiver that listens at {@code from}, before its memory is here. */
+    public static Guest restoreFrom(InetSocketAddress from, String name, List<String> arguments)
+            throws IOException, InterruptedException, TimeoutException {
+        return restore(name, arguments, "--from", "%s:%d".formatted(from.getHostString(), from.getPort()));
+    }
+
+    private static Guest restore(String image, List<String> arguments, String... options)
+            throws IOException, InterruptedException, TimeoutException {
+        List<String> typed = new ArrayList<>(List.of("restore", image, "--qemu", "--wait"));
         typed.addAll(List.of(options));
         typed.add("--");
         typed.addAll(arguments);

@@ -2,6 +2,7 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
+import dev.stillframe.transport.wire.DocumentReader;
 
 import java.io.IOException;
 import java.util.List;

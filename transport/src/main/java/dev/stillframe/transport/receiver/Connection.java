@@ -29,6 +29,7 @@ import java.io.IOException;
 import java.net.SocketAddress;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -281,6 +282,20 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
     }
 
+    /** Sends the pieces of a frame, which are given up; {@code written} runs when they are written, or never will be. */
+    void send(List<ByteBuf> pieces, Runnable written) {
+        if (ended) {
+            pieces.forEach(ByteBuf::release);
+            written.run();
+            return;
+        }
+        saidNanos = now();
+        for (ByteBuf piece : pieces.subList(0, pieces.size() - 1)) {
+            context.write(piece, context.voidPromise());
+        }
+        context.writeAndFlush(pieces.getLast()).addListener(_ -> written.run());
+    }
+
     /** Whether what is said now goes out at once. */
     boolean isWritable() {
         return context.channel().isWritable();
@@ -339,7 +354,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
     }
 
-    private long now() {
+    /** The event loop's time. */
+    long now() {
         return context.executor().ticker().nanoTime();
     }
 }

@@ -81,7 +81,7 @@ public record ReceiverLimits(
         @Nullable String overdue(boolean stranger, long sinceStartNanos, long sinceProgressNanos) {
             if (stranger) {
                 return sinceStartNanos > handshake.toNanos()
-                        ? "no HELLO or ATTACH within " + seconds(handshake)
+                        ? "no HELLO, ATTACH or READ within " + seconds(handshake)
                         : null;
             }
             if (sinceStartNanos > total.toNanos()) {

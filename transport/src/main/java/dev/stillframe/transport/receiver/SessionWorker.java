@@ -10,6 +10,8 @@ import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.transport.wire.DocumentReader;
+import dev.stillframe.transport.wire.PageCheck;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;

@@ -3,6 +3,7 @@ package dev.stillframe.transport.receiver;
 import dev.stillframe.engine.page.PageSink;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /**
@@ -23,6 +24,11 @@ public interface SinkFactory {
 
     /** Where the image is, if it is published already and has that root hash. */
     default Optional<String> published(String imageName, byte[] rootHash) throws IOException {
+        return Optional.empty();
+    }
+
+    /** The published image of that valid name, for whoever wants to read it; empty if there is none to be read. */
+    default Optional<Path> readable(String imageName) throws IOException {
         return Optional.empty();
     }
 }

@@ -44,7 +44,7 @@ final class Stranger implements Connection.Party {
         if (!(message instanceof Message.Opening opening)) {
             throw new ProtocolException(
                     ErrorCode.ORDER,
-                    "%s before HELLO or ATTACH".formatted(message.getClass().getSimpleName()));
+                    "%s before HELLO, ATTACH or READ".formatted(message.getClass().getSimpleName()));
         }
         checkNames();
         if (services.credentials().key() == null) {
@@ -88,6 +88,7 @@ final class Stranger implements Connection.Party {
                 Session.open(services, connection, hello);
             }
             case Message.Attach attach -> attach(attach);
+            case Message.Read read -> Reading.open(services, connection, read);
         }
     }
 

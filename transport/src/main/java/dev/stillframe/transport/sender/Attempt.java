@@ -1,5 +1,8 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.client.Durations;
+import dev.stillframe.transport.client.Dialer;
+import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
@@ -297,7 +300,7 @@ final class Attempt {
             byte[] bytes = Arrays.copyOfRange(json, offset, end);
             ChannelFuture written =
                     say(message.apply(new Message.Part(json.length, offset, bytes)));
-            if (!Network.await(written, options.timeouts().stall())) {
+            if (!Dialer.await(written, options.timeouts().stall())) {
                 replies.failed(new LostException(stalled("took no document"), null));
             }
             replies.check();

@@ -1,5 +1,6 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;

@@ -1,5 +1,9 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.client.Backoff;
+import dev.stillframe.transport.client.Durations;
+import dev.stillframe.transport.client.Dialer;
+import dev.stillframe.transport.client.LostException;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Layout;
@@ -103,16 +107,18 @@ public final class Sender implements PageSink {
         NetworkTransport transport = NetworkTransport.chosen();
         Network network =
                 new Network(
-                        transport,
-                        transport.group(
-                                Math.min(
-                                        options.lanes(),
-                                        Runtime.getRuntime().availableProcessors()),
-                                "stillframe-sender"),
-                        receiver,
-                        options.credentials().tls() == null
-                                ? null
-                                : options.credentials().tls().forSender(),
+                        new Dialer(
+                                transport,
+                                transport.group(
+                                        Math.min(
+                                                options.lanes(),
+                                                Runtime.getRuntime().availableProcessors()),
+                                        "stillframe-sender"),
+                                receiver,
+                                options.credentials().tls() == null
+                                        ? null
+                                        : options.credentials().tls().forSender(),
+                                options.timeouts().connect()),
                         options,
                         rate,
                         new Choice(options.preset()),
@@ -127,7 +133,7 @@ public final class Sender implements PageSink {
             return sender;
         } finally {
             if (!connected) {
-                network.group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
+                network.dialer().group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
             }
         }
     }
@@ -295,9 +301,9 @@ public final class Sender implements PageSink {
             open.close();
         }
         awaitKeeper();
-        network.group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
+        network.dialer().group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
         long patience = Attempt.ABORT_MILLIS + TimeUnit.SECONDS.toMillis(CLOSE_SECONDS);
-        if (!network.group().terminationFuture().awaitUninterruptibly(patience)) {
+        if (!network.dialer().group().terminationFuture().awaitUninterruptibly(patience)) {
             LOG.error("the threads of the connections to {} did not end", network.peer());
         }
         retained.clear();

@@ -58,6 +58,9 @@ public final class Limits {
     /** Most batches that a receiver may let a sender have on the way at once. */
     public static final int MAX_CREDITS = 256;
 
+    /** Most fetches that a reader may have without an answer on one connection. */
+    public static final int MAX_FETCHES = 64;
+
     /** A batch's number is at most this above the last one before which none is lacking. */
     public static final int MAX_AHEAD = 4096;
 

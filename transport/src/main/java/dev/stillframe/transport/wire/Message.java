@@ -10,9 +10,6 @@ import dev.stillframe.engine.page.PageBatch;
 public sealed interface Message {
     /** What the first frame of a connection can be. */
     sealed interface Opening extends Message {
-        /** The session's secret, {@link Limits#TOKEN_BYTES}. */
-        byte[] token();
-
         /** Used once, {@link Limits#NONCE_BYTES}; makes every proof of a shared key another one. */
         byte[] nonce();
     }
@@ -55,6 +52,36 @@ public sealed interface Message {
      */
     record Attach(int version, int lane, int attempt, int idleMillis, byte[] token, byte[] nonce)
             implements Opening {}
+
+    /**
+     * Reader: opens a connection on which pages of a published image can be fetched.
+     *
+     * @param version the protocol version that the reader speaks
+     * @param described whether it wants LAYOUT and MISSING
+     * @param idleMillis how long the reader waits for any frame before it gives the connection up
+     * @param imageName the image
+     */
+    record Read(int version, boolean described, int idleMillis, byte[] nonce, String imageName)
+            implements Opening {}
+
+    /**
+     * Receiver: the image is there. LAYOUT and MISSING follow if they were wanted.
+     *
+     * @param idleMillis how long the receiver waits before it gives a silent connection up
+     * @param pageSizeBytes of the image
+     * @param pageCount of the image
+     * @param rootHash of the image; another one under the same name is another image
+     */
+    record Found(int idleMillis, int pageSizeBytes, long pageCount, byte[] rootHash) implements Message {}
+
+    /**
+     * Reader: send these pages, in one batch with this sequence number.
+     *
+     * @param sequence the reader's, 1 or more
+     * @param firstOrdinal the first page
+     * @param pages how many, with at most {@link Limits#MAX_DATA_BYTES}
+     */
+    record Fetch(long sequence, long firstOrdinal, int pages) implements Message {}
 
     /** Receiver: prove that you have the shared key. */
     record Challenge(byte[] nonce) implements Message {}

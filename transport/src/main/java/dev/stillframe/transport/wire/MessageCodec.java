@@ -72,6 +72,9 @@ public final class MessageCodec {
             case Message.Proved _ -> MessageType.PROVED;
             case Message.Ping _ -> MessageType.PING;
             case Message.Pong _ -> MessageType.PONG;
+            case Message.Read _ -> MessageType.READ;
+            case Message.Found _ -> MessageType.FOUND;
+            case Message.Fetch _ -> MessageType.FETCH;
         };
     }
 
@@ -96,6 +99,11 @@ public final class MessageCodec {
             case Message.Proved(var mac) -> out.put(mac);
             case Message.Ping(var stamp) -> out.putLong(stamp);
             case Message.Pong(var stamp) -> out.putLong(stamp);
+            case Message.Read read -> putRead(read, out);
+            case Message.Found(var idleMillis, var pageSizeBytes, var pageCount, var root) ->
+                    out.putInt(idleMillis).putInt(pageSizeBytes).putLong(pageCount).put(root);
+            case Message.Fetch(var sequence, var firstOrdinal, var pages) ->
+                    out.putLong(sequence).putLong(firstOrdinal).putInt(pages).putInt(0);
             case Message.KeepAlive _, Message.Begun _, Message.Attached _ -> {}
         }
     }
@@ -122,6 +130,12 @@ public final class MessageCodec {
         out.putShort((short) attach.version()).putShort((short) attach.lane());
         out.putInt(attach.attempt()).putInt(attach.idleMillis());
         out.put(attach.token()).put(attach.nonce());
+    }
+
+    private static void putRead(Message.Read read, ByteBuffer out) {
+        out.putShort((short) read.version()).putShort((short) (read.described() ? 1 : 0));
+        out.putInt(read.idleMillis()).put(read.nonce());
+        putText(read.imageName(), out);
     }
 
     private static void putPart(Message.Part part, ByteBuffer out) {
@@ -177,6 +191,9 @@ public final class MessageCodec {
                     case PROVED -> new Message.Proved(rest(body));
                     case PING -> new Message.Ping(body.getLong());
                     case PONG -> new Message.Pong(body.getLong());
+                    case READ -> read(body);
+                    case FOUND -> readable(body);
+                    case FETCH -> fetch(body);
                 };
         if (body.hasRemaining()) {
             throw malformed("%s with %d bytes behind its end".formatted(type, body.remaining()));
@@ -251,6 +268,37 @@ public final class MessageCodec {
                 number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS),
                 bytes(body, Limits.TOKEN_BYTES),
                 bytes(body, Limits.NONCE_BYTES));
+    }
+
+    private static Message.Read read(ByteBuffer body) throws ProtocolException {
+        int version = Short.toUnsignedInt(body.getShort());
+        int described = Short.toUnsignedInt(body.getShort());
+        if (described > 1) {
+            throw malformed("a wish for documents of %d; 0 and 1 are possible".formatted(described));
+        }
+        int idleMillis = number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS);
+        return new Message.Read(version, described == 1, idleMillis, bytes(body, Limits.NONCE_BYTES), text(body));
+    }
+
+    private static Message.Found readable(ByteBuffer body) throws ProtocolException {
+        int idleMillis = number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS);
+        int pageSizeBytes = number("page size", body, Limits.MIN_PAGE_BYTES, Limits.MAX_PAGE_BYTES);
+        long pageCount = count("pages", body);
+        if (Integer.bitCount(pageSizeBytes) != 1 || pageCount > Limits.MAX_PAGES) {
+            throw malformed("an image of %d pages of %d bytes".formatted(pageCount, pageSizeBytes));
+        }
+        return new Message.Found(idleMillis, pageSizeBytes, pageCount, bytes(body, RootHash.BYTES));
+    }
+
+    private static Message.Fetch fetch(ByteBuffer body) throws ProtocolException {
+        long sequence = count("sequence", body);
+        long firstOrdinal = count("ordinal", body);
+        int pages = number("pages", body, 1, Limits.MAX_DATA_PAGES);
+        zeros(body, Integer.BYTES);
+        if (sequence < 1 || firstOrdinal > Limits.MAX_PAGES - pages) {
+            throw malformed("fetch %d of %d pages from %d".formatted(sequence, pages, firstOrdinal));
+        }
+        return new Message.Fetch(sequence, firstOrdinal, pages);
     }
 
     private static Message.Part part(MessageType type, ByteBuffer body) throws ProtocolException {

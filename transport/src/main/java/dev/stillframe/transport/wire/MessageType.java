@@ -26,7 +26,10 @@ enum MessageType {
     PROOF(17, Lengths.PROOF_BYTES, Lengths.PROOF_BYTES),
     PROVED(18, Lengths.PROOF_BYTES, Lengths.PROOF_BYTES),
     PING(19, 8, 8),
-    PONG(20, 8, 8);
+    PONG(20, 8, 8),
+    READ(21, 8 + Limits.NONCE_BYTES + 2, 8 + Limits.NONCE_BYTES + 2 + Limits.MAX_TEXT_BYTES),
+    FOUND(22, 16 + RootHash.BYTES, 16 + RootHash.BYTES),
+    FETCH(23, 24, 24);
 
     /** Lengths that constants above cannot refer to in their own enum. */
     private static final class Lengths {

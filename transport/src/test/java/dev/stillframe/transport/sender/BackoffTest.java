@@ -1,5 +1,6 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.transport.client.Backoff;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.transport.Seed;

@@ -52,6 +52,9 @@ public final class Frames {
         messages.put("KEEP_ALIVE", new Message.KeepAlive());
         messages.put("PING", new Message.Ping(0x0102030405060708L));
         messages.put("PONG", new Message.Pong(0x0102030405060708L));
+        messages.put("READ", new Message.Read(2, true, 30_000, nonce, "cache-1"));
+        messages.put("FOUND", new Message.Found(30_000, 4096, 65_536, root));
+        messages.put("FETCH", new Message.Fetch(258, 4096, 256));
         return messages;
     }
 

@@ -1,13 +1,13 @@
-package dev.stillframe.transport.sender;
+package dev.stillframe.transport.client;
 
 import java.time.Duration;
 
 /** Times in words of a person. */
-final class Durations {
+public final class Durations {
     private Durations() {}
 
     /** {@code 30 s} or {@code 200 ms}. */
-    static String words(Duration duration) {
+    public static String words(Duration duration) {
         long millis = duration.toMillis();
         return millis % 1000 == 0 ? millis / 1000 + " s" : millis + " ms";
     }

@@ -1,4 +1,4 @@
-package dev.stillframe.transport.receiver;
+package dev.stillframe.transport.wire;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParseException;
@@ -25,7 +25,7 @@ import java.util.Objects;
  * become an object many times its length: the worst document takes about 64 bytes of heap a token.
  * Stateless.
  */
-final class DocumentReader {
+public final class DocumentReader {
     /** A million extents, with room. */
     private static final long MAX_TOKENS = 10_000_000;
 
@@ -38,7 +38,7 @@ final class DocumentReader {
      *
      * @throws JsonProcessingException if that is not what it is
      */
-    static Layout layout(List<byte[]> parts) throws IOException {
+    public static Layout layout(List<byte[]> parts) throws IOException {
         try (JsonParser parser = parser(parts)) {
             Layout layout = Json.MAPPER.readValue(parser, Layout.class);
             return checked(layout, parser);
@@ -52,7 +52,7 @@ final class DocumentReader {
      *
      * @throws JsonProcessingException if that is not what it is
      */
-    static List<Missing> missing(List<byte[]> parts) throws IOException {
+    public static List<Missing> missing(List<byte[]> parts) throws IOException {
         try (JsonParser parser = parser(parts)) {
             List<Missing> missing = Json.MAPPER.readValue(parser, new TypeReference<>() {});
             if (checked(missing, parser).stream().anyMatch(Objects::isNull)) {

@@ -1,22 +1,21 @@
-package dev.stillframe.transport.receiver;
+package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageHash;
 import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.transport.wire.Message;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** Checks that pages have the hashes that came with them. Owned by one thread. */
-final class PageCheck implements AutoCloseable {
+public final class PageCheck implements AutoCloseable {
     private final PageHash hasher = new PageHash();
     private final Arena arena = Arena.ofShared();
     private final MemorySegment own = arena.allocate(PageHash.BYTES, Long.BYTES);
 
     /** A page was damaged on the way. */
-    static final class DamagedException extends IOException {
+    public static final class DamagedException extends IOException {
         private static final long serialVersionUID = 1;
 
         DamagedException(String message) {
@@ -24,7 +23,8 @@ final class PageCheck implements AutoCloseable {
         }
     }
 
-    void check(Message.Batch message) throws DamagedException {
+    /** Throws unless all pages are as they were sent. */
+    public void check(Message.Batch message) throws DamagedException {
         PageBatch batch = message.pages();
         for (int run = 0; run < batch.runCount(); run++) {
             if (batch.kind(run) == PageKind.DATA) {

@@ -1,4 +1,4 @@
-package dev.stillframe.transport.receiver;
+package dev.stillframe.transport.wire;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,14 +1,14 @@
-package dev.stillframe.transport.sender;
+package dev.stillframe.transport.client;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 
 /** An attempt is over; another one may do better. */
-final class LostException extends IOException {
+public final class LostException extends IOException {
     private static final long serialVersionUID = 1;
 
-    LostException(String message, @Nullable Throwable cause) {
+    public LostException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 }

@@ -1,0 +1,132 @@
+package dev.stillframe.transport.reader;
+
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.transport.client.ClientConnection;
+import dev.stillframe.transport.client.LostException;
+import dev.stillframe.transport.wire.BatchBuffer;
+import dev.stillframe.transport.wire.BatchMemory;
+import dev.stillframe.transport.wire.DocumentReader;
+import dev.stillframe.transport.wire.ErrorCode;
+import dev.stillframe.transport.wire.Message;
+import dev.stillframe.transport.wire.PageCheck;
+import dev.stillframe.transport.wire.ProtocolException;
+
+import io.netty.channel.ChannelHandlerContext;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** One connection of a lane. Owned by the event loop. */
+final class LaneConnection extends ClientConnection {
+    private final Lane lane;
+    private final boolean described;
+    private final PageCheck check = new PageCheck();
+    private List<byte[]> parts = new ArrayList<>();
+    private Message.@Nullable Found readable;
+    private boolean layoutCame;
+    private boolean over;
+
+    /** Not yet connected; {@code memory} holds one batch. */
+    LaneConnection(Terms terms, Lane lane, boolean described, BatchBuffer memory) {
+        super(terms, memory(memory));
+        this.lane = lane;
+        this.described = described;
+    }
+
+    /** One at a time: a batch is dealt with before the next is read. */
+    private static BatchMemory memory(BatchBuffer buffer) {
+        return () -> buffer;
+    }
+
+    @Override
+    protected void take(ChannelHandlerContext context, Message message) throws ProtocolException {
+        try {
+            switch (message) {
+                case Message.Found found when readable == null -> {
+                    readable = found;
+                    peerIdle(found.idleMillis());
+                    lane.found(found);
+                    if (!described) {
+                        lane.ready(context.channel());
+                    }
+                }
+                case Message.LayoutPart(var part) when readable != null && described && !layoutCame -> {
+                    parts.add(part.bytes());
+                    if (part.isLast()) {
+                        lane.layout(DocumentReader.layout(parts));
+                        parts = new ArrayList<>();
+                        layoutCame = true;
+                    }
+                }
+                case Message.MissingPart(var part) when layoutCame -> {
+                    parts.add(part.bytes());
+                    if (part.isLast()) {
+                        lane.missing(DocumentReader.missing(parts));
+                        lane.ready(context.channel());
+                    }
+                }
+                case Message.Batch batch when readable != null -> arrived(batch, readable.pageSizeBytes());
+                case Message.KeepAlive _ -> {} // heard
+                default ->
+                        throw new ProtocolException(
+                                ErrorCode.ORDER, message.getClass().getSimpleName() + " at a time when it is not allowed");
+            }
+        } catch (PageCheck.DamagedException e) {
+            fail(context, new LostException(peer() + ": " + e.getMessage(), e)); // maybe better the next time
+        } catch (IOException e) {
+            fail(context, e);
+        }
+    }
+
+    private void arrived(Message.Batch message, int pageSizeBytes) throws IOException, ProtocolException {
+        PageBatch pages = message.pages();
+        Message.Fetch fetch = lane.asked(message.sequence());
+        if (fetch == null || !answers(pages, fetch, pageSizeBytes)) {
+            throw new ProtocolException(
+                    ErrorCode.ORDER, "batch %d, which is not what was asked for".formatted(message.sequence()));
+        }
+        check.check(message);
+        lane.arrived(message.sequence(), pages);
+    }
+
+    private static boolean answers(PageBatch pages, Message.Fetch fetch, int pageSizeBytes) {
+        long next = fetch.firstOrdinal();
+        long dataPages = 0;
+        for (int run = 0; run < pages.runCount(); run++) {
+            if (pages.firstOrdinal(run) != next || pages.kind(run) == PageKind.LOST) {
+                return false;
+            }
+            next += pages.pageCount(run);
+            dataPages += pages.kind(run) == PageKind.DATA ? pages.pageCount(run) : 0;
+        }
+        return next == fetch.firstOrdinal() + fetch.pages() && pages.dataBytes() == dataPages * pageSizeBytes;
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+        check.close();
+        super.channelInactive(context);
+    }
+
+    @Override
+    protected void failed(IOException failure) {
+        if (!over) {
+            over = true;
+            lane.over(failure);
+        }
+    }
+
+    @Override
+    protected boolean hasFailed() {
+        return over;
+    }
+
+    @Override
+    protected boolean isFirst() {
+        return readable == null && described;
+    }
+}

@@ -1,0 +1,42 @@
+package dev.stillframe.transport.reader;
+
+import dev.stillframe.transport.security.Credentials;
+import dev.stillframe.transport.wire.Limits;
+
+import java.time.Duration;
+
+/**
+ * How to read. Immutable.
+ *
+ * @param credentials who we are, and who the receiver must be
+ * @param connect how long connecting may take, and the receiver's first word
+ * @param idle how long the receiver may be silent, {@link Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
+ * @param patience how long a broken connection is made again and again without success
+ */
+public record ReaderOptions(Credentials credentials, Duration connect, Duration idle, Duration patience) {
+    /** In the clear; ten seconds, thirty seconds, ten minutes. */
+    public static final ReaderOptions DEFAULT =
+            new ReaderOptions(
+                    Credentials.NONE, Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofMinutes(10));
+
+    /** Checks the ranges. */
+    public ReaderOptions {
+        if (!connect.isPositive()
+                || patience.isNegative()
+                || idle.toMillis() < Limits.MIN_IDLE_MILLIS
+                || idle.toMillis() > Limits.MAX_IDLE_MILLIS) {
+            throw new IllegalArgumentException(
+                    "connect %s, idle %s, patience %s".formatted(connect, idle, patience));
+        }
+    }
+
+    /** The same with other credentials. */
+    public ReaderOptions withCredentials(Credentials other) {
+        return new ReaderOptions(other, connect, idle, patience);
+    }
+
+    /** The same with another patience. */
+    public ReaderOptions withPatience(Duration other) {
+        return new ReaderOptions(credentials, connect, idle, other);
+    }
+}

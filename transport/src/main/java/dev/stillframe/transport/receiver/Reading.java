@@ -1,0 +1,242 @@
+package dev.stillframe.transport.receiver;
+
+import dev.stillframe.engine.image.ImageBatch;
+import dev.stillframe.engine.image.ImageReader;
+import dev.stillframe.engine.page.Json;
+import dev.stillframe.transport.wire.BatchFrame;
+import dev.stillframe.transport.wire.Contents;
+import dev.stillframe.transport.wire.ErrorCode;
+import dev.stillframe.transport.wire.ImageName;
+import dev.stillframe.transport.wire.Limits;
+import dev.stillframe.transport.wire.Message;
+import dev.stillframe.transport.wire.MessageCodec;
+import dev.stillframe.transport.wire.ProtocolException;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+
+/**
+ * A connection on which a reader fetches pages of a published image, in any order and as often as it likes. Messages come on
+ * the event loop; a thread of its own, {@code stillframe-reading-N}, reads the disk.
+ */
+final class Reading implements Connection.Party {
+    private static final Logger LOG = LoggerFactory.getLogger(Reading.class);
+
+    /** Batches in memory: one that is read from the disk while others are written to the socket. */
+    private static final int BATCHES = 3;
+
+    /** Writes that are under way end when their channel is closed. */
+    private static final long WRITES_END_SECONDS = 30;
+
+    private final Services services;
+    private final Connection connection;
+    private final Message.Read opening;
+    private final BlockingQueue<Message.Fetch> waiting = new ArrayBlockingQueue<>(Limits.MAX_FETCHES);
+    private final BlockingQueue<ImageBatch> idle = new ArrayBlockingQueue<>(BATCHES);
+    private final Thread thread;
+
+    /** Frames that the socket has not taken; with the time of the last that it took, for the event loop only. */
+    private int unwritten;
+    private long writtenNanos;
+
+    private Reading(Services services, Connection connection, Message.Read opening) {
+        this.services = services;
+        this.connection = connection;
+        this.opening = opening;
+        thread =
+                Thread.ofPlatform()
+                        .name("stillframe-reading-" + connection.number())
+                        .daemon()
+                        .unstarted(this::run);
+    }
+
+    /** Makes the connection one for reading. */
+    static void open(Services services, Connection connection, Message.Read opening) throws ProtocolException {
+        if (opening.version() != Limits.VERSION) {
+            throw new ProtocolException(
+                    ErrorCode.VERSION,
+                    "the reader speaks version %d of the protocol, the receiver %d"
+                            .formatted(opening.version(), Limits.VERSION));
+        }
+        if (!ImageName.isValid(opening.imageName())) {
+            throw new ProtocolException(ErrorCode.NAME, ImageName.rule());
+        }
+        if (!services.capacity().takeSession()) {
+            throw new ProtocolException(ErrorCode.BUSY, "the receiver has as many sessions as it can; try again later");
+        }
+        Reading reading = new Reading(services, connection, opening);
+        connection.become(reading, opening.idleMillis());
+        reading.thread.start();
+    }
+
+    @Override
+    public void received(Message message) throws ProtocolException {
+        if (!(message instanceof Message.Fetch fetch)) {
+            throw new ProtocolException(
+                    ErrorCode.ORDER, "%s on a connection for reading".formatted(message.getClass().getSimpleName()));
+        }
+        if (!waiting.offer(fetch)) {
+            throw new ProtocolException(
+                    ErrorCode.LIMIT, "more than %d fetches without an answer".formatted(Limits.MAX_FETCHES));
+        }
+    }
+
+    @Override
+    public void tick() {
+        long idleNanos = services.limits().deadlines().idle().toNanos();
+        if (unwritten > 0 && connection.now() - writtenNanos > idleNanos) {
+            connection.fail(
+                    ErrorCode.TIMEOUT,
+                    "nothing was taken for %d s".formatted(TimeUnit.NANOSECONDS.toSeconds(idleNanos)));
+        }
+    }
+
+    /** Sends a frame on the event loop; {@code written} runs there when that is over. */
+    private void send(List<ByteBuf> frame, Runnable written) {
+        connection.execute(
+                () -> {
+                    writtenNanos = unwritten++ == 0 ? connection.now() : writtenNanos;
+                    connection.send(
+                            frame,
+                            () -> {
+                                unwritten--;
+                                writtenNanos = connection.now();
+                                written.run();
+                            });
+                });
+    }
+
+    @Override
+    public void over(ErrorCode code, String reason) {
+        LOG.info("reading {} from {} has ended: {}", opening.imageName(), connection.peer(), reason);
+        thread.interrupt();
+    }
+
+    private void run() {
+        try {
+            Optional<Path> image = services.sinks().readable(opening.imageName());
+            if (image.isPresent()) {
+                read(image.get());
+            } else {
+                end(ErrorCode.NAME, "no image %s is here to be read".formatted(opening.imageName()));
+            }
+        } catch (InterruptedException | ClosedByInterruptException | RejectedExecutionException e) {
+            LOG.debug("reading has ended", e);
+        } catch (IOException e) {
+            end(ErrorCode.IMAGE, String.valueOf(e.getMessage()));
+        } catch (RuntimeException e) { // the thread's top
+            LOG.error("reading {} failed in a way that it should not", opening.imageName(), e);
+            end(ErrorCode.INTERNAL, e.toString());
+        } finally {
+            services.capacity().giveSession();
+        }
+    }
+
+    private void end(ErrorCode code, String reason) {
+        connection.execute(() -> connection.fail(code, reason));
+    }
+
+    private void read(Path path) throws IOException, InterruptedException {
+        try (ImageReader image = ImageReader.open(path)) {
+            Arena arena = Arena.ofShared();
+            for (int i = 0; i < BATCHES; i++) {
+                idle.add(new ImageBatch(arena, image.layout().pageSizeBytes(), () -> {}));
+            }
+            try {
+                welcome(image);
+                while (true) {
+                    answer(image, waiting.take());
+                }
+            } finally {
+                free(arena);
+            }
+        }
+    }
+
+    private void welcome(ImageReader image) throws IOException, InterruptedException {
+        say(
+                new Message.Found(
+                        (int) services.limits().deadlines().idle().toMillis(),
+                        image.layout().pageSizeBytes(),
+                        image.layout().pageCount(),
+                        image.rootHash()));
+        if (opening.described()) {
+            say(Json.MAPPER.writeValueAsBytes(image.layout()), Message.LayoutPart::new);
+            say(Json.MAPPER.writeValueAsBytes(image.missing()), Message.MissingPart::new);
+        }
+    }
+
+    private void say(byte[] document, Function<Message.Part, Message> message) throws InterruptedException {
+        for (int offset = 0; offset < document.length; offset += Limits.PART_BYTES) {
+            int end = Math.min(document.length, offset + Limits.PART_BYTES);
+            say(message.apply(new Message.Part(document.length, offset, Arrays.copyOfRange(document, offset, end))));
+        }
+    }
+
+    /** Waits until it is written, so that little is in memory. */
+    private void say(Message message) throws InterruptedException {
+        CountDownLatch written = new CountDownLatch(1);
+        send(List.of(Unpooled.wrappedBuffer(MessageCodec.frame(message))), written::countDown);
+        written.await(); // interrupted when the connection ends
+    }
+
+    private void answer(ImageReader image, Message.Fetch fetch) throws IOException, InterruptedException {
+        int pageSizeBytes = image.layout().pageSizeBytes();
+        if (fetch.firstOrdinal() + fetch.pages() > image.layout().pageCount()
+                || (long) fetch.pages() * pageSizeBytes > Limits.MAX_DATA_BYTES) {
+            throw new IOException(
+                    "pages %d to %d were asked for; the image has %d"
+                            .formatted(
+                                    fetch.firstOrdinal(),
+                                    fetch.firstOrdinal() + fetch.pages() - 1,
+                                    image.layout().pageCount()));
+        }
+        ImageBatch batch = idle.take();
+        boolean sent = false;
+        try {
+            batch.fill(image, fetch.firstOrdinal(), fetch.pages());
+            List<ByteBuf> frame =
+                    BatchFrame.of(
+                            fetch.sequence(), batch, pageSizeBytes, Contents.RAW, UnpooledByteBufAllocator.DEFAULT);
+            send(frame, () -> idle.add(batch));
+            sent = true;
+        } finally {
+            if (!sent) {
+                idle.add(batch);
+            }
+        }
+    }
+
+    /** The socket may still be at them. */
+    private void free(Arena arena) throws InterruptedException {
+        boolean interrupted = Thread.interrupted(); // by the end of the connection, once
+        for (int i = 0; i < BATCHES; i++) {
+            if (idle.poll(WRITES_END_SECONDS, TimeUnit.SECONDS) == null) {
+                LOG.error("{} MiB are lost: the socket of a reader did not give them back", BATCHES * ImageBatch.BYTES >> 20);
+                return;
+            }
+        }
+        arena.close();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
