@@ -150,7 +150,7 @@ final class Actor implements AutoCloseable {
         if (state.isParked()) {
             return settled(new Reply.Parked(state.isInterruptible()));
         }
-        if (task.what().equals(VFORK) && state.isAsleep()) {
+        if (task.what().equals(VFORK) && state.isBehindChild()) {
             return settled(new Reply.Waiting());
         }
         return task.isLoop() && !isHalted && settled(new Reply.Busy());

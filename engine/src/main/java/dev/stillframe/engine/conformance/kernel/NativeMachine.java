@@ -8,6 +8,8 @@ import dev.stillframe.engine.conformance.Message;
 import dev.stillframe.engine.conformance.Page;
 import dev.stillframe.engine.conformance.Reply;
 import dev.stillframe.engine.conformance.Scan;
+import dev.stillframe.engine.linux.ErrnoException;
+import dev.stillframe.engine.linux.PageLists;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -113,6 +115,7 @@ public final class NativeMachine implements Machine {
 
     @Override
     public Reply start(String thread, Act act) {
+        drainPageLists();
         Actor actor = actor(thread);
         switch (act.kind()) {
             case FORK, SPAWN, VFORK -> births.child(actor, act, child -> actors.put(act.name(), child));
@@ -163,6 +166,7 @@ public final class NativeMachine implements Machine {
 
     @Override
     public long control(String process, String userfaultfd, Control control) {
+        drainPageLists();
         return Ioctls.control(handler(process), descriptor(process, userfaultfd), control);
     }
 
@@ -307,6 +311,18 @@ public final class NativeMachine implements Machine {
     @Override
     public void halt(String thread) {
         actor(thread).halt();
+    }
+
+    /**
+     * A store copies a page that has more users than processes map it, and a processor's list is a user: chance would
+     * decide whether a page keeps its frame (wp_can_reuse_anon_folio, mm/memory.c).
+     */
+    private static void drainPageLists() {
+        try {
+            PageLists.drain();
+        } catch (ErrnoException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static void await(BooleanSupplier condition, String otherwise) {

@@ -47,8 +47,12 @@ record TaskState(char letter, String sleepsIn) {
         return letter == 'S';
     }
 
-    /** Waits for something. */
-    boolean isAsleep() {
+    /** Behind a child of vfork(2) that has not gone (kernel_clone, kernel/fork.c). */
+    boolean isBehindChild() {
+        return isAsleep() && sleepsIn.equals("kernel_clone");
+    }
+
+    private boolean isAsleep() {
         return letter == 'S' || letter == 'D';
     }
 }
