@@ -36,6 +36,8 @@ public final class PagemapScan implements AutoCloseable {
     private static final int ARGUMENT_BYTES = 96;
     private static final int REGION_BYTES = 24;
     private static final int REGIONS = 2048;
+    private static final int ENTRY_BYTES = 8;
+    private static final int PAGE_BYTES = 4096;
 
     private final Descriptor pagemap;
     private final Arena arena = Arena.ofShared();
@@ -69,7 +71,7 @@ public final class PagemapScan implements AutoCloseable {
     /**
      * Visits the matching pages of {@code [start, end)} in address order.
      *
-     * @throws ErrnoException ESRCH when the process has gone
+     * @throws ErrnoException ESRCH when the process has gone, perhaps after pages were visited
      */
     public void scan(long start, long end, Query query, Visitor visitor) throws ErrnoException {
         scan(start, end, query, 0, visitor);
@@ -115,6 +117,17 @@ public final class PagemapScan implements AutoCloseable {
                 throw new IllegalStateException("PAGEMAP_SCAN stood still at " + Long.toHexString(from));
             }
             from = walkEnd;
+        }
+        checkMemory(start, end);
+    }
+
+    /**
+     * Some kernels find nothing in memory that has gone, as if all of it were empty. To read the page map tells the two
+     * apart on all: there is nothing to be read any more (pagemap_read, fs/proc/task_mmu.c).
+     */
+    private void checkMemory(long start, long end) throws ErrnoException {
+        if (start < end && pagemap.read(argument.address(), ENTRY_BYTES, start / PAGE_BYTES * ENTRY_BYTES) == 0) {
+            throw new ErrnoException("read(%s)".formatted(pagemap), Errno.ESRCH.number());
         }
     }
 

@@ -1,10 +1,12 @@
 package dev.stillframe.engine.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -36,4 +38,19 @@ class PagemapScanTest {
         }
     }
 
+    @Test
+    void memoryThatHasGoneIsNotTakenForEmpty() throws Exception {
+        Process process = new ProcessBuilder("sleep", "1000").start();
+        try (PagemapScan scan = PagemapScan.of(Math.toIntExact(process.pid()))) {
+            process.destroyForcibly().waitFor();
+            assertThatThrownBy(() -> scan.scan(
+                            PAGE,
+                            2L * PAGE,
+                            new PagemapScan.Query(PagemapScan.PRESENT, 0, 0, PagemapScan.PRESENT),
+                            (from, to, categories) -> {}))
+                    .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.is(Errno.ESRCH)).isTrue());
+        } finally {
+            process.destroyForcibly();
+        }
+    }
 }
