@@ -20,6 +20,8 @@ final class Capture implements Encoder.Failures {
     enum Phase {
         /** Before T0: let the write through and remember the page. */
         ARM,
+        /** The target stands, and the arming worker is alone with claims and mappings: copy first. */
+        FREEZE,
         /** From T0 on: copy first. */
         CAPTURE
     }
@@ -54,7 +56,6 @@ final class Capture implements Encoder.Failures {
     List<Worker> workers = List.of();
 
     private volatile Phase phase = Phase.ARM;
-    private volatile boolean freezing;
     private volatile boolean stopped;
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
@@ -81,18 +82,8 @@ final class Capture implements Encoder.Failures {
         return phase;
     }
 
-    /** From here until {@link #endFreeze} the arming worker is alone with claims and mappings. */
-    void beginFreeze() {
-        freezing = true;
-        phase = Phase.CAPTURE;
-    }
-
-    void endFreeze() {
-        freezing = false;
-    }
-
-    boolean isFreezing() {
-        return freezing;
+    void enter(Phase next) {
+        phase = next;
     }
 
     boolean isStopped() {

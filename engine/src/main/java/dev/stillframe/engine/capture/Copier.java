@@ -161,16 +161,20 @@ final class Copier {
         for (Run run : runs) {
             for (int page = run.first(); page < run.end(); page++) {
                 byte claim = run.block().claim(page);
+                if (claim != Claim.DONE && claim != Claim.ZERO) {
+                    continue;
+                }
                 boolean lost = isDiscarded(run.block(), page, mark);
                 if (claim == Claim.DONE) {
                     if (!lost) {
                         into.keep(from, run.block().address(page));
                     }
                     from++;
+                } else if (lost) {
+                    capture.zeroPages.decrement();
                 }
-                if (lost && (claim == Claim.DONE || claim == Claim.ZERO)) {
+                if (lost) {
                     run.block().set(page, Claim.LOST);
-                    capture.zeroPages.add(claim == Claim.ZERO ? -1 : 0);
                 }
             }
         }

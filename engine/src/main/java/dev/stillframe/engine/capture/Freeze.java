@@ -84,12 +84,12 @@ final class Freeze implements Work {
     @Override
     public boolean step(Worker worker) throws IOException {
         capture.probe.at("freeze: begin");
-        capture.beginFreeze();
+        capture.enter(Capture.Phase.FREEZE);
         try {
             worker.awaitFaultsAnswered();
             freeze(worker);
         } finally {
-            capture.endFreeze();
+            capture.enter(Capture.Phase.CAPTURE);
         }
         return false;
     }

@@ -34,7 +34,7 @@ final class Sweep {
         private int first;
 
         @Override
-        public boolean isHeldUp(Worker worker) {
+        public boolean isHeldUp() {
             return capture.staging.isScarce() && holes.get() >= blocks.size(); // holes need no staging
         }
 

@@ -9,7 +9,7 @@ interface Work {
     boolean step(Worker worker) throws IOException;
 
     /** Whether the next step should wait, while faults are answered. */
-    default boolean isHeldUp(Worker worker) {
+    default boolean isHeldUp() {
         return false;
     }
 }

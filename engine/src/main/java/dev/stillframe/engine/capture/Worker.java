@@ -177,7 +177,7 @@ final class Worker implements Runnable {
     /** While arming, where one worker has all the work, the others leave the processors to the target. */
     private boolean spins() {
         return capture.options.tuning().spin()
-                && (capture.phase() == Capture.Phase.CAPTURE || capture.workers.getFirst() == this);
+                && (capture.phase() != Capture.Phase.ARM || capture.workers.getFirst() == this);
     }
 
     /**
@@ -220,7 +220,7 @@ final class Worker implements Runnable {
 
     private boolean advance() throws IOException {
         Work now = work;
-        if (now == null || now.isHeldUp(this)) {
+        if (now == null || now.isHeldUp()) {
             return false;
         }
         if (!now.step(this)) {
@@ -234,8 +234,8 @@ final class Worker implements Runnable {
     boolean serve() throws IOException {
         faultTurn.incrementAndGet();
         try {
-            Capture.Phase phase = capture.phase(); // read first: a freeze begins before the phase changes
-            if (capture.isFreezing() && capture.workers.getFirst() != this) {
+            Capture.Phase phase = capture.phase();
+            if (phase == Capture.Phase.FREEZE && capture.workers.getFirst() != this) {
                 return false; // what is known of the target is being put in order, and who waits in it stands anyway
             }
             receive();

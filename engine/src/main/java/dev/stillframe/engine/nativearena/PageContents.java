@@ -2,6 +2,7 @@ package dev.stillframe.engine.nativearena;
 
 import dev.stillframe.engine.arena.MemoryArena;
 import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.staging.ZeroPage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -10,7 +11,6 @@ import java.util.BitSet;
 /** What each page of an arena held at some time, by its hash; a page of zeros has a hash of zeros. Owned by one thread. */
 final class PageContents {
     private static final int PAGE_BYTES = MemoryArena.PAGE_BYTES;
-    private static final MemorySegment ZEROS = Arena.ofAuto().allocate(PAGE_BYTES, PAGE_BYTES).asReadOnly();
 
     private final long[] words;
     private final PageHash hash = new PageHash();
@@ -76,7 +76,7 @@ final class PageContents {
     }
 
     private void compute(MemorySegment memory, long offset) {
-        if (MemorySegment.mismatch(memory, offset, offset + PAGE_BYTES, ZEROS, 0, PAGE_BYTES) < 0) {
+        if (ZeroPage.is(memory, offset)) {
             result.fill((byte) 0);
         } else {
             hash.hash(memory, offset, PAGE_BYTES, result, 0);
