@@ -31,8 +31,9 @@ class BadInputTest {
     @Test
     void aProcessThatIsNotThereIsNamed() throws Exception {
         int pid;
-        try (TargetProcess gone = TargetProcess.start(List.of("true"))) {
+        try (TargetProcess gone = TargetProcess.start(List.of("sleep", "1000"))) {
             pid = gone.pid();
+            gone.kill();
             gone.awaitExit();
         }
         assertThatThrownBy(() -> Snapshots.take(pid, new MemoryImage()))
