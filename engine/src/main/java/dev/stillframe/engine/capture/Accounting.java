@@ -64,15 +64,15 @@ final class Accounting {
     private PageKind kind(long address) {
         Block block = table.find(address);
         if (block == null || !hasPiece(block, Block.pageOf(address))) {
-            // Outside of what is tracked it was copied in the freeze; the rest was empty and has stayed so as far as it counts.
+            // Outside of what is tracked it was copied in the freeze; the rest was seen to be empty there.
             return registration.isTracked(address) ? PageKind.ZERO : PageKind.DATA;
         }
         byte claim = block.claim(Block.pageOf(address));
         return switch (claim) {
             case Claim.DONE -> PageKind.DATA;
-            case Claim.ZERO, Claim.EMPTY -> PageKind.ZERO;
+            case Claim.ZERO -> PageKind.ZERO;
             case Claim.LOST -> PageKind.LOST;
-            default -> throw new IllegalStateException("page %x was left in state %d".formatted(address, claim));
+            default -> throw new IllegalStateException("page %x was left in state %d".formatted(address, claim)); // UNSEEN, too
         };
     }
 

@@ -1,5 +1,6 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -57,9 +58,7 @@ final class Arming {
 
     /** Protects again what was written; also what came to be in memory that was empty. */
     Work again() throws IOException {
-        for (AddressRange empty : registration.emptyRanges()) {
-            registration.discover(empty, Claim.HOT);
-        }
+        registration.discoverOutside();
         List<Run> hot = hotRuns();
         Iterator<Run> next = hot.iterator();
         return worker -> {
@@ -110,37 +109,54 @@ final class Arming {
         blocks.forEach(Block::cool);
         for (Part whole : parts(blocks)) {
             for (AddressRange range : withoutExempt(whole.range())) {
-                move(range, Claim.EMPTY, Claim.ARMING_HOLE);
+                move(range, Claim.UNSEEN, Claim.ARMING_HOLE);
                 worker.protection().protect(range.start(), range.sizeBytes());
-                lookAtHoles(whole.mapping(), range, Claim.ARMING_HOLE, Claim.ARMING);
-                move(range, Claim.ARMING, Claim.CLEAN);
-                move(range, Claim.ARMING_HOLE, Claim.HOLE);
+                look(whole.mapping(), range);
             }
         }
-        blocks.forEach(Arming::leaveExemptHot);
+        blocks.forEach(Arming::leaveUnseenHot);
+    }
+
+    /** What is seen protected becomes so; what is not, whatever the reason, is left for the freeze. */
+    private void look(TrackedMapping mapping, AddressRange range) throws IOException {
+        registration.eachProtected(
+                range.start(),
+                range.end(),
+                (start, end, categories) -> {
+                    AddressRange seen = new AddressRange(start, end);
+                    move(seen, Claim.ARMING, Claim.CLEAN);
+                    if (mapping.file() == null && holdsContent(categories)) {
+                        move(seen, Claim.ARMING_HOLE, Claim.CLEAN); // written since the first look
+                    }
+                    move(seen, Claim.ARMING_HOLE, Claim.HOLE);
+                });
+        if (mapping.file() != null) {
+            lookIntoFile(mapping, range);
+        }
+        move(range, Claim.ARMING_HOLE, Claim.UNSEEN);
+    }
+
+    private static boolean holdsContent(long categories) {
+        return (categories & PagemapScan.PRESENT) != 0 && (categories & PagemapScan.PFNZERO) == 0;
     }
 
     /**
-     * Pages in {@code hole} that are not empty any more become {@code found}: they were written between the first look and
-     * the protection, or through another mapping. The file of shared memory is asked only about what was a hole: it goes
-     * through content page by page.
+     * Holes of shared memory whose file has data there now become clean: they were written between the first look and the
+     * protection, or through another mapping. The file is asked only about what was a hole: it goes through content page by
+     * page.
      */
-    void lookAtHoles(TrackedMapping mapping, AddressRange range, byte hole, byte found) throws IOException {
-        if (mapping.file() == null) {
-            registration.populated(mapping, range.start(), range.end(), (start, end) -> move(new AddressRange(start, end), hole, found));
-            return;
-        }
+    void lookIntoFile(TrackedMapping mapping, AddressRange range) throws IOException {
         for (Block block : capture.table.within(range.start(), range.end())) {
-            int page = range.start() <= block.start ? 0 : Block.pageOf(range.start());
-            int end = range.end() >= block.start + Block.BYTES ? Block.PAGES : Block.pageOf(range.end());
+            int page = block.firstPage(range);
+            int end = block.endPage(range);
             while (page < end) {
-                int after = block.runEnd(page, end, hole);
+                int after = block.runEnd(page, end, Claim.HOLE);
                 if (after > page) {
-                    registration.populated(
+                    Registration.eachData(
                             mapping,
                             block.address(page),
                             block.address(after),
-                            (start, stop) -> move(new AddressRange(start, stop), hole, found));
+                            (start, stop) -> move(new AddressRange(start, stop), Claim.HOLE, Claim.CLEAN));
                 }
                 page = after + 1;
             }
@@ -149,9 +165,7 @@ final class Arming {
 
     private void move(AddressRange range, byte from, byte to) {
         for (Block block : capture.table.within(range.start(), range.end())) {
-            int first = range.start() <= block.start ? 0 : Block.pageOf(range.start());
-            int end = range.end() >= block.start + Block.BYTES ? Block.PAGES : Block.pageOf(range.end());
-            for (int page = first; page < end; page++) {
+            for (int page = block.firstPage(range); page < block.endPage(range); page++) {
                 block.move(page, from, to);
             }
         }
@@ -177,10 +191,10 @@ final class Arming {
         return parts;
     }
 
-    /** Populated pages that were left out are as good as written. */
-    private static void leaveExemptHot(Block block) {
+    /** Populated pages that were left out, or are not seen protected, are as good as written. */
+    private static void leaveUnseenHot(Block block) {
         for (int page = 0; page < Block.PAGES; page++) {
-            if (block.move(page, Claim.ARMING, Claim.HOT)) {
+            if (block.move(page, Claim.ARMING, Claim.HOT) || block.claim(page) == Claim.UNSEEN) {
                 block.warm();
             }
         }
@@ -227,13 +241,26 @@ final class Arming {
             while (page < end) {
                 int after = block.moveRun(page, end, Claim.HOT, Claim.ARMING);
                 if (after > page) {
-                    worker.protection().protect(block.address(page), (long) (after - page) * Block.PAGE_BYTES);
-                    block.moveRun(page, after, Claim.ARMING, Claim.CLEAN);
+                    protectRun(worker, new Run(block, page, after));
                 }
                 page = after + 1;
             }
         }
         return run.count();
+    }
+
+    /** Its pages are being armed; those that are not seen protected afterwards stay hot. */
+    private static void protectRun(Worker worker, Run run) throws IOException {
+        worker.protection().protect(run.start(), run.bytes());
+        if (worker.sees(run)) {
+            run.block().moveRun(run.first(), run.end(), Claim.ARMING, Claim.CLEAN);
+            return;
+        }
+        for (int page = run.first(); page < run.end(); page++) {
+            boolean seen = worker.sees(new Run(run.block(), page, page + 1));
+            run.block().move(page, Claim.ARMING, seen ? Claim.CLEAN : Claim.HOT);
+        }
+        run.block().warm();
     }
 
     /** Pages of a huge page become hot one by one, but a part of it must not be protected by itself. */

@@ -1,5 +1,6 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.staging.StagingBlock;
 import java.lang.invoke.MethodHandles;
@@ -71,21 +72,31 @@ final class Block {
         return (int) ((address & (BYTES - 1)) / PAGE_BYTES);
     }
 
+    /** The first page that lies in {@code range}, which touches this block. */
+    int firstPage(AddressRange range) {
+        return range.start() <= start ? 0 : pageOf(range.start());
+    }
+
+    /** The page behind the last that lies in {@code range}, which touches this block. */
+    int endPage(AddressRange range) {
+        return range.end() >= start + BYTES ? PAGES : pageOf(range.end());
+    }
+
     long address(int page) {
         return start + (long) page * PAGE_BYTES;
     }
 
-    /** Whether a page of it may be hot. Spares the freeze the look at every page. */
+    /** Whether a page of it may be hot, or was not seen protected. Spares the freeze the look at every page. */
     boolean isWarm() {
         return warm;
     }
 
-    /** To be called after a page became hot. */
+    /** To be called after a page became hot, or was not seen protected. */
     void warm() {
         warm = true;
     }
 
-    /** To be called before its hot pages are looked for. */
+    /** To be called before its pages are protected and looked at. */
     void cool() {
         warm = false;
     }

@@ -3,8 +3,8 @@ package dev.stillframe.engine.capture;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** All blocks by address. Looked up by every worker; extended by the arming worker alone, before T0. */
@@ -37,21 +37,18 @@ final class BlockTable {
         return found;
     }
 
-    /** Makes more blocks known. */
+    /** Makes more blocks known, given by address. */
     void add(Collection<Block> more) {
         if (more.isEmpty()) {
             return;
         }
-        TreeMap<Long, Block> all = new TreeMap<>();
-        for (Block block : snapshot.blocks) {
-            all.put(block.start, block);
-        }
+        Block[] known = snapshot.blocks;
+        Block[] all = Arrays.copyOf(known, known.length + more.size());
+        int next = known.length;
         for (Block block : more) {
-            all.put(block.start, block);
+            all[next++] = block;
         }
-        snapshot =
-                new Snapshot(
-                        all.keySet().stream().mapToLong(Long::longValue).toArray(),
-                        all.values().toArray(new Block[0]));
+        Arrays.sort(all, Comparator.comparingLong(block -> block.start)); // two sorted runs are merged
+        snapshot = new Snapshot(Arrays.stream(all).mapToLong(block -> block.start).toArray(), all);
     }
 }

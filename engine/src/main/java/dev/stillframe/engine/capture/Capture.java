@@ -1,10 +1,12 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.RangeSet;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.staging.Encoder;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.target.ProtectionView;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.List;
@@ -28,17 +30,27 @@ final class Capture implements Encoder.Failures {
 
     final WriteTracker tracker;
     final PageReader reader;
+    final Views views;
     final Staging staging;
     final SnapshotOptions options;
     final Probe probe;
     final BlockTable table = new BlockTable();
     final Discards discards = new Discards();
 
+    /** So many ranges the freeze can look at again in some milliseconds. */
+    private static final int LOOKED_AT_AGAIN = 4096;
+
     /** Ranges that were discarded or moved before T0: their protection is gone, so they are looked at again. */
-    final List<AddressRange> stale = new CopyOnWriteArrayList<>();
+    final RangeSet stale = new RangeSet(LOOKED_AT_AGAIN);
 
     /** Ranges that left the target's registered mappings before T0. */
-    final List<AddressRange> unmapped = new CopyOnWriteArrayList<>();
+    final RangeSet unmapped = new RangeSet(LOOKED_AT_AGAIN);
+
+    /**
+     * Shared memory of which the target gave something up after T0. Whether it was taken out of its file, too, is not told,
+     * and if so that comes after the telling: zeros that are found there may be of after T0.
+     */
+    final RangeSet givenUp = new RangeSet(LOOKED_AT_AGAIN);
 
     /** Moves of memory that were told after T0 and whose pages are not yet copied from their new place. */
     final List<Move> moves = new CopyOnWriteArrayList<>();
@@ -64,15 +76,28 @@ final class Capture implements Encoder.Failures {
      *
      * @param mark of the {@link Discards}: whatever the target did to the memory at its new place was told since
      */
-    record Move(AddressRange from, long target, int mark) {
+    record Move(AddressRange from, long target, long mark) {
         boolean hasArrivedIn(long start, long end) {
             return start < target + from.sizeBytes() && target < end;
         }
     }
 
-    Capture(WriteTracker tracker, PageReader reader, Staging staging, SnapshotOptions options, Probe probe) {
+    /** Opens a view of the target's protection for one more thread. */
+    @FunctionalInterface
+    interface Views {
+        ProtectionView open() throws IOException;
+    }
+
+    Capture(
+            WriteTracker tracker,
+            PageReader reader,
+            Views views,
+            Staging staging,
+            SnapshotOptions options,
+            Probe probe) {
         this.tracker = tracker;
         this.reader = reader;
+        this.views = views;
         this.staging = staging;
         this.options = options;
         this.probe = probe;

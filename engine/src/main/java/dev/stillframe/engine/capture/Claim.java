@@ -4,8 +4,9 @@ package dev.stillframe.engine.capture;
  * The states of a page's claim. Whoever moves a page into a state that ends in -ING owns it until it moves it on; nobody
  * else copies, protects or unprotects it meanwhile.
  *
- * <p><b>Before T0</b> a page goes {@code EMPTY/ARMING -> CLEAN} or {@code HOLE} when it is protected, and {@code CLEAN ->
- * LIFTING -> HOT} when the target writes to it.
+ * <p><b>Before T0</b> a page goes {@code UNSEEN/ARMING -> CLEAN} or {@code HOLE} when it is seen protected, and {@code CLEAN ->
+ * LIFTING -> HOT} when the target writes to it. That it was asked for is not enough: memory that was mapped since its range
+ * was registered is not protected, and nothing tells of writes to it. What was not seen is looked at in the freeze.
  *
  * <p><b>From T0 on</b> there is one way for content: {@code CLEAN -> COPYING -> DONE}. The bytes are in staging before a
  * page is {@code DONE}, and only {@code DONE} pages are unprotected. Memory that is mapped more than once is {@code COPIED}
@@ -13,8 +14,8 @@ package dev.stillframe.engine.capture;
  * claim and the copy would see "taken", unprotect, and the late copy would read bytes of after T0: a torn image.
  */
 final class Claim {
-    /** Nothing was there at T0 as far as is known, and nothing is protected. */
-    static final byte EMPTY = 0;
+    /** Nothing is known of it: it was never seen, neither protected nor in the freeze. The image must not say anything of it. */
+    static final byte UNSEEN = 0;
 
     /** Populated, being protected. */
     static final byte ARMING = 1;
@@ -22,10 +23,10 @@ final class Claim {
     /** Empty so far, being protected. */
     static final byte ARMING_HOLE = 2;
 
-    /** Protected, with content that is not yet copied. */
+    /** Seen protected, with content that is not yet copied. */
     static final byte CLEAN = 3;
 
-    /** Protected and empty: its content is zero and needs no copy. */
+    /** Seen protected and empty: its content is zero and needs no copy. */
     static final byte HOLE = 4;
 
     /** Before T0: written, being unprotected. */
@@ -40,7 +41,7 @@ final class Claim {
     /** Copied. */
     static final byte DONE = 8;
 
-    /** Zero at T0: never used, or copied and found to hold nothing else. */
+    /** Zero at T0: seen empty in the freeze, or until its protection ended, or copied and found to hold nothing else. */
     static final byte ZERO = 9;
 
     /** Discarded or unreadable before it was copied. */
@@ -51,6 +52,9 @@ final class Claim {
 
     /** Copied, but perhaps not yet where it is mapped elsewhere in the target; whoever copied it makes it {@code DONE}. */
     static final byte COPIED = 12;
+
+    /** From T0 on: empty until now, about to be unprotected. */
+    static final byte RELEASING = 13;
 
     private Claim() {}
 }

@@ -4,6 +4,7 @@ import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.staging.StagingBlock;
+import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 final class Copier {
     private final Capture capture;
     private final Protection protection;
+    private final ProtectionView view;
     private final Runnable awaitEventsLogged;
     private final Runnable awaitReleased;
     private long lastCopyNanos;
@@ -26,9 +28,15 @@ final class Copier {
      * {@code awaitEventsLogged} returns when every discard that any worker had read before the call is in the log, {@code
      * awaitReleased} when no other worker is still releasing what it had begun to release before the call.
      */
-    Copier(Capture capture, Protection protection, Runnable awaitEventsLogged, Runnable awaitReleased) {
+    Copier(
+            Capture capture,
+            Protection protection,
+            ProtectionView view,
+            Runnable awaitEventsLogged,
+            Runnable awaitReleased) {
         this.capture = capture;
         this.protection = protection;
+        this.view = view;
         this.awaitEventsLogged = awaitEventsLogged;
         this.awaitReleased = awaitReleased;
     }
@@ -56,7 +64,7 @@ final class Copier {
                 continue;
             }
             int limit = Math.min(end, limit(at, page));
-            int mark = capture.discards.mark();
+            long mark = capture.discards.mark();
             int after = at.moveRun(page, limit, Claim.CLEAN, Claim.COPYING);
             if (after > page) {
                 copyClaimed(at, page, after, mark);
@@ -75,7 +83,7 @@ final class Copier {
     }
 
     /** Copies and releases pages of one piece that this worker has claimed after it took the mark. */
-    private void copyClaimed(Block at, int first, int end, int mark) throws IOException {
+    private void copyClaimed(Block at, int first, int end, long mark) throws IOException {
         boolean isMappedTwice = isMappedTwice(at, first);
         List<Run> runs = withAliases(new Run(at, first, end));
         room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum()));
@@ -91,7 +99,8 @@ final class Copier {
         }
         awaitEventsLogged.run();
         for (Run run : runs) {
-            if (capture.discards.since(mark, run.start(), run.start() + run.bytes())) {
+            long behind = run.start() + run.bytes();
+            if (capture.discards.since(mark, run.start(), behind) || capture.givenUp.touches(run.start(), behind)) {
                 dropDiscarded(runs, mark);
                 return;
             }
@@ -108,16 +117,31 @@ final class Copier {
         }
     }
 
-    /** Makes its pages {@code copied}, or lost where they are not there any more. */
+    /** Makes its pages {@code copied}, or lost where they are not there any more as they were at T0. */
     private void copyRun(Run run, byte copied) throws IOException {
-        if (copy(run.block(), run.first(), run.end(), run.start())) {
+        if (copyProtected(run)) {
             run.set(copied == Claim.DONE ? doneOrZero(run) : copied);
             return;
         }
         for (int page = run.first(); page < run.end(); page++) {
-            boolean isThere = copy(run.block(), page, page + 1, run.block().address(page));
+            boolean isThere = copyProtected(new Run(run.block(), page, page + 1));
             run.block().set(page, isThere ? copied : Claim.LOST);
         }
+    }
+
+    /**
+     * Copies what was written neither since T0 nor while it was copied: it is protected still. What the kernel takes away
+     * without a word, or maps something else over, is not.
+     */
+    private boolean copyProtected(Run run) throws IOException {
+        if (!copy(run.block(), run.first(), run.end(), run.start())) {
+            return false;
+        }
+        if (view.isWhole(run.start(), run.bytes())) {
+            return true;
+        }
+        staged().drop(run.count());
+        return false;
     }
 
     /** What holds only zeros needs neither staging nor the encoder. */
@@ -137,6 +161,10 @@ final class Copier {
         if (!copy(at, page, page + 1, now)) {
             return false;
         }
+        if (!view.isWhole(now, Block.PAGE_BYTES)) {
+            staged().drop(1);
+            return false;
+        }
         protection.releaseMoved(now, Block.PAGE_BYTES);
         awaitReleased.run();
         awaitEventsLogged.run();
@@ -148,7 +176,7 @@ final class Copier {
     }
 
     /** Of what was copied last, takes back what was discarded meanwhile, page by page: the copy may have come too late. */
-    private void dropDiscarded(List<Run> runs, int mark) throws IOException {
+    private void dropDiscarded(List<Run> runs, long mark) throws IOException {
         StagingBlock into = staged();
         int copied = 0;
         for (Run run : runs) {
@@ -164,7 +192,8 @@ final class Copier {
                 if (claim != Claim.DONE && claim != Claim.ZERO) {
                     continue;
                 }
-                boolean lost = isDiscarded(run.block(), page, mark);
+                boolean isZero = claim == Claim.ZERO || into.isZero(from);
+                boolean lost = isDiscarded(run.block(), page, mark, isZero);
                 if (claim == Claim.DONE) {
                     if (!lost) {
                         into.keep(from, run.block().address(page));
@@ -180,9 +209,11 @@ final class Copier {
         }
     }
 
-    private boolean isDiscarded(Block block, int page, int mark) throws IOException {
+    private boolean isDiscarded(Block block, int page, long mark, boolean isZero) throws IOException {
         long address = block.address(page);
-        return capture.discards.since(mark, address, address + Block.PAGE_BYTES) && !stillThere(block, page);
+        long end = address + Block.PAGE_BYTES;
+        return (isZero && capture.givenUp.touches(address, end))
+                || (capture.discards.since(mark, address, end) && !stillThere(block, page));
     }
 
     /** The run, and the same memory where it is mapped elsewhere in the target: released together or not at all. */

@@ -110,28 +110,19 @@ final class Freeze implements Work {
 
     /** Finds what was mapped, unmapped, discarded or first used while arming. */
     private void lookAgain() throws IOException {
-        capture.unmapped.forEach(registration::remove);
-        for (AddressRange range : capture.stale) {
-            forgetClaims(range);
-        }
+        capture.unmapped.ranges().forEach(registration::remove);
+        capture.stale.ranges().forEach(this::forgetClaims);
         registration.refused().clear(); // what was refused while arming may have gone since, and is tried again
         for (Mapping mapping : mappings) {
             Treatment treatment = treatment(mapping);
             if (treatment.way() == Treatment.Way.PROTECT) {
-                for (AddressRange added : registration.add(mapping, treatment)) {
-                    registration.discover(added, Claim.HOT);
-                }
+                registration.lookAgain(mapping, treatment);
             }
         }
-        for (AddressRange range : capture.stale) {
-            registration.discover(range, Claim.HOT);
-        }
-        for (AddressRange range : registration.emptyRanges()) {
-            registration.discover(range, Claim.HOT);
-        }
+        registration.publish();
         capture.aliases = registration.aliases();
         for (TrackedMapping alias : capture.aliases) { // what was a hole there may have been filled from another place
-            arming.lookAtHoles(alias, alias.range(), Claim.HOLE, Claim.CLEAN);
+            arming.lookIntoFile(alias, alias.range());
         }
         missing.addAll(registration.refused());
     }
@@ -139,11 +130,8 @@ final class Freeze implements Work {
     private void forgetClaims(AddressRange range) {
         for (Block block : capture.table.within(range.start(), range.end())) {
             block.setHuge(block.isHugetlb());
-            for (int page = 0; page < Block.PAGES; page++) {
-                if (range.contains(block.address(page))) {
-                    block.set(page, Claim.EMPTY);
-                }
-            }
+            block.setRun(block.firstPage(range), block.endPage(range), Claim.UNSEEN);
+            block.warm();
         }
     }
 
@@ -185,8 +173,23 @@ final class Freeze implements Work {
             copy = copy && System.nanoTime() < until;
             int copied = copy ? worker.copier().copyHot(run) : run.first();
             if (copied < run.end()) {
-                arming.protectHot(worker, new Run(run.block(), copied, run.end()));
+                Run rest = new Run(run.block(), copied, run.end());
+                arming.protectHot(worker, rest);
+                copyUnprotectable(worker, rest);
                 copy = false;
+            }
+        }
+    }
+
+    /** What is still hot could not be protected, though it should have been: it is copied now, or it is lost. */
+    private void copyUnprotectable(Worker worker, Run run) throws IOException {
+        int copied = run.first();
+        while (copied < run.end() && run.block().claim(copied) != Claim.HOT) {
+            copied++;
+        }
+        if (copied < run.end() && worker.copier().copyHot(run) < run.end()) {
+            for (int page = copied; page < run.end(); page++) {
+                run.block().move(page, Claim.HOT, Claim.LOST);
             }
         }
     }

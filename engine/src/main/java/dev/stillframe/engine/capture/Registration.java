@@ -12,7 +12,8 @@ import dev.stillframe.engine.target.Mapping;
 import dev.stillframe.engine.target.Target;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -25,12 +26,19 @@ import org.jspecify.annotations.Nullable;
  */
 final class Registration implements AutoCloseable {
     private static final Query POPULATED =
-            new Query(0, PagemapScan.PFNZERO, PagemapScan.PRESENT | PagemapScan.SWAPPED, PagemapScan.HUGE);
-    private static final Query PRESENT = new Query(PagemapScan.PRESENT, PagemapScan.PFNZERO, 0, PagemapScan.PRESENT);
+            new Query(
+                    0,
+                    PagemapScan.PFNZERO | PagemapScan.GUARD,
+                    PagemapScan.PRESENT | PagemapScan.SWAPPED,
+                    PagemapScan.HUGE);
 
     private final Target target;
     private final Capture capture;
     private final TreeMap<Long, TrackedMapping> tracked = new TreeMap<>();
+
+    /** Blocks with something in them that are not in the table yet. */
+    private final TreeMap<Long, Block> found = new TreeMap<>();
+
     private final List<MemoryFile> files = new ArrayList<>();
     private final List<Missing> refused = new ArrayList<>();
 
@@ -63,32 +71,144 @@ final class Registration implements AutoCloseable {
         return tracked.values().stream().filter(t -> mapped.getOrDefault(t.object(), 0L) > 1).toList();
     }
 
-    /** Registers the parts of a mapping that are not registered yet and finds what is populated there. */
-    List<AddressRange> add(Mapping mapping, Treatment treatment) throws IOException {
-        List<AddressRange> added = new ArrayList<>();
+    /**
+     * Registers the parts of a mapping that are not registered yet and finds what is populated there: {@code claim} is what
+     * becomes of that. The blocks are in the table after {@link #publish}.
+     */
+    void add(Mapping mapping, Treatment treatment, byte claim) throws IOException {
         for (AddressRange range : uncovered(mapping.range())) {
-            try {
-                capture.tracker.register(range);
-            } catch (ErrnoException e) {
-                if (e.is(Errno.ESRCH)) {
-                    throw e;
-                }
-                refused.add(new Missing(range, reason(e)));
-                continue;
+            if (register(range)) {
+                track(mapping, treatment, range);
+                discover(range, claim);
             }
-            @Nullable MemoryFile file = treatment.kind() == RegionKind.SHARED ? openFile(mapping) : null;
-            TrackedMapping t =
-                    new TrackedMapping(
-                            range,
-                            treatment.kind(),
-                            file,
-                            mapping.range().start() - mapping.offset(),
-                            file == null ? "" : mapping.device() + ":" + mapping.inode());
-            tracked.put(range.start(), t);
-            capture.table.within(range.start(), range.end()).forEach(block -> block.add(t.piece(block)));
-            added.add(range);
         }
-        return added;
+    }
+
+    /** False if it cannot be protected: it is listed then. */
+    private boolean register(AddressRange range) throws IOException {
+        try {
+            capture.tracker.register(range);
+            return true;
+        } catch (ErrnoException e) {
+            if (e.is(Errno.ESRCH)) {
+                throw e;
+            }
+            refused.add(new Missing(range, reason(e)));
+            return false;
+        }
+    }
+
+    private void track(Mapping mapping, Treatment treatment, AddressRange range) throws IOException {
+        @Nullable MemoryFile file = null;
+        if (treatment.kind() == RegionKind.SHARED) {
+            try {
+                file = openFile(mapping);
+            } catch (ErrnoException e) {
+                refused.add(new Missing(range, "what is mapped cannot be opened (" + e.getMessage() + ")"));
+                return;
+            }
+        }
+        TrackedMapping t =
+                new TrackedMapping(
+                        range,
+                        treatment.kind(),
+                        file,
+                        mapping.range().start() - mapping.offset(),
+                        file == null ? "" : object(mapping));
+        tracked.put(range.start(), t);
+        within(range).forEach(block -> block.add(t.piece(block)));
+    }
+
+    private static String object(Mapping mapping) {
+        return mapping.device() + ":" + mapping.inode();
+    }
+
+    /**
+     * In the freeze: makes sure that all of a mapping is registered, and finds what is populated wherever nobody has seen it
+     * protected. Afterwards no page of it is {@link Claim#UNSEEN}, but for what is {@linkplain #refused refused}.
+     */
+    void lookAgain(Mapping mapping, Treatment treatment) throws IOException {
+        forgetOthers(mapping);
+        List<AddressRange> unseen = unseen(mapping.range());
+        add(mapping, treatment, Claim.HOT);
+        for (AddressRange range : unseen) {
+            if (register(range)) {
+                discover(range, Claim.HOT);
+            } else {
+                remove(range);
+            }
+        }
+        for (Block block : within(mapping.range())) {
+            if (block.isWarm()) {
+                AddressRange part = mapping.range();
+                moveAll(block, block.firstPage(part), block.endPage(part), Claim.UNSEEN, Claim.ZERO);
+            }
+        }
+    }
+
+    /** Something else may have been mapped over shared memory without a word: shmat(2) with SHM_REMAP, remap_file_pages(2). */
+    private void forgetOthers(Mapping mapping) {
+        for (TrackedMapping t : List.copyOf(overlapping(mapping.range()))) {
+            boolean same =
+                    t.file() == null
+                            || (t.object().equals(object(mapping))
+                                    && t.fileDelta() == mapping.range().start() - mapping.offset());
+            if (!same) {
+                remove(t.range());
+            }
+        }
+    }
+
+    /** Registered parts of a range that nobody has seen protected. */
+    private List<AddressRange> unseen(AddressRange range) {
+        List<AddressRange> unseen = new ArrayList<>();
+        for (TrackedMapping t : overlapping(range)) {
+            long from = Math.max(range.start(), t.range().start());
+            long end = Math.min(range.end(), t.range().end());
+            for (Block block : within(new AddressRange(from, end))) {
+                addGap(unseen, from, block.start);
+                from = Math.max(from, block.start);
+                long blockEnd = Math.min(end, block.start + Block.BYTES);
+                if (block.isWarm()) {
+                    addUnseen(unseen, block, Block.pageOf(from), block.endPage(new AddressRange(from, blockEnd)));
+                }
+                from = blockEnd;
+            }
+            addGap(unseen, from, end);
+        }
+        return unseen;
+    }
+
+    private static void addUnseen(List<AddressRange> unseen, Block block, int first, int end) {
+        int page = first;
+        while (page < end) {
+            int after = block.runEnd(page, end, Claim.UNSEEN);
+            if (after > page) {
+                addGap(unseen, block.address(page), block.address(after));
+            }
+            page = after + 1;
+        }
+    }
+
+    /** Neighbours are joined. */
+    private static void addGap(List<AddressRange> gaps, long start, long end) {
+        if (start >= end) {
+            return;
+        }
+        boolean touches = !gaps.isEmpty() && gaps.getLast().end() == start;
+        gaps.add(new AddressRange(touches ? gaps.removeLast().start() : start, end));
+    }
+
+    private static void moveAll(Block block, int first, int end, byte from, byte to) {
+        for (int page = first; page < end; page++) {
+            block.move(page, from, to);
+        }
+    }
+
+    private Collection<TrackedMapping> overlapping(AddressRange range) {
+        Map.Entry<Long, TrackedMapping> below = tracked.floorEntry(range.start());
+        boolean reaches = below != null && below.getValue().range().contains(range.start());
+        return tracked.subMap(reaches ? below.getKey() : range.start(), true, range.end(), false).values();
     }
 
     private static String reason(ErrnoException e) {
@@ -109,19 +229,16 @@ final class Registration implements AutoCloseable {
 
     /** Forgets what the target unmapped before T0. */
     void remove(AddressRange range) {
-        List<TrackedMapping> touched =
-                tracked.values().stream().filter(t -> t.range().overlaps(range)).toList();
-        for (TrackedMapping t : touched) {
+        for (TrackedMapping t : List.copyOf(overlapping(range))) {
             tracked.remove(t.range().start());
             keep(t, t.range().start(), range.start());
             keep(t, range.end(), t.range().end());
         }
-        for (Block block : capture.table.within(range.start(), range.end())) {
-            int first = range.start() <= block.start ? 0 : Block.pageOf(range.start());
-            int end = range.end() >= block.start + Block.BYTES ? Block.PAGES : Block.pageOf(range.end());
-            block.setRun(first, end, Claim.EMPTY);
-            block.remove(first, end);
+        for (Block block : within(range)) {
+            block.setRun(block.firstPage(range), block.endPage(range), Claim.UNSEEN);
+            block.remove(block.firstPage(range), block.endPage(range));
             block.setHuge(false);
+            block.warm();
         }
     }
 
@@ -134,70 +251,66 @@ final class Registration implements AutoCloseable {
     private List<AddressRange> uncovered(AddressRange wanted) {
         List<AddressRange> gaps = new ArrayList<>();
         long from = wanted.start();
-        Long below = tracked.floorKey(wanted.start());
-        for (TrackedMapping t :
-                tracked.subMap(below == null ? wanted.start() : below, true, wanted.end(), false).values()) {
-            if (t.range().start() > from) {
-                gaps.add(new AddressRange(from, t.range().start()));
-            }
+        for (TrackedMapping t : overlapping(wanted)) {
+            addGap(gaps, from, t.range().start());
             from = Math.max(from, t.range().end());
         }
-        if (from < wanted.end()) {
-            gaps.add(new AddressRange(from, wanted.end()));
-        }
+        addGap(gaps, from, wanted.end());
         return gaps;
     }
 
     /**
      * Finds populated pages of registered memory in {@code range} and puts their blocks, whole, under care.
      *
-     * @param claim what populated pages become that are not claimed yet
-     * @return pages found
+     * @param claim what populated pages become of which nothing is known yet
      */
-    long discover(AddressRange range, byte claim) throws IOException {
-        long found = 0;
-        Map<Long, Block> created = new HashMap<>();
-        Long below = tracked.floorKey(range.start());
-        for (TrackedMapping t :
-                tracked.subMap(below == null ? range.start() : below, true, range.end(), false).values()) {
-            if (t.range().overlaps(range)) {
-                long start = Math.max(range.start(), t.range().start());
-                long end = Math.min(range.end(), t.range().end());
-                found += discover(t, start, end, claim, created);
+    void discover(AddressRange range, byte claim) throws IOException {
+        PagemapScan.Visitor mark = (from, to, categories) -> mark(from, to, categories, claim);
+        for (TrackedMapping t : overlapping(range)) {
+            long start = Math.max(range.start(), t.range().start());
+            long end = Math.min(range.end(), t.range().end());
+            if (t.file() == null) {
+                target.scan(start, end, POPULATED, mark);
+            } else {
+                eachData(t, start, end, mark);
             }
         }
-        capture.table.add(created.values());
-        return found;
     }
 
-    private long discover(TrackedMapping t, long start, long end, byte claim, Map<Long, Block> created)
-            throws IOException {
-        long[] found = new long[1];
-        PagemapScan.Visitor mark =
-                (from, to, categories) -> {
-                    for (long at = from; at < to; at = Block.startOf(at) + Block.BYTES) {
-                        Block block = block(at, created);
-                        int first = Block.pageOf(at);
-                        int limit = (int) Math.min(Block.PAGES, first + (to - at) / Block.PAGE_BYTES);
-                        boolean whole = first == 0 && limit == Block.PAGES;
-                        block.setHuge(whole && (categories & PagemapScan.HUGE) != 0);
-                        for (int page = first; page < limit; page++) {
-                            found[0] += block.move(page, Claim.EMPTY, claim) ? 1 : 0;
-                        }
-                        block.warm();
-                    }
-                };
-        if (t.file() == null) {
-            target.scan(start, end, POPULATED, mark);
-        } else {
-            eachData(t, start, end, mark);
+    private void mark(long start, long end, long categories, byte claim) {
+        for (long at = start; at < end; at = Block.startOf(at) + Block.BYTES) {
+            Block block = block(at);
+            int first = Block.pageOf(at);
+            int limit = (int) Math.min(Block.PAGES, first + (end - at) / Block.PAGE_BYTES);
+            boolean whole = first == 0 && limit == Block.PAGES;
+            block.setHuge(whole && (categories & PagemapScan.HUGE) != 0);
+            moveAll(block, first, limit, Claim.UNSEEN, claim);
+            block.warm();
         }
-        return found[0];
     }
 
-    private Block block(long address, Map<Long, Block> created) {
+    private Block block(long address) {
         Block known = capture.table.find(address);
-        return known != null ? known : created.computeIfAbsent(Block.startOf(address), this::newBlock);
+        return known != null ? known : found.computeIfAbsent(Block.startOf(address), this::newBlock);
+    }
+
+    /** Makes known to all what was found since the last time. */
+    void publish() {
+        capture.table.add(found.values());
+        found.clear();
+    }
+
+    /** The blocks that touch a range, by address, those that are not in the table yet as well. */
+    private List<Block> within(AddressRange range) {
+        List<Block> known = capture.table.within(range.start(), range.end());
+        Collection<Block> more = found.subMap(Block.startOf(range.start()), true, range.end(), false).values();
+        if (more.isEmpty()) {
+            return known;
+        }
+        List<Block> all = new ArrayList<>(known);
+        all.addAll(more);
+        all.sort(Comparator.comparingLong(block -> block.start));
+        return all;
     }
 
     private Block newBlock(long start) {
@@ -231,31 +344,31 @@ final class Registration implements AutoCloseable {
         void visit(long start, long end);
     }
 
-    /** Tells what is populated now of a part of a registered range. */
-    void populated(TrackedMapping t, long start, long end, RangeVisitor visitor) throws IOException {
-        if (t.file() == null) {
-            target.scan(start, end, PRESENT, (from, to, categories) -> visitor.visit(from, to));
-        } else {
-            eachData(t, start, end, (from, to, categories) -> visitor.visit(from, to));
-        }
+    /** Tells which pages of a registered range are protected now, and whether there is something in them. */
+    void eachProtected(long start, long end, PagemapScan.Visitor visitor) throws IOException {
+        target.scan(start, end, PagemapScan.PROTECTED, visitor);
     }
 
-    /** Registered memory outside all blocks: it was empty when it was last looked at. */
-    List<AddressRange> emptyRanges() {
-        List<AddressRange> empty = new ArrayList<>();
+    /** Tells what holds data now of a part of a registered range of shared memory. */
+    static void eachData(TrackedMapping t, long start, long end, RangeVisitor visitor) throws IOException {
+        eachData(t, start, end, (from, to, categories) -> visitor.visit(from, to));
+    }
+
+    /** Finds what came to be in registered memory outside all blocks, which was empty when it was last looked at. */
+    void discoverOutside() throws IOException {
+        List<AddressRange> outside = new ArrayList<>();
         for (TrackedMapping t : tracked.values()) {
             long from = t.range().start();
             for (Block block : capture.table.within(t.range().start(), t.range().end())) {
-                if (block.start > from) {
-                    empty.add(new AddressRange(from, block.start));
-                }
+                addGap(outside, from, block.start);
                 from = Math.max(from, block.start + Block.BYTES);
             }
-            if (from < t.range().end()) {
-                empty.add(new AddressRange(from, t.range().end()));
-            }
+            addGap(outside, from, t.range().end());
         }
-        return empty;
+        for (AddressRange range : outside) {
+            discover(range, Claim.HOT);
+        }
+        publish();
     }
 
     @Override

@@ -130,6 +130,7 @@ public final class Snapshot {
                     new Capture(
                             tracker,
                             seams.reader().decorate(target::read, tracker),
+                            target::protection,
                             staging,
                             options,
                             seams.probe());

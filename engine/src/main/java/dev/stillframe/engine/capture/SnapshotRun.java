@@ -31,7 +31,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
@@ -168,11 +167,15 @@ final class SnapshotRun implements AutoCloseable {
     @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Published(String image, byte[] rootHash, List<Missing> missing) {}
 
-    private void start(Capture capture, Encoder encoding) {
+    private void start(Capture capture, Encoder encoding) throws IOException {
         // Without spinning a worker sleeps in poll, and the sweep needs another. Each may hold a block that it has begun.
         int least = capture.options.tuning().spin() ? 1 : 2;
         int count = Math.clamp(capture.options.workers(), least, staging.blocks() / 2);
-        capture.workers = IntStream.range(0, count).mapToObj(i -> new Worker(capture)).toList();
+        List<Worker> workers = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            workers.add(new Worker(capture, capture.views.open()));
+        }
+        capture.workers = List.copyOf(workers);
         for (int i = 0; i < count; i++) {
             Thread.ofPlatform().name("stillframe-worker-" + i).daemon().start(capture.workers.get(i));
         }
@@ -198,11 +201,10 @@ final class SnapshotRun implements AutoCloseable {
             Treatment treatment = Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
             if (treatment.way() == Treatment.Way.PROTECT) {
                 capture.probe.at("arm: register");
-                for (AddressRange added : registered.add(mapping, treatment)) {
-                    registered.discover(added, Claim.ARMING);
-                }
+                registered.add(mapping, treatment, Claim.ARMING);
             }
         }
+        registered.publish();
         assign(capture, arming.first());
         for (int pass = 1; pass < MAX_PASSES && arming.hotPages() > FEW_HOT_PAGES; pass++) {
             assign(capture, arming.again());

@@ -6,6 +6,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.staging.ThreadEnd;
+import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -44,6 +45,7 @@ final class Worker implements Runnable {
     private final long[] pendingSince = new long[PENDING];
     private final Histogram latency = new Histogram(HISTOGRAM_MAX_NANOS, 2);
     private final ThreadEnd ended = new ThreadEnd();
+    private final ProtectionView view;
     private final Protection protection;
     private final Copier copier;
     private int pendingCount;
@@ -52,9 +54,9 @@ final class Worker implements Runnable {
     private final List<Capture.Move> moves = new ArrayList<>();
 
     /** How many discards were logged when the last reading began, and with those that it has logged since. */
-    private int logged;
+    private long logged;
 
-    private int told;
+    private long told;
     private final ConcurrentLinkedQueue<LiftRequest> requests = new ConcurrentLinkedQueue<>();
 
     /** Addresses of faults that another worker read, on pages that this one, which arms, is still to arm. */
@@ -109,11 +111,13 @@ final class Worker implements Runnable {
     /** Pages that must be writable before a thread may exit. */
     private record LiftRequest(List<AddressRange> ranges, CountDownLatch done) {}
 
-    Worker(Capture capture) {
+    /** {@code view} is its own from now on. */
+    Worker(Capture capture, ProtectionView view) {
         this.capture = capture;
         this.tracker = capture.tracker;
+        this.view = view;
         this.protection = new Protection(tracker, new TargetEvents(), capture::isStopped);
-        this.copier = new Copier(capture, protection, this::awaitEventsLogged, this::awaitReleased);
+        this.copier = new Copier(capture, protection, view, this::awaitEventsLogged, this::awaitReleased);
         this.faultAround = leastFaultAround();
     }
 
@@ -146,6 +150,11 @@ final class Worker implements Runnable {
         return protection;
     }
 
+    /** Whether all of a run is protected now. */
+    boolean sees(Run run) throws IOException {
+        return view.isWhole(run.start(), run.bytes());
+    }
+
     /** What this worker copies with. */
     Copier copier() {
         return copier;
@@ -169,6 +178,7 @@ final class Worker implements Runnable {
             capture.fail(t);
         } finally {
             copier.flush();
+            view.close();
             arena.close();
             ended.reached();
         }
@@ -314,8 +324,11 @@ final class Worker implements Runnable {
                 // A discard of shared memory may only unmap it here; whether the content has gone is seen when it is read.
                 if (gone || piece.mapping().kind() != RegionKind.SHARED) {
                     lose(each, piece, range);
+                } else {
+                    capture.givenUp.add(range);
                 }
             }
+            forgetHoles(each, range);
         }
         log(range);
     }
@@ -324,6 +337,13 @@ final class Worker implements Runnable {
     private void log(AddressRange range) {
         capture.discards.add(range);
         told++;
+    }
+
+    /** What was empty until now is accounted for. */
+    private static void forgetHoles(Block block, AddressRange range) {
+        for (int page = block.firstPage(range); page < block.endPage(range); page++) {
+            block.move(page, Claim.HOLE, Claim.ZERO);
+        }
     }
 
     private static void lose(Block block, Piece piece, AddressRange range) {
@@ -335,6 +355,9 @@ final class Worker implements Runnable {
     }
 
     private void moved(long from, long end, long target) {
+        if (from == end) {
+            return; // nothing has moved: shared memory is mapped once more, mremap(2) with an old size of 0
+        }
         AddressRange range = new AddressRange(from, end);
         if (capture.phase() == Capture.Phase.ARM) {
             capture.unmapped.add(range);
@@ -348,9 +371,10 @@ final class Worker implements Runnable {
                     capture.movedPages.incrementAndGet();
                 }
             }
+            forgetHoles(each, range);
         }
         // What we were told before the move was before it; what others were told meanwhile may have been after it.
-        int mark = capture.discards.mark();
+        long mark = capture.discards.mark();
         Capture.Move move = new Capture.Move(range, target, mark == told ? mark : logged);
         log(range);
         capture.moves.add(move);
@@ -382,9 +406,13 @@ final class Worker implements Runnable {
     private void answer(long address, Capture.Phase phase, long since) throws IOException {
         Block at = capture.table.find(address);
         int page = Block.pageOf(address);
-        if (at == null || at.claim(page) == Claim.EMPTY) {
+        if (at == null || at.claim(page) == Claim.UNSEEN) {
             // Memory that was moved there, or a message that is out of date.
-            protection.release(address & -Block.PAGE_BYTES, Block.PAGE_BYTES);
+            long start = address & -Block.PAGE_BYTES;
+            protection.release(start, Block.PAGE_BYTES);
+            if (phase == Capture.Phase.ARM) { // another worker may have begun to arm it meanwhile
+                capture.stale.add(new AddressRange(start, start + Block.PAGE_BYTES));
+            }
         } else if (phase == Capture.Phase.ARM) {
             lift(at, page);
         } else {
@@ -461,7 +489,8 @@ final class Worker implements Runnable {
                 copier.copyClean(at, first, first + window);
             }
             case Claim.HOLE -> releaseHoles(at, page);
-            case Claim.COPYING, Claim.COPIED, Claim.MOVED -> {} // whoever copies it unprotects and wakes
+            // Whoever copies it unprotects and wakes.
+            case Claim.COPYING, Claim.COPIED, Claim.MOVED, Claim.RELEASING -> {}
             // Still the freeze's, which may protect it now: its writer faults again if so.
             case Claim.HOT, Claim.LIFTING, Claim.ARMING, Claim.ARMING_HOLE -> tracker.wake(at.address(page), Block.PAGE_BYTES);
             default -> {
@@ -487,15 +516,32 @@ final class Worker implements Runnable {
         try {
             int page = first;
             while (page < end) {
-                int after = at.moveRun(page, end, Claim.HOLE, Claim.ZERO);
+                long mark = capture.discards.mark();
+                int after = at.moveRun(page, end, Claim.HOLE, Claim.RELEASING);
                 if (after > page) {
-                    protection.release(at.address(page), (long) (after - page) * Block.PAGE_BYTES);
+                    releaseHoles(new Run(at, page, after), mark);
                 }
                 page = after + 1;
             }
         } finally {
             at.letGo(seized);
         }
+    }
+
+    /** What is still protected was empty until now, and so was what the target has just discarded. */
+    private void releaseHoles(Run run, long mark) throws IOException {
+        if (sees(run)) {
+            run.set(Claim.ZERO);
+        } else {
+            receive();
+            awaitEventsLogged();
+            for (int page = run.first(); page < run.end(); page++) {
+                Run one = new Run(run.block(), page, page + 1);
+                boolean known = sees(one) || capture.discards.since(mark, one.start(), one.start() + one.bytes());
+                run.block().set(page, known ? Claim.ZERO : Claim.LOST);
+            }
+        }
+        protection.release(run.start(), run.bytes());
     }
 
     /** Returns when every event that any worker had read before the call is in the log. */

@@ -23,6 +23,7 @@ import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
 import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.engine.target.Target;
 import java.io.IOException;
 import java.time.Duration;
@@ -142,6 +143,21 @@ public final class EmulatedTarget implements Target {
             throw new ErrnoException("PAGEMAP_SCAN (emulated)", (int) -found.result());
         }
         found.regions().forEach(region -> visitor.visit(region.start(), region.end(), region.categories()));
+    }
+
+    @Override
+    public ProtectionView protection() {
+        return new ProtectionView() {
+            @Override
+            public boolean isWhole(long start, long bytes) throws IOException {
+                long[] seen = new long[1];
+                scan(start, start + bytes, PagemapScan.PROTECTED, (from, to, categories) -> seen[0] += to - from);
+                return seen[0] == bytes;
+            }
+
+            @Override
+            public void close() {}
+        };
     }
 
     @Override

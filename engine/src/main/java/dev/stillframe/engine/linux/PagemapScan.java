@@ -29,10 +29,19 @@ public final class PagemapScan implements AutoCloseable {
     /** Part of a huge page. */
     public static final long HUGE = 0x40;
 
+    /** A guard page, which nobody can read or write: MADV_GUARD_INSTALL; told since Linux 6.16, before it looks swapped out. */
+    public static final long GUARD = 0x100;
+
+    /** Pages that are write-protected, with content or empty. */
+    public static final Query PROTECTED = new Query(0, WRITTEN, PRESENT | SWAPPED, PRESENT | PFNZERO);
+
     private static final long PAGEMAP_SCAN = 0xc0606610L;
     private static final long PM_SCAN_WP_MATCHING = 1;
     private static final long PM_SCAN_CHECK_WPASYNC = 2;
     private static final Query TAKE_WRITTEN = new Query(WRITTEN, 0, 0, WRITTEN);
+
+    /** Without anything to tell apart all of it is one region. */
+    private static final Query ALL_PROTECTED = new Query(0, WRITTEN, PRESENT | SWAPPED, WRITTEN);
     private static final int ARGUMENT_BYTES = 96;
     private static final int REGION_BYTES = 24;
     private static final int REGIONS = 2048;
@@ -61,7 +70,26 @@ public final class PagemapScan implements AutoCloseable {
      *
      * @param report categories to tell the visitor; runs are split where they differ
      */
-    public record Query(long required, long excluded, long anyOf, long report) {}
+    public record Query(long required, long excluded, long anyOf, long report) {
+        private Query without(long categories) {
+            return (excluded & categories) == 0
+                    ? this
+                    : new Query(required, excluded & ~categories, anyOf, report);
+        }
+    }
+
+    /** What this kernel can tell apart; it refuses to be asked about anything else. */
+    private static final class Known {
+        static final long CATEGORIES = knowsGuards() ? -1 : ~GUARD;
+
+        private static boolean knowsGuards() {
+            try (PagemapScan own = new PagemapScan(Descriptor.openRead("/proc/self/pagemap"))) {
+                return own.ask(0, PAGE_BYTES, new Query(0, GUARD, 0, GUARD), 0, 1) >= 0;
+            } catch (ErrnoException e) {
+                throw new IllegalStateException("a process may always look at its own page map", e);
+            }
+        }
+    }
 
     /** Opens the page map of a process, or of one of its threads. */
     public static PagemapScan of(int pid) throws ErrnoException {
@@ -89,19 +117,9 @@ public final class PagemapScan implements AutoCloseable {
 
     private void scan(long start, long end, Query query, long flags, Visitor visitor) throws ErrnoException {
         long from = start;
+        Query known = query.without(~Known.CATEGORIES);
         while (from < end) {
-            argument.fill((byte) 0);
-            argument.set(JAVA_LONG, 0, ARGUMENT_BYTES);
-            argument.set(JAVA_LONG, 8, flags);
-            argument.set(JAVA_LONG, 16, from);
-            argument.set(JAVA_LONG, 24, end);
-            argument.set(JAVA_LONG, 40, regions.address());
-            argument.set(JAVA_LONG, 48, REGIONS);
-            argument.set(JAVA_LONG, 64, query.excluded());
-            argument.set(JAVA_LONG, 72, query.required() | query.excluded());
-            argument.set(JAVA_LONG, 80, query.anyOf());
-            argument.set(JAVA_LONG, 88, query.report());
-            long count = Kernel.call(Syscall.IOCTL, pagemap.number(), PAGEMAP_SCAN, argument.address());
+            long count = ask(from, end, known, flags, REGIONS);
             Kernel.check(count, "ioctl(%s, PAGEMAP_SCAN, %x-%x)", pagemap, from, end);
             long visited = from;
             for (long i = 0; i < count; i++) {
@@ -119,6 +137,35 @@ public final class PagemapScan implements AutoCloseable {
             from = walkEnd;
         }
         checkMemory(start, end);
+    }
+
+    /** One call; how many regions it found, or a negative errno. Allocates nothing. */
+    private long ask(long start, long end, Query query, long flags, int limit) {
+        argument.fill((byte) 0);
+        argument.set(JAVA_LONG, 0, ARGUMENT_BYTES);
+        argument.set(JAVA_LONG, 8, flags);
+        argument.set(JAVA_LONG, 16, start);
+        argument.set(JAVA_LONG, 24, end);
+        argument.set(JAVA_LONG, 40, regions.address());
+        argument.set(JAVA_LONG, 48, limit);
+        argument.set(JAVA_LONG, 64, query.excluded());
+        argument.set(JAVA_LONG, 72, query.required() | query.excluded());
+        argument.set(JAVA_LONG, 80, query.anyOf());
+        argument.set(JAVA_LONG, 88, query.report());
+        return Kernel.call(Syscall.IOCTL, pagemap.number(), PAGEMAP_SCAN, argument.address());
+    }
+
+    /**
+     * Whether every page of {@code [start, end)} is {@link #PROTECTED} now; false when the process has gone. Allocates nothing.
+     *
+     * @throws ErrnoException if the kernel refuses to tell
+     */
+    public boolean isProtected(long start, long end) throws ErrnoException {
+        long count = ask(start, end, ALL_PROTECTED, 0, 1);
+        if (count < 0 && !Kernel.is(count, Errno.ESRCH)) {
+            Kernel.check(count, "ioctl(%s, PAGEMAP_SCAN, %x-%x)", pagemap, start, end);
+        }
+        return count == 1 && regions.get(JAVA_LONG, 0) == start && regions.get(JAVA_LONG, 8) == end;
     }
 
     /**

@@ -78,11 +78,16 @@ public final class StagingBlock {
     /** Whether the last {@code count} pages hold only zeros. */
     public boolean endsInZeros(int count) {
         for (int page = used - count; page < used; page++) {
-            if (!ZeroPage.is(memory, (long) page * PAGE_BYTES)) {
+            if (!isZero(page)) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** Whether page {@code index} of {@link #memory} holds only zeros. */
+    public boolean isZero(int index) {
+        return ZeroPage.is(memory, (long) index * PAGE_BYTES);
     }
 
     /** Takes the last {@code count} pages back. */

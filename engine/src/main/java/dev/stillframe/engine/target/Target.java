@@ -53,6 +53,9 @@ public interface Target extends AutoCloseable {
     /** Visits the matching pages of {@code [start, end)} in address order. */
     void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException;
 
+    /** A view of the protection of its pages for one more thread; the caller closes it. */
+    ProtectionView protection() throws IOException;
+
     /** Opens what a mapping of shared memory or of a file shows; the caller closes it. */
     MemoryFile open(Mapping mapping) throws IOException;
 

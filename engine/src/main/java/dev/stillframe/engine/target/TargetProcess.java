@@ -182,6 +182,23 @@ public final class TargetProcess implements Target {
         pagemap.scan(start, end, query, visitor);
     }
 
+    @Override
+    public ProtectionView protection() throws IOException {
+        return new PagemapView(PagemapScan.of(pid));
+    }
+
+    private record PagemapView(PagemapScan pagemap) implements ProtectionView {
+        @Override
+        public boolean isWhole(long start, long bytes) throws IOException {
+            return pagemap.isProtected(start, start + bytes);
+        }
+
+        @Override
+        public void close() {
+            pagemap.close();
+        }
+    }
+
     /** The kernel resolves the link to the mapped object itself, whatever became of its name. */
     @Override
     public MemoryFile open(Mapping mapping) throws IOException {

@@ -132,6 +132,22 @@ public abstract class Windows implements Target {
     }
 
     @Override
+    public ProtectionView protection() throws IOException {
+        ProtectionView real = process.protection();
+        return new ProtectionView() {
+            @Override
+            public boolean isWhole(long start, long bytes) throws IOException {
+                return real.isWhole(inProcess(start), bytes);
+            }
+
+            @Override
+            public void close() {
+                real.close();
+            }
+        };
+    }
+
+    @Override
     public MemoryFile open(Mapping mapping) throws IOException {
         return process.open(real(mapping));
     }
