@@ -43,13 +43,13 @@ final class Protection {
     /** Protects a range, however long the target's events make that take. */
     void protect(long start, long bytes) throws IOException {
         long result = tracker.protect(start, bytes);
-        while (result == -Errno.EAGAIN.number()) {
+        while (result == -Errno.EAGAIN.number() && !stopped.getAsBoolean()) {
             events.receive();
             result = tracker.protect(start, bytes);
         }
         if (result == -Errno.ENOENT.number()) {
             eachPage(start, bytes, tracker::protect); // a part of it was unmapped meanwhile
-        } else {
+        } else if (!stopped.getAsBoolean()) {
             check(result, "protecting", start, bytes);
         }
     }
@@ -105,7 +105,7 @@ final class Protection {
         if (result == -Errno.ENOENT.number()) {
             eachPage(start, bytes, tracker::unprotect);
             tracker.wake(start, bytes);
-        } else {
+        } else if (!stopped.getAsBoolean()) { // else it is released by now
             check(result, "unprotecting", start, bytes);
         }
     }
@@ -126,7 +126,7 @@ final class Protection {
                 result = call.apply(page, Block.PAGE_BYTES);
             }
             // ENOENT: not mapped any more; EINVAL: inside a hugetlb page whose first page was done for all.
-            if (result != -Errno.ENOENT.number() && result != -Errno.EINVAL.number()) {
+            if (result != -Errno.ENOENT.number() && result != -Errno.EINVAL.number() && !stopped.getAsBoolean()) {
                 check(result, "protecting or unprotecting", page, Block.PAGE_BYTES);
             }
         }

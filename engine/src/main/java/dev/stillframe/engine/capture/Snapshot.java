@@ -6,10 +6,12 @@ import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.engine.target.Target;
 import dev.stillframe.engine.target.TargetProcess;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
+import java.util.function.UnaryOperator;
 
 /**
  * Takes images of running processes. Thread-safe; each call of {@link #take} is a snapshot of its own with threads of its
@@ -31,10 +33,16 @@ public final class Snapshot {
      *
      * @param probe told at every point where being killed must do no harm
      * @param reader decorates the reader of the target's pages
+     * @param view decorates each view of the target's protection
      */
-    public record Seams(Probe probe, ReaderDecorator reader) {
+    public record Seams(Probe probe, ReaderDecorator reader, UnaryOperator<ProtectionView> view) {
         /** Nobody in between. */
         public static final Seams NONE = new Seams(Probe.NONE, (reader, tracker) -> reader);
+
+        /** What is seen of the protection is so. */
+        public Seams(Probe probe, ReaderDecorator reader) {
+            this(probe, reader, UnaryOperator.identity());
+        }
     }
 
     /** Puts something between the engine and the target's pages. */
@@ -110,7 +118,7 @@ public final class Snapshot {
                     throw (InterruptedException) new InterruptedException("snapshot of " + name).initCause(e);
                 }
                 throw new SnapshotException("no snapshot of " + name + ": " + e.getMessage(), e);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 sink.abort("the snapshot was stopped: " + e);
                 throw e;
             }
@@ -130,7 +138,7 @@ public final class Snapshot {
                     new Capture(
                             tracker,
                             seams.reader().decorate(target::read, tracker),
-                            target::protection,
+                            () -> seams.view().apply(target.protection()),
                             staging,
                             options,
                             seams.probe());

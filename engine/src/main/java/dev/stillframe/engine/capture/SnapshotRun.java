@@ -33,18 +33,20 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One snapshot, told in its steps. Owned by the thread that takes it. {@link #close} is the one place that undoes
- * everything, whatever had been reached.
+ * everything, whatever had been reached: first the target goes on, then we wait for ourselves.
  */
 final class SnapshotRun implements AutoCloseable {
     private static final int ENCODER_NICE = 10;
     private static final int MAX_PASSES = 4;
     private static final int FEW_HOT_PAGES = 512;
     private static final long POLL_NANOS = 200_000;
-    private static final long ENCODER_WAIT_NANOS = 100_000_000;
-    private static final long WORKER_WAIT_NANOS = 10_000_000_000L;
+    private static final long THREAD_WAIT_NANOS = 10_000_000_000L;
+    private static final Logger LOG = LoggerFactory.getLogger(SnapshotRun.class);
 
     /** Arming follows the size of the memory, 20 ms per GiB; this is far beyond. */
     private static final Duration ARM_LIMIT = Duration.ofMinutes(5);
@@ -62,8 +64,9 @@ final class SnapshotRun implements AutoCloseable {
     private @Nullable Capture capture;
     private @Nullable Encoder encoder;
     private @Nullable Registration registration;
-    private boolean released;
+    private Stage stage = new Stage.Attached();
     private boolean encoding;
+    private boolean closed;
 
     SnapshotRun(Target target, Attachment attachment, Staging staging, PageSink sink, Progress progress) {
         this.target = target;
@@ -91,21 +94,17 @@ final class SnapshotRun implements AutoCloseable {
         this.capture = capture;
         try {
             return takeSteps(capture, startNanos, attachNanos);
-        } catch (IOException | RuntimeException e) {
-            capture.fail(e);
-            releaseTarget();
-            if (encoder != null) {
-                encoder.interrupt(); // it may be waiting for a receiver that never comes back
-            }
-            awaitEncoder();
-            sink.abort(String.valueOf(e.getMessage()));
-            throw e;
+        } catch (Throwable t) { // whatever it is, the target must not suffer from it
+            capture.fail(t);
+            close(t);
+            throw t;
         }
     }
 
     private SnapshotReport takeSteps(Capture capture, long startNanos, long attachNanos)
             throws IOException {
         capture.probe.at("attach: enable");
+        stage = stage.on(Stage.Event.PROTECT);
         capture.tracker.enable();
         Registration registered = new Registration(target, capture);
         registration = registered;
@@ -119,6 +118,7 @@ final class SnapshotRun implements AutoCloseable {
         progress.at(Progress.Step.FREEZE, 0, 0);
         List<Block> hottestFirst = hottestFirst(capture);
         long freezeNanos = System.nanoTime();
+        stage = stage.on(Stage.Event.STOP);
         List<FrozenThread> frozen = attachment.freeze();
         Instant instant = Instant.now();
         Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen));
@@ -128,6 +128,7 @@ final class SnapshotRun implements AutoCloseable {
         capture.probe.at("freeze: thaw");
         attachment.thaw();
         long thawNanos = System.nanoTime();
+        stage = stage.on(Stage.Event.THAW);
 
         progress.at(Progress.Step.SWEEP, 0, 0);
         sweep(capture, hottestFirst);
@@ -138,7 +139,10 @@ final class SnapshotRun implements AutoCloseable {
         encoding.begin(layout, places);
         awaitWork(capture, () -> false, () -> tell(capture, encoding, layout, Progress.Step.SWEEP));
         awaitAnswers(capture);
-        releaseTarget();
+        capture.probe.at("release: take the protection away");
+        capture.stop();
+        undo(null, this::releaseTarget, this::awaitWorkers);
+        capture.probe.at("release: done");
         capture.check();
         new Relief(target, capture.table.blocks()).run();
         attachment.confirm();
@@ -176,8 +180,15 @@ final class SnapshotRun implements AutoCloseable {
             workers.add(new Worker(capture, capture.views.open()));
         }
         capture.workers = List.copyOf(workers);
-        for (int i = 0; i < count; i++) {
-            Thread.ofPlatform().name("stillframe-worker-" + i).daemon().start(capture.workers.get(i));
+        int started = 0;
+        try {
+            for (; started < count; started++) {
+                Thread.ofPlatform().name("stillframe-worker-" + started).daemon().start(workers.get(started));
+            }
+        } catch (Throwable t) { // no thread could be made
+            capture.fail(t);
+            workers.subList(started, count).forEach(Worker::run); // they end at once
+            throw t;
         }
         Thread.ofPlatform().name("stillframe-encoder").daemon().start(encoding);
         this.encoding = true;
@@ -340,43 +351,116 @@ final class SnapshotRun implements AutoCloseable {
                 published.missing());
     }
 
-    /** Lets the target go: no protection, no registration, no parked writer is left. Idempotent. */
-    private void releaseTarget() {
+    /** Lets the target go: no protection, no registration, no parked writer is left, and nobody stands. Idempotent. */
+    private void releaseTarget() throws IOException {
         Capture known = capture;
-        if (known == null || released) {
-            return;
+        if (known != null && stage.isProtected()) {
+            boolean held = stage.isHeld();
+            stage = stage.on(Stage.Event.RELEASE);
+            undo(null, () -> releaseMemory(known), held ? attachment::thaw : () -> {});
         }
-        released = true;
-        known.probe.at("release: stop the workers");
-        known.stop();
-        for (Worker worker : known.workers) {
-            if (!worker.awaitEnd(WORKER_WAIT_NANOS)) { // closing the descriptor below lets the target go all the same
-                known.fail(new IllegalStateException("a worker did not end"));
-            }
-        }
-        known.probe.at("release: close the userfaultfd");
-        known.tracker.close();
-        known.probe.at("release: done");
     }
 
-    /** Bounded by the sink's own deadline. */
-    private void awaitEncoder() {
-        Encoder known = encoder;
-        while (encoding && known != null && !known.awaitEnd(ENCODER_WAIT_NANOS)) {
-            Thread.onSpinWait();
+    private static void releaseMemory(Capture known) throws IOException {
+        try {
+            known.tracker.release();
+        } catch (IOException e) {
+            known.tracker.close(); // the target comes first, even if a worker may stumble over it
+            throw e;
         }
+    }
+
+    /** What it does not outlive is not given back: it may still copy. */
+    private void awaitWorkers() {
+        Capture known = capture;
+        if (known == null) {
+            return;
+        }
+        known.stop();
+        for (Worker worker : known.workers) {
+            if (!worker.awaitEnd(THREAD_WAIT_NANOS)) {
+                staging.abandon();
+                known.fail(new IllegalStateException("a worker did not end; its memory is left to it"));
+            }
+        }
+        if (known.workers.stream().allMatch(worker -> worker.awaitEnd(0))) {
+            known.tracker.close();
+        }
+    }
+
+    /** It may be waiting for a receiver that never comes back. */
+    private void endEncoder() {
+        Encoder known = encoder;
+        if (known == null) {
+            return;
+        }
+        if (encoding && !known.awaitEnd(0)) {
+            known.interrupt();
+            if (!known.awaitEnd(THREAD_WAIT_NANOS)) {
+                staging.abandon();
+                throw new IllegalStateException("the sink keeps the encoder; its memory is left to it");
+            }
+        }
+    }
+
+    /** It may still hold memory of batches. */
+    private void closeSink(@Nullable Throwable cause) {
+        if (cause != null) {
+            sink.abort(String.valueOf(cause.getMessage()));
+        }
+        sink.close();
+    }
+
+    private void freeEncoder() {
+        if (encoder != null && (!encoding || encoder.awaitEnd(0))) {
+            encoder.free();
+        }
+    }
+
+    private void closeFiles() {
+        if (registration != null) {
+            registration.close();
+        }
+    }
+
+    @FunctionalInterface
+    private interface Step {
+        void run() throws IOException;
+    }
+
+    /** Takes each step, whatever became of those before it. What goes wrong is told with {@code cause}, or logged. */
+    private static void undo(@Nullable Throwable cause, Step... steps) {
+        for (Step step : steps) {
+            try {
+                step.run();
+            } catch (Throwable t) { // nothing may keep the steps behind it from being taken
+                if (cause != null && !cause.equals(t)) {
+                    cause.addSuppressed(t);
+                } else if (cause == null) {
+                    LOG.warn("while a snapshot was ended: {}", String.valueOf(t.getMessage()), t);
+                }
+            }
+        }
+    }
+
+    private void close(@Nullable Throwable cause) {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        undo(
+                cause,
+                this::releaseTarget,
+                attachment::close,
+                this::awaitWorkers,
+                this::endEncoder,
+                () -> closeSink(cause),
+                this::freeEncoder,
+                this::closeFiles);
     }
 
     @Override
     public void close() {
-        releaseTarget();
-        awaitEncoder();
-        sink.close(); // it may still hold memory of batches
-        if (encoder != null) {
-            encoder.free();
-        }
-        if (registration != null) {
-            registration.close();
-        }
+        close(null);
     }
 }

@@ -280,7 +280,7 @@ final class Worker implements Runnable {
             logged = capture.discards.mark();
             told = logged;
             int count = tracker.read(messages);
-            if (count < 0) {
+            if (count < 0 && !capture.isStopped()) {
                 throw new TargetException("reading the userfaultfd answered " + Errno.nameOf(-count));
             }
             long now = count > 0 ? System.nanoTime() : 0;

@@ -3,6 +3,7 @@ package dev.stillframe.engine.emulated;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.WriteTracker;
@@ -12,10 +13,12 @@ import dev.stillframe.engine.mmu.Userfault;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.LongSupplier;
 
 /** A userfaultfd of the model behind the interface of the kernel's. Thread-safe. */
 final class EmulatedTracker implements WriteTracker {
     private final Userfault userfault;
+    private volatile boolean released;
 
     EmulatedTracker(Userfault userfault) {
         this.userfault = userfault;
@@ -49,22 +52,37 @@ final class EmulatedTracker implements WriteTracker {
 
     @Override
     public long protect(long start, long bytes) {
-        return userfault.protect(start, bytes);
+        return unlessReleased(() -> userfault.protect(start, bytes));
     }
 
     @Override
     public long unprotect(long start, long bytes) {
-        return userfault.unprotect(start, bytes);
+        return unlessReleased(() -> userfault.unprotect(start, bytes));
     }
 
     @Override
     public long wake(long start, long bytes) {
-        return userfault.wake(start, bytes);
+        return unlessReleased(() -> userfault.wake(start, bytes));
+    }
+
+    private long unlessReleased(LongSupplier call) {
+        try {
+            return released ? -Errno.EBADF.number() : call.getAsLong();
+        } catch (IllegalStateException e) {
+            if (released) {
+                return -Errno.EBADF.number();
+            }
+            throw e;
+        }
     }
 
     /** Writes what {@code include/uapi/linux/userfaultfd.h} calls {@code struct uffd_msg}. */
     @Override
     public int read(MemorySegment into) {
+        return (int) unlessReleased(() -> readMessages(into));
+    }
+
+    private int readMessages(MemorySegment into) {
         List<Message> messages = userfault.read((int) into.byteSize()).messages();
         for (int i = 0; i < messages.size(); i++) {
             put(messages.get(i), into.asSlice((long) i * Userfault.MESSAGE_BYTES, Userfault.MESSAGE_BYTES));
@@ -93,14 +111,26 @@ final class EmulatedTracker implements WriteTracker {
     @Override
     public void await(long timeoutNanos) {
         try {
-            userfault.await(System.nanoTime() + timeoutNanos);
+            if (!released) {
+                userfault.await(System.nanoTime() + timeoutNanos);
+            }
+        } catch (IllegalStateException e) {
+            if (!released) {
+                throw e;
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt(); // whoever asked for it finds it at the next step
         }
     }
 
     @Override
-    public void close() {
+    public void release() {
+        released = true;
         userfault.close();
+    }
+
+    @Override
+    public void close() {
+        release();
     }
 }

@@ -92,6 +92,17 @@ public final class Descriptor implements MemoryFile {
         return Kernel.check(found, "lseek(%s, %d, %d)", name, offset, whence);
     }
 
+    /**
+     * Closes what is open, but keeps the number: it leads to nothing then. Other threads may be using it; without the number
+     * theirs could lead to a file that was opened meanwhile. Source: dup3(2).
+     */
+    void replace() throws ErrnoException {
+        try (Descriptor nothing = openRead("/dev/null")) {
+            long result = Kernel.call(Syscall.DUP3, nothing.number(), number(), O_CLOEXEC);
+            Kernel.check(result, "dup3(/dev/null, %s)", name);
+        }
+    }
+
     @Override
     public void close() {
         if (number >= 0) {

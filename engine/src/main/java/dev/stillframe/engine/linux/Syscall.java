@@ -61,6 +61,8 @@ public enum Syscall {
     USERFAULTFD(323, 282),
     /** pidfd_open(2). */
     PIDFD_OPEN(434, 434),
+    /** dup3(2). */
+    DUP3(292, 24),
     /** pidfd_getfd(2). */
     PIDFD_GETFD(438, 438);
 

@@ -274,6 +274,11 @@ public final class Userfaultfd implements WriteTracker {
     }
 
     @Override
+    public void release() throws ErrnoException {
+        descriptor.replace();
+    }
+
+    @Override
     public void close() {
         descriptor.close();
     }

@@ -7,8 +7,6 @@ import java.lang.foreign.MemorySegment;
  * Keeps writes of a target's threads waiting on protected memory, and tells of them. The kernel's userfaultfd, or a model
  * of it. Thread-safe; {@link #read}, {@link #protect}, {@link #unprotect} and {@link #wake} allocate nothing and answer a
  * negative errno instead of throwing.
- *
- * <p>Closing it takes all protection away and lets every parked writer go on.
  */
 public interface WriteTracker extends AutoCloseable {
     /**
@@ -52,6 +50,15 @@ public interface WriteTracker extends AutoCloseable {
     /** Sleeps until a message can be read or {@code timeoutNanos} have passed. */
     void await(long timeoutNanos);
 
+    /**
+     * Takes all protection away, at once, and lets every parked writer go on. May be called while other threads use the
+     * tracker: their calls answer errors or find nothing from then on. Idempotent.
+     *
+     * @throws IOException if that failed; {@link #close} does it all the same
+     */
+    void release() throws IOException;
+
+    /** Does what {@link #release} does, when no other thread uses the tracker any more. */
     @Override
     void close();
 }

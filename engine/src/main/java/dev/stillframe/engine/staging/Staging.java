@@ -22,6 +22,7 @@ public final class Staging implements AutoCloseable {
     private final ArrayBlockingQueue<StagingBlock> free;
     private final ArrayBlockingQueue<StagingBlock> filled;
     private final LongAdder waitedNanos = new LongAdder();
+    private volatile boolean abandoned;
 
     /**
      * Divides {@code memory} into blocks.
@@ -99,9 +100,16 @@ public final class Staging implements AutoCloseable {
         return waitedNanos.sum();
     }
 
+    /** A thread that did not end may still write to it: the memory is not given back as long as this process lives. */
+    public void abandon() {
+        abandoned = true;
+    }
+
     /** Every block must be back or forgotten. */
     @Override
     public void close() {
-        freeMemory.run();
+        if (!abandoned) {
+            freeMemory.run();
+        }
     }
 }

@@ -342,6 +342,11 @@ public abstract class Windows implements Target {
         }
 
         @Override
+        public void release() throws IOException {
+            real.release();
+        }
+
+        @Override
         public void close() {
             real.close();
         }

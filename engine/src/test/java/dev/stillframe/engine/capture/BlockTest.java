@@ -67,7 +67,7 @@ class BlockTest {
     void onlyLaterDiscardsOfTheSameMemoryCount() {
         Discards discards = new Discards();
         discards.add(new AddressRange(START, START + 4096));
-        int mark = discards.mark();
+        long mark = discards.mark();
         assertThat(discards.since(mark, START, START + 4096)).isFalse();
         discards.add(new AddressRange(START + 8192, START + 12288));
         assertThat(discards.since(mark, START, START + 8192)).isFalse();

@@ -3,13 +3,16 @@ package dev.stillframe.tests.system;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.capture.Snapshot;
+import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -18,12 +21,50 @@ import java.util.Optional;
 
 /**
  * The order matters, and the oracle sees it: an engine that unprotects a page and copies it then
- * takes torn images. The whole engine, with only those two steps exchanged.
+ * takes torn images. The whole engine, with only those two steps exchanged; and with the look that
+ * would notice it, it lists such pages.
  */
 @Timeout(180)
 class UnprotectFirstTest {
     private static final long SIZE_BYTES = 64L << 20;
     private static final int ATTEMPTS = 20;
+
+    /** Takes everything for protected. */
+    private record Blind(ProtectionView view) implements ProtectionView {
+        @Override
+        public boolean isWhole(long start, long bytes) {
+            return true;
+        }
+
+        @Override
+        public void close() {
+            view.close();
+        }
+    }
+
+    @Test
+    void whatIsNotProtectedWhenItIsCopiedIsListed() throws Exception {
+        Snapshot.Seams unprotectFirst =
+                new Snapshot.Seams(
+                        Probe.NONE,
+                        (reader, userfaultfd) ->
+                                (address, length, into) -> {
+                                    userfaultfd.unprotect(address, length);
+                                    return reader.read(address, length, into);
+                                });
+        try (OracleTarget target =
+                OracleTarget.start(Settings.of("anon", SIZE_BYTES, 1), Seed.value())) {
+            MemoryImage image = new MemoryImage();
+            try {
+                SnapshotReport report = Snapshots.takeBetween(target.pid(), image, unprotectFirst);
+                long listed =
+                        report.missing().stream().mapToLong(m -> m.range().sizeBytes()).sum();
+                assertThat(listed).isGreaterThan(SIZE_BYTES / 2);
+            } finally {
+                image.free();
+            }
+        }
+    }
 
     @ParameterizedTest
     @ValueSource(ints = {1, 4})
@@ -35,7 +76,8 @@ class UnprotectFirstTest {
                                 (address, length, into) -> {
                                     userfaultfd.unprotect(address, length);
                                     return reader.read(address, length, into);
-                                });
+                                },
+                        view -> new Blind(view));
         try (OracleTarget target =
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, threads), Seed.value())) {
             for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
