@@ -100,6 +100,16 @@ final class SnapshotCommand implements Callable<Integer> {
     private ByteSize staging = new ByteSize(0);
 
     @Option(
+            names = "--stop-budget",
+            paramLabel = "TIME",
+            defaultValue = "100ms",
+            description =
+                    "How long the threads may take to stop (default: ${DEFAULT-VALUE}). When one takes"
+                        + " longer, because it waits for a disk or a child, all go on and it is tried"
+                        + " again a few times.")
+    private Duration stopBudget = Duration.ZERO;
+
+    @Option(
             names = "--pause-budget",
             paramLabel = "TIME",
             defaultValue = "3ms",
@@ -226,6 +236,7 @@ final class SnapshotCommand implements Callable<Integer> {
         try {
             return new SnapshotOptions(
                     staging.bytes(),
+                    stopBudget,
                     pauseBudget,
                     goal.out != null ? timeout : sending.patience(),
                     workers == null ? defaults.workers() : workers,

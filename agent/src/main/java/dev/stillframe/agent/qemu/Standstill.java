@@ -4,7 +4,6 @@ import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.page.Machine;
 import dev.stillframe.engine.page.ThreadState;
 import dev.stillframe.engine.target.Attachment;
-import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.engine.target.TargetException;
 
@@ -13,8 +12,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Consumer;
 
 /**
  * Holds a machine still for the instant: QEMU stops its processors, devices and disks, and writes down the state of the
@@ -79,10 +80,11 @@ final class Standstill implements Attachment {
 
     /** No thread keeps anything in the guest's memory that the kernel would write at its end. */
     @Override
-    public void watch(ExitListener listener) {}
+    public void watch(ExitListener listener, Consumer<Throwable> lost) {}
 
+    /** QEMU waits for its disks, and has no limit for that but the socket's. */
     @Override
-    public List<FrozenThread> freeze() throws IOException {
+    public Standing freeze(Duration budget) throws IOException {
         long begin = System.nanoTime();
         if (vm.running()) {
             guardian.stopping();
@@ -109,7 +111,7 @@ final class Standstill implements Attachment {
                                 .map(b -> new Machine.Block(b.name(), b.range(), b.usedBytes(), b.backend()))
                                 .toList(),
                         held);
-        return List.of();
+        return new Standing(List.of(), begin);
     }
 
     /** The processors' registers are in the state of the devices. */

@@ -92,6 +92,7 @@ class CommandLineTest {
                 "snapshot --pid 1 --out y --staging many",
                 "snapshot --pid 1 --out y --staging 1K",
                 "snapshot --pid 1 --out y --pause-budget 5",
+                "snapshot --pid 1 --out y --stop-budget 0s",
                 "snapshot --pid 1 --out y --timeout 0s",
                 "snapshot --pid 1 --out y --workers 17",
                 "show",
@@ -231,6 +232,8 @@ class CommandLineTest {
             "x",
             "--staging",
             "512M",
+            "--stop-budget",
+            "70ms",
             "--pause-budget",
             "2ms",
             "--timeout",
@@ -240,6 +243,7 @@ class CommandLineTest {
         };
         assertThat(run(typed)).isZero();
         assertThat(settings.getFirst().options().stagingBytes()).isEqualTo(512L << 20);
+        assertThat(settings.getFirst().options().stopBudget()).isEqualTo(Duration.ofMillis(70));
         assertThat(settings.getFirst().options().pauseBudget()).isEqualTo(Duration.ofMillis(2));
         assertThat(settings.getFirst().options().stallTimeout()).isEqualTo(Duration.ofMinutes(2));
         assertThat(settings.getFirst().options().workers()).isEqualTo(3);

@@ -7,13 +7,15 @@ import java.time.Duration;
  *
  * @param stagingBytes size of the staging pool, at least {@link #MIN_STAGING_BYTES}; writers of pages that are
  *     not yet captured wait when it is full, so the size of the target's memory is never too much
+ * @param stopBudget how long the first thread of the target may stand before the last does; then all go on, it is tried
+ *     again a few times, and then the snapshot is given up
  * @param pauseBudget how long the freeze may spend on copying hot pages; what is left is protected instead
  * @param stallTimeout how long the sink may take no page at all before the snapshot is given up
  * @param workers threads that answer faults and sweep, 1 to 16
  * @param tuning how faults are answered
  */
 public record SnapshotOptions(
-        long stagingBytes, Duration pauseBudget, Duration stallTimeout, int workers, Tuning tuning) {
+        long stagingBytes, Duration stopBudget, Duration pauseBudget, Duration stallTimeout, int workers, Tuning tuning) {
     /** The smallest staging pool. */
     public static final long MIN_STAGING_BYTES = 8L << 20;
 
@@ -38,8 +40,9 @@ public record SnapshotOptions(
         if (workers < 1 || workers > 16) {
             throw new IllegalArgumentException(workers + " workers; 1 to 16 are possible");
         }
-        if (pauseBudget.isNegative() || !stallTimeout.isPositive()) {
-            throw new IllegalArgumentException("pause budget " + pauseBudget + ", stall timeout " + stallTimeout);
+        if (!stopBudget.isPositive() || pauseBudget.isNegative() || !stallTimeout.isPositive()) {
+            throw new IllegalArgumentException(
+                    "stop budget " + stopBudget + ", pause budget " + pauseBudget + ", stall timeout " + stallTimeout);
         }
     }
 
@@ -47,6 +50,7 @@ public record SnapshotOptions(
     public static SnapshotOptions defaults(int processors) {
         return new SnapshotOptions(
                 1L << 30,
+                Duration.ofMillis(100),
                 Duration.ofMillis(3),
                 Duration.ofSeconds(30),
                 Math.clamp(processors, 1, 4),

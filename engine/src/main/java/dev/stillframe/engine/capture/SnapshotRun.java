@@ -117,9 +117,10 @@ final class SnapshotRun implements AutoCloseable {
 
         progress.at(Progress.Step.FREEZE, 0, 0);
         List<Block> hottestFirst = hottestFirst(capture);
-        long freezeNanos = System.nanoTime();
         stage = stage.on(Stage.Event.STOP);
-        List<FrozenThread> frozen = attachment.freeze();
+        Attachment.Standing standing = attachment.freeze(capture.options.stopBudget());
+        long freezeNanos = standing.sinceNanos();
+        List<FrozenThread> frozen = standing.threads();
         Instant instant = Instant.now();
         Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen));
         capture.workers.getFirst().assign(freeze);
@@ -207,7 +208,8 @@ final class SnapshotRun implements AutoCloseable {
                     } catch (InterruptedException e) {
                         throw new IllegalStateException("nobody interrupts the tracer", e);
                     }
-                });
+                },
+                capture::fail);
         for (Mapping mapping : target.mappings()) {
             Treatment treatment = Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
             if (treatment.way() == Treatment.Way.PROTECT) {

@@ -10,8 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Where the kernel writes when a thread exits: into the thread's control block (the thread id that a joiner waits for, the
- * rseq area) and into every robust mutex that it holds. A write fault of an exiting thread is dropped, not handled, so these
+ * Where the kernel writes when a thread exits: the word that a joiner waits for, the thread's control block (with the rseq
+ * area) and every robust mutex that it holds. A write fault of an exiting thread is dropped, not handled, so these
  * pages must not be protected then. Sources: set_tid_address(2), get_robust_list(2), {@code kernel/futex/core.c}.
  */
 final class ThreadPages {
@@ -28,6 +28,7 @@ final class ThreadPages {
         List<AddressRange> ranges = new ArrayList<>();
         around(thread.threadPointer(), ranges);
         around(thread.robustList(), ranges);
+        word(thread.exitWord(), ranges);
         if (thread.robustList() != 0) {
             try {
                 mutexes(thread.robustList(), memory, ranges);

@@ -53,6 +53,7 @@ final class WarmUp {
         SnapshotOptions small =
                 new SnapshotOptions(
                         SnapshotOptions.MIN_STAGING_BYTES,
+                        options.stopBudget(),
                         options.pauseBudget(),
                         Duration.ofSeconds(10),
                         options.workers(),

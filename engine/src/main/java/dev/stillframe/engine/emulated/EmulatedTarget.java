@@ -27,11 +27,13 @@ import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.engine.target.Target;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 
 /**
  * A process of the emulated MMU as a target. It is read by another process of the model, as process_vm_readv(2) would, so
@@ -245,14 +247,16 @@ public final class EmulatedTarget implements Target {
         }
 
         @Override
-        public void watch(ExitListener listener) {
+        public void watch(ExitListener listener, Consumer<Throwable> lost) {
             threads.watch(listener);
         }
 
         @Override
-        public List<FrozenThread> freeze() throws IOException {
+        public Standing freeze(Duration budget) throws IOException {
+            long since = System.nanoTime();
             stamp = threads.stop();
-            return process.tasks().stream().map(task -> new FrozenThread(task.id(), 0, 0, 0, 0)).toList();
+            return new Standing(
+                    process.tasks().stream().map(task -> new FrozenThread(task.id(), 0, 0, 0, 0)).toList(), since);
         }
 
         @Override

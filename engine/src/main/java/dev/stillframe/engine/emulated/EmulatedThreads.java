@@ -66,7 +66,7 @@ public final class EmulatedThreads {
         public void exit(long clearTid) throws InterruptedException {
             long stamp = running.readLockInterruptibly();
             try {
-                exits.exiting(new FrozenThread(task.id(), 0, 0, clearTid, 0));
+                exits.exiting(new FrozenThread(task.id(), 0, 0, 0, clearTid));
                 task.exit(clearTid);
             } finally {
                 running.unlockRead(stamp);

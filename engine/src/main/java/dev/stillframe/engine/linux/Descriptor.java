@@ -1,5 +1,7 @@
 package dev.stillframe.engine.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import dev.stillframe.engine.memory.MemoryFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -29,6 +31,15 @@ public final class Descriptor implements MemoryFile {
     /** open(2) for reading and writing. */
     public static Descriptor openReadWrite(String path) throws ErrnoException {
         return open(path, O_RDWR);
+    }
+
+    /** What one read(2) of a small file gives, up to 512 bytes; for files of {@code /proc} that are read by the thousand. */
+    public static byte[] readStart(String path) throws ErrnoException {
+        try (Descriptor file = openRead(path)) {
+            MemorySegment scratch = Kernel.scratch();
+            long count = Kernel.check(file.read(scratch.address(), scratch.byteSize(), 0), "read(%s)", path);
+            return scratch.asSlice(0, count).toArray(JAVA_BYTE);
+        }
     }
 
     private static Descriptor open(String path, int flags) throws ErrnoException {

@@ -17,8 +17,14 @@ public final class Ptrace {
     /** Automatically seize the tracee's new threads. */
     public static final int O_TRACECLONE = 1 << 3;
 
+    /** Stop and tell at fork, and seize the child. */
+    public static final int O_TRACEFORK = 1 << 1;
+
     /** Stop and tell at vfork, and seize the child. */
     public static final int O_TRACEVFORK = 1 << 2;
+
+    /** Stop and tell when another program has been executed. */
+    public static final int O_TRACEEXEC = 1 << 4;
 
     /** Stop and tell when a vfork is done. */
     public static final int O_TRACEVFORKDONE = 1 << 5;
@@ -51,7 +57,16 @@ public final class Ptrace {
     private static final int SETSIGMASK = 0x420b;
     private static final int SECCOMP_GET_FILTER = 0x420c;
 
+    private static final int P_ALL = 0;
+    private static final int P_PID = 1;
     private static final int WNOHANG = 1;
+    private static final int WUNTRACED = 2;
+    private static final int WEXITED = 4;
+    private static final int WNOWAIT = 0x01000000;
+    private static final int CLD_TRAPPED = 4;
+    private static final int SIGINFO_CODE = 8;
+    private static final int SIGINFO_PID = 16;
+    private static final int SIGINFO_STATUS = 24;
     private static final int WALL = 0x40000000;
     private static final int WNOTHREAD = 0x20000000;
     private static final int SIGTRAP = 5;
@@ -59,6 +74,24 @@ public final class Ptrace {
     private static final int REGSET_MAX_BYTES = 16384; // AMX tiles need 8 KiB
     private static final int FILTER_MAX_INSTRUCTIONS = 4096; // BPF_MAXINSNS
     private static final int FILTER_INSTRUCTION_BYTES = 8;
+
+    /** Room for the largest register set and the vector that describes it; one for each thread that traces. */
+    private record Buffer(MemorySegment data, MemorySegment vector) {
+        // The automatic arena lives exactly as long as the thread's entry.
+        @SuppressWarnings("ThreadLocalUsage") // one per thread is the point
+        private static final ThreadLocal<Buffer> OF_THREAD =
+                ThreadLocal.withInitial(
+                        () -> {
+                            Arena arena = Arena.ofAuto();
+                            return new Buffer(arena.allocate(REGSET_MAX_BYTES, 64), arena.allocate(16, 8));
+                        });
+
+        MemorySegment vector(long bytes) {
+            vector.set(JAVA_LONG, 0, data.address());
+            vector.set(JAVA_LONG, 8, bytes);
+            return vector;
+        }
+    }
 
     private Ptrace() {}
 
@@ -82,8 +115,11 @@ public final class Ptrace {
         /** At the entry or the exit of a system call. */
         record SyscallStop(int tid) implements Wait {}
 
-        /** Made a thread or child by clone or vfork; its number is the event message. */
+        /** Made a thread or child by clone, fork or vfork; its number is the event message. */
         record Cloned(int tid) implements Wait {}
+
+        /** Has executed another program; all other threads of its process are gone. */
+        record Executed(int tid) implements Wait {}
 
         /** Its vfork is done. */
         record VforkDone(int tid) implements Wait {}
@@ -131,27 +167,17 @@ public final class Ptrace {
 
     /** A register set of a stopped thread, in the kernel's layout. */
     public static byte[] registers(int tid, int set) throws ErrnoException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment data = arena.allocate(REGSET_MAX_BYTES, 64);
-            MemorySegment vector = vector(arena, data);
-            check(call(GETREGSET, tid, set, vector.address()), "GETREGSET", tid);
-            return data.asSlice(0, vector.get(JAVA_LONG, 8)).toArray(JAVA_BYTE);
-        }
+        Buffer buffer = Buffer.OF_THREAD.get();
+        MemorySegment vector = buffer.vector(REGSET_MAX_BYTES);
+        check(call(GETREGSET, tid, set, vector.address()), "GETREGSET", tid);
+        return buffer.data().asSlice(0, vector.get(JAVA_LONG, 8)).toArray(JAVA_BYTE);
     }
 
     /** Replaces a register set of a stopped thread, in one step. */
     public static void setRegisters(int tid, int set, byte[] registers) throws ErrnoException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment data = arena.allocateFrom(JAVA_BYTE, registers);
-            check(call(SETREGSET, tid, set, vector(arena, data).address()), "SETREGSET", tid);
-        }
-    }
-
-    private static MemorySegment vector(Arena arena, MemorySegment data) {
-        MemorySegment vector = arena.allocate(16, 8);
-        vector.set(JAVA_LONG, 0, data.address());
-        vector.set(JAVA_LONG, 8, data.byteSize());
-        return vector;
+        Buffer buffer = Buffer.OF_THREAD.get();
+        MemorySegment.copy(registers, 0, buffer.data(), JAVA_BYTE, 0, registers.length);
+        check(call(SETREGSET, tid, set, buffer.vector(registers.length).address()), "SETREGSET", tid);
     }
 
     /** The blocked signals of a stopped thread, bit n-1 for signal n. */
@@ -186,33 +212,43 @@ public final class Ptrace {
     }
 
     /**
-     * The next report about a tracee of the calling thread, or null if there is none now.
+     * The next report about a tracee of the calling thread, or null if there is none now. A stop is looked at, not taken:
+     * it is reported until the tracee is resumed. Taking it would take the signal of a {@link Wait.Signal} from the kernel,
+     * and with it from the tracee if this thread ended before it resumed it ({@code wait_task_stopped} of kernel/exit.c
+     * clears {@code exit_code}, which {@code ptrace_stop} of kernel/signal.c returns). An end is taken.
      *
      * @param tid the tracee, or -1 for any of this thread's
      * @throws ErrnoException ECHILD if there is no such tracee
      */
-    public static @Nullable Wait poll(int tid)
-            throws ErrnoException {
-        MemorySegment status = Kernel.scratch();
-        long found =
-                Kernel.call(
-                        Syscall.WAIT4, tid, status.address(), WNOHANG | WALL | WNOTHREAD, 0, 0, 0);
-        Kernel.check(found, "wait4(%d)", tid);
-        return found == 0 ? null : decode((int) found, status.get(JAVA_INT, 0));
+    public static @Nullable Wait poll(int tid) throws ErrnoException {
+        MemorySegment info = Kernel.scratch();
+        int options = WEXITED | WUNTRACED | WNOHANG | WNOWAIT | WALL | WNOTHREAD;
+        long result = Kernel.call(Syscall.WAITID, tid < 0 ? P_ALL : P_PID, tid < 0 ? 0 : tid, info.address(), options, 0, 0);
+        Kernel.check(result, "waitid(%d)", tid);
+        int found = info.get(JAVA_INT, SIGINFO_PID);
+        if (found == 0) {
+            return null;
+        }
+        int status = info.get(JAVA_INT, SIGINFO_STATUS);
+        if (info.get(JAVA_INT, SIGINFO_CODE) == CLD_TRAPPED) {
+            return decode(found, status);
+        }
+        long reaped = Kernel.call(Syscall.WAIT4, found, info.address(), WNOHANG | WALL | WNOTHREAD, 0, 0, 0);
+        Kernel.check(reaped, "wait4(%d)", found);
+        return new Wait.Ended(found, info.get(JAVA_INT, 0));
     }
 
-    private static Wait decode(int tid, int status) {
-        if ((status & 0xff) != 0x7f) {
-            return new Wait.Ended(tid, status);
-        }
-        int signal = (status >> 8) & 0xff;
-        int event = status >> 16;
+    /** {@code code} is the tracee's exit code: the signal, and the event above it. */
+    private static Wait decode(int tid, int code) {
+        int signal = code & 0xff;
+        int event = code >> 8;
         if (signal == (SIGTRAP | 0x80)) {
             return new Wait.SyscallStop(tid);
         }
         return switch (event) {
             case 0 -> new Wait.Signal(tid, signal);
-            case 2, 3 -> new Wait.Cloned(tid); // PTRACE_EVENT_VFORK, PTRACE_EVENT_CLONE
+            case 1, 2, 3 -> new Wait.Cloned(tid); // PTRACE_EVENT_FORK, _VFORK, _CLONE
+            case 4 -> new Wait.Executed(tid);
             case 5 -> new Wait.VforkDone(tid);
             case 6 -> new Wait.Exiting(tid);
             case EVENT_STOP -> signal == SIGTRAP ? new Wait.Interrupted(tid) : new Wait.GroupStop(tid, signal);

@@ -16,6 +16,11 @@ public final class Scheduling {
         return (int) Kernel.call(Syscall.GETTID, 0, 0, 0);
     }
 
+    /** Whether this process has a thread of that number. */
+    public static boolean isOurs(int threadId) {
+        return Files.exists(Path.of("/proc/self/task/" + threadId));
+    }
+
     /**
      * Sets the nice value of the calling thread alone (setpriority(2) with a thread id, which Linux allows).
      *

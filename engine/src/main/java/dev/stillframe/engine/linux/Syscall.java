@@ -35,6 +35,8 @@ public enum Syscall {
     FTRUNCATE(77, 46),
     /** fallocate(2). */
     FALLOCATE(285, 47),
+    /** waitid(2). */
+    WAITID(247, 95),
     /** ptrace(2). */
     PTRACE(101, 117),
     /** setpriority(2). */
@@ -57,6 +59,10 @@ public enum Syscall {
     PROCESS_VM_WRITEV(311, 271),
     /** memfd_create(2). */
     MEMFD_CREATE(319, 279),
+    /** clone3(2). */
+    CLONE3(435, 435),
+    /** kcmp(2). */
+    KCMP(312, 272),
     /** userfaultfd(2). */
     USERFAULTFD(323, 282),
     /** pidfd_open(2). */

@@ -9,7 +9,9 @@ import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Target;
 import dev.stillframe.engine.target.Windows;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * A native arena in the process that it belongs to: only this mapping, at addresses from 0 on, and no registers, because an
@@ -71,15 +73,17 @@ final class ArenaMemory extends Windows {
         }
 
         @Override
-        public void watch(ExitListener listener) throws IOException {
-            process.watch(exiting -> {}); // an exit writes to the thread's stack and control block, never to the arena
+        public void watch(ExitListener listener, Consumer<Throwable> lost) throws IOException {
+            process.watch(exiting -> {}, lost); // an exit writes to the thread's stack and control block, never to the arena
         }
 
         /** Of the threads only the numbers: what they have in memory is elsewhere. */
         @Override
-        public List<FrozenThread> freeze() throws IOException {
+        public Standing freeze(Duration budget) throws IOException {
             gate.close();
-            return process.freeze().stream().map(t -> new FrozenThread(t.tid(), t.signal(), 0, 0, 0)).toList();
+            Standing standing = process.freeze(budget);
+            return new Standing(
+                    standing.threads().stream().map(t -> new FrozenThread(t.tid(), 0, 0, 0, 0)).toList(), standing.sinceNanos());
         }
 
         @Override

@@ -28,6 +28,7 @@ import java.time.Instant;
  * answers on standard output as {@link PageStream} says. It ends when its input does, so it never outlives the program.
  */
 public final class FaultHandler {
+    private static final Duration STOP_BUDGET = Duration.ofMillis(100);
     private static final int BUFFER_BYTES = 1 << 20;
 
     private final AddressRange arena;
@@ -80,11 +81,10 @@ public final class FaultHandler {
                 Attachment hold = target.attach(Probe.NONE);
                 WrittenPages pages = new WrittenPages(target, arena)) {
             pages.copy(); // a dry run: its code has run then, and its memory is there
-            hold.watch(exiting -> {});
+            hold.watch(exiting -> {}, lost -> {}); // the next request of the hold says it
             PipedGate gate = new PipedGate();
             gate.close();
-            long stopping = System.nanoTime();
-            hold.freeze();
+            long stopping = hold.freeze(STOP_BUDGET).sinceNanos();
             Instant instant = Instant.now();
             pages.copy();
             hold.thaw();
@@ -125,6 +125,6 @@ public final class FaultHandler {
     private static SnapshotOptions options(long stagingBytes, long stallMillis) {
         SnapshotOptions usual = SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
         return new SnapshotOptions(
-                stagingBytes, usual.pauseBudget(), Duration.ofMillis(stallMillis), usual.workers(), usual.tuning());
+                stagingBytes, usual.stopBudget(), usual.pauseBudget(), Duration.ofMillis(stallMillis), usual.workers(), usual.tuning());
     }
 }

@@ -3,7 +3,9 @@ package dev.stillframe.engine.target;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.page.ThreadState;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** A hold on a target. Its methods are called by one thread at a time; closing it lets go of whatever is still held. */
 public interface Attachment extends AutoCloseable {
@@ -18,12 +20,27 @@ public interface Attachment extends AutoCloseable {
     WriteTracker tracker() throws IOException;
 
     /**
-     * Watches every thread, present and future, without stopping any; {@code listener} hears of exits from now on.
+     * Watches every thread, present and future; {@code listener} hears of exits from now on.
+     *
+     * @param lost told, on whatever thread, if the watch ends by itself: exits are then not heard of any more
      */
-    void watch(ExitListener listener) throws IOException;
+    void watch(ExitListener listener, Consumer<Throwable> lost) throws IOException;
 
-    /** Stops every thread and waits until they all are. */
-    List<FrozenThread> freeze() throws IOException;
+    /**
+     * The target stands.
+     *
+     * @param threads all of them
+     * @param sinceNanos when the first was told to stop, as of {@link System#nanoTime}
+     */
+    record Standing(List<FrozenThread> threads, long sinceNanos) {}
+
+    /**
+     * Stops every thread and waits until they all stand.
+     *
+     * @param budget how long the first may stand before the last does; then all go on, and it is tried again a few times
+     * @throws IOException if it does not come about; everything goes on then
+     */
+    Standing freeze(Duration budget) throws IOException;
 
     /** The registers of every frozen thread, the main thread first. */
     List<ThreadState> states() throws IOException;

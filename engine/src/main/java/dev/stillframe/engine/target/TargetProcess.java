@@ -11,10 +11,11 @@ import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.Source;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -298,9 +299,44 @@ public final class TargetProcess implements Target {
                 status.command(),
                 status.arguments(),
                 Files.readSymbolicLink(Path.of("/proc/" + pid + "/exe")).toString(),
-                InetAddress.getLocalHost().getHostName(),
+                hostName(),
                 dev.stillframe.engine.linux.Machine.CURRENT.unameName(),
                 System.getProperty("os.version"));
+    }
+
+    /** As uname(2) tells it; a look-up of names could take long. */
+    private static String hostName() throws IOException {
+        return Files.readString(Path.of("/proc/sys/kernel/hostname"), StandardCharsets.UTF_8).strip();
+    }
+
+    String threadName(int tid) throws IOException {
+        byte[] name = Descriptor.readStart("/proc/" + pid + "/task/" + tid + "/comm");
+        return new String(name, StandardCharsets.ISO_8859_1).strip();
+    }
+
+    /**
+     * Refuses a process that has a userfaultfd: it could not register any memory with it while we do (EBUSY).
+     *
+     * @throws TargetException naming the descriptor
+     */
+    void refuseOwnUserfaultfd() throws IOException {
+        try (var descriptors = Files.newDirectoryStream(Path.of("/proc/" + pid + "/fd"))) {
+            for (Path descriptor : descriptors) {
+                if (isUserfaultfd(descriptor)) {
+                    throw new TargetException(
+                            "process %d has a userfaultfd of its own (descriptor %s): what it registers with it would fail during a snapshot, with EBUSY; close it first"
+                                    .formatted(pid, descriptor.getFileName()));
+                }
+            }
+        }
+    }
+
+    private static boolean isUserfaultfd(Path descriptor) throws IOException {
+        try {
+            return Files.readSymbolicLink(descriptor).toString().equals("anon_inode:[userfaultfd]");
+        } catch (NoSuchFileException e) {
+            return false; // closed since
+        }
     }
 
     /**
@@ -309,6 +345,11 @@ public final class TargetProcess implements Target {
      * @throws TargetException if the process forbids it
      */
     UserfaultfdInjection.Answer inject(UserfaultfdInjection.Call call, Probe probe) throws IOException {
+        return new UserfaultfdInjection(call, pid, injectionGround(), probe).call();
+    }
+
+    /** Where calls can be injected. */
+    InjectionGround injectionGround() throws IOException {
         List<Mapping> mappings = mappings();
         Mapping stack =
                 mappings.stream()
@@ -316,7 +357,7 @@ public final class TargetProcess implements Target {
                         .findFirst()
                         .orElseThrow(() -> new TargetException("process " + pid + " has no [stack] mapping"));
         Gadgets gadgets = Gadgets.find(memory, mappings);
-        return new UserfaultfdInjection(call, pid, memory, (sp, bytes) -> room(stack, sp, bytes, gadgets), gadgets, probe).call();
+        return new InjectionGround(memory, (sp, bytes) -> room(stack, sp, bytes, gadgets), gadgets);
     }
 
     /**

@@ -1,75 +1,79 @@
 package dev.stillframe.engine.target;
 
-import dev.stillframe.engine.linux.Errno;
-import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.Machine;
 import dev.stillframe.engine.linux.Ptrace;
-import dev.stillframe.engine.linux.Ptrace.Wait;
-import dev.stillframe.engine.linux.RobustList;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.page.ThreadState;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The one thread that traces a target: ptrace(2) ties tracees to the thread that seized them. Its methods may be called
- * from any thread and run on that one. When it ends, for whatever reason, the kernel lets every tracee run on.
+ * from any thread and run on that one. When it ends, for whatever reason, the kernel lets every tracee run on, and delivers
+ * what was on its way to it. So a command that fails ends the thread: there is nothing else to undo.
  */
 public final class Tracer implements Attachment {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
-    private static final Duration FREEZE_PATIENCE = Duration.ofSeconds(10);
+
+    /** Who stops a target has to let it go on; if he does not within this time, the thread ends. */
+    private static final Duration STANDING_LIMIT = Duration.ofSeconds(30);
+
+    /** A thread that is asked something while the others run. */
+    private static final Duration ONE_STOP_LIMIT = Duration.ofSeconds(2);
+
+    private static final int STOPS = 5;
+    private static final Duration FIRST_GAP = Duration.ofMillis(50);
+
+    /** A child of vfork(2) has the target's memory, but not for longer than it takes to execute a program. */
+    private static final Duration VFORK_GRACE = Duration.ofMillis(20);
+
     private static final long IDLE_NANOS = 50_000;
-    private static final long FREEZE_POLL_NANOS = 2_000;
-    private static final int OPTIONS = Ptrace.O_TRACECLONE | Ptrace.O_TRACEEXIT;
 
     private final TargetProcess target;
     private final Probe probe;
     private final Thread thread;
     private final LinkedBlockingQueue<FutureTask<?>> commands = new LinkedBlockingQueue<>(16);
+    private volatile int threadId;
     private volatile boolean closing;
+    private volatile boolean ended;
+    private volatile @Nullable Throwable failure;
+    private volatile Consumer<Throwable> lost = cause -> {};
 
     // Owned by the tracer's thread.
-    private final Map<Integer, Tracee> tracees = new HashMap<>();
-    private ExitListener exits = exiting -> {};
-
-    private static final class Tracee {
-        final int tid;
-        boolean stopped;
-        int signal;
-
-        Tracee(int tid) {
-            this.tid = tid;
-        }
-    }
+    private final Tracees tracees;
+    private @Nullable Deadline standing;
+    private @Nullable InjectionGround ground;
 
     /** Starts the thread. */
     public Tracer(TargetProcess target, Probe probe) {
         this.target = target;
         this.probe = probe;
+        this.tracees = new Tracees(target, probe);
         this.thread = Thread.ofPlatform().name("stillframe-tracer").daemon().start(this::loop);
     }
 
     /** Makes the target create a userfaultfd; see {@link UserfaultfdInjection}. */
     @Override
     public Userfaultfd tracker() throws IOException {
+        target.refuseOwnUserfaultfd();
         return run(() -> target.inject(UserfaultfdInjection.Call.TAKE, probe)).userfaultfd();
     }
 
@@ -93,34 +97,46 @@ public final class Tracer implements Attachment {
     }
 
     /**
-     * Seizes every thread, present and future, without stopping any. Signals and clones of the target pass through this
-     * thread from now on, and {@code listener} hears of exits.
+     * Seizes every thread, present and future, also those of other processes with the same memory. Signals and clones of the
+     * target pass through this thread from now on. A thread whose {@link ExitWord} nothing else tells is stopped for a moment
+     * to say it; no other is stopped.
      */
     @Override
-    public void watch(ExitListener listener) throws IOException {
+    public void watch(ExitListener listener, Consumer<Throwable> lost) throws IOException {
+        this.lost = lost;
         run(
                 () -> {
-                    exits = listener;
-                    while (seizeNew() > 0) {
-                        service();
+                    tracees.listen(listener);
+                    seizeAll();
+                    for (Tracee tracee : List.copyOf(tracees.all())) {
+                        learnExitWord(tracee);
                     }
                     return true;
                 });
     }
 
-    @Override
-    public List<FrozenThread> freeze() throws IOException {
-        return run(this::stopAll);
+    /** Other processes that have the target's memory, and stand with it in a freeze; known from {@link #watch} on. */
+    public Set<Integer> sharers() throws IOException {
+        return run(tracees::sharers);
     }
 
+    @Override
+    public Standing freeze(Duration budget) throws IOException {
+        Duration all = budget.multipliedBy(STOPS).plus(FIRST_GAP.multipliedBy(1L << STOPS));
+        return run(() -> stop(budget), all.plus(PATIENCE));
+    }
+
+    /** Of the target's own threads. */
     @Override
     public List<ThreadState> states() throws IOException {
         return run(
                 () -> {
                     List<ThreadState> states = new ArrayList<>();
-                    for (Tracee tracee : tracees.values()) {
-                        ThreadState state = state(tracee);
-                        states.add(tracee.tid == target.pid() ? 0 : states.size(), state);
+                    for (Tracee tracee : tracees.all()) {
+                        if (tracee.process == target.pid() && tracee.registers != null) {
+                            ThreadState state = state(tracee.tid, tracee.registers);
+                            states.add(tracee.tid == target.pid() ? 0 : states.size(), state);
+                        }
                     }
                     return states;
                 });
@@ -131,10 +147,8 @@ public final class Tracer implements Attachment {
     public void thaw() throws IOException {
         run(
                 () -> {
-                    for (Tracee tracee : tracees.values()) {
-                        detach(tracee);
-                    }
-                    tracees.clear();
+                    standing = null;
+                    tracees.detachAll();
                     return true;
                 });
     }
@@ -150,269 +164,191 @@ public final class Tracer implements Attachment {
         closing = true;
         LockSupport.unpark(thread);
         boolean interrupted = false;
-        while (thread.isAlive()) {
+        Deadline deadline = Deadline.in(PATIENCE);
+        while (thread.isAlive() && !deadline.hasPassed()) {
             try {
                 thread.join(PATIENCE);
-                break;
             } catch (InterruptedException e) {
                 interrupted = true; // the target must be released first
             }
         }
+        // The kernel's thread ends a little later than the JVM's, and only then it lets go of its tracees.
+        while (isKnownToTheKernel() && !deadline.hasPassed()) {
+            LockSupport.parkNanos(IDLE_NANOS);
+        }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+        if (isKnownToTheKernel()) {
+            throw new IllegalStateException(
+                    "the thread that traces process %d does not end within %d s".formatted(target.pid(), PATIENCE.toSeconds()));
+        }
+    }
+
+    private boolean isKnownToTheKernel() {
+        return thread.isAlive() || Scheduling.isOurs(threadId);
     }
 
     private <T> T run(Callable<T> command) throws IOException {
+        return run(command, PATIENCE);
+    }
+
+    private <T> T run(Callable<T> command, Duration patience) throws IOException {
         FutureTask<T> task = new FutureTask<>(command);
         commands.add(task);
+        if (ended) {
+            task.cancel(false);
+        }
         LockSupport.unpark(thread);
         try {
-            return task.get(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+            return task.get(patience.toNanos(), TimeUnit.NANOSECONDS);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof IOException cause) {
                 throw cause;
             }
             throw new IllegalStateException("tracer of process " + target.pid(), e.getCause());
+        } catch (CancellationException e) {
+            throw new TargetException("process " + target.pid() + " is not traced any more", failure == null ? e : failure);
         } catch (TimeoutException e) {
-            throw new TargetException("tracing process " + target.pid() + " took more than " + PATIENCE.toSeconds() + " s", e);
+            closing = true; // whatever it still does, nobody waits for it: the target is let go when it comes back
+            throw new TargetException("tracing process " + target.pid() + " took more than " + patience.toSeconds() + " s", e);
         } catch (InterruptedException e) {
+            closing = true;
             Thread.currentThread().interrupt();
             throw (IOException) new InterruptedIOException("interrupted while tracing process " + target.pid()).initCause(e);
         }
     }
 
     private void loop() {
-        while (!closing) {
-            FutureTask<?> command = commands.poll();
-            if (command != null) {
-                command.run();
-            } else if (tracees.isEmpty()) {
-                LockSupport.park(this);
-            } else if (!serviceQuietly()) {
-                LockSupport.parkNanos(this, IDLE_NANOS);
-            }
-        }
-    }
-
-    /** Between commands nobody waits for an exception; what is wrong will show in the next command. */
-    private boolean serviceQuietly() {
+        threadId = Scheduling.threadId();
         try {
-            return service();
-        } catch (IOException e) {
-            tracees.clear();
-            return false;
+            while (!closing && failure == null) {
+                step();
+            }
+        } catch (Throwable t) { // of every kind: the target stands or waits until this thread has ended
+            failure = t;
+        }
+        ended = true;
+        commands.forEach(command -> command.cancel(false));
+        if (failure != null) {
+            lost.accept(failure);
         }
     }
 
-    /** Handles what the tracees report; false if there was nothing. */
-    private boolean service() throws IOException {
-        boolean any = false;
-        for (Wait wait = poll(); wait != null; wait = poll()) {
-            any = true;
-            handle(wait, false);
-        }
-        return any;
-    }
-
-    private @Nullable Wait poll() throws IOException {
-        try {
-            return Ptrace.poll(-1);
-        } catch (ErrnoException e) {
-            if (e.is(Errno.ECHILD)) {
-                tracees.clear(); // the last of them has ended
-                return null;
+    private void step() throws IOException {
+        FutureTask<?> command = commands.poll();
+        if (command != null) {
+            command.run();
+            if (command.state() == Future.State.FAILED) {
+                failure = command.exceptionNow();
             }
-            throw e;
-        }
-    }
-
-    /** Passes on what happened to a thread; while freezing, a thread that stopped stays so. */
-    private void handle(Wait wait, boolean freezing) throws IOException {
-        Tracee tracee = tracees.computeIfAbsent(wait.tid(), Tracee::new);
-        switch (wait) {
-            case Wait.Ended _ -> tracees.remove(wait.tid());
-            case Wait.Exiting _ -> {
-                exits.exiting(describe(tracee));
-                resume(tracee, 0);
-            }
-            case Wait.Signal(_, int signal) -> stopOrResume(tracee, signal, freezing);
-            case Wait.GroupStop _ -> {
-                tracee.stopped = freezing;
-                if (!freezing) {
-                    Ptrace.listen(tracee.tid);
-                }
-            }
-            // The new thread reports itself; it may have done so already, and may even have ended.
-            case Wait.Cloned _, Wait.Interrupted _, Wait.SyscallStop _, Wait.VforkDone _ -> stopOrResume(tracee, 0, freezing);
-        }
-    }
-
-    private static void stopOrResume(Tracee tracee, int signal, boolean freezing) throws IOException {
-        if (freezing) {
-            tracee.stopped = true;
-            tracee.signal = signal;
-        } else {
-            resume(tracee, signal);
-        }
-    }
-
-    private static void resume(Tracee tracee, int signal) throws IOException {
-        try {
-            Ptrace.resume(tracee.tid, signal);
-        } catch (ErrnoException e) {
-            if (!e.is(Errno.ESRCH)) { // killed meanwhile; its end is reported next
-                throw e;
-            }
-        }
-    }
-
-    /** Seizes threads that are not traced yet; how many there were. */
-    private int seizeNew() throws IOException {
-        int found = 0;
-        for (int tid : threads()) {
-            if (!tracees.containsKey(tid) && seizeOne(tid)) {
-                found++;
-            }
-        }
-        return found;
-    }
-
-    private boolean seizeOne(int tid) throws IOException {
-        probe.at("tracer: seize a thread");
-        try {
-            Ptrace.seize(tid, OPTIONS);
-            tracees.put(tid, new Tracee(tid));
-            return true;
-        } catch (ErrnoException e) {
-            if (e.is(Errno.ESRCH)) {
-                return false; // has ended since it was listed
-            }
-            if (e.is(Errno.EPERM) && tracerOf(tid) == Scheduling.threadId()) {
-                tracees.put(tid, new Tracee(tid)); // came with a clone; its first stop is still to be reported
-                return true;
-            }
-            if (e.is(Errno.EPERM) && tracerOf(tid) == 0) {
-                return false; // ending
-            }
-            throw new TargetException(
-                    "thread %d of process %d is not ours to trace: %s".formatted(tid, target.pid(), e.getMessage()), e);
-        }
-    }
-
-    /** The thread that traces {@code tid}, 0 for none. */
-    private static int tracerOf(int tid) throws IOException {
-        return Files.exists(Path.of("/proc/" + tid)) ? ProcessStatus.of(tid).number("TracerPid") : 0;
-    }
-
-    private List<Integer> threads() throws IOException {
-        List<Integer> tids = new ArrayList<>();
-        try (var entries = Files.newDirectoryStream(Path.of("/proc/" + target.pid() + "/task"))) {
-            for (Path entry : entries) {
-                tids.add(Integer.parseInt(entry.getFileName().toString()));
-            }
-        } catch (NoSuchFileException e) {
-            throw new TargetException("process " + target.pid() + " has ended", e);
-        }
-        return tids;
-    }
-
-    private List<FrozenThread> stopAll() throws IOException {
-        Deadline deadline = Deadline.in(FREEZE_PATIENCE);
-        probe.at("tracer: freeze");
-        for (Tracee tracee : tracees.values()) {
-            interrupt(tracee);
-        }
-        do {
-            awaitStopped(deadline);
-            for (Tracee tracee : newTracees()) {
-                interrupt(tracee);
-            }
-        } while (!tracees.values().stream().allMatch(t -> t.stopped));
-        List<FrozenThread> frozen = new ArrayList<>(tracees.size());
-        for (Tracee tracee : tracees.values()) {
-            frozen.add(describe(tracee));
-        }
-        return frozen;
-    }
-
-    private List<Tracee> newTracees() throws IOException {
-        List<Tracee> before = List.copyOf(tracees.values());
-        if (seizeNew() == 0) {
-            return List.of();
-        }
-        return tracees.values().stream().filter(t -> !before.contains(t)).toList();
-    }
-
-    private static void interrupt(Tracee tracee) throws IOException {
-        try {
-            Ptrace.interrupt(tracee.tid);
-        } catch (ErrnoException e) {
-            if (!e.is(Errno.ESRCH)) { // it is ending, which will be reported
-                throw e;
-            }
-        }
-    }
-
-    private void awaitStopped(Deadline deadline) throws IOException {
-        while (true) {
-            for (Wait wait = poll(); wait != null; wait = poll()) {
-                handle(wait, true);
-            }
-            if (tracees.isEmpty()) {
-                throw new TargetException("process " + target.pid() + " has ended");
-            }
-            Tracee running = tracees.values().stream().filter(t -> !t.stopped).findFirst().orElse(null);
-            if (running == null) {
-                return;
-            }
-            if (deadline.hasPassed()) {
+        } else if (standing != null) {
+            if (standing.hasPassed()) {
                 throw new TargetException(
-                        "thread %d of process %d did not stop within %d s; it is in the kernel, state %s"
-                                .formatted(
-                                        running.tid,
-                                        target.pid(),
-                                        FREEZE_PATIENCE.toSeconds(),
-                                        ProcessStatus.of(running.tid).text("State")));
+                        "process %d stood for more than %d s".formatted(target.pid(), STANDING_LIMIT.toSeconds()));
             }
-            LockSupport.parkNanos(FREEZE_POLL_NANOS);
+            LockSupport.parkNanos(this, TimeUnit.MILLISECONDS.toNanos(100));
+        } else if (tracees.isEmpty()) {
+            LockSupport.park(this);
+        } else if (!tracees.service()) {
+            LockSupport.parkNanos(this, IDLE_NANOS);
         }
     }
 
-    private static FrozenThread describe(Tracee tracee) throws IOException {
-        Registers registers = new Registers(Ptrace.registers(tracee.tid, Ptrace.NT_PRSTATUS), Machine.CURRENT);
-        return new FrozenThread(
-                tracee.tid,
-                tracee.signal,
-                registers.stackPointer(),
-                registers.threadPointer(),
-                RobustList.head(tracee.tid));
+    /** Returns when everything that has the target's memory is traced, and will be when it is made. */
+    private void seizeAll() throws IOException {
+        Set<Integer> before = Set.of();
+        for (int quiet = 0; quiet < 2; ) {
+            boolean found = !tracees.seizeNew().isEmpty();
+            Set<Integer> others = new HashSet<>(MemorySharers.of(target.pid()));
+            others.removeAll(tracees.sharers());
+            Set<Integer> lasting = new HashSet<>(others);
+            lasting.retainAll(before); // a child of vfork(2) does not last
+            lasting.forEach(tracees::addProcess);
+            if (found || !lasting.isEmpty()) {
+                quiet = 0;
+            } else {
+                quiet = others.isEmpty() ? 2 : quiet + 1;
+            }
+            before = others;
+            serve(others.isEmpty() ? Duration.ZERO : VFORK_GRACE);
+        }
     }
 
-    private ThreadState state(Tracee tracee) throws IOException {
-        int tid = tracee.tid;
-        String name =
-                Files.readString(
-                                Path.of("/proc/" + target.pid() + "/task/" + tid + "/comm"),
-                                StandardCharsets.ISO_8859_1)
-                        .strip();
+    /** Serves those that run, for so long at least. */
+    private void serve(Duration time) throws IOException {
+        Deadline deadline = Deadline.in(time);
+        tracees.service();
+        while (!deadline.hasPassed() && !closing) {
+            LockSupport.parkNanos(this, IDLE_NANOS);
+            tracees.service();
+        }
+    }
+
+    private void learnExitWord(Tracee tracee) throws IOException {
+        if (tracee.isNew || tracee.exitWord != ExitWord.UNKNOWN) {
+            return; // the call that makes it tells
+        }
+        tracee.exitWord = ExitWord.ofLibraryThread(tracee.tid, target);
+        if (tracee.exitWord == ExitWord.UNKNOWN) {
+            boolean stood = tracee.stands();
+            if (!stood && !tracees.stopOne(tracee, Deadline.in(ONE_STOP_LIMIT))) {
+                throw new TargetException(StuckThread.of(tracee.tid).toString());
+            }
+            if (tracee.registers != null) { // it has not ended instead
+                tracee.exitWord = new TidAddressCall(tracee.tid, ground(), probe, this::awaitReport).ask(tracee.registers);
+            }
+            if (!stood) {
+                tracee.goOn();
+                tracees.serviceNowAndThen();
+            }
+        }
+    }
+
+    private Ptrace.Wait awaitReport(int tid) throws IOException {
+        return tracees.await(tid, Deadline.in(ONE_STOP_LIMIT));
+    }
+
+    private InjectionGround ground() throws IOException {
+        if (ground == null) {
+            ground = target.injectionGround();
+        }
+        return Objects.requireNonNull(ground);
+    }
+
+    private Standing stop(Duration budget) throws IOException {
+        Duration gap = FIRST_GAP;
+        for (int turn = 1; ; turn++) {
+            probe.at("tracer: freeze");
+            long since = System.nanoTime();
+            @Nullable Tracee late = tracees.stopAll(Deadline.in(budget));
+            if (late == null) {
+                for (Tracee tracee : List.copyOf(tracees.all())) {
+                    learnExitWord(tracee); // of one that was hidden from us (CLONE_UNTRACED) until now
+                }
+                standing = Deadline.in(STANDING_LIMIT);
+                probe.at("tracer: all stand");
+                return new Standing(tracees.standing(), since);
+            }
+            tracees.goOn();
+            if (turn == STOPS) {
+                throw new TargetException(
+                        "%s. It was waited for %d ms, %d times; try again later, or give it more time with --stop-budget"
+                                .formatted(StuckThread.of(late.tid), budget.toMillis(), STOPS));
+            }
+            serve(gap);
+            gap = gap.multipliedBy(2);
+        }
+    }
+
+    private ThreadState state(int tid, Registers registers) throws IOException {
         return new ThreadState(
                 tid,
-                name,
-                tracee.signal,
+                target.threadName(tid),
+                0, // a thread that stands is not about to take a signal
                 Ptrace.signalMask(tid),
-                Ptrace.registers(tid, Ptrace.NT_PRSTATUS),
+                registers.bytes(),
                 Ptrace.registers(tid, Ptrace.NT_PRFPREG),
                 Machine.CURRENT == Machine.X86_64 ? Ptrace.registers(tid, Ptrace.NT_X86_XSTATE) : new byte[0]);
-    }
-
-    private static void detach(Tracee tracee) throws IOException {
-        try {
-            Ptrace.detach(tracee.tid, tracee.signal);
-        } catch (ErrnoException e) {
-            if (!e.is(Errno.ESRCH)) { // killed while it was stopped
-                throw e;
-            }
-        }
     }
 }

@@ -4,7 +4,6 @@ import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.Machine;
 import dev.stillframe.engine.linux.Pidfd;
-import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
 import dev.stillframe.engine.linux.SeccompFilter;
@@ -36,7 +35,6 @@ import org.jspecify.annotations.Nullable;
 final class UserfaultfdInjection {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final long POLL_NANOS = 20_000;
-    private static final int RED_ZONE_BYTES = 128;
     private static final int FRAMES = 3;
     private static final long ALL_SIGNALS = -1;
 
@@ -47,16 +45,10 @@ final class UserfaultfdInjection {
 
     private final Call call;
     private final int tid;
-    private final ProcessMemory memory;
-    private final StackSpace stackSpace;
+    private final InjectionGround ground;
     private final Gadgets gadgets;
     private final Probe probe;
-
-    /** Where in the target there is room for {@code bytes} that nobody uses, given a stopped thread's stack pointer. */
-    @FunctionalInterface
-    interface StackSpace {
-        long find(long stackPointer, int bytes) throws IOException;
-    }
+    private @Nullable Userfaultfd taken;
 
     /**
      * What the short-lived thread calls.
@@ -78,13 +70,11 @@ final class UserfaultfdInjection {
     }
 
     /** Prepares a call by thread {@code tid}. */
-    UserfaultfdInjection(
-            Call call, int tid, ProcessMemory memory, StackSpace stackSpace, Gadgets gadgets, Probe probe) {
+    UserfaultfdInjection(Call call, int tid, InjectionGround ground, Probe probe) {
         this.call = call;
         this.tid = tid;
-        this.memory = memory;
-        this.stackSpace = stackSpace;
-        this.gadgets = gadgets;
+        this.ground = ground;
+        this.gadgets = ground.gadgets();
         this.probe = probe;
     }
 
@@ -101,23 +91,29 @@ final class UserfaultfdInjection {
         probe.at("inject: seize");
         Ptrace.seize(tid, Ptrace.O_TRACEVFORK | Ptrace.O_TRACEVFORKDONE | Ptrace.O_TRACESYSGOOD);
         probe.at("inject: interrupt");
-        stop(tid);
-        refuseSeccomp();
-        Answer answer = inject();
-        probe.at("inject: detach");
-        Ptrace.detach(tid, 0);
-        return answer;
+        Registers original = stop();
+        SeccompCheck.require(tid, this::isAllowed, "userfaultfd, clone, rt_sigreturn or exit");
+        try {
+            Answer answer = inject(original);
+            probe.at("inject: detach");
+            Ptrace.detach(tid, 0);
+            return answer;
+        } catch (Throwable t) {
+            if (taken != null) {
+                taken.close(); // nobody will hear of it
+            }
+            throw t;
+        }
     }
 
-    private Answer inject() throws IOException {
-        Registers original = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT);
+    private Answer inject(Registers original) throws IOException {
         long mask = Ptrace.signalMask(tid);
         byte[] floating = SignalFrame.floatingState(Ptrace.registers(tid, Ptrace.NT_X86_XSTATE));
         int bytes = FRAMES * SignalFrame.BYTES + 64 + floating.length;
-        long base = stackSpace.find(original.stackPointer() - RED_ZONE_BYTES, bytes);
-        byte[] before = memory.read(base, bytes);
+        long base = ground.room(original, bytes);
+        byte[] before = ground.memory().read(base, bytes);
         probe.at("inject: write frames");
-        memory.write(base, frames(base, bytes, original, mask, floating));
+        ground.memory().write(base, frames(base, bytes, original, mask, floating));
         // From here on, a thread that is let go restores itself; only then may its signals be blocked.
         probe.at("inject: aim at the frame");
         set(original.copy().set(X86.RIP, gadgets.sigreturn()).set(X86.RSP, base + 8).set(X86.ORIG_RAX, -1));
@@ -135,7 +131,7 @@ final class UserfaultfdInjection {
         probe.at("inject: restore registers");
         set(original);
         probe.at("inject: restore stack");
-        memory.write(base, before);
+        ground.memory().write(base, before);
         if (!answer.refusal().isEmpty()) {
             throw new TargetException(answer.refusal());
         }
@@ -215,7 +211,8 @@ final class UserfaultfdInjection {
         probe.at("inject: copy the descriptor");
         try (Pidfd thread = Pidfd.openThread(worker)) {
             Descriptor descriptor = thread.take((int) result, "userfaultfd of the target");
-            return new Answer(Userfaultfd.of(descriptor), result, "");
+            taken = Userfaultfd.of(descriptor);
+            return new Answer(taken, result, "");
         }
     }
 
@@ -253,46 +250,36 @@ final class UserfaultfdInjection {
         }
     }
 
-    private void refuseSeccomp() throws IOException {
-        String mode = ProcessStatus.of(tid).text("Seccomp");
-        if (mode.equals("1")) {
-            throw new TargetException(
-                    "the target is in strict seccomp mode: the call that a snapshot needs would kill it");
-        }
-        if (!mode.equals("2")) {
-            return;
-        }
-        for (int index = 0; ; index++) {
-            byte[] instructions = Ptrace.seccompFilter(tid, index);
-            if (instructions.length == 0) {
-                return;
-            }
-            SeccompFilter filter = new SeccompFilter(instructions);
-            boolean allowed =
-                    filter.allows(Syscall.CLONE, call.cloneFlags())
-                            && filter.allows(call.syscall(), call.argument())
-                            && filter.allows(Syscall.RT_SIGRETURN)
-                            && filter.allows(Syscall.EXIT);
-            if (!allowed) {
-                throw new TargetException(
-                        "a seccomp filter of the target forbids userfaultfd, clone, rt_sigreturn or exit: the call that"
-                                + " a snapshot needs could kill it; allow these four in its profile");
-            }
-        }
+    private boolean isAllowed(SeccompFilter filter) {
+        return filter.allows(Syscall.CLONE, call.cloneFlags())
+                && filter.allows(call.syscall(), call.argument())
+                && filter.allows(Syscall.RT_SIGRETURN)
+                && filter.allows(Syscall.EXIT);
     }
 
     private void set(Registers registers) throws IOException {
         Ptrace.setRegisters(tid, Ptrace.NT_PRSTATUS, registers.bytes());
     }
 
-    /** Stops a seized thread; a signal that comes first is delivered before it stops. */
-    private static void stop(int tid) throws IOException {
+    /**
+     * Stops the seized thread; a signal that comes first is delivered before it stops.
+     *
+     * @return the registers with which it goes on
+     */
+    private Registers stop() throws IOException {
         Ptrace.interrupt(tid);
         Wait wait = await(tid);
         while (wait instanceof Wait.Signal(_, int signal)) {
+            probe.at("inject: pass a signal on");
+            Ptrace.interrupt(tid);
             Ptrace.resume(tid, signal);
             wait = await(tid);
         }
+        Registers registers = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT);
+        if (wait instanceof Wait.Interrupted && InterruptedCalls.restart(registers)) {
+            set(registers);
+        }
+        return registers;
     }
 
     private static void awaitEnd(int tid) throws IOException {
@@ -310,8 +297,6 @@ final class UserfaultfdInjection {
             }
             LockSupport.parkNanos(POLL_NANOS);
         }
-        throw new TargetException(
-                "thread %d of the target did not stop within %d s; it is in the kernel, state %s"
-                        .formatted(tid, PATIENCE.toSeconds(), ProcessStatus.of(tid).text("State")));
+        throw new TargetException("%s (waited for %d s)".formatted(StuckThread.of(tid), PATIENCE.toSeconds()));
     }
 }

@@ -12,12 +12,14 @@ import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.ThreadState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /**
  * Some of a process's memory as a target of its own, at addresses of its own: an arena from 0 on, the RAM of a virtual
@@ -242,13 +244,13 @@ public abstract class Windows implements Target {
         }
 
         @Override
-        public void watch(ExitListener listener) throws IOException {
-            still.watch(listener);
+        public void watch(ExitListener listener, Consumer<Throwable> lost) throws IOException {
+            still.watch(listener, lost);
         }
 
         @Override
-        public List<FrozenThread> freeze() throws IOException {
-            return still.freeze();
+        public Standing freeze(Duration budget) throws IOException {
+            return still.freeze(budget);
         }
 
         @Override

@@ -13,6 +13,7 @@ import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
 
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
+import java.net.InetAddress;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -53,6 +54,17 @@ final class ArchitectureTest {
                             "me.tongfei..",
                             ROOT + "transport..",
                             ROOT + "agent..");
+
+    /** A name server that does not answer would hold up a capture. */
+    @ArchTest
+    static final ArchRule captureLooksUpNoNames =
+            noClasses()
+                    .that()
+                    .resideInAnyPackage(
+                            ROOT + "engine.capture..", ROOT + "engine.target..", ROOT + "engine.linux..")
+                    .should()
+                    .dependOnClassesThat()
+                    .areAssignableTo(InetAddress.class);
 
     @ArchTest
     static final ArchRule theTransportSeesOnlyPagesAndImages =

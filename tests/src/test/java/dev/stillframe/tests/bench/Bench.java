@@ -190,6 +190,7 @@ public final class Bench {
                 SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
         return new SnapshotOptions(
                 stagingBytes,
+                defaults.stopBudget(),
                 defaults.pauseBudget(),
                 Duration.ofMinutes(5),
                 defaults.workers(),

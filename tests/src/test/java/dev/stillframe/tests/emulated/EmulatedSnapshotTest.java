@@ -127,6 +127,7 @@ class EmulatedSnapshotTest {
         SnapshotOptions tuned =
                 new SnapshotOptions(
                         options.stagingBytes(),
+                        options.stopBudget(),
                         options.pauseBudget(),
                         options.stallTimeout(),
                         2,

@@ -127,6 +127,7 @@ class StalledSinkTest {
         SnapshotOptions small =
                 new SnapshotOptions(
                         SnapshotOptions.MIN_STAGING_BYTES,
+                        usual.stopBudget(),
                         usual.pauseBudget(),
                         usual.stallTimeout(),
                         workers,

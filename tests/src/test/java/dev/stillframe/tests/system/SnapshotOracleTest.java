@@ -101,6 +101,7 @@ class SnapshotOracleTest {
         SnapshotOptions tuned =
                 new SnapshotOptions(
                         options.stagingBytes(),
+                        options.stopBudget(),
                         options.pauseBudget(),
                         options.stallTimeout(),
                         2,

@@ -25,6 +25,7 @@ public final class Snapshots {
     public static SnapshotOptions withStaging(SnapshotOptions options, long stagingBytes) {
         return new SnapshotOptions(
                 stagingBytes,
+                options.stopBudget(),
                 options.pauseBudget(),
                 options.stallTimeout(),
                 options.workers(),
@@ -35,6 +36,7 @@ public final class Snapshots {
     public static SnapshotOptions withWorkers(SnapshotOptions options, int workers) {
         return new SnapshotOptions(
                 options.stagingBytes(),
+                options.stopBudget(),
                 options.pauseBudget(),
                 options.stallTimeout(),
                 workers,
@@ -45,6 +47,7 @@ public final class Snapshots {
     public static SnapshotOptions withStallTimeout(SnapshotOptions options, Duration timeout) {
         return new SnapshotOptions(
                 options.stagingBytes(),
+                options.stopBudget(),
                 options.pauseBudget(),
                 timeout,
                 options.workers(),
