@@ -66,7 +66,7 @@ final class ElfNotes {
         littleEndian(signalInfo).putInt(thread.signal()); // si_signo
         add("CORE", NT_SIGINFO, signalInfo);
         if (machine == ElfMachine.X86_64 && thread.extended().length > 0) {
-            add("LINUX", NT_X86_XSTATE, thread.extended());
+            add("LINUX", NT_X86_XSTATE, XsaveArea.inIntelsLayout(thread.extended()));
         }
     }
 

@@ -3,8 +3,8 @@ package dev.stillframe.engine.page;
 import java.util.Objects;
 
 /**
- * A thread of the target at T0. The register sets are the kernel's own byte layouts, so that they
- * go into a core file unchanged. Do not modify the arrays.
+ * A thread of the target at T0. The register sets are the kernel's own byte layouts. Do not modify
+ * the arrays.
  *
  * @param tid thread id
  * @param name the thread's name, at most 15 characters
@@ -13,8 +13,8 @@ import java.util.Objects;
  * @param general {@code NT_PRSTATUS}: {@code struct user_regs_struct} (x86-64: 216 bytes,
  *     {@code arch/x86/include/asm/user_64.h})
  * @param floating {@code NT_PRFPREG}: the FXSAVE image (x86-64: 512 bytes)
- * @param extended {@code NT_X86_XSTATE} (x86-64) in the standard, not compacted format; empty where
- *     the machine has none
+ * @param extended {@code NT_X86_XSTATE} (x86-64) in the standard, not compacted format, with the
+ *     components where this processor has them; empty where the machine has none
  */
 @SuppressWarnings("ArrayRecordComponent") // kernel blobs, never compared
 public record ThreadState(
