@@ -4,6 +4,7 @@ import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.ThreadState;
 
 import picocli.CommandLine.Command;
@@ -34,6 +35,7 @@ import java.util.concurrent.Callable;
             "Examples:",
             "  stillframe show redis.image",
             "  stillframe show --regions redis.image",
+            "  stillframe show --missing redis.image",
             "  stillframe show --json redis.image | jq .root_hash"
         })
 final class ShowCommand implements Callable<Integer> {
@@ -45,6 +47,11 @@ final class ShowCommand implements Callable<Integer> {
             names = "--regions",
             description = "Also list the mappings and threads (JSON always has them).")
     private boolean regions;
+
+    @Option(
+            names = "--missing",
+            description = "Also list every range that is missing (JSON always has them).")
+    private boolean missing;
 
     @Parameters(paramLabel = "IMAGE", description = "The image directory.")
     private Path image = Path.of("");
@@ -112,7 +119,7 @@ final class ShowCommand implements Callable<Integer> {
                         .parent(reader)
                         .add("instant", facts.instant())
                         .add("process", facts.pid() + " " + facts.command() + " on " + facts.host())
-                        .add("command line", printable(String.join(" ", facts.arguments())))
+                        .add("command line", String.join(" ", facts.arguments()))
                         .add("kernel", facts.kernel() + " " + facts.machine())
                         .add("threads", Units.count(facts.threads().size()))
                         .add(
@@ -132,13 +139,18 @@ final class ShowCommand implements Callable<Integer> {
             lines.add("");
             lines.addAll(details(facts));
         }
+        if (missing) {
+            lines.add("");
+            Missing.once(reader.missing())
+                    .forEach(each -> lines.add("missing %-33s  %s".formatted(each.range(), each.reason())));
+        }
         return lines;
     }
 
     private static List<String> details(Facts facts) {
         List<String> lines = new ArrayList<>();
         for (ThreadFact thread : facts.threads()) {
-            lines.add("thread %8d  %s".formatted(thread.tid(), printable(thread.name())));
+            lines.add("thread %8d  %s".formatted(thread.tid(), thread.name()));
         }
         for (RegionFact region : facts.regions()) {
             lines.add(
@@ -148,7 +160,7 @@ final class ShowCommand implements Callable<Integer> {
                                     region.protection(),
                                     region.kind(),
                                     Units.count(region.pages()),
-                                    printable(region.name())));
+                                    region.name()));
         }
         return lines;
     }
@@ -175,10 +187,5 @@ final class ShowCommand implements Callable<Integer> {
 
     private static String name(RegionKind kind) {
         return kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
-    }
-
-    /** Names come from the target: control characters would reach the terminal. */
-    private static String printable(String text) {
-        return text.replaceAll("\\p{Cntrl}", "?");
     }
 }
