@@ -1,11 +1,15 @@
 package dev.stillframe.agent.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.ThreadState;
+
+import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -62,8 +66,11 @@ final class ShowCommand implements Callable<Integer> {
             String rootHash,
             String instant,
             int pid,
+            int userId,
             String command,
             List<String> arguments,
+            String executable,
+            @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String hypervisor,
             String host,
             String machine,
             String kernel,
@@ -97,8 +104,11 @@ final class ShowCommand implements Callable<Integer> {
                 HexFormat.of().formatHex(reader.rootHash()),
                 instant(layout).toString(),
                 layout.source().pid(),
+                layout.source().userId(),
                 layout.source().command(),
                 layout.source().arguments(),
+                layout.source().executable(),
+                layout.machine() == null ? null : layout.machine().hypervisor(),
                 layout.source().host(),
                 layout.source().machine(),
                 layout.source().kernel(),
@@ -118,7 +128,7 @@ final class ShowCommand implements Callable<Integer> {
                         .add("root hash", facts.rootHash())
                         .parent(reader)
                         .add("instant", facts.instant())
-                        .add("process", facts.pid() + " " + facts.command() + " on " + facts.host())
+                        .add("says it is", Origin.of(reader.layout()))
                         .add("command line", String.join(" ", facts.arguments()))
                         .add("kernel", facts.kernel() + " " + facts.machine())
                         .add("threads", Units.count(facts.threads().size()))

@@ -65,6 +65,8 @@ class WrongUsageTest {
                 "doctor 1234 > '1234' is one word too much",
                 "snapshot --pid 1 --out X --bogus > Unknown option: '--bogus'",
                 "receive --listen 127.0.0.1:0 > Missing required option: '--store=DIR'",
+                "restore x --qemu > look at it with --print and add --yes",
+                "restore x --qemu --from 127.0.0.1:1 > look at it with --print and add --yes",
                 "show > Missing required parameter: 'IMAGE'",
             })
     void aWordThatIsTooMuchIsExplained(String typed, String said) {
