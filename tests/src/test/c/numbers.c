@@ -15,6 +15,7 @@ int main(void) {
     SHOW("IOCTL", SYS_ioctl);
     SHOW("PREAD64", SYS_pread64);
     SHOW("MADVISE", SYS_madvise);
+    SHOW("SENDMSG", SYS_sendmsg);
     SHOW("CLONE", SYS_clone);
     SHOW("EXIT", SYS_exit);
     SHOW("WAIT4", SYS_wait4);

@@ -8,6 +8,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
 import java.time.Duration;
 
 /** Puts the command line together. Stateless. */
@@ -32,6 +34,7 @@ public final class Commands {
         root.addSubcommand(new DemoCommand(parts));
         addHelp(root);
         return root.registerConverter(ByteSize.class, ByteSize::parse)
+                .registerConverter(Path.class, WrongUsage::path)
                 .registerConverter(Duration.class, TypedDuration::parse)
                 .registerConverter(Endpoint.class, Endpoint::parse)
                 .registerConverter(AddressRange.class, TypedRange::parse)
@@ -55,7 +58,7 @@ public final class Commands {
     private static int wrongUsage(ParameterException failure, String[] arguments) {
         CommandLine command = failure.getCommandLine();
         String name = command.getCommandSpec().qualifiedName();
-        print(command, name + ": " + Failure.describe(failure) + "; see " + name + " --help");
+        print(command, name + ": " + WrongUsage.describe(failure) + "; see " + name + " --help");
         return ExitCode.USAGE;
     }
 
@@ -78,15 +81,16 @@ public final class Commands {
                             + advice);
         }
         if (verbose) {
-            failure.printStackTrace(command.getErr());
-            command.getErr().flush();
+            StringWriter trace = new StringWriter();
+            failure.printStackTrace(new PrintWriter(trace));
+            trace.toString().lines().forEach(line -> print(command, line.replace("\t", "    ")));
         }
         return ExitCode.FAILED;
     }
 
     private static void print(CommandLine command, String line) {
         PrintWriter err = command.getErr();
-        err.println(line);
+        err.println(Printable.of(line));
         err.flush();
     }
 }

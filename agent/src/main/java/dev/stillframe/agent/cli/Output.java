@@ -1,6 +1,7 @@
 package dev.stillframe.agent.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 
 import dev.stillframe.engine.page.Json;
 
@@ -46,29 +47,31 @@ final class Output {
     /** Prints the facts in the form that was asked for. */
     void facts(Object facts, List<String> lines) {
         if (json) {
-            line(toJson(facts));
+            print(writers().out(), toJson(facts));
         } else {
             lines.forEach(this::line);
         }
     }
 
-    /** One line on standard output. */
+    /** One line on standard output, harmless for a terminal whatever is in it. */
     void line(String line) {
-        PrintWriter out = writers().out();
-        out.println(line);
-        out.flush();
+        print(writers().out(), Printable.of(line));
     }
 
-    /** One line on standard error. */
+    /** One line on standard error, likewise. */
     void note(String line) {
-        PrintWriter err = writers().err();
-        err.println(line);
-        err.flush();
+        print(writers().err(), Printable.of(line));
     }
 
+    private static void print(PrintWriter writer, String line) {
+        writer.println(line);
+        writer.flush();
+    }
+
+    /** In ASCII, because the terminal's commands are not JSON's alone: some stand behind its letters. */
     static String toJson(Object facts) {
         try {
-            return Json.MAPPER.writeValueAsString(facts);
+            return Json.MAPPER.writer().with(JsonWriteFeature.ESCAPE_NON_ASCII).writeValueAsString(facts);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("cannot be written as JSON: " + facts, e);
         }

@@ -14,7 +14,7 @@ import java.util.Locale;
 
 /** A progress bar on standard error. Thread-safe. */
 final class ProgressDisplay implements Progress, AutoCloseable {
-    private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
+    private static final int STANDARD_ERROR = 2;
     private static final long MEBIBYTE = 1L << 20;
     private static final int UPDATE_MILLIS = 100;
     private static final int WIDTH = 100;
@@ -41,8 +41,13 @@ final class ProgressDisplay implements Progress, AutoCloseable {
 
     /** Whether a person sees standard error: it is a terminal, and not a pipe or a file. */
     static boolean isTerminal() {
+        return isTerminal(STANDARD_ERROR);
+    }
+
+    /** Whether a descriptor of ours is a terminal. */
+    static boolean isTerminal(int descriptor) {
         try {
-            String name = Files.readSymbolicLink(STANDARD_ERROR).toString();
+            String name = Files.readSymbolicLink(Path.of("/proc/self/fd", Integer.toString(descriptor))).toString();
             return name.startsWith("/dev/pts/")
                     || name.startsWith("/dev/tty")
                     || name.equals("/dev/console");

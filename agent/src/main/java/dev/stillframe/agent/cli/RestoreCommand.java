@@ -2,6 +2,8 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.qemu.LazyRestore;
 import dev.stillframe.agent.qemu.MachineRestore;
+import dev.stillframe.agent.qemu.StoredCommand;
+import dev.stillframe.engine.page.Layout;
 import dev.stillframe.transport.reader.ReaderOptions;
 import dev.stillframe.transport.reader.RemoteImage;
 
@@ -45,6 +47,7 @@ import java.util.concurrent.Callable;
             "",
             "Examples:",
             "  stillframe restore vm1.image --qemu",
+            "  stillframe restore vm1.image --qemu --yes",
             "  stillframe restore vm1.image --qemu -- -machine q35,memory-backend=ram0 -cpu max"
                 + " -object memory-backend-memfd,id=ram0,size=4G,share=on ...",
             "  stillframe restore vm1.image --qemu --ram /dev/shm/vm1.ram -- ...",
@@ -65,8 +68,10 @@ final class RestoreCommand implements Callable<Integer> {
             description = {
                 "QEMU's command line, behind --: the same machine, processors and devices as it had when"
                     + " the image was taken. Where the memory comes from is replaced. If the first word is"
-                    + " an option, the program is the one that ran it then.",
-                "Without any: the command line of then."
+                    + " an option, the program is this host's QEMU of that name.",
+                "Without any: the command line of then, as far as it is the machine's: what led to its host"
+                    + " (monitors, networks, files to write, programs to run) is not taken from an image."
+                    + " It is shown, and you are asked."
             })
     private List<String> arguments = List.of();
 
@@ -75,6 +80,17 @@ final class RestoreCommand implements Callable<Integer> {
             required = true,
             description = "Run it with QEMU; processes cannot be run again.")
     private boolean qemu;
+
+    @Option(
+            names = "--program",
+            paramLabel = "FILE",
+            description = "The QEMU to run, where the arguments do not begin with one (default: from PATH, by the name of then).")
+    private @Nullable Path program;
+
+    @Option(
+            names = {"-y", "--yes"},
+            description = "Run the command line that stands in the image without asking; --print shows it.")
+    private boolean yes;
 
     @Option(
             names = "--ram",
@@ -137,17 +153,11 @@ final class RestoreCommand implements Callable<Integer> {
         if (security.areUsed() || retryFor != null) {
             throw usage("--retry-for, --key-file and --tls-... are for --from");
         }
-        MachineRestore restore =
-                new MachineRestore(image, new MachineRestore.Options(arguments, ram, paused));
         if (print) {
-            if (ram != null) {
-                throw usage("--print shows what runs from the image itself; leave --ram away");
-            }
-            Path stream = Path.of("devices.state");
-            output.line("stillframe export --format qemu-state " + image + " " + stream);
-            output.line(restore.line(stream));
-            return ExitCode.DONE;
+            return print();
         }
+        List<String> words = mustAsk() ? confirmed(MachineRestore.layout(image)) : arguments;
+        MachineRestore restore = new MachineRestore(image, new MachineRestore.Options(words, program, ram, paused, output.isJson()));
         MachineRestore.Restored restored = restore.run();
         output.facts(
                 new Facts(
@@ -159,6 +169,17 @@ final class RestoreCommand implements Callable<Integer> {
                         Units.millis(restored.totalNanos())),
                 rows(restored, restored.process().pid()));
         return wait ? await(restored.process()) : ExitCode.DONE;
+    }
+
+    private int print() throws Exception {
+        if (ram != null) {
+            throw usage("--print shows what runs from the image itself; leave --ram away");
+        }
+        Path stream = Path.of("devices.state");
+        MachineRestore restore = new MachineRestore(image, new MachineRestore.Options(arguments, program, null, paused, output.isJson()));
+        output.line("stillframe export --format qemu-state " + image + " " + stream);
+        output.line(restore.line(stream));
+        return ExitCode.DONE;
     }
 
     private static List<String> rows(MachineRestore.Restored restored, long pid) {
@@ -182,13 +203,44 @@ final class RestoreCommand implements Callable<Integer> {
         if (retryFor != null) {
             reading = reading.withPatience(retryFor);
         }
-        MachineRestore.Options options = new MachineRestore.Options(arguments, null, paused);
-        try (RemoteImage remote = RemoteImage.open(receiver.resolve(), image.toString(), reading);
-                LazyRestore restore = LazyRestore.start(remote, options)) {
+        boolean asks = mustAsk();
+        try (RemoteImage remote = RemoteImage.open(receiver.resolve(), image.toString(), reading)) {
+            return fetch(remote, asks ? confirmed(remote.layout()) : arguments);
+        }
+    }
+
+    private int fetch(RemoteImage remote, List<String> words) throws Exception {
+        MachineRestore.Options options = new MachineRestore.Options(words, program, null, paused, output.isJson());
+        try (LazyRestore restore = LazyRestore.start(remote, options)) {
             tell(restore);
             tell(restore.awaitWhole());
             return wait ? await(restore.restored().process()) : ExitCode.DONE;
         }
+    }
+
+    /** What was typed is the user's own; what stands in an image may be anybody's. */
+    private boolean mustAsk() {
+        if (!arguments.isEmpty() || yes) {
+            return false;
+        }
+        if (!Confirmation.isPossible()) {
+            throw usage(
+                    "the command line would come from the image, and nobody is here to be asked: look at it with"
+                            + " --print and add --yes, or give QEMU's command line behind --");
+        }
+        return true;
+    }
+
+    /** The words that were shown, so that what is run cannot be anything else. */
+    private List<String> confirmed(Layout layout) throws Exception {
+        StoredCommand stored = StoredCommand.of(layout.source(), program);
+        output.note("%s says that it is %s. Its command line, as far as it is taken:".formatted(image, Origin.of(layout)));
+        output.note("  " + stored.line());
+        stored.left().forEach(words -> output.note("  not taken as it stood there: " + words));
+        if (!Confirmation.ask(output, "Run this?")) {
+            throw new Failure("not run; QEMU's command line can be given behind --");
+        }
+        return stored.words();
     }
 
     private void tell(LazyRestore restore) {

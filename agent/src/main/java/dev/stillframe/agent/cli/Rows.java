@@ -9,8 +9,13 @@ import java.util.List;
 
 /** Lines of a name and a value, aligned. Owned by one thread. */
 final class Rows {
-    /** More missing ranges than this are counted, not listed; JSON has them all. */
-    private static final int MISSING_SHOWN = 50;
+    /** More reasons, and more addresses for each, are counted, not listed; show --missing and JSON have them all. */
+    private static final int REASONS_SHOWN = 20;
+
+    private static final int RANGES_SHOWN = 3;
+
+    /** Several reasons for the same memory make long ones. */
+    private static final int REASON_CHARS_SHOWN = 400;
 
     private record Row(String name, String value) {}
 
@@ -34,18 +39,45 @@ final class Rows {
                         : rootHash + ": this image has only the changes, and the parent was not looked at");
     }
 
-    /** What is missing: one row with the number, one for each range. */
+    /** What is missing: how much, and for each reason how much and where the first of it is. */
     Rows missing(List<Missing> missing) {
         if (missing.isEmpty()) {
             return add("missing", "nothing");
         }
-        long bytes = missing.stream().mapToLong(each -> each.range().sizeBytes()).sum();
-        add("missing", Units.count(missing.size()) + " ranges, " + Units.bytes(bytes));
-        missing.stream()
-                .limit(MISSING_SHOWN)
-                .forEach(each -> add("", each.range() + "  " + each.reason()));
-        int more = missing.size() - MISSING_SHOWN;
-        return more > 0 ? add("", Units.count(more) + " more; --json lists all") : this;
+        List<Missing> once = Missing.once(missing); // an image from elsewhere may list memory twice
+        List<MissingGroup> groups = MissingGroup.of(once);
+        add("missing", amount(once.size(), groups.stream().mapToLong(MissingGroup::bytes).sum()));
+        groups.stream().limit(REASONS_SHOWN).forEach(this::missing);
+        int more = groups.size() - REASONS_SHOWN;
+        if (more > 0) {
+            add("", Units.count(more) + " more reasons");
+        }
+        boolean whole = more <= 0 && groups.stream().allMatch(Rows::isShownWhole);
+        return whole ? this : add("", "(stillframe show --missing IMAGE lists all)");
+    }
+
+    private void missing(MissingGroup group) {
+        String reason = group.reason();
+        add("", amount(group.ranges().size(), group.bytes()) + ": " + shortened(reason));
+        StringBuilder places = new StringBuilder("  at ");
+        places.append(String.join(", ", group.ranges().stream().limit(RANGES_SHOWN).map(String::valueOf).toList()));
+        int more = group.ranges().size() - RANGES_SHOWN;
+        if (more > 0) {
+            places.append(" and ").append(Units.count(more)).append(" more");
+        }
+        add("", places.toString());
+    }
+
+    private static boolean isShownWhole(MissingGroup group) {
+        return group.ranges().size() <= RANGES_SHOWN && group.reason().length() <= REASON_CHARS_SHOWN;
+    }
+
+    private static String shortened(String reason) {
+        return reason.length() <= REASON_CHARS_SHOWN ? reason : reason.substring(0, REASON_CHARS_SHOWN) + " ...";
+    }
+
+    private static String amount(int ranges, long bytes) {
+        return Units.bytes(bytes) + " in " + Units.count(ranges) + (ranges == 1 ? " range" : " ranges");
     }
 
     List<String> lines() {

@@ -1,10 +1,15 @@
 package dev.stillframe.agent.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.ThreadState;
+
+import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -34,6 +39,7 @@ import java.util.concurrent.Callable;
             "Examples:",
             "  stillframe show redis.image",
             "  stillframe show --regions redis.image",
+            "  stillframe show --missing redis.image",
             "  stillframe show --json redis.image | jq .root_hash"
         })
 final class ShowCommand implements Callable<Integer> {
@@ -46,6 +52,11 @@ final class ShowCommand implements Callable<Integer> {
             description = "Also list the mappings and threads (JSON always has them).")
     private boolean regions;
 
+    @Option(
+            names = "--missing",
+            description = "Also list every range that is missing (JSON always has them).")
+    private boolean missing;
+
     @Parameters(paramLabel = "IMAGE", description = "The image directory.")
     private Path image = Path.of("");
 
@@ -55,8 +66,11 @@ final class ShowCommand implements Callable<Integer> {
             String rootHash,
             String instant,
             int pid,
+            int userId,
             String command,
             List<String> arguments,
+            String executable,
+            @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String hypervisor,
             String host,
             String machine,
             String kernel,
@@ -90,8 +104,11 @@ final class ShowCommand implements Callable<Integer> {
                 HexFormat.of().formatHex(reader.rootHash()),
                 instant(layout).toString(),
                 layout.source().pid(),
+                layout.source().userId(),
                 layout.source().command(),
                 layout.source().arguments(),
+                layout.source().executable(),
+                layout.machine() == null ? null : layout.machine().hypervisor(),
                 layout.source().host(),
                 layout.source().machine(),
                 layout.source().kernel(),
@@ -111,8 +128,8 @@ final class ShowCommand implements Callable<Integer> {
                         .add("root hash", facts.rootHash())
                         .parent(reader)
                         .add("instant", facts.instant())
-                        .add("process", facts.pid() + " " + facts.command() + " on " + facts.host())
-                        .add("command line", printable(String.join(" ", facts.arguments())))
+                        .add("says it is", Origin.of(reader.layout()))
+                        .add("command line", String.join(" ", facts.arguments()))
                         .add("kernel", facts.kernel() + " " + facts.machine())
                         .add("threads", Units.count(facts.threads().size()))
                         .add(
@@ -132,13 +149,18 @@ final class ShowCommand implements Callable<Integer> {
             lines.add("");
             lines.addAll(details(facts));
         }
+        if (missing) {
+            lines.add("");
+            Missing.once(reader.missing())
+                    .forEach(each -> lines.add("missing %-33s  %s".formatted(each.range(), each.reason())));
+        }
         return lines;
     }
 
     private static List<String> details(Facts facts) {
         List<String> lines = new ArrayList<>();
         for (ThreadFact thread : facts.threads()) {
-            lines.add("thread %8d  %s".formatted(thread.tid(), printable(thread.name())));
+            lines.add("thread %8d  %s".formatted(thread.tid(), thread.name()));
         }
         for (RegionFact region : facts.regions()) {
             lines.add(
@@ -148,7 +170,7 @@ final class ShowCommand implements Callable<Integer> {
                                     region.protection(),
                                     region.kind(),
                                     Units.count(region.pages()),
-                                    printable(region.name())));
+                                    region.name()));
         }
         return lines;
     }
@@ -175,10 +197,5 @@ final class ShowCommand implements Callable<Integer> {
 
     private static String name(RegionKind kind) {
         return kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
-    }
-
-    /** Names come from the target: control characters would reach the terminal. */
-    private static String printable(String text) {
-        return text.replaceAll("\\p{Cntrl}", "?");
     }
 }

@@ -1,74 +1,75 @@
 package dev.stillframe.agent.qemu;
 
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.stillframe.engine.linux.Inbox;
 import dev.stillframe.engine.page.Machine;
 import dev.stillframe.engine.target.TargetException;
 
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.security.SecureRandom;
 import java.util.Map;
 
 /**
- * A file that QEMU writes the state of its devices to: in a directory of its own, which only QEMU's user can enter, under
- * the temporary directory as QEMU sees it (it may live under another root).
+ * What QEMU writes the state of its devices to: a file without a name, of which QEMU gets a descriptor. QEMU may be somebody
+ * else's and see other files than we do: in a directory that it can write to, a link or a pipe could stand where the state
+ * is expected. Source: QEMU, docs/interop/qmp-spec, {@code add-fd}; {@code /dev/fdset/N} stands for a file's name.
  */
 final class DeviceState implements AutoCloseable {
-    private static final String TEMPORARY = "/tmp";
-    private static final String FILE = "devices";
+    private static final Logger LOG = LoggerFactory.getLogger(DeviceState.class);
 
-    private final Path directory;
-    private final Path file;
-    private final String forQemu;
+    private final Qmp qmp;
+    private final Inbox file;
+    private final int set;
 
-    private DeviceState(Path directory) {
-        this.directory = directory;
-        this.file = directory.resolve(FILE);
-        this.forQemu = TEMPORARY + "/" + directory.getFileName() + "/" + FILE;
+    private DeviceState(Qmp qmp, Inbox file, int set) {
+        this.qmp = qmp;
+        this.file = file;
+        this.set = set;
     }
 
-    /** For QEMU in process {@code pid}, which runs as user {@code userId}; {@code guardian} removes it if we cannot. */
-    static DeviceState create(int pid, int userId, Guardian guardian) throws IOException {
-        Path root = Path.of("/proc/" + pid + "/root" + TEMPORARY);
+    /** Gives QEMU the descriptor, which it keeps until this is closed, or its last monitor's connection is. */
+    static DeviceState create(Qmp qmp) throws IOException {
+        Inbox file = Inbox.create("stillframe-devices");
+        boolean done = false;
         try {
-            Path directory = root.resolve("stillframe-" + Long.toUnsignedString(new SecureRandom().nextLong()));
-            guardian.owns(directory);
-            Files.createDirectory(
-                    directory,
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-            DeviceState state = new DeviceState(directory);
-            if ((int) Files.getAttribute(directory, "unix:uid") != userId) {
-                Files.setAttribute(directory, "unix:uid", userId);
+            JsonNode given = qmp.execute("add-fd", file);
+            if (!given.path("fdset-id").canConvertToInt()) {
+                throw new TargetException("QEMU does not say what it calls the file for the state of its devices: " + given);
             }
-            return state;
-        } catch (IOException e) {
-            throw new TargetException(
-                    "no directory for the state of QEMU's devices can be made in %s, where QEMU sees %s: %s"
-                            .formatted(root, TEMPORARY, e.getMessage()),
-                    e);
+            done = true;
+            return new DeviceState(qmp, file, given.path("fdset-id").asInt());
+        } finally {
+            if (!done) {
+                file.close();
+            }
         }
     }
 
     /** Has QEMU write it; the machine must stand. */
     byte[] save(Qmp qmp) throws IOException {
-        qmp.execute(VirtualMachine.SAVE_DEVICES, Map.of("filename", forQemu, "live", false));
-        if (Files.size(file) > Machine.MAX_DEVICES_BYTES) {
+        qmp.execute(VirtualMachine.SAVE_DEVICES, Map.of("filename", "/dev/fdset/" + set, "live", false));
+        byte[] state = file.read(Machine.MAX_DEVICES_BYTES + 1);
+        if (state.length > Machine.MAX_DEVICES_BYTES) {
             throw new TargetException(
-                    "the state of QEMU's devices takes %d bytes; at most %d are stored"
-                            .formatted(Files.size(file), Machine.MAX_DEVICES_BYTES));
+                    "the state of QEMU's devices takes more than the %d bytes that are stored"
+                            .formatted(Machine.MAX_DEVICES_BYTES));
         }
-        return Files.readAllBytes(file);
-    }
-
-    /** Removes what {@link #create} made, if it is still there. */
-    static void remove(Path directory) throws IOException {
-        Files.deleteIfExists(directory.resolve(FILE));
-        Files.deleteIfExists(directory);
+        if (state.length == 0) {
+            throw new TargetException("QEMU said that it saved the state of its devices, and wrote nothing");
+        }
+        return state;
     }
 
     @Override
-    public void close() throws IOException {
-        remove(directory);
+    public void close() {
+        file.close();
+        try {
+            qmp.execute("remove-fd", Map.of("fdset-id", set));
+        } catch (IOException e) { // it closes the descriptor when it notices that we have gone
+            LOG.warn("QEMU still has the file for the state of its devices: {}", e.getMessage());
+        }
     }
 }

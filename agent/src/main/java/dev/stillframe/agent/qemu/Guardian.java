@@ -5,6 +5,7 @@ import dev.stillframe.engine.target.TargetException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -17,8 +18,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Sees to it that a machine does not stand for ever if we are killed while it stands: a process of its own that holds one
- * end of a pipe, and lets the machine go on when the other end closes with the machine standing. It also removes the
- * directories that we would have. Started before the stop; ends with us.
+ * end of a pipe, and lets the machine go on when the other end closes with the machine standing. It also takes back the
+ * overlays that we would have. Started before the stop; ends with us.
  */
 final class Guardian implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Guardian.class);
@@ -35,7 +36,8 @@ final class Guardian implements AutoCloseable {
     private static final int READY = 'r';
     private static final int STOPPING = 's';
     private static final int RUNNING = 'c';
-    private static final int DIRECTORY = 'd';
+    private static final int OVERLAYS = 'o';
+    private static final int KEEP = 'k';
 
     private final Process process;
 
@@ -92,12 +94,25 @@ final class Guardian implements AutoCloseable {
         }
     }
 
-    /** A directory that is to be gone when we are. */
-    void owns(Path directory) throws IOException {
-        DataOutputStream out = new DataOutputStream(process.getOutputStream());
-        out.writeByte(DIRECTORY);
-        out.writeUTF(directory.toString());
-        out.flush();
+    /** Overlays of QEMU's process {@code pid} that are to be gone with us, unless they are to be kept. */
+    void mayTakeBack(int pid, List<Overlay> overlays) throws IOException {
+        ByteArrayOutputStream words = new ByteArrayOutputStream();
+        DataOutputStream out = new DataOutputStream(words);
+        out.writeByte(OVERLAYS);
+        out.writeInt(pid);
+        out.writeInt(overlays.size());
+        for (Overlay overlay : overlays) {
+            out.writeUTF(overlay.device());
+            out.writeUTF(overlay.below());
+            out.writeUTF(overlay.file());
+        }
+        process.getOutputStream().write(words.toByteArray());
+        process.getOutputStream().flush();
+    }
+
+    /** The overlays are taken back by us, or belong to an image. */
+    void keepOverlays() throws IOException {
+        tell(KEEP);
     }
 
     /** The machine is about to be stopped. */
@@ -135,34 +150,42 @@ final class Guardian implements AutoCloseable {
         System.out.write(READY);
         System.out.flush();
         boolean standing = false;
-        List<Path> directories = new ArrayList<>();
+        int pid = 0;
+        List<Overlay> overlays = new ArrayList<>();
         try (DataInputStream in = new DataInputStream(System.in)) {
             for (int word = in.read(); word >= 0; word = in.read()) {
-                if (word == DIRECTORY) {
-                    directories.add(Path.of(in.readUTF()));
-                } else {
-                    standing = word == STOPPING;
+                switch (word) {
+                    case OVERLAYS -> {
+                        pid = in.readInt();
+                        for (int left = in.readInt(); left > 0; left--) {
+                            overlays.add(new Overlay(in.readUTF(), in.readUTF(), in.readUTF()));
+                        }
+                    }
+                    case KEEP -> overlays.clear();
+                    default -> standing = word == STOPPING;
                 }
             }
         }
-        if (standing) {
-            letGo(Path.of(args[0]));
-        }
-        for (Path directory : directories) { // gone already, unless we were killed
-            DeviceState.remove(directory);
+        if (standing || !overlays.isEmpty()) {
+            setRight(Path.of(args[0]), standing, pid, overlays);
         }
     }
 
-    private static void letGo(Path socket) throws InterruptedException {
+    private static void setRight(Path socket, boolean standing, int pid, List<Overlay> overlays)
+            throws InterruptedException {
         for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
             try (Qmp qmp = Qmp.connect(socket, REACH_PATIENCE)) {
-                if (!qmp.execute("query-status").path("running").asBoolean()) {
+                if (standing && !qmp.execute("query-status").path("running").asBoolean()) {
                     qmp.execute("cont");
                     LOG.warn("the snapshot was killed while the machine stood; it was let go on");
                 }
+                for (Overlay overlay : overlays) {
+                    overlay.takeBack(qmp, pid);
+                    LOG.warn("the snapshot was killed; overlay {} was taken back", overlay.file());
+                }
                 return;
             } catch (IOException e) {
-                LOG.warn("attempt {} of {} to let the machine go on: {}", attempt, ATTEMPTS, e.getMessage());
+                LOG.warn("attempt {} of {} to leave the machine as it was: {}", attempt, ATTEMPTS, e.getMessage());
                 Thread.sleep(Duration.ofMillis(200L * attempt));
             }
         }

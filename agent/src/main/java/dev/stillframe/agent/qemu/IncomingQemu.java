@@ -23,6 +23,8 @@ final class IncomingQemu {
     /** QEMU in our place: no process remains between. */
     private static final String DIRECTLY = "exec 9<\"$0\"; exec \"$@\"";
 
+    private static final String ASIDE = "exec 1>&2; ";
+
     /** A shell stays its parent, because what is to be traced must not be our child; input would be lost in the background. */
     private static final String BEHIND_A_SHELL = "exec 9<\"$0\" 8<&0; \"$@\" <&8 8<&- & exec 8<&- 9<&-; wait $!";
 
@@ -38,18 +40,30 @@ final class IncomingQemu {
     }
 
     /**
+     * Where it runs.
+     *
+     * @param behindShell whether it must not be our child
+     * @param aside whether its standard output is our standard error
+     */
+    record Place(boolean behindShell, boolean aside) {}
+
+    /**
      * Starts it, with our standard input and output.
      *
      * @param socket where the arguments have it listen for QMP
-     * @param behindShell whether it must not be our child
      */
-    static IncomingQemu start(QemuArguments arguments, Path stream, Path socket, boolean behindShell)
-            throws IOException {
+    static IncomingQemu start(QemuArguments arguments, Path stream, Path socket, Place place) throws IOException {
         List<String> command = new ArrayList<>();
-        command.addAll(List.of("/bin/sh", "-c", behindShell ? BEHIND_A_SHELL : DIRECTLY, stream.toString()));
+        String script = (place.aside() ? ASIDE : "") + (place.behindShell() ? BEHIND_A_SHELL : DIRECTLY);
+        command.addAll(List.of("/bin/sh", "-c", script, stream.toString()));
         command.addAll(arguments.words());
         long begin = System.nanoTime();
         return new IncomingQemu(new ProcessBuilder(command).inheritIO().start(), socket, begin);
+    }
+
+    /** The value of {@code -qmp} for a socket. */
+    static String listening(Path socket) {
+        return "unix:" + OptionText.quoted(socket.toString()) + ",server=on,wait=off";
     }
 
     /** QEMU, or the shell that waits for it and ends as it does. */

@@ -76,12 +76,13 @@ public final class LazyRestore implements AutoCloseable {
         try {
             MachineRestore.writeStream(MemoryContents.of(image), machine, lazy, stream);
             QemuArguments arguments =
-                    MachineRestore.arguments(options.words(), image.layout().source())
+                    MachineRestore.arguments(options, image.layout().source())
                             .mapping(new QemuArguments.Backing(lazy, null, true))
                             .with("-incoming", "defer")
                             .with("-S")
-                            .with("-qmp", "unix:" + socket + ",server=on,wait=off");
-            return start(image, machine, lazy, IncomingQemu.start(arguments, stream, socket, true), options);
+                            .with("-qmp", IncomingQemu.listening(socket));
+            IncomingQemu.Place place = new IncomingQemu.Place(true, options.aside());
+            return start(image, machine, lazy, IncomingQemu.start(arguments, stream, socket, place), options);
         } finally {
             Files.deleteIfExists(socket);
             Files.deleteIfExists(stream);

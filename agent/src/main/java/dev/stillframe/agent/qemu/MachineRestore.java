@@ -2,6 +2,7 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
+import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Machine;
 import dev.stillframe.engine.page.Source;
 
@@ -10,11 +11,14 @@ import org.jspecify.annotations.Nullable;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A machine of QEMU made to run again from an image. QEMU maps its memory from the image's file of pages, so nothing is
@@ -29,15 +33,19 @@ public final class MachineRestore {
     /**
      * What the user wants.
      *
-     * @param words QEMU's arguments, after its program if the first word is none; empty for the command line that the
-     *     machine was started with
+     * @param words QEMU's arguments, after its program if the first word is no option; empty for what {@link StoredCommand}
+     *     takes of the command line that the machine was started with
+     * @param program what to run if {@code words} do not say it; null for the QEMU on this host that has the name of the
+     *     image's
      * @param ram a file to make, with a copy of the memory that the guest then writes to; null to map the image itself,
      *     which stays as it is whatever the guest writes
      * @param paused whether it is left standing although it ran
+     * @param aside whether what QEMU prints goes to standard error, because standard output is for facts
      */
-    public record Options(List<String> words, @Nullable Path ram, boolean paused) {
+    public record Options(
+            List<String> words, @Nullable Path program, @Nullable Path ram, boolean paused, boolean aside) {
         /** The command line of then, running, from the image itself. */
-        public static final Options DEFAULT = new Options(List.of(), null, false);
+        public static final Options DEFAULT = new Options(List.of(), null, null, false, false);
 
         /** Copies the list. */
         public Options {
@@ -83,13 +91,20 @@ public final class MachineRestore {
                         arguments(reader, machine)
                                 .with("-incoming", IncomingQemu.STREAM)
                                 .with("-S")
-                                .with("-qmp", "unix:" + socket + ",server=on,wait=off");
+                                .with("-qmp", IncomingQemu.listening(socket));
                 return start(arguments, stream, socket, machine);
             } finally {
                 Files.deleteIfExists(socket);
                 Files.deleteIfExists(stream);
                 Files.deleteIfExists(directory);
             }
+        }
+    }
+
+    /** What an image is of. */
+    public static Layout layout(Path image) throws IOException {
+        try (ImageReader reader = ImageReader.open(image)) {
+            return reader.layout();
         }
     }
 
@@ -160,28 +175,31 @@ public final class MachineRestore {
 
     /** Readable by its owner only: keys may be in the state of devices. */
     private static OutputStream create(Path stream) throws IOException {
-        Files.createFile(stream, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-        return Files.newOutputStream(stream);
+        return Channels.newOutputStream(
+                Files.newByteChannel(
+                        stream,
+                        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))));
     }
 
     private QemuArguments arguments(ImageReader reader, Machine machine) throws IOException {
-        return arguments(options.words(), reader.layout().source()).mapping(mapped(reader, machine));
+        return arguments(options, reader.layout().source()).mapping(mapped(reader, machine));
     }
 
-    /** What the user typed, or the command line of then. */
-    static QemuArguments arguments(List<String> typed, Source source) {
-        List<String> words = new ArrayList<>(typed);
+    /** What the user typed, or what is taken of the command line of then. */
+    static QemuArguments arguments(Options options, Source source) throws ImageFormatException {
+        List<String> words = new ArrayList<>(options.words());
         if (words.isEmpty()) {
-            words.addAll(source.arguments());
+            words.addAll(StoredCommand.of(source, options.program()).words());
         } else if (words.getFirst().startsWith("-")) {
-            words.addFirst(source.executable());
+            words.addFirst(options.program() == null ? QemuProgram.find(source) : options.program().toString());
         }
         // It goes on without us anyway; in the background, we would not hear of its end.
         return new QemuArguments(words).without("incoming").withoutFlag("daemonize");
     }
 
     private Restored start(QemuArguments arguments, Path stream, Path socket, Machine machine) throws IOException {
-        IncomingQemu qemu = IncomingQemu.start(arguments, stream, socket, false);
+        IncomingQemu qemu = IncomingQemu.start(arguments, stream, socket, new IncomingQemu.Place(false, options.aside()));
         boolean done = false;
         try (Qmp qmp = qemu.connect()) {
             long started = qemu.nanos();

@@ -5,6 +5,8 @@ import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.engine.target.TargetException;
@@ -100,14 +102,38 @@ public final class MachineSnapshot {
             throws IOException, SnapshotException, InterruptedException {
         int pid = pid(subject, qmp);
         VirtualMachine vm = VirtualMachine.examine(qmp);
+        DiskInstant disks = new DiskInstant(qmp, pid, subject, guardian);
+        Publishing publishing = new Publishing(sink, disks);
         try (TargetProcess process = TargetProcess.open(pid);
-                DeviceState devices = DeviceState.create(pid, process.source().userId(), guardian)) {
-            DiskInstant disks = new DiskInstant(qmp, pid, subject.overlays(), subject.diskHook());
+                DeviceState devices = DeviceState.create(qmp)) {
             Standstill standstill = new Standstill(new Standstill.Parts(qmp, vm, devices, disks, guardian), probe);
             Snapshot.Seams seams = new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader());
             GuestMemory memory = new GuestMemory(process, vm.ram(), standstill);
-            SnapshotReport report = new Snapshot(options, registry, progress, seams).take(memory, sink);
+            SnapshotReport report = new Snapshot(options, registry, progress, seams).take(memory, publishing);
             return new Taken(pid, report, stop(report, standstill.times()), vm.remarks());
+        } finally {
+            if (!publishing.done) {
+                disks.takeBack(); // the machine runs again
+            }
+        }
+    }
+
+    /** Knows whether there is an image, to which the overlays belong then. Owned by the snapshot's thread. */
+    private static final class Publishing extends ForwardingSink {
+        private final DiskInstant disks;
+        private boolean done;
+
+        Publishing(PageSink next, DiskInstant disks) {
+            super(next);
+            this.disks = disks;
+        }
+
+        @Override
+        public String finish(Ending ending) throws IOException {
+            disks.keep();
+            String place = super.finish(ending);
+            done = true;
+            return place;
         }
     }
 

@@ -1,9 +1,5 @@
 package dev.stillframe.agent.qemu;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-
 import dev.stillframe.engine.page.Machine;
 
 import org.jspecify.annotations.Nullable;
@@ -12,8 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * QEMU's command line for a machine that comes from an image: the user's, with the memory taken from a file. Immutable.
@@ -22,14 +16,12 @@ import java.util.regex.Pattern;
  * @param words the program and its arguments
  */
 record QemuArguments(List<String> words) {
-    private static final JsonMapper JSON = new JsonMapper();
+    private static final String TYPE = "qom-type";
 
     /** Options of a backend that say where memory comes from, or would have all of it read. */
     private static final Set<String> OF_ITS_MEMORY =
             Set.of("id", "size", "share", "mem-path", "prealloc", "prealloc-threads", "hugetlb", "hugetlbsize", "seal",
-                    "discard-data", "readonly", "offset", "reserve", "qom-type");
-
-    private static final Pattern ID = Pattern.compile("(?:^|,)id=([^,]*)");
+                    "discard-data", "readonly", "offset", "reserve", TYPE);
 
     QemuArguments {
         words = List.copyOf(words);
@@ -63,7 +55,7 @@ record QemuArguments(List<String> words) {
                             "-object",
                             object(backing, ""),
                             "-machine",
-                            "memory-backend=" + backing.block().name()));
+                            "memory-backend=" + OptionText.quoted(backing.block().name())));
         }
         return new QemuArguments(result);
     }
@@ -107,36 +99,22 @@ record QemuArguments(List<String> words) {
     }
 
     private static String object(Backing backing, String before) {
-        StringBuilder text =
-                new StringBuilder(backing.file() == null ? "memory-backend-memfd,id=" : "memory-backend-file,id=")
-                        .append(backing.block().name())
-                        .append(",size=")
-                        .append(backing.block().range().sizeBytes());
+        List<OptionText.Property> properties = new ArrayList<>();
+        properties.add(new OptionText.Property("id", backing.block().name()));
+        properties.add(new OptionText.Property("size", Long.toString(backing.block().range().sizeBytes())));
         if (backing.file() != null) {
-            text.append(",mem-path=").append(backing.file().toString().replace(",", ",,"));
+            properties.add(new OptionText.Property("mem-path", backing.file().toString()));
         }
-        text.append(",share=").append(backing.shared() ? "on" : "off");
-        if (!before.startsWith("{")) {
-            for (String property : before.split(",(?!,)", -1)) {
-                int equals = property.indexOf('=');
-                if (equals > 0 && !OF_ITS_MEMORY.contains(property.substring(0, equals))) {
-                    text.append(',').append(property);
-                }
-            }
+        properties.add(new OptionText.Property("share", backing.shared() ? "on" : "off"));
+        OptionText old = OptionText.parse(before, TYPE);
+        if (old != null) {
+            old.properties().stream().filter(p -> !OF_ITS_MEMORY.contains(p.key())).forEach(properties::add);
         }
-        return text.toString();
+        return new OptionText(backing.file() == null ? "memory-backend-memfd" : "memory-backend-file", properties).text();
     }
 
     private static @Nullable String id(String object) {
-        if (object.startsWith("{")) {
-            try {
-                JsonNode id = JSON.readTree(object).path("id");
-                return id.isTextual() ? id.asText() : null;
-            } catch (JsonProcessingException e) {
-                return null; // QEMU will say what is wrong with it
-            }
-        }
-        Matcher id = ID.matcher(object);
-        return id.find() ? id.group(1) : null;
+        OptionText parsed = OptionText.parse(object, TYPE);
+        return parsed == null ? null : parsed.value("id");
     }
 }

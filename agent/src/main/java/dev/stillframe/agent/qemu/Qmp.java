@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.stillframe.engine.linux.Inbox;
 import dev.stillframe.transport.net.NetworkTransport;
 
 import io.netty.bootstrap.Bootstrap;
@@ -18,6 +19,7 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.unix.UnixChannel;
 import io.netty.handler.codec.json.JsonObjectDecoder;
 
 import java.io.IOException;
@@ -161,6 +163,48 @@ public final class Qmp implements AutoCloseable {
 
     /** The same with arguments, which become JSON. */
     public JsonNode execute(String command, Map<String, ?> arguments) throws IOException {
+        return execute(command, arguments, this::send);
+    }
+
+    /** A command without arguments that comes with a descriptor: QEMU may write {@code file} from then on. */
+    JsonNode execute(String command, Inbox file) throws IOException {
+        if (!(channel instanceof UnixChannel unix)) {
+            throw new IOException(
+                    "no descriptor can be sent to QEMU at %s by Java's own sockets: use a 64-bit Linux on x86 or ARM with glibc"
+                            .formatted(socket));
+        }
+        return execute(command, Map.of(), (text, answer) -> sendWith(unix, file, text, answer));
+    }
+
+    /** How a command gets on its way; the answer fails if it does not. */
+    private interface Sending {
+        void send(byte[] text, CompletableFuture<JsonNode> answer);
+    }
+
+    private void send(byte[] text, CompletableFuture<JsonNode> answer) {
+        channel.writeAndFlush(Unpooled.wrappedBuffer(text))
+                .addListener(
+                        sent -> {
+                            if (!sent.isSuccess()) {
+                                answer.completeExceptionally(sent.cause());
+                            }
+                        });
+    }
+
+    /** Past the channel, on its thread: what was sent before has been answered, so nothing of it is waiting there. */
+    private static void sendWith(UnixChannel unix, Inbox file, byte[] text, CompletableFuture<JsonNode> answer) {
+        unix.eventLoop()
+                .execute(
+                        () -> {
+                            try {
+                                file.sendWith(unix.fd().intValue(), text);
+                            } catch (IOException | RuntimeException e) {
+                                answer.completeExceptionally(e);
+                            }
+                        });
+    }
+
+    private JsonNode execute(String command, Map<String, ?> arguments, Sending sending) throws IOException {
         long id = ids.incrementAndGet();
         ObjectNode message = JSON.createObjectNode().put("execute", command);
         if (!arguments.isEmpty()) {
@@ -170,14 +214,7 @@ public final class Qmp implements AutoCloseable {
         CompletableFuture<JsonNode> answer = new CompletableFuture<>();
         waiting.put(id, answer);
         try {
-            byte[] text = (JSON.writeValueAsString(message) + "\n").getBytes(StandardCharsets.UTF_8);
-            channel.writeAndFlush(Unpooled.wrappedBuffer(text))
-                    .addListener(
-                            sent -> {
-                                if (!sent.isSuccess()) {
-                                    answer.completeExceptionally(sent.cause());
-                                }
-                            });
+            sending.send((JSON.writeValueAsString(message) + "\n").getBytes(StandardCharsets.UTF_8), answer);
             JsonNode reply = await(answer, "answer " + command);
             if (reply.has("error")) {
                 JsonNode error = reply.path("error");

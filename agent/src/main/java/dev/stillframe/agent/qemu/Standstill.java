@@ -145,10 +145,14 @@ final class Standstill implements Attachment {
     @Override
     public void close() {
         if (stopped) {
+            boolean interrupted = Thread.interrupted(); // an answer would not be waited for
             try {
                 thaw();
             } catch (IOException e) { // the guardian tries again when we end
                 LOG.error("the machine could not be let go on, which is tried again in a moment: {}", e.getMessage());
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
             }
         }
     }

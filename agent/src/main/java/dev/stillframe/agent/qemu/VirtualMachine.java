@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +23,7 @@ import java.util.Set;
  * @param running whether it runs
  * @param ram its memory
  * @param disks its block devices with something in them
- * @param nodes names of those that are nodes of QEMU's block graph and have no device's name
+ * @param nodes what QEMU's block graph calls what is in each of them, by the disk's name
  * @param balloonBytes what the balloon leaves to the guest; -1 if there is none
  * @param remarks for the user: what the image will not have, though nothing is wrong
  */
@@ -32,7 +33,7 @@ record VirtualMachine(
         boolean running,
         List<RamBlock> ram,
         List<Machine.Disk> disks,
-        Set<String> nodes,
+        Map<String, String> nodes,
         long balloonBytes,
         List<String> remarks) {
     /** Writes the state of all devices and of nothing else, and leaves a paused machine paused. */
@@ -177,11 +178,18 @@ record VirtualMachine(
         }
     }
 
-    private static Set<String> nodes(JsonNode answer) {
-        Set<String> nodes = new HashSet<>();
+    /** What QEMU's block graph calls what is in a disk: its own name, if it has no device's. */
+    String node(Machine.Disk disk) {
+        return nodes.getOrDefault(disk.device(), disk.device());
+    }
+
+    private static Map<String, String> nodes(JsonNode answer) {
+        Map<String, String> nodes = new HashMap<>();
         for (JsonNode device : answer) {
-            if (device.path("device").asText().isEmpty() && device.has("inserted")) {
-                nodes.add(device.path("inserted").path("node-name").asText());
+            if (device.has("inserted")) {
+                String node = device.path("inserted").path("node-name").asText();
+                String name = device.path("device").asText();
+                nodes.put(name.isEmpty() ? node : name, node);
             }
         }
         return nodes;

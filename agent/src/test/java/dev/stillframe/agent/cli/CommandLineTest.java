@@ -211,9 +211,9 @@ class CommandLineTest {
         assertThat(run("snapshot", "--pid", "42", "--out", "x")).isEqualTo(1);
         assertThat(err.toString())
                 .contains("fault in Stillframe", "claims are off by one")
-                .doesNotContain("\tat ");
+                .doesNotContain("    at ");
         assertThat(run("snapshot", "--pid", "42", "--out", "x", "--verbose")).isEqualTo(1);
-        assertThat(err.toString()).contains("\tat ");
+        assertThat(err.toString()).contains("    at ");
     }
 
     @Test

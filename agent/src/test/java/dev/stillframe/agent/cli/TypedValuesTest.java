@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Missing;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,7 +14,6 @@ import picocli.CommandLine.TypeConversionException;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Collections;
 
 class TypedValuesTest {
     @ParameterizedTest
@@ -100,15 +98,5 @@ class TypedValuesTest {
         assertThat(Units.rate(20_000_000L, 1_000_000_000)).isEqualTo("20.0 MB/s");
         assertThat(Units.millis(4_212_345)).isEqualTo(4.212);
         assertThat(Units.micros(110_512)).isEqualTo(110.5);
-    }
-
-    @Test
-    void longListsOfMissingRangesAreCutForPeople() {
-        Missing one = new Missing(new AddressRange(0, 4096), "reason");
-        assertThat(new Rows().missing(Collections.nCopies(60, one)).lines())
-                .hasSize(52)
-                .last()
-                .asString()
-                .contains("10 more");
     }
 }

@@ -51,6 +51,21 @@ class QemuArgumentsTest {
     }
 
     @Test
+    void aNameOrAPropertyWithACommaRemainsOne() {
+        Machine.Block named = new Machine.Block("x,mem-path=/etc/passwd", new AddressRange(0, 1 << 30), 1 << 30, true);
+        QemuArguments.Backing odd = new QemuArguments.Backing(named, Path.of("/i"), false);
+        assertThat(new QemuArguments(List.of("qemu")).mapping(odd).words())
+                .containsExactly(
+                        "qemu",
+                        "-object",
+                        "memory-backend-file,id=x,,mem-path=/etc/passwd,size=1073741824,mem-path=/i,share=off",
+                        "-machine",
+                        "memory-backend=x,,mem-path=/etc/passwd");
+        assertThat(words("qemu", "-object", "memory-backend-file,mem-path=/a,,id=x,id=ram0,x-note=a,,policy=b"))
+                .containsExactly("qemu", "-object", OBJECT + ",x-note=a,,policy=b");
+    }
+
+    @Test
     void memoryThatIsFilledFromOutsideHasNoFile() {
         QemuArguments.Backing later = new QemuArguments.Backing(BLOCK, null, true);
         assertThat(

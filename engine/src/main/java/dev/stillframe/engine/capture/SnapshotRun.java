@@ -310,7 +310,7 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     private Published publish(
-            Capture capture, Encoder encoding, Layout layout, Accounting accounting, List<Missing> missing)
+            Capture capture, Encoder encoding, Layout layout, Accounting accounting, List<Missing> found)
             throws IOException {
         encoding.finish();
         while (!encoding.awaitEnd(POLL_NANOS)) {
@@ -318,8 +318,8 @@ final class SnapshotRun implements AutoCloseable {
             tell(capture, encoding, layout, Progress.Step.DRAIN);
         }
         capture.check();
-        accounting.settle(missing);
-        missing.sort(Comparator.comparingLong((Missing m) -> m.range().start()));
+        accounting.settle(found);
+        List<Missing> missing = Missing.once(found);
         progress.at(Progress.Step.PUBLISH, 0, 0);
         byte[] rootHash = RootHash.of(layout, missing, encoding.ledger());
         return new Published(sink.finish(new Ending(missing, rootHash)), rootHash, missing);

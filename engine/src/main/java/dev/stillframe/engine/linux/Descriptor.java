@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 /** An open file of this process, close-on-exec. Thread-safe but for {@link #close()}, which its owner calls last. */
 public final class Descriptor implements MemoryFile {
     private static final int AT_FDCWD = -100;
+    private static final int O_WRONLY = 1;
     private static final int O_RDWR = 2;
     private static final int O_CLOEXEC = 0x80000;
     private static final int FALLOC_FL_KEEP_SIZE_PUNCH_HOLE = 3;
@@ -50,6 +51,11 @@ public final class Descriptor implements MemoryFile {
                             Syscall.OPENAT, AT_FDCWD, text.address(), flags | O_CLOEXEC);
             return new Descriptor(path, (int) Kernel.check(fd, "open(%s)", path));
         }
+    }
+
+    /** The same file, opened once more for writing alone: proc(5), {@code /proc/PID/fd}. */
+    Descriptor writing() throws ErrnoException {
+        return open("/proc/self/fd/" + number(), O_WRONLY);
     }
 
     /** Makes a hole of {@code bytes} at {@code offset}, also for whoever has it mapped: fallocate(2). */

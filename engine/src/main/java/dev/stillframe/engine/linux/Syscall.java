@@ -25,6 +25,8 @@ public enum Syscall {
     PREAD64(17, 67),
     /** madvise(2). */
     MADVISE(28, 233),
+    /** sendmsg(2). */
+    SENDMSG(46, 211),
     /** clone(2). */
     CLONE(56, 220),
     /** exit(2): of the calling thread only. */

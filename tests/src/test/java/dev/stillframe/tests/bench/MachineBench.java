@@ -233,7 +233,7 @@ final class MachineBench {
         List<String> words = new ArrayList<>(List.of("qemu-system-x86_64"));
         words.addAll(arguments);
         words.addAll(List.of("-serial", "null")); // the guest's own is not among its arguments
-        MachineRestore restore = new MachineRestore(image, new MachineRestore.Options(words, null, false));
+        MachineRestore restore = new MachineRestore(image, new MachineRestore.Options(words, null, null, false, false));
         for (int turn = 0; turn < 2 * TURNS; turn++) {
             plain.add(plainStartMillis(words));
             MachineRestore.Restored machine = restore.run();
@@ -273,7 +273,7 @@ final class MachineBench {
             for (int turn = 0; turn < TURNS; turn++) {
                 try (RemoteImage image = RemoteImage.open(receiver.address(), "vm", ReaderOptions.DEFAULT);
                         LazyRestore restore =
-                                LazyRestore.start(image, new MachineRestore.Options(words, null, false))) {
+                                LazyRestore.start(image, new MachineRestore.Options(words, null, null, false, false))) {
                     LazyRestore.Filled filled = restore.awaitWhole();
                     running.add(restore.restored().totalNanos() / 1e6);
                     whole.add(filled.nanos() / 1e9);

@@ -14,7 +14,8 @@ import java.util.concurrent.ConcurrentSkipListSet;
 
 /**
  * A process that takes a snapshot of a machine and kills itself on the way. Arguments: the socket of QMP, and the name of
- * the probe's point to die at; a name that is no point lets it live, and then it prints all points.
+ * the probe's point to die at; a name that is no point lets it live, and then it prints all points. If there is a third, it
+ * is the directory for overlays.
  */
 public final class MachineChild {
     private MachineChild() {}
@@ -30,7 +31,11 @@ public final class MachineChild {
                     }
                 };
         MachineSnapshot.Subject subject =
-                new MachineSnapshot.Subject(Path.of(arguments[0]), OptionalInt.empty(), null, null);
+                new MachineSnapshot.Subject(
+                        Path.of(arguments[0]),
+                        OptionalInt.empty(),
+                        arguments.length > 2 ? Path.of(arguments[2]) : null,
+                        null);
         System.out.println("go");
         new MachineSnapshot(Snapshots.options(), new SimpleMeterRegistry(), Progress.NONE, probe)
                 .take(subject, new DiscardingSink());

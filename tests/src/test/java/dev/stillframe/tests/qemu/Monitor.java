@@ -35,7 +35,8 @@ final class Monitor implements AutoCloseable {
         return connect(guest.qmpSocket());
     }
 
-    private static Monitor connect(Path socket) throws IOException {
+    /** Connects to a monitor of the test's own. */
+    static Monitor connect(Path socket) throws IOException {
         Monitor monitor = new Monitor(SocketChannel.open(UnixDomainSocketAddress.of(socket)));
         monitor.lines.readLine(); // the greeting
         monitor.execute("qmp_capabilities", "{}");
