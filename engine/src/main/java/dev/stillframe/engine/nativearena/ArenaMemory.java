@@ -9,6 +9,7 @@ import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Target;
 import dev.stillframe.engine.target.Windows;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 
 /**
@@ -64,7 +65,16 @@ final class ArenaMemory extends Windows {
                 real.kernel());
     }
 
-    private record Gated(Attachment process, Gate gate) implements Attachment {
+    private static final class Gated implements Attachment {
+        private final Attachment process;
+        private final Gate gate;
+        private boolean closed;
+
+        Gated(Attachment process, Gate gate) {
+            this.process = process;
+            this.gate = gate;
+        }
+
         @Override
         public WriteTracker tracker() throws IOException {
             return process.tracker();
@@ -78,6 +88,7 @@ final class ArenaMemory extends Windows {
         /** Of the threads only the numbers: what they have in memory is elsewhere. */
         @Override
         public List<FrozenThread> freeze() throws IOException {
+            closed = true;
             gate.close();
             return process.freeze().stream().map(t -> new FrozenThread(t.tid(), t.signal(), 0, 0, 0)).toList();
         }
@@ -89,13 +100,32 @@ final class ArenaMemory extends Windows {
 
         @Override
         public void thaw() throws IOException {
-            process.thaw();
-            gate.open();
+            try {
+                process.thaw();
+            } finally {
+                openGate();
+            }
         }
 
+        private void openGate() throws IOException {
+            if (closed) {
+                closed = false;
+                gate.open();
+            }
+        }
+
+        /** Opens the gate too if the freeze came to nothing. */
         @Override
         public void close() {
-            process.close();
+            try {
+                process.close();
+            } finally {
+                try {
+                    openGate();
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
         }
     }
 }
