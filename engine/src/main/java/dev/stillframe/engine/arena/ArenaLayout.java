@@ -6,6 +6,7 @@ import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.page.Source;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -17,8 +18,14 @@ import org.jspecify.annotations.Nullable;
  * @param name the arena's
  * @param permissions of its memory, as {@code /proc/PID/maps} has them
  * @param sizeBytes a multiple of {@link MemoryArena#PAGE_BYTES}
+ * @param source the program whose arena it is
  */
-public record ArenaLayout(String name, String permissions, long sizeBytes) {
+public record ArenaLayout(String name, String permissions, long sizeBytes, Source source) {
+    /** Of an arena of this program. Looks up the name of the host, which can take seconds: nobody may wait meanwhile. */
+    public static ArenaLayout of(String name, String permissions, long sizeBytes) {
+        return new ArenaLayout(name, permissions, sizeBytes, ArenaSource.of(name));
+    }
+
     /** An image of all pages at {@code instantEpochNanos}, T0 in nanoseconds since 1970. */
     public Layout whole(long instantEpochNanos) {
         return layout(
@@ -51,7 +58,7 @@ public record ArenaLayout(String name, String permissions, long sizeBytes) {
         return new Layout(
                 MemoryArena.PAGE_BYTES,
                 instantEpochNanos,
-                ArenaSource.of(name),
+                source,
                 new byte[0],
                 List.of(),
                 List.of(region));

@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** One snapshot of an arena, told in its steps. Owned by the thread that takes it. */
@@ -27,64 +28,92 @@ final class ArenaSnapshot implements AutoCloseable {
     private final PageSink sink;
     private final ArenaOptions options;
     private final @Nullable ArenaReport parent;
+    private final Consumer<String> steps;
     private final int pages;
     private @Nullable Staging staging;
     private @Nullable Encoder encoder;
+    private boolean encodes;
 
-    ArenaSnapshot(EmulatedArena arena, MemorySegment memory, WriteBarrier barrier, PageSink sink, ArenaOptions options, @Nullable ArenaReport parent) {
+    /** {@code steps} is told of each step before it is taken. */
+    ArenaSnapshot(
+            EmulatedArena arena,
+            WriteBarrier barrier,
+            PageSink sink,
+            ArenaOptions options,
+            @Nullable ArenaReport parent,
+            Consumer<String> steps) {
         this.arena = arena;
-        this.memory = memory;
+        this.memory = arena.reading();
         this.barrier = barrier;
         this.sink = sink;
         this.options = options;
         this.parent = parent;
+        this.steps = steps;
         this.pages = (int) (memory.byteSize() / MemoryArena.PAGE_BYTES);
     }
 
+    /** Whatever takes memory or time comes before T0; whatever is thrown after it, writers are let go at once. */
     ArenaReport take() throws IOException {
         long started = System.nanoTime();
+        steps.accept("name");
+        ArenaLayout images = ArenaLayout.of(arena.name(), "rw-p", memory.byteSize());
+        steps.accept("staging");
         Staging blocks = staging();
         staging = blocks;
-        long armed = System.nanoTime();
-        barrier.arm(options.instantTimeout());
+        steps.accept("copies");
         PageCopies copies = new PageCopies(memory, blocks, barrier, parent == null ? 0 : parent.epoch());
+        steps.accept("encoder");
         Encoder encoding = new Encoder(blocks, sink, options.stallTimeout(), copies, () -> {});
+        encoder = encoding;
         try {
-            barrier.instant(copies, options.instantTimeout());
-        } catch (IOException | RuntimeException e) {
-            barrier.disarm();
-            encoding.free();
+            return take(copies, encoding, images, started);
+        } catch (IOException | RuntimeException | Error e) {
+            giveUp(copies, encoding, e);
             throw e;
         }
+    }
+
+    private ArenaReport take(PageCopies copies, Encoder encoding, ArenaLayout images, long started)
+            throws IOException {
+        steps.accept("instant");
+        long armed = System.nanoTime();
+        barrier.instant(copies, options.instantTimeout());
         Instant instant = Instant.now();
         long instantNanos = System.nanoTime();
-        encoder = encoding;
+        steps.accept("thread");
         Thread.ofPlatform().name("stillframe-encoder").daemon().start(encoding);
-        try {
-            Layout layout = layout(instant, copies);
-            encoding.begin(layout, new Places(layout));
-            sweep(copies);
-            long captured = System.nanoTime();
-            Published published = publish(copies, encoding, layout);
-            return new ArenaReport(
-                    published.image(),
-                    HexFormat.of().formatHex(published.rootHash()),
-                    copies.epoch(),
-                    layout.pageCount(),
-                    encoding.zeroPages(),
-                    copies.byWriters(),
-                    instantNanos - armed,
-                    captured - instantNanos,
-                    System.nanoTime() - started,
-                    blocks.waitedNanos());
-        } catch (IOException | RuntimeException | Error e) {
-            copies.fail(e);
-            barrier.end();
+        encodes = true;
+        steps.accept("layout");
+        Layout layout = layout(images, instant, copies);
+        encoding.begin(layout, new Places(layout));
+        steps.accept("sweep");
+        sweep(copies);
+        long captured = System.nanoTime();
+        steps.accept("publish");
+        Published published = publish(copies, encoding, layout);
+        return new ArenaReport(
+                published.image(),
+                HexFormat.of().formatHex(published.rootHash()),
+                copies.epoch(),
+                layout.pageCount(),
+                encoding.zeroPages(),
+                copies.byWriters(),
+                instantNanos - armed,
+                captured - instantNanos,
+                System.nanoTime() - started,
+                copies.waitedNanos());
+    }
+
+    /** The writers first: from {@link PageCopies#awaitCopies} on none of them needs staging. */
+    private void giveUp(PageCopies copies, Encoder encoding, Throwable cause) {
+        copies.fail(cause);
+        barrier.end();
+        copies.awaitCopies();
+        if (encodes) {
             encoding.interrupt();
             awaitEncoder(encoding);
-            sink.abort(String.valueOf(e.getMessage()));
-            throw e;
         }
+        sink.abort(String.valueOf(cause.getMessage()));
     }
 
     /** As much as was asked for, or as the pages can fill, whatever stripes they are copied by. */
@@ -92,12 +121,16 @@ final class ArenaSnapshot implements AutoCloseable {
         long blocks = Math.min(pages, pages / StagingBlock.PAGES + PageCopies.STRIPES + 1);
         long enough = blocks * StagingBlock.PAGES * StagingBlock.PAGE_BYTES;
         Arena owner = Arena.ofShared();
-        long bytes = Staging.memoryBytes(Math.min(options.stagingBytes(), enough));
-        return new Staging(owner.allocate(bytes), owner::close);
+        try {
+            long bytes = Staging.memoryBytes(Math.min(options.stagingBytes(), enough));
+            return new Staging(owner.allocate(bytes), owner::close);
+        } catch (RuntimeException | Error e) {
+            owner.close();
+            throw e;
+        }
     }
 
-    private Layout layout(Instant instant, PageCopies copies) {
-        ArenaLayout images = new ArenaLayout(arena.name(), "rw-p", memory.byteSize());
+    private Layout layout(ArenaLayout images, Instant instant, PageCopies copies) {
         long instantEpochNanos = Layout.epochNanos(instant);
         return parent == null
                 ? images.whole(instantEpochNanos)
@@ -144,12 +177,15 @@ final class ArenaSnapshot implements AutoCloseable {
 
     @Override
     public void close() {
-        sink.close(); // it may still hold memory of batches
-        if (encoder != null) {
-            encoder.free();
-        }
-        if (staging != null) {
-            staging.close();
+        try {
+            sink.close(); // it may still hold memory of batches
+        } finally {
+            if (encoder != null) {
+                encoder.free();
+            }
+            if (staging != null) {
+                staging.close();
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -33,13 +34,20 @@ final class EmulatedArena implements MemoryArena {
     private final TreeMap<Integer, String> published = new TreeMap<>();
 
     private final ArenaTurn turn;
+    private final Consumer<String> steps;
 
     EmulatedArena(String name, long sizeBytes) {
+        this(name, sizeBytes, step -> {});
+    }
+
+    /** {@code steps} is told of each step of a snapshot before it is taken; for tests, which let it fail. */
+    EmulatedArena(String name, long sizeBytes, Consumer<String> steps) {
         if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0 || sizeBytes >> PAGE_SHIFT > Integer.MAX_VALUE - 8) {
             throw new IllegalArgumentException(
                     "an arena of %d bytes; it must be a positive multiple of %d".formatted(sizeBytes, PAGE_BYTES));
         }
         this.name = name;
+        this.steps = steps;
         turn = new ArenaTurn(name);
         this.sizeBytes = sizeBytes;
         memory = arena.allocate(sizeBytes, PAGE_BYTES);
@@ -402,7 +410,7 @@ final class EmulatedArena implements MemoryArena {
                 throw new IllegalStateException("a snapshot of arena " + name + " inside a unit of writes");
             }
             begin("a snapshot");
-            try (ArenaSnapshot snapshot = new ArenaSnapshot(this, memory, barrier, sink, options, known(parent))) {
+            try (ArenaSnapshot snapshot = new ArenaSnapshot(this, barrier, sink, options, known(parent), steps)) {
                 ArenaReport report = snapshot.take();
                 published.put(report.epoch(), report.rootHash());
                 if (published.size() > MOST_PARENTS) {
@@ -446,7 +454,12 @@ final class EmulatedArena implements MemoryArena {
     @Override
     public void close() {
         if (turn.close()) {
-            arena.close();
+            try {
+                arena.close();
+            } catch (RuntimeException e) {
+                turn.end(); // it can be closed again
+                throw e;
+            }
         }
     }
 

@@ -76,7 +76,12 @@ public interface MemoryArena extends MemoryRange, AutoCloseable {
      */
     void unit(Runnable writes);
 
-    /** Gives the memory back. Every use afterwards is an {@link IllegalStateException}. Idempotent. */
+    /**
+     * Gives the memory back. Every use afterwards is an {@link IllegalStateException}. Idempotent.
+     *
+     * @throws IllegalStateException if a snapshot or a restore is running, or a channel is reading or writing memory of
+     *     {@link #reading}; the arena is as before and can be closed later
+     */
     @Override
     void close();
 }

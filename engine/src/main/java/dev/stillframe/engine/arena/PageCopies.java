@@ -96,15 +96,18 @@ final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
         return stripes[first];
     }
 
-    /** A block with room, after waiting for the sink if need be; null if the snapshot has failed meanwhile. */
+    /** A block with room, after waiting for the sink if need be; null if the snapshot has failed. */
     private @Nullable StagingBlock room(Stripe stripe) {
+        if (hasFailed()) {
+            return null; // looked at under the lock, as awaitCopies() expects
+        }
         StagingBlock block = stripe.block;
         if (block != null && block.room() > 0) {
             return block;
         }
         if (block != null) {
-            stripe.block = null;
             staging.submit(block);
+            stripe.block = null;
         }
         block = staging.poll();
         boolean interrupted = false;
@@ -128,10 +131,22 @@ final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
             stripe.lock.lock();
             try {
                 StagingBlock block = stripe.block;
-                stripe.block = null;
                 if (block != null) {
                     staging.submit(block);
+                    stripe.block = null;
                 }
+            } finally {
+                stripe.lock.unlock();
+            }
+        }
+    }
+
+    /** After {@link #fail}: returns when nobody is at staging any more, and nobody will be. */
+    void awaitCopies() {
+        for (Stripe stripe : stripes) {
+            stripe.lock.lock();
+            try {
+                stripe.block = null; // whoever waited for it has come to an end
             } finally {
                 stripe.lock.unlock();
             }
@@ -147,6 +162,11 @@ final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
     /** Pages that writers have copied. */
     long byWriters() {
         return byWriters.sum();
+    }
+
+    /** How long writers and the sweep have waited for staging, all together. */
+    long waitedNanos() {
+        return staging.waitedNanos();
     }
 
     @Override

@@ -159,12 +159,41 @@ final class WriteBarrier {
         return epoch;
     }
 
+    /** The epoch that the coming {@link #instant} begins. */
+    int nextEpoch() {
+        return epoch + 2;
+    }
+
     /**
-     * Prepares T0: from its return on there is no open write, until {@link #instant} or {@link #disarm}.
+     * T0. Whatever it throws, the barrier is as it was before.
      *
-     * @throws ArenaException if a writer did not finish in time; the barrier is as before
+     * @param snapshot is asked for pages from T0 on; its epoch is {@link #nextEpoch}
+     * @param limit of the wait for writers, and again of that for units
+     * @throws ArenaException if writers or units did not end in time
      */
-    void arm(Duration limit) throws ArenaException {
+    void instant(Copying snapshot, Duration limit) throws ArenaException {
+        int before = epoch;
+        boolean reached = false;
+        try {
+            prepare(limit);
+            awaitUnits(limit);
+            try {
+                int next = snapshot.epoch();
+                copying = snapshot;
+                epoch = next;
+                reached = true;
+            } finally {
+                units.writeLock().unlock();
+            }
+        } finally {
+            if (!reached) {
+                epoch = before; // odd, it would send every write the locked way for ever, and be no T0 to anyone
+            }
+        }
+    }
+
+    /** From its return on there is no open write. */
+    private void prepare(Duration limit) throws ArenaException {
         int now = epoch;
         if (now >= LAST_EPOCH) {
             throw new IllegalStateException("no more snapshots: the arena has had " + now / 2);
@@ -172,24 +201,14 @@ final class WriteBarrier {
         epoch = now + 1;
         WriterSlots.fenceAllThreads();
         if (!WriterSlots.awaitOutside(limit)) {
-            epoch = now;
             throw new ArenaException(
                     "a writer did not finish its write within %d ms; it may have been stopped (debugger, cgroup freezer)"
                             .formatted(limit.toMillis()));
         }
     }
 
-    /** The epoch that the coming {@link #instant} begins. */
-    int nextEpoch() {
-        return epoch + 1;
-    }
-
-    /**
-     * T0, between {@link #arm} and the first copy.
-     *
-     * @throws ArenaException if units did not end in time
-     */
-    void instant(Copying snapshot, Duration limit) throws ArenaException {
+    /** Has the exclusive side of the units on its return. */
+    private void awaitUnits(Duration limit) throws ArenaException {
         try {
             if (!units.writeLock().tryLock(limit.toNanos(), TimeUnit.NANOSECONDS)) {
                 throw new ArenaException("units of writes did not end within %d ms".formatted(limit.toMillis()));
@@ -198,18 +217,6 @@ final class WriteBarrier {
             Thread.currentThread().interrupt();
             throw new ArenaException("interrupted while waiting for units of writes", e);
         }
-        try {
-            copying = snapshot;
-            epoch = snapshot.epoch();
-        } finally {
-            units.writeLock().unlock();
-        }
-    }
-
-    /** Takes an {@link #arm} back that no {@link #instant} followed. */
-    void disarm() {
-        int now = epoch; // only the one snapshot that runs sets it
-        epoch = now & ~1;
     }
 
     /** The snapshot wants no more pages. */

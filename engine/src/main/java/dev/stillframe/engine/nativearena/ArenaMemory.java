@@ -9,6 +9,7 @@ import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Target;
 import dev.stillframe.engine.target.Windows;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Consumer;
@@ -66,7 +67,16 @@ final class ArenaMemory extends Windows {
                 real.kernel());
     }
 
-    private record Gated(Attachment process, Gate gate) implements Attachment {
+    private static final class Gated implements Attachment {
+        private final Attachment process;
+        private final Gate gate;
+        private boolean closed;
+
+        Gated(Attachment process, Gate gate) {
+            this.process = process;
+            this.gate = gate;
+        }
+
         @Override
         public WriteTracker tracker() throws IOException {
             return process.tracker();
@@ -80,6 +90,7 @@ final class ArenaMemory extends Windows {
         /** Of the threads only the numbers: what they have in memory is elsewhere. */
         @Override
         public Standing freeze(Duration budget) throws IOException {
+            closed = true;
             gate.close();
             Standing standing = process.freeze(budget);
             return new Standing(
@@ -93,13 +104,36 @@ final class ArenaMemory extends Windows {
 
         @Override
         public void thaw() throws IOException {
-            process.thaw();
-            gate.open();
+            try {
+                process.thaw();
+            } finally {
+                openGate();
+            }
         }
 
+        private void openGate() throws IOException {
+            if (closed) {
+                closed = false;
+                gate.open();
+            }
+        }
+
+        /** Opens the gate too if the freeze came to nothing. */
         @Override
         public void close() {
-            process.close();
+            try {
+                process.close();
+            } finally {
+                openGateAtLast();
+            }
+        }
+
+        private void openGateAtLast() {
+            try {
+                openGate();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
     }
 }

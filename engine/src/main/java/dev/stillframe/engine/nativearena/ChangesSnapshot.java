@@ -78,7 +78,7 @@ final class ChangesSnapshot implements AutoCloseable {
         BitSet wanted = (BitSet) changed.clone();
         wanted.or(older);
         Layout layout =
-                new ArenaLayout(arena.name(), "rw-s", memory.byteSize())
+                ArenaLayout.of(arena.name(), "rw-s", memory.byteSize())
                         .changes(stopped.instantEpochNanos(), parent, wanted);
         sink.begin(layout);
         send(wanted);

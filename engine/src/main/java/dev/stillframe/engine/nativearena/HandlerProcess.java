@@ -34,15 +34,25 @@ final class HandlerProcess implements AutoCloseable {
     private static final long GATE_SECONDS = 5;
     private static final long LOOK_NANOS = 100_000_000;
 
-    /** Beside the sink's own patience: the start of a JVM, its dry run, and touching its staging. */
-    private static final Duration LONGEST_SILENCE = Duration.ofMinutes(1);
+    private static final Patience PATIENCE = new Patience(Duration.ofMinutes(1), Duration.ofSeconds(10));
 
     private final Process process;
+    private final Patience patience;
     private final DataInputStream answers;
     private final DataOutputStream requests;
 
-    private HandlerProcess(Process process) {
+    /**
+     * How long the handler may say nothing.
+     *
+     * @param silence beside the sink's own patience: the start of a JVM, its dry run, and touching its staging
+     * @param gate while writes that belong together wait for it
+     */
+    record Patience(Duration silence, Duration gate) {}
+
+    /** {@code process} talks as {@link PageStream} says; it is ended by {@link #close}. */
+    HandlerProcess(Process process, Patience patience) {
         this.process = process;
+        this.patience = patience;
         this.answers = new DataInputStream(new BufferedInputStream(process.getInputStream(), BUFFER_BYTES));
         this.requests = new DataOutputStream(process.getOutputStream());
     }
@@ -65,8 +75,14 @@ final class HandlerProcess implements AutoCloseable {
                                         name))
                         .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
-        Ptrace.allowTracer(process.pid());
-        return new HandlerProcess(process);
+        HandlerProcess handler = new HandlerProcess(process, PATIENCE);
+        try {
+            Ptrace.allowTracer(process.pid());
+        } catch (IOException | RuntimeException | Error e) {
+            handler.close();
+            throw e;
+        }
+        return handler;
     }
 
     boolean isAlive() {
@@ -87,14 +103,14 @@ final class HandlerProcess implements AutoCloseable {
      */
     SnapshotReport take(PageSink sink, long stagingBytes, Duration stallTimeout, StampedLock gate) throws IOException {
         try (PipedBatches batches = new PipedBatches(stallTimeout);
-                Watchdog watchdog = new Watchdog(stallTimeout.plus(LONGEST_SILENCE))) {
+                Watchdog watchdog = new Watchdog(stallTimeout.plus(patience.silence()))) {
             try (sink) { // before the batches, of which it may still hold some
                 requests.writeByte(PageStream.TAKE);
                 requests.writeLong(stagingBytes);
                 requests.writeLong(stallTimeout.toMillis());
                 requests.flush();
                 return receive(sink, batches, watchdog, gate);
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 sink.abort(String.valueOf(e.getMessage()));
                 throw e;
             }
@@ -105,7 +121,7 @@ final class HandlerProcess implements AutoCloseable {
 
     private SnapshotReport receive(PageSink sink, PipedBatches batches, Watchdog watchdog, StampedLock gate)
             throws IOException {
-        try (HeldGate held = new HeldGate(gate)) {
+        try (HeldGate held = new HeldGate(gate, watchdog)) {
             while (true) {
                 int part = nextPart(watchdog, held);
                 switch (part) {
@@ -149,8 +165,8 @@ final class HandlerProcess implements AutoCloseable {
      * @throws IOException if it came to nothing; close this then
      */
     ChangesSnapshot.Stopped copyWritten(StampedLock gate, CopiedPages copies, BitSet written) throws IOException {
-        try (Watchdog watchdog = new Watchdog(LONGEST_SILENCE);
-                HeldGate held = new HeldGate(gate)) {
+        try (Watchdog watchdog = new Watchdog(patience.silence());
+                HeldGate held = new HeldGate(gate, watchdog)) {
             requests.writeByte(PageStream.STOP);
             requests.flush();
             int part = nextPart(watchdog, held);
@@ -181,15 +197,18 @@ final class HandlerProcess implements AutoCloseable {
     /** The gate, closed for the handler; opened by {@link #close} at the latest. */
     private final class HeldGate implements AutoCloseable {
         private final StampedLock gate;
+        private final Watchdog watchdog;
         private long stamp;
 
-        HeldGate(StampedLock gate) {
+        HeldGate(StampedLock gate, Watchdog watchdog) {
             this.gate = gate;
+            this.watchdog = watchdog;
         }
 
-        /** And tells the handler. */
+        /** And tells the handler, which is to be quick from here on. */
         void closeGate() throws IOException {
             stamp = tryClose(gate);
+            watchdog.expect(patience.gate());
             requests.writeByte(stamp == 0 ? 0 : 1);
             requests.flush();
         }
@@ -198,6 +217,7 @@ final class HandlerProcess implements AutoCloseable {
             if (stamp != 0) {
                 gate.unlockWrite(stamp);
                 stamp = 0;
+                watchdog.expect(watchdog.usual);
             }
         }
 
@@ -226,23 +246,31 @@ final class HandlerProcess implements AutoCloseable {
     /** Kills the handler when it says nothing for too long, or the caller is interrupted: reading a pipe has no deadline. */
     private final class Watchdog implements AutoCloseable {
         private final Thread caller = Thread.currentThread();
-        private final long patienceNanos;
-        private volatile long heardNanos = System.nanoTime();
+        private final Duration usual;
+        private volatile long limitNanos;
+        private volatile long untilNanos;
         private volatile boolean over;
         private final Thread thread = Thread.ofPlatform().name("stillframe-arena-watchdog").daemon().unstarted(this::watch);
 
-        Watchdog(Duration patience) {
-            patienceNanos = patience.toNanos();
+        Watchdog(Duration usual) {
+            this.usual = usual;
+            expect(usual);
             thread.start();
         }
 
+        /** From now on it may say nothing for so long. */
+        void expect(Duration limit) {
+            limitNanos = limit.toNanos();
+            heard();
+        }
+
         void heard() {
-            heardNanos = System.nanoTime();
+            untilNanos = System.nanoTime() + limitNanos;
         }
 
         private void watch() {
             while (!over) {
-                if (caller.isInterrupted() || System.nanoTime() - heardNanos > patienceNanos) {
+                if (caller.isInterrupted() || System.nanoTime() - untilNanos > 0) {
                     process.destroyForcibly();
                     return;
                 }
@@ -270,14 +298,25 @@ final class HandlerProcess implements AutoCloseable {
         }
     }
 
-    /** Ends the process; whatever it had protected is free then. */
+    /**
+     * Ends the process; whatever it had protected is free then.
+     *
+     * @throws IllegalStateException if it is still there after seconds: the kernel cannot end it
+     */
     @Override
     public void close() {
         process.destroyForcibly();
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(END_SECONDS);
         boolean interrupted = false;
         while (process.isAlive()) {
+            long left = until - System.nanoTime();
+            if (left <= 0) {
+                throw new IllegalStateException(
+                        "process %d, which handles the arena's faults, did not end within %d s of being killed"
+                                .formatted(process.pid(), END_SECONDS));
+            }
             try {
-                process.waitFor();
+                process.waitFor(left, TimeUnit.NANOSECONDS);
             } catch (InterruptedException e) {
                 interrupted = true; // its end takes milliseconds after a SIGKILL
             }

@@ -240,8 +240,8 @@ public final class NativeArena implements MemoryArena {
             return;
         }
         long stamp = gate.readLock();
-        inUnit.set(true);
         try {
+            inUnit.set(true);
             writes.run();
         } finally {
             inUnit.remove();
@@ -264,10 +264,13 @@ public final class NativeArena implements MemoryArena {
                 taken = true;
                 return report;
             } finally {
-                if (!taken) {
-                    endHandler();
+                try {
+                    if (!taken) {
+                        endHandler();
+                    }
+                } finally {
+                    turn.end();
                 }
-                turn.end();
             }
         }
     }
@@ -313,13 +316,13 @@ public final class NativeArena implements MemoryArena {
                                     epoch.incrementAndGet());
                     taken = true;
                     return report;
-                } catch (IOException | RuntimeException e) {
+                } catch (IOException | RuntimeException | Error e) {
                     sink.abort(String.valueOf(e.getMessage()));
                     throw e;
                 } finally {
                     if (!taken) {
-                        endHandler();
                         endWatch(); // it may have told what nobody kept; the next one begins with a comparison
+                        endHandler();
                     }
                 }
             }
@@ -340,7 +343,7 @@ public final class NativeArena implements MemoryArena {
         }
         try {
             known.compare(segment, memory.file());
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             begun.close();
             throw e;
         }
@@ -445,9 +448,17 @@ public final class NativeArena implements MemoryArena {
     @Override
     public void close() {
         if (turn.close()) {
-            endHandler();
-            endWatch();
-            memory.close();
+            boolean closed = false;
+            try {
+                endWatch();
+                endHandler();
+                memory.close();
+                closed = true;
+            } finally {
+                if (!closed) {
+                    turn.end(); // it can be closed again
+                }
+            }
         }
     }
 

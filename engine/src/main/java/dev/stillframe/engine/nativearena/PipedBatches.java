@@ -28,8 +28,13 @@ final class PipedBatches implements AutoCloseable {
 
     PipedBatches(Duration stallTimeout) {
         this.stallTimeout = stallTimeout;
-        for (int i = 0; i < BATCHES; i++) {
-            idle.add(new Batch());
+        try {
+            for (int i = 0; i < BATCHES; i++) {
+                idle.add(new Batch());
+            }
+        } catch (RuntimeException | Error e) {
+            arena.close();
+            throw e;
         }
     }
 

@@ -35,12 +35,20 @@ final class WriteWatch implements AutoCloseable {
         try {
             userfaultfd.enable(Feature.WP_HUGETLBFS_SHMEM, Feature.WP_UNPOPULATED, Feature.WP_ASYNC);
             userfaultfd.register(range);
-            WriteWatch watch =
-                    new WriteWatch(range, userfaultfd, PagemapScan.of(Math.toIntExact(ProcessHandle.current().pid())));
+            return begin(range, userfaultfd, PagemapScan.of(Math.toIntExact(ProcessHandle.current().pid())));
+        } catch (IOException | RuntimeException | Error e) {
+            userfaultfd.close();
+            throw e;
+        }
+    }
+
+    private static WriteWatch begin(AddressRange range, Userfaultfd userfaultfd, PagemapScan pages) throws IOException {
+        try {
+            WriteWatch watch = new WriteWatch(range, userfaultfd, pages);
             watch.takeWritten(); // what was never protected counts as written, and is protected by this
             return watch;
-        } catch (IOException | RuntimeException e) {
-            userfaultfd.close();
+        } catch (IOException | RuntimeException | Error e) {
+            pages.close();
             throw e;
         }
     }

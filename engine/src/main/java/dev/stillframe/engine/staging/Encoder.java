@@ -69,8 +69,13 @@ public final class Encoder implements Runnable {
         this.politely = politely;
         this.sink = sink;
         this.stallTimeout = stallTimeout;
-        for (int i = 0; i < BATCHES; i++) {
-            idle.add(new EncodedBatch(arena, this::released));
+        try {
+            for (int i = 0; i < BATCHES; i++) {
+                idle.add(new EncodedBatch(arena, this::released));
+            }
+        } catch (RuntimeException | Error e) {
+            arena.close();
+            throw e;
         }
     }
 

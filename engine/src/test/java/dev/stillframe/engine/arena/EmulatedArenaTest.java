@@ -17,6 +17,8 @@ import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.channels.Pipe;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -165,6 +167,27 @@ class EmulatedArenaTest {
         }
         assertThatThrownBy(() -> closed.snapshot(new DiscardingSink())).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> closed.restore(folder)).isInstanceOf(IllegalStateException.class);
+    }
+
+    /** A channel that reads the memory keeps it from being given back, and nothing else. */
+    @Test
+    void whatCannotBeClosedNowCanBeClosedLater() throws Exception {
+        MemoryArena busy = MemoryArena.emulated("busy", SIZE);
+        Pipe pipe = Pipe.open();
+        Thread sender = Thread.ofPlatform().start(() -> thrownIn(() -> pipe.sink().write(busy.reading().asByteBuffer())));
+        ByteBuffer first = ByteBuffer.allocate(1);
+        pipe.source().read(first); // the rest does not fit into the pipe: it is in its call
+        assertThatThrownBy(busy::close).isInstanceOf(IllegalStateException.class);
+        busy.putLong(0, 1);
+        ByteBuffer rest = ByteBuffer.allocate((int) SIZE - 1);
+        while (rest.hasRemaining()) {
+            pipe.source().read(rest);
+        }
+        join(sender);
+        pipe.source().close();
+        pipe.sink().close();
+        busy.close();
+        assertThatThrownBy(() -> busy.putLong(0, 1)).hasMessageContaining("arena busy is closed");
     }
 
     @Test

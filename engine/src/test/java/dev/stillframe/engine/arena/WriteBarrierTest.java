@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
@@ -26,15 +28,15 @@ class WriteBarrierTest {
         Thread writer = Thread.ofPlatform().start(() -> hold(opened, inside, leave));
         inside.await();
         assertThat(opened.get()).isTrue();
-        assertThatThrownBy(() -> barrier.arm(SHORT))
+        assertThatThrownBy(() -> barrier.instant(new NoPages(barrier.nextEpoch()), SHORT))
                 .isInstanceOf(ArenaException.class)
                 .hasMessageContaining("a writer did not finish its write within 50 ms");
         assertThat(tryOpen(0)).as("as before").isTrue();
         leave.countDown();
-        barrier.arm(LONG);
-        assertThat(tryOpen(0)).as("the open way while T0 is prepared").isFalse();
-        barrier.disarm();
-        assertThat(tryOpen(0)).isTrue();
+        int before = barrier.epoch();
+        barrier.instant(new NoPages(barrier.nextEpoch()), LONG);
+        assertThat(barrier.epoch()).isEqualTo(before + 2);
+        assertThat(tryOpen(0)).as("the stamp is of the epoch before").isFalse();
         assertThat(writer.join(LONG)).isTrue();
     }
 
@@ -45,6 +47,40 @@ class WriteBarrierTest {
         assertThat(tryOpen(1)).isTrue();
         assertThat(tryOpen(-1)).isFalse();
         assertThat(tryOpen(2)).isFalse();
+    }
+
+    @Test
+    void whateverIsThrownBeforeTheInstantTheOpenWayIsOpenAgain() {
+        barrier.write(0, () -> {});
+        List<Boolean> opened = new ArrayList<>();
+        WriteBarrier.Copying failing =
+                new WriteBarrier.Copying() {
+                    @Override
+                    public int epoch() {
+                        opened.add(tryOpen(0));
+                        throw new AssertionError("the last moment before T0");
+                    }
+
+                    @Override
+                    public boolean copy(int page) {
+                        return true;
+                    }
+                };
+        int before = barrier.epoch();
+        assertThatThrownBy(() -> barrier.instant(failing, LONG)).hasMessage("the last moment before T0");
+        assertThat(opened).as("the open way while T0 is prepared").containsExactly(false);
+        assertThat(barrier.epoch()).isEqualTo(before);
+        assertThat(tryOpen(0)).isTrue();
+        barrier.enterUnit(); // nobody holds the other side
+        barrier.leaveUnit();
+    }
+
+    /** A snapshot that wants nothing. */
+    private record NoPages(int epoch) implements WriteBarrier.Copying {
+        @Override
+        public boolean copy(int page) {
+            return true;
+        }
     }
 
     private void hold(AtomicBoolean opened, CountDownLatch inside, CountDownLatch leave) {
