@@ -35,5 +35,9 @@ int main(void) {
     SHOW("USERFAULTFD", SYS_userfaultfd);
     SHOW("PIDFD_OPEN", SYS_pidfd_open);
     SHOW("PIDFD_GETFD", SYS_pidfd_getfd);
+    SHOW("WAITID", SYS_waitid);
+    SHOW("CLONE3", SYS_clone3);
+    SHOW("KCMP", SYS_kcmp);
+    SHOW("DUP3", SYS_dup3);
     return 0;
 }

@@ -129,6 +129,7 @@ public final class EmulatedTarget implements Target {
 
     @Override
     public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException {
+        long excluded = query.excluded() & ~PagemapScan.GUARD; // which the model knows nothing of
         PageScan.Result found =
                 process.scan(
                         new PageScan.Request(
@@ -137,8 +138,8 @@ public final class EmulatedTarget implements Target {
                                 0,
                                 Integer.MAX_VALUE,
                                 0,
-                                query.excluded(),
-                                query.required() | query.excluded(),
+                                excluded,
+                                query.required() | excluded,
                                 query.anyOf(),
                                 query.report()));
         if (found.result() < 0) {

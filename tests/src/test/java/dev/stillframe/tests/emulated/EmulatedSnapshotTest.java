@@ -19,6 +19,7 @@ import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.emulated.EmulatedOracle.Kind;
 import dev.stillframe.tests.image.FailingSink;
 import dev.stillframe.tests.image.MemoryImage;
+import dev.stillframe.tests.oracle.BlindView;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.system.Campaign;
@@ -102,7 +103,8 @@ class EmulatedSnapshotTest {
                                 (address, length, into) -> {
                                     tracker.unprotect(address, length);
                                     return reader.read(address, length, into);
-                                });
+                                },
+                        BlindView::new);
         try (EmulatedOracle oracle = start(CowPolicy.MODERN, Kind.ANONYMOUS, 2)) {
             assertThat(firstDeviation(oracle, unprotectFirst)).isPresent();
         }

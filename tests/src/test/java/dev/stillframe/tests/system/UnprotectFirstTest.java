@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.target.Probe;
-import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
+import dev.stillframe.tests.oracle.BlindView;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
@@ -28,19 +28,6 @@ import java.util.Optional;
 class UnprotectFirstTest {
     private static final long SIZE_BYTES = 64L << 20;
     private static final int ATTEMPTS = 20;
-
-    /** Takes everything for protected. */
-    private record Blind(ProtectionView view) implements ProtectionView {
-        @Override
-        public boolean isWhole(long start, long bytes) {
-            return true;
-        }
-
-        @Override
-        public void close() {
-            view.close();
-        }
-    }
 
     @Test
     void whatIsNotProtectedWhenItIsCopiedIsListed() throws Exception {
@@ -77,7 +64,7 @@ class UnprotectFirstTest {
                                     userfaultfd.unprotect(address, length);
                                     return reader.read(address, length, into);
                                 },
-                        view -> new Blind(view));
+                        BlindView::new);
         try (OracleTarget target =
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, threads), Seed.value())) {
             for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
