@@ -3,20 +3,26 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageHash;
 
+import java.io.BufferedOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The open files of an image that is being written, once its layout is known. Owned by one thread.
  */
 final class ImageContents implements AutoCloseable {
+    private static final int BUFFER_BYTES = 64 << 10;
+
     final Layout layout;
     final PageLocator locator;
     final IndexFile index;
@@ -43,15 +49,7 @@ final class ImageContents implements AutoCloseable {
         IndexFile index =
                 IndexFile.create(
                         directory.resolve(ImageFormat.INDEX), pageCount, layout.pageSizeBytes());
-        try {
-            long size = Math.multiplyExact(pageCount, (long) layout.pageSizeBytes());
-            Path file = directory.resolve(ImageFormat.PAGES);
-            return new ImageContents(
-                    layout, index, PageFile.create(file, size, layout.pageSizeBytes()));
-        } catch (IOException | RuntimeException e) {
-            index.close();
-            throw e;
-        }
+        return opened(directory, layout, index, PageFile::create);
     }
 
     /** Opens what {@link #create} made for the same layout, and maybe {@link #complete}d. */
@@ -59,14 +57,33 @@ final class ImageContents implements AutoCloseable {
         Files.deleteIfExists(directory.resolve(ImageFormat.MANIFEST));
         IndexFile index =
                 IndexFile.reopen(directory.resolve(ImageFormat.INDEX), layout.pageCount());
+        return opened(directory, layout, index, PageFile::reopen);
+    }
+
+    /** How the file of the pages is opened. */
+    @FunctionalInterface
+    private interface Pages {
+        PageFile open(Path file, long sizeBytes, int pageSizeBytes) throws IOException;
+    }
+
+    private static ImageContents opened(Path directory, Layout layout, IndexFile index, Pages opening)
+            throws IOException {
+        @Nullable PageFile pages = null;
+        boolean done = false;
         try {
             long size = Math.multiplyExact(layout.pageCount(), (long) layout.pageSizeBytes());
-            Path file = directory.resolve(ImageFormat.PAGES);
-            return new ImageContents(
-                    layout, index, PageFile.reopen(file, size, layout.pageSizeBytes()));
-        } catch (IOException | RuntimeException e) {
-            index.close();
-            throw e;
+            pages = opening.open(directory.resolve(ImageFormat.PAGES), size, layout.pageSizeBytes());
+            ImageContents contents = new ImageContents(layout, index, pages);
+            done = true;
+            return contents;
+        } finally {
+            if (!done) {
+                try (index) {
+                    if (pages != null) {
+                        pages.close();
+                    }
+                }
+            }
         }
     }
 
@@ -79,25 +96,18 @@ final class ImageContents implements AutoCloseable {
     /** Writes what is left and forces all files to the disk. */
     void complete(Path directory, Manifest manifest) throws IOException {
         pages.force();
-        byte[] text = manifest.encode();
-        if (text.length > ImageFormat.MAX_MANIFEST_BYTES) {
-            throw new ImageFormatException(
-                    "a manifest of %d bytes; the most allowed is %d"
-                            .formatted(text.length, ImageFormat.MAX_MANIFEST_BYTES));
-        }
         index.seal(
-                new IndexHeader(layout.pageSizeBytes(), layout.pageCount(), Manifest.digest(text)));
+                new IndexHeader(layout.pageSizeBytes(), layout.pageCount(), manifest.digest()));
         Path file = directory.resolve(ImageFormat.MANIFEST);
         Set<StandardOpenOption> options =
                 Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         try (FileChannel channel = FileChannel.open(file, options, ImageFormat.privateFile())) {
-            ByteBuffer out = ByteBuffer.wrap(text);
-            while (out.hasRemaining()) {
-                channel.write(out);
-            }
+            OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
+            manifest.write(out);
+            out.flush();
             channel.force(true);
         } catch (IOException e) {
-            throw WriteFailure.of(file, 0, text.length, e);
+            throw WriteFailure.of(file, 0, ImageFormat.MAX_MANIFEST_BYTES, e);
         }
     }
 

@@ -43,6 +43,12 @@ final class ImageFormat {
      */
     static final long MAX_PAGE_COUNT = 1L << 36;
 
+    /** Smallest page. */
+    static final int MIN_PAGE_BYTES = 4096;
+
+    /** Largest page. */
+    static final int MAX_PAGE_BYTES = 65536;
+
     /** Longest manifest that is read; a mapping takes about 500 bytes of it, an extent about 90. */
     static final long MAX_MANIFEST_BYTES = 512L << 20;
 

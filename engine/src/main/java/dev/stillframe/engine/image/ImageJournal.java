@@ -24,20 +24,31 @@ import java.util.Arrays;
 
 /**
  * The journal of an image that arrives: whose it is and how far it is on the disk. Two slots, written in turn, each
- * with a number and a checksum, so that a write that is cut short leaves the one before. Locked while it is open, so
+ * with a number and a checksum, so that a write that is cut short leaves the one before; {@value #SLOT_BYTES} bytes
+ * apart, so that no disk has both in one sector, which a power cut can tear as a whole. Locked while it is open, so
  * that two processes never write one image. Owned by one thread.
  *
- * <p>A slot: number u64, batches u64, pages u64, key (32 bytes), SHA-256 of the layout (32 bytes, zeros before
- * the layout is known), XXH3-128 of all that; little-endian.
+ * <p>A slot: the format (u64, {@value #FORMAT}), number u64, batches u64, pages u64, key (32 bytes), SHA-256 of the
+ * layout (32 bytes, zeros before the layout is known), XXH3-128 of all that; little-endian. {@code engine/IMAGE.md} says
+ * the same.
  */
 final class ImageJournal implements AutoCloseable {
     /** Length of a key. */
     static final int KEY_BYTES = 32;
 
+    /** The largest sector of a disk. */
+    static final int SLOT_BYTES = 4096;
+
+    private static final int FORMAT = 2;
     private static final int DIGEST_BYTES = 32;
-    private static final int SLOT_BYTES = 128;
-    private static final int CHECKED_BYTES = 3 * Long.BYTES + KEY_BYTES + DIGEST_BYTES;
-    private static final int FILE_BYTES = 4096;
+    private static final int CHECKED_BYTES = 4 * Long.BYTES + KEY_BYTES + DIGEST_BYTES;
+    private static final int ENTRY_BYTES = CHECKED_BYTES + PageHash.BYTES;
+    private static final int FILE_BYTES = 2 * SLOT_BYTES;
+
+    /** Of format 1: one sector, in which both slots were, 128 bytes apart, each with the key behind three numbers. */
+    private static final int FORMER_FILE_BYTES = 4096;
+
+    private static final int[] FORMER_KEYS_AT = {24, 128 + 24};
 
     private final FileChannel channel;
     private final FileLock lock;
@@ -68,6 +79,7 @@ final class ImageJournal implements AutoCloseable {
     /** Makes the journal of a new image. */
     static ImageJournal create(Path file, byte[] key) throws IOException {
         FileChannel channel = ImageFormat.createFile(file);
+        boolean done = false;
         try {
             ByteBuffer zeros = ByteBuffer.allocate(FILE_BYTES);
             while (zeros.hasRemaining()) {
@@ -76,31 +88,61 @@ final class ImageJournal implements AutoCloseable {
             Entry start = new Entry(0, Checkpoint.START, key, new byte[DIGEST_BYTES]);
             ImageJournal journal = locked(file, channel, start);
             journal.write(start);
+            done = true;
             return journal;
         } catch (IOException e) {
-            channel.close();
             throw WriteFailure.of(file, 0, FILE_BYTES, e);
+        } finally {
+            if (!done) {
+                channel.close();
+            }
         }
     }
 
-    /** Opens a journal if it is that of {@code key}; null if it is another's or says nothing. */
+    /**
+     * Opens a journal if it is that of {@code key}; null if it is another's or says nothing.
+     *
+     * @throws ImageFormatException if it is that of {@code key}, of a format that is not read any more
+     */
     static @Nullable ImageJournal open(Path file, byte[] key) throws IOException {
-        if (!Files.isRegularFile(file) || Files.size(file) != FILE_BYTES) {
+        if (!Files.isRegularFile(file)) {
             return null;
         }
+        long size = Files.size(file);
+        if (size == FORMER_FILE_BYTES) {
+            refuseFormer(file, key);
+        }
+        return size == FILE_BYTES ? openWhole(file, key) : null;
+    }
+
+    private static @Nullable ImageJournal openWhole(Path file, byte[] key) throws IOException {
         FileChannel channel =
                 FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        boolean kept = false;
         try {
             Entry entry = read(channel);
-            if (entry != null && Arrays.equals(entry.key(), key)) {
-                return locked(file, channel, entry);
+            if (entry == null || !Arrays.equals(entry.key(), key)) {
+                return null;
             }
-        } catch (IOException e) {
-            channel.close();
-            throw e;
+            ImageJournal journal = locked(file, channel, entry);
+            kept = true;
+            return journal;
+        } finally {
+            if (!kept) {
+                channel.close();
+            }
         }
-        channel.close();
-        return null;
+    }
+
+    private static void refuseFormer(Path file, byte[] key) throws IOException {
+        byte[] slots = Files.readAllBytes(file);
+        for (int at : FORMER_KEYS_AT) {
+            if (slots.length >= at + KEY_BYTES && Arrays.equals(slots, at, at + KEY_BYTES, key, 0, KEY_BYTES)) {
+                throw new ImageFormatException(
+                        "%s was begun by an earlier version, whose journal is not read any more: remove it and send the image again"
+                                .formatted(file.getParent()));
+            }
+        }
     }
 
     private static ImageJournal locked(Path file, FileChannel channel, Entry last)
@@ -148,17 +190,16 @@ final class ImageJournal implements AutoCloseable {
     public void close() throws IOException {
         if (!closed) {
             closed = true;
-            mapped.releaseLast();
-            BackgroundResourceReleaser.releasePendingResources();
-            try (channel) {
-                lock.release();
+            try (channel; lock) { // whatever else fails, nobody is to find it busy
+                mapped.releaseLast();
+                BackgroundResourceReleaser.releasePendingResources();
             }
         }
     }
 
     private static byte[] encode(Entry entry) {
-        ByteBuffer out = ByteBuffer.allocate(SLOT_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        out.putLong(entry.number());
+        ByteBuffer out = ByteBuffer.allocate(ENTRY_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        out.putLong(FORMAT).putLong(entry.number());
         out.putLong(entry.checkpoint().batches()).putLong(entry.checkpoint().pages());
         out.put(entry.key()).put(entry.layoutDigest());
         out.put(checksum(Arrays.copyOf(out.array(), CHECKED_BYTES)));
@@ -167,11 +208,11 @@ final class ImageJournal implements AutoCloseable {
 
     /** The newest of the two slots that is whole; null if none is. */
     private static @Nullable Entry read(FileChannel channel) throws IOException {
-        ByteBuffer in = ByteBuffer.allocate(2 * SLOT_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer in = ByteBuffer.allocate(FILE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         while (in.hasRemaining() && channel.read(in, in.position()) > 0) {}
         Entry newest = null;
-        for (int at = 0; at < 2 * SLOT_BYTES; at += SLOT_BYTES) {
-            Entry entry = decode(in.slice(at, SLOT_BYTES).order(in.order()));
+        for (int at = 0; at < FILE_BYTES; at += SLOT_BYTES) {
+            Entry entry = decode(in.slice(at, ENTRY_BYTES).order(in.order()));
             if (entry != null && (newest == null || entry.number() > newest.number())) {
                 newest = entry;
             }
@@ -179,7 +220,7 @@ final class ImageJournal implements AutoCloseable {
         return newest;
     }
 
-    /** Null as well for numbers that are never written; a slot's place is computed from them. */
+    /** Null as well for another format, and for numbers that are never written; a slot's place is computed from them. */
     private static @Nullable Entry decode(ByteBuffer slot) {
         byte[] checked = new byte[CHECKED_BYTES];
         byte[] checksum = new byte[PageHash.BYTES];
@@ -189,10 +230,11 @@ final class ImageJournal implements AutoCloseable {
         if (!Arrays.equals(checksum, checksum(checked))) {
             return null;
         }
+        long format = slot.getLong();
         long number = slot.getLong();
         Checkpoint checkpoint = new Checkpoint(slot.getLong(), slot.getLong());
         slot.get(key).get(digest);
-        if (number < 0 || checkpoint.batches() < 0 || checkpoint.pages() < 0) {
+        if (format != FORMAT || number < 0 || checkpoint.batches() < 0 || checkpoint.pages() < 0) {
             return null;
         }
         return new Entry(number, checkpoint, key, digest);

@@ -2,6 +2,7 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.HeapAllowance;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageHash;
@@ -78,32 +79,32 @@ public final class ImageReader implements AutoCloseable {
      * @param places directories with images, which are looked through after the image's own
      */
     public static ImageReader open(Path image, List<Path> places) throws IOException {
+        return open(image, places(image, places), 0, HeapAllowance.ofThisProgram());
+    }
+
+    /** The same for a program that lends heap to others, too; {@code heap} is asked for what the image takes. */
+    public static ImageReader open(Path image, HeapAllowance heap) throws IOException {
+        return open(image, places(image, List.of()), 0, heap);
+    }
+
+    private static List<Path> places(Path image, List<Path> more) {
         List<Path> all = new ArrayList<>();
         Path beside = image.toAbsolutePath().normalize().getParent();
         if (beside != null) {
             all.add(beside);
         }
-        all.addAll(places);
-        return open(image, all, 0);
+        all.addAll(more);
+        return all;
     }
 
     /** Below as many children as {@code generation} says; parents are looked for in {@code places} only. */
-    static ImageReader open(Path image, List<Path> places, int generation) throws IOException {
+    static ImageReader open(Path image, List<Path> places, int generation, HeapAllowance heap) throws IOException {
         Path indexPath = existing(image, ImageFormat.INDEX);
-        Path manifestPath = existing(image, ImageFormat.MANIFEST);
-        IndexHeader header = IndexHeader.decode(headerBytes(indexPath), indexPath);
-        byte[] text = Manifest.load(manifestPath);
-        if (!Arrays.equals(Manifest.digest(text), header.manifestHash())) {
-            throw new ImageFormatException(
-                    manifestPath
-                            + " is damaged: its SHA-256 is not the one in the header of the index");
-        }
-        Manifest manifest = Manifest.decode(text, manifestPath);
+        IndexHeader header = header(image);
+        Manifest manifest = Manifest.load(existing(image, ImageFormat.MANIFEST), header.manifestHash(), heap);
         Layout layout = manifest.layout();
         long pageCount = layout.pageCount();
-        if (header.pageCount() != pageCount
-                || header.pageSizeBytes() != layout.pageSizeBytes()
-                || pageCount > ImageFormat.MAX_PAGE_COUNT) {
+        if (header.pageCount() != pageCount || header.pageSizeBytes() != layout.pageSizeBytes()) {
             throw new ImageFormatException(
                     "%s is for %d pages of %d bytes, the manifest for %d of %d"
                             .formatted(
@@ -113,20 +114,59 @@ public final class ImageReader implements AutoCloseable {
                                     pageCount,
                                     layout.pageSizeBytes()));
         }
-        Path pagesPath = existing(image, ImageFormat.PAGES);
-        checkLength(indexPath, ImageFormat.indexBytes(pageCount));
-        checkLength(pagesPath, pageCount * layout.pageSizeBytes());
-        PageFile pages = PageFile.openToRead(pagesPath, layout.pageSizeBytes());
+        @Nullable PageFile pages = null;
+        @Nullable IndexFile index = null;
+        boolean done = false;
         try {
+            pages = PageFile.openToRead(existing(image, ImageFormat.PAGES), layout.pageSizeBytes());
+            index = IndexFile.open(indexPath, pageCount);
             Parent parent =
-                    manifest.parent() == null
-                            ? null
-                            : new Parent(image, manifest.parent(), places, generation);
-            return new ImageReader(image, manifest, IndexFile.open(indexPath, pageCount), pages, parent);
-        } catch (IOException | RuntimeException e) {
-            pages.close();
-            throw e;
+                    manifest.parent() == null ? null : new Parent(image, manifest.parent(), places, generation, heap);
+            ImageReader reader = new ImageReader(image, manifest, index, pages, parent);
+            done = true;
+            return reader;
+        } finally {
+            if (!done) {
+                close(pages, index);
+            }
         }
+    }
+
+    private static void close(@Nullable PageFile pages, @Nullable IndexFile index) throws IOException {
+        try (pages) {
+            if (index != null) {
+                index.close();
+            }
+        }
+    }
+
+    /** The header of the index, which agrees with the lengths of the files. */
+    private static IndexHeader header(Path image) throws IOException {
+        Path index = existing(image, ImageFormat.INDEX);
+        existing(image, ImageFormat.MANIFEST);
+        IndexHeader header = IndexHeader.decode(headerBytes(index), index);
+        if (header.pageCount() < 0
+                || header.pageCount() > ImageFormat.MAX_PAGE_COUNT
+                || header.pageSizeBytes() < ImageFormat.MIN_PAGE_BYTES
+                || header.pageSizeBytes() > ImageFormat.MAX_PAGE_BYTES) {
+            throw new ImageFormatException(
+                    "%s is for %d pages of %d bytes; at most %d pages of %d to %d bytes are possible"
+                            .formatted(
+                                    index,
+                                    header.pageCount(),
+                                    header.pageSizeBytes(),
+                                    ImageFormat.MAX_PAGE_COUNT,
+                                    ImageFormat.MIN_PAGE_BYTES,
+                                    ImageFormat.MAX_PAGE_BYTES));
+        }
+        checkLength(index, ImageFormat.indexBytes(header.pageCount()));
+        checkLength(existing(image, ImageFormat.PAGES), header.pageCount() * header.pageSizeBytes());
+        return header;
+    }
+
+    /** What tells an image from others, whatever the size of its manifest; it is checked as by {@link #open}. */
+    static Manifest.Head head(Path image) throws IOException {
+        return Manifest.head(existing(image, ImageFormat.MANIFEST), header(image).manifestHash());
     }
 
     /** The instant without its pages. */
@@ -187,7 +227,8 @@ public final class ImageReader implements AutoCloseable {
     /** Pages of this image that are stored in its parent. */
     public long sharedPages() throws IOException {
         long shared = 0;
-        for (long ordinal = 0; parent != null && ordinal < layout().pageCount(); ordinal++) {
+        long pageCount = parent == null ? 0 : layout().pageCount();
+        for (long ordinal = 0; ordinal < pageCount; ordinal++) {
             shared += index.kindCode(ordinal) == ImageFormat.IN_PARENT ? 1 : 0;
         }
         return shared;
@@ -365,11 +406,9 @@ public final class ImageReader implements AutoCloseable {
     @Override
     public void close() throws IOException {
         try (index;
-                pages) {
+                pages;
+                parent) {
             arena.close();
-            if (parent != null) {
-                parent.close();
-            }
         }
     }
 

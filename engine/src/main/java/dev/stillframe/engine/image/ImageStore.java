@@ -129,11 +129,9 @@ public final class ImageStore {
         if (!Files.isDirectory(image)) {
             return Optional.empty();
         }
-        try (ImageReader reader = ImageReader.open(image)) {
-            return Arrays.equals(reader.rootHash(), rootHash)
-                    ? Optional.of(image)
-                    : Optional.empty();
-        }
+        return ImageReader.head(image).rootHash().equals(HexFormat.of().formatHex(rootHash))
+                ? Optional.of(image)
+                : Optional.empty();
     }
 
     /** All images, finished or not, by name; other things in the directory are left out. */
@@ -193,7 +191,7 @@ public final class ImageStore {
             return;
         }
         for (Entry entry : list()) {
-            if (entry.published() && entry.problem() == null && rootHash.equals(parentOf(directory.resolve(entry.name())))) {
+            if (entry.published() && entry.problem() == null && rootHash.equals(ImageReader.head(directory.resolve(entry.name())).parent())) {
                 throw new IOException(
                         "%s is needed by %s, which shares pages with it: merge that first, remove it first, or use --force"
                                 .formatted(image.getFileName(), entry.name()));
@@ -203,17 +201,11 @@ public final class ImageStore {
 
     /** Null if it is none that can be read. */
     private static @Nullable String rootHash(Path image) {
-        try (ImageReader reader = ImageReader.open(image)) {
-            return HexFormat.of().formatHex(reader.rootHash());
+        try {
+            return ImageReader.head(image).rootHash();
         } catch (IOException e) {
             LOG.debug("{} cannot be a parent: it cannot be read", image, e);
             return null;
-        }
-    }
-
-    private static @Nullable String parentOf(Path image) throws IOException {
-        try (ImageReader reader = ImageReader.open(image)) {
-            return reader.sharesPages() ? reader.parent() : null;
         }
     }
 

@@ -128,12 +128,8 @@ public final class ImageWriter implements DurableSink {
             }
         }
         Path partial = makePartial(target);
-        return new ImageWriter(
-                target,
-                partial,
-                false,
-                ImageJournal.create(partial.resolve(ImageFormat.SESSION), key),
-                null);
+        ImageJournal journal = ImageJournal.create(partial.resolve(ImageFormat.SESSION), key);
+        return new ImageWriter(target, partial, false, journal, null);
     }
 
     private static boolean isPartialOf(Path target, Path path) {
@@ -199,7 +195,7 @@ public final class ImageWriter implements DurableSink {
     }
 
     private ImageContents begun(ImageJournal known, Layout layout) throws IOException {
-        byte[] digest = Manifest.digest(Json.MAPPER.writeValueAsBytes(layout));
+        byte[] digest = Json.digest(layout);
         if (known.last().hasLayout()) {
             if (!Arrays.equals(known.last().layoutDigest(), digest)) {
                 throw new ImageFormatException(
@@ -329,21 +325,15 @@ public final class ImageWriter implements DurableSink {
         if (closed) {
             return;
         }
-        closed = true;
+        ImageContents open = contents;
         try {
-            if (contents != null) {
-                contents.close();
-            }
-            if (journal != null) {
-                journal.close();
-            }
-            if (parent != null) {
-                parent.close();
+            try (parent; journal; open) { // all of them: a journal that stays open keeps the image from being taken up
+                closed = true;
             }
             if (Files.isDirectory(partial) && isEmpty(partial)) {
                 Files.delete(partial);
             }
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             LOG.warn("could not close {}", partial, e); // what was published is on the disk already
         }
     }

@@ -76,20 +76,21 @@ final class IndexFile implements PageRecords, AutoCloseable {
                             + "choose another place")
                             .formatted(pageCount, size, file, room));
         }
-        FileChannel channel = ImageFormat.createFile(file);
-        try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
-            sized.setLength(roundUp(size));
-            IndexFile index = new IndexFile(file, pageCount, channel, Access.CREATE);
+        IndexFile index = sized(file, pageCount, ImageFormat.createFile(file), Access.CREATE);
+        boolean done = false;
+        try {
             index.reserve(0, ImageFormat.HEADER_BYTES);
             index.mapped.write(
                     0L,
                     IndexHeader.unfinished(pageSizeBytes, pageCount),
                     0,
                     ImageFormat.HEADER_BYTES);
+            done = true;
             return index;
-        } catch (IOException e) {
-            channel.close();
-            throw WriteFailure.of(file, 0, size, e);
+        } finally {
+            if (!done) {
+                index.close();
+            }
         }
     }
 
@@ -102,19 +103,38 @@ final class IndexFile implements PageRecords, AutoCloseable {
         }
         FileChannel channel =
                 FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        return sized(file, pageCount, channel, Access.CONTINUE);
+    }
+
+    private static IndexFile sized(Path file, long pageCount, FileChannel channel, Access access)
+            throws IOException {
+        long size = ImageFormat.indexBytes(pageCount);
         try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
             sized.setLength(roundUp(size));
-            return new IndexFile(file, pageCount, channel, Access.CONTINUE);
         } catch (IOException e) {
             channel.close();
             throw WriteFailure.of(file, 0, size, e);
+        }
+        return mapped(file, pageCount, channel, access);
+    }
+
+    private static IndexFile mapped(Path file, long pageCount, FileChannel channel, Access access)
+            throws IOException {
+        boolean done = false;
+        try {
+            IndexFile index = new IndexFile(file, pageCount, channel, access);
+            done = true;
+            return index;
+        } finally {
+            if (!done) {
+                channel.close();
+            }
         }
     }
 
     /** Opens the file to read; the caller has checked its length. */
     static IndexFile open(Path file, long pageCount) throws IOException {
-        return new IndexFile(
-                file, pageCount, FileChannel.open(file, StandardOpenOption.READ), Access.READ);
+        return mapped(file, pageCount, FileChannel.open(file, StandardOpenOption.READ), Access.READ);
     }
 
     /** The kind code of a page, as it stands in the file; not necessarily a valid one. */
@@ -206,8 +226,9 @@ final class IndexFile implements PageRecords, AutoCloseable {
     /** Unmaps and closes; idempotent. What was recorded stays in the file. */
     @Override
     public void close() throws IOException {
-        release();
-        channel.close();
+        try (channel) {
+            release();
+        }
     }
 
     private void release() {

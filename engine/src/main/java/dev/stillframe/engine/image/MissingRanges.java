@@ -1,41 +1,53 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Missing;
-
-import org.jspecify.annotations.Nullable;
-
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** The list of what is missing, to be asked by address. Immutable. */
 final class MissingRanges {
     /** Disjoint, by start; where entries overlap, the one that starts first counts. */
-    private final TreeMap<Long, Missing> byStart = new TreeMap<>();
+    private final long[] starts;
+
+    private final long[] ends;
+    private final Missing[] entries;
+    private final int count;
+
+    /** An entry, from where it counts to its end. */
+    record Piece(long start, long end, String reason) {}
 
     MissingRanges(List<Missing> missing) {
-        List<Missing> sorted =
-                missing.stream()
-                        .sorted(Comparator.comparingLong(entry -> entry.range().start()))
-                        .toList();
+        entries = missing.toArray(Missing[]::new);
+        Arrays.sort(entries, Comparator.comparingLong(entry -> entry.range().start()));
+        starts = new long[entries.length];
+        ends = new long[entries.length];
+        int last = 0;
         long end = 0;
-        for (Missing entry : sorted) {
+        for (Missing entry : entries) {
             if (entry.range().end() > end) {
-                long start = Math.max(entry.range().start(), end);
+                starts[last] = Math.max(entry.range().start(), end);
                 end = entry.range().end();
-                byStart.put(start, new Missing(new AddressRange(start, end), entry.reason()));
+                ends[last] = end;
+                entries[last++] = entry;
             }
         }
+        count = last;
     }
 
     /** The entry that holds {@code address}, or null. */
-    @Nullable Missing at(long address) {
-        Map.Entry<Long, Missing> floor = byStart.floorEntry(address);
-        return floor != null && floor.getValue().range().contains(address)
-                ? floor.getValue()
+    @Nullable Piece at(long address) {
+        int place = place(address);
+        return place >= 0 && address < ends[place]
+                ? new Piece(starts[place], ends[place], entries[place].reason())
                 : null;
+    }
+
+    /** The last entry that begins at or before {@code address}; -1 if none does. */
+    private int place(long address) {
+        int found = Arrays.binarySearch(starts, 0, count, address);
+        return found >= 0 ? found : -found - 2;
     }
 
     /**
@@ -43,19 +55,19 @@ final class MissingRanges {
      * is lower.
      */
     long nextStart(long address, long limit) {
-        Long next = byStart.higherKey(address);
-        return next == null ? limit : Math.min(next, limit);
+        int next = place(address) + 1;
+        return next == count ? limit : Math.min(starts[next], limit);
     }
 
     /** Whether every byte from {@code start} to {@code end} is listed. */
     boolean cover(long start, long end) {
         long address = start;
         while (address < end) {
-            Missing entry = at(address);
-            if (entry == null) {
+            int place = place(address);
+            if (place < 0 || address >= ends[place]) {
                 return false;
             }
-            address = entry.range().end();
+            address = ends[place];
         }
         return true;
     }

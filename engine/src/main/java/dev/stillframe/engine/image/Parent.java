@@ -1,10 +1,11 @@
 package dev.stillframe.engine.image;
 
+import dev.stillframe.engine.page.HeapAllowance;
+
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -21,6 +22,7 @@ final class Parent implements AutoCloseable {
     private final String rootHash;
     private final List<Path> places;
     private final int generation;
+    private final HeapAllowance heap;
     private @Nullable ImageReader reader;
 
     /**
@@ -28,12 +30,14 @@ final class Parent implements AutoCloseable {
      *
      * @param places directories to look in for it
      * @param generation how many images there are between it and the one that is read
+     * @param heap asked for what it takes
      */
-    Parent(Path child, String rootHash, List<Path> places, int generation) {
+    Parent(Path child, String rootHash, List<Path> places, int generation, HeapAllowance heap) {
         this.child = child;
         this.rootHash = rootHash;
         this.places = places;
         this.generation = generation;
+        this.heap = heap;
     }
 
     String rootHash() {
@@ -74,18 +78,15 @@ final class Parent implements AutoCloseable {
     }
 
     private @Nullable ImageReader openIfIt(Path image) throws IOException {
-        ImageReader candidate;
         try {
-            candidate = ImageReader.open(image, places, generation + 1);
+            if (!ImageReader.head(image).rootHash().equals(rootHash)) {
+                return null;
+            }
         } catch (IOException e) {
             LOG.debug("{} is not the parent: it cannot be read", image, e);
             return null;
         }
-        if (HexFormat.of().formatHex(candidate.rootHash()).equals(rootHash)) {
-            return candidate;
-        }
-        candidate.close();
-        return null;
+        return ImageReader.open(image, places, generation + 1, heap);
     }
 
     @Override

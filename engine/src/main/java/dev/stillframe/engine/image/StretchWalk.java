@@ -143,7 +143,7 @@ final class StretchWalk {
         while (address < range.end()) {
             var entry = missing.at(address);
             long end =
-                    entry == null ? missing.nextStart(address, range.end()) : entry.range().end();
+                    entry == null ? missing.nextStart(address, range.end()) : entry.end();
             AddressRange part = new AddressRange(address, Math.min(end, range.end()));
             if (entry == null) {
                 otherwise.visit(part);

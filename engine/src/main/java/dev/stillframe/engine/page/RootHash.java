@@ -1,11 +1,9 @@
 package dev.stillframe.engine.page;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.List;
 
 /**
@@ -23,10 +21,10 @@ public final class RootHash {
 
     /** Computes the root hash. Reads every record once. */
     public static byte[] of(Layout layout, List<Missing> missing, PageRecords records) throws IOException {
-        MessageDigest root = sha256();
+        MessageDigest root = Json.sha256();
         root.update("stillframe image 1".getBytes(StandardCharsets.US_ASCII));
-        root.update(sha256().digest(json(layout)));
-        root.update(sha256().digest(json(missing)));
+        root.update(Json.digest(layout));
+        root.update(Json.digest(missing));
         ByteBuffer step = ByteBuffer.allocate(RECORDS_PER_STEP * PageRecords.RECORD_BYTES);
         long pageCount = layout.pageCount();
         for (long ordinal = 0; ordinal < pageCount; ordinal += RECORDS_PER_STEP) {
@@ -36,17 +34,5 @@ public final class RootHash {
             root.update(step.flip());
         }
         return root.digest();
-    }
-
-    private static byte[] json(Object value) throws JsonProcessingException {
-        return Json.MAPPER.writeValueAsBytes(value);
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every Java platform has SHA-256", e);
-        }
     }
 }

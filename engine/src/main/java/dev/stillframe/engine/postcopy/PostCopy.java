@@ -33,9 +33,15 @@ public final class PostCopy implements AutoCloseable {
     /** What lies near a page that is needed will be needed soon. */
     private static final int AROUND_PAGES = 16;
 
+    /** A byte of ours for each. */
+    private static final int MAX_PAGES = 1 << 30;
+
     private static final int MESSAGES = 64;
     private static final long SLEEP_NANOS = 100_000_000;
     private static final long LONGEST_WAIT_NANOS = TimeUnit.HOURS.toNanos(1);
+
+    /** How long the kernel may ask to try again, because the process is changing its mappings. */
+    private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final TargetProcess process;
     private final AddressRange range;
@@ -54,18 +60,24 @@ public final class PostCopy implements AutoCloseable {
         /** Somebody waits for one of these pages, numbered from the start of the range. Returns at once. */
         void urgent(int firstPage, int pages);
 
-        /** No fault is heard any more. Called once at most. */
+        /** No fault is heard any more, whatever ended it. Called once at most. */
         void failed(IOException cause);
     }
 
-    private PostCopy(TargetProcess process, AddressRange range, Needs needs, Tracer tracer, Tracer.Shared shared) {
+    private PostCopy(
+            TargetProcess process,
+            AddressRange range,
+            Needs needs,
+            PageStates states,
+            Tracer tracer,
+            Tracer.Shared shared) {
         this.process = process;
         this.range = range;
         this.needs = needs;
+        this.states = states;
         this.tracer = tracer;
         this.shared = shared;
         this.userfaultfd = shared.userfaultfd();
-        this.states = new PageStates(Math.toIntExact(range.sizeBytes() / PAGE_BYTES));
         thread = Thread.ofPlatform().name("stillframe-postcopy").daemon().unstarted(this::hear);
     }
 
@@ -78,20 +90,26 @@ public final class PostCopy implements AutoCloseable {
      */
     public static PostCopy begin(TargetProcess process, AddressRange range, Needs needs) throws IOException {
         Mapping mapping = mapping(process, range);
-        Tracer tracer = new Tracer(process, Probe.NONE);
-        PostCopy postCopy;
-        try {
-            postCopy = new PostCopy(process, range, needs, tracer, tracer.share());
-        } catch (IOException e) {
-            tracer.close();
-            throw e;
+        long pages = range.sizeBytes() / PAGE_BYTES;
+        if (pages > MAX_PAGES) {
+            throw new TargetException(
+                    "%d pages at %s cannot come while the process runs; at most %d can".formatted(pages, range, MAX_PAGES));
         }
+        PageStates states = new PageStates((int) pages);
+        Tracer tracer = new Tracer(process, Probe.NONE);
+        @Nullable PostCopy postCopy = null;
+        boolean begun = false;
         try {
+            postCopy = new PostCopy(process, range, needs, states, tracer, tracer.share());
             postCopy.begin(mapping);
+            begun = true;
             return postCopy;
-        } catch (IOException e) {
-            postCopy.close();
-            throw e;
+        } finally {
+            if (!begun && postCopy != null) {
+                postCopy.close();
+            } else if (!begun) {
+                tracer.close();
+            }
         }
     }
 
@@ -202,6 +220,7 @@ public final class PostCopy implements AutoCloseable {
     private void copy(int first, int count, long from) throws IOException {
         long done = 0;
         long bytes = (long) count * PAGE_BYTES;
+        long begin = System.nanoTime();
         while (done < bytes) {
             long to = address(first) + done;
             long result = userfaultfd.copy(to, from + done, bytes - done);
@@ -210,22 +229,27 @@ public final class PostCopy implements AutoCloseable {
             } else if (result == -Errno.EEXIST.number()) {
                 userfaultfd.wake(to, PAGE_BYTES);
                 done += PAGE_BYTES;
-            } else if (result != -Errno.EAGAIN.number()) {
+            } else if (!again(result, begin)) {
                 throw refused("copying", to, result);
             }
         }
     }
 
     private void zero(int page) throws IOException {
+        long begin = System.nanoTime();
         long result;
         do {
             result = userfaultfd.zero(address(page), PAGE_BYTES);
-        } while (result == -Errno.EAGAIN.number());
+        } while (again(result, begin));
         if (result == -Errno.EEXIST.number()) {
             userfaultfd.wake(address(page), PAGE_BYTES);
         } else if (result < 0) {
             throw refused("zeroing", address(page), result);
         }
+    }
+
+    private static boolean again(long result, long beginNanos) {
+        return result == -Errno.EAGAIN.number() && System.nanoTime() - beginNanos < AGAIN_NANOS;
     }
 
     private IOException refused(String what, long address, long result) throws IOException {
@@ -258,9 +282,15 @@ public final class PostCopy implements AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            if (!stopped) {
-                needs.failed(e);
-            }
+            failed(e);
+        } catch (Throwable e) { // the thread's top: whoever waits for pages must hear of it
+            failed(new IOException("hearing who misses pages failed in a way that it should not: " + e, e));
+        }
+    }
+
+    private void failed(IOException cause) {
+        if (!stopped) {
+            needs.failed(cause);
         }
     }
 

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
+import java.lang.reflect.Field;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -22,7 +23,8 @@ import java.util.Random;
 class ResumedImageTest {
     private static final byte[] KEY = key(1);
     private static final byte[] OTHER = key(2);
-    private static final int SLOT_BYTES = 128;
+    private static final int LARGEST_SECTOR = 4096;
+    private static final int SLOT_BYTES = ImageJournal.SLOT_BYTES;
 
     @TempDir private Path directory;
     private final Random random = Seed.random();
@@ -103,17 +105,8 @@ class ResumedImageTest {
     @Test
     void anEntryThatIsCutShortIsNotThere() throws IOException {
         SampleImage sample = SampleImage.random(random, 60);
-        Path journal;
-        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
-            writer.begin(sample.layout);
-            accept(sample, writer, 0, 20);
-            writer.checkpoint(new Checkpoint(1, 20));
-            accept(sample, writer, 20, 40);
-            writer.checkpoint(new Checkpoint(2, 40));
-            journal = writer.partial().resolve(ImageFormat.SESSION);
-            writer.suspend();
-        }
-        for (int at : List.of(0, 8, 16, 31, 64, 90, 103)) { // the last of it is its checksum
+        Path journal = suspendedAt(sample, 20, 40);
+        for (int at : List.of(0, 8, 16, 31, 64, 90, 111)) { // the last of it is its checksum
             byte[] whole = Files.readAllBytes(journal);
             flip(journal, SLOT_BYTES + at);
             try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
@@ -125,6 +118,79 @@ class ResumedImageTest {
         flip(journal, SLOT_BYTES);
         try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
             assertThat(writer.checkpoint()).as("nothing is left").isEqualTo(Checkpoint.START);
+        }
+    }
+
+    /** A power cut can leave anything in the sector that was being written. */
+    @Test
+    void aSectorThatIsTornLeavesTheEntryBefore() throws IOException {
+        SampleImage sample = SampleImage.random(random, 60);
+        Path journal = suspendedAt(sample, 20, 40);
+        byte[] whole = Files.readAllBytes(journal);
+        for (int slot = 0; slot < 2; slot++) {
+            byte[] torn = whole.clone();
+            for (int at = 0; at < LARGEST_SECTOR; at++) {
+                torn[slot * SLOT_BYTES / LARGEST_SECTOR * LARGEST_SECTOR + at] = (byte) random.nextInt();
+            }
+            Files.write(journal, torn);
+            try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+                assertThat(writer.checkpoint())
+                        .as("without slot %d", slot)
+                        .isIn(new Checkpoint(1, 20), new Checkpoint(2, 40));
+            }
+        }
+    }
+
+    /** The image of that key is there, and cannot be taken up: to begin it again unasked could lose what is there. */
+    @Test
+    void aJournalOfAnEarlierVersionIsRefusedToItsSender() throws IOException {
+        Path partial = Files.createDirectory(directory.resolve("image.partial-00000001"));
+        for (int slot = 0; slot < 2; slot++) {
+            byte[] journal = new byte[4096];
+            System.arraycopy(KEY, 0, journal, slot * 128 + 24, KEY.length);
+            Files.write(partial.resolve(ImageFormat.SESSION), journal);
+            assertThatThrownBy(() -> ImageWriter.createOrResume(image(), KEY))
+                    .isInstanceOf(ImageFormatException.class)
+                    .hasMessageContaining("earlier version")
+                    .hasMessageContaining("remove it");
+            try (ImageWriter writer = ImageWriter.createOrResume(image(), OTHER)) {
+                assertThat(writer.checkpoint()).isEqualTo(Checkpoint.START);
+                assertThat(writer.partial()).isNotEqualTo(partial);
+            }
+        }
+    }
+
+    /** Whatever cannot be closed: the next attempt must not find the image busy. */
+    @Test
+    void aWriterThatCannotCloseAllLetsGoOfItsJournal() throws Exception {
+        SampleImage sample = SampleImage.random(random, 60);
+        ImageWriter writer = ImageWriter.createOrResume(image(), KEY);
+        writer.begin(sample.layout);
+        accept(sample, writer, 0, 20);
+        writer.checkpoint(new Checkpoint(1, 20));
+        Field contents = ImageWriter.class.getDeclaredField("contents");
+        contents.setAccessible(true);
+        ((ImageContents) contents.get(writer)).arena.close(); // the second time, it throws
+        writer.close();
+        try (ImageWriter again = ImageWriter.createOrResume(image(), KEY)) {
+            assertThat(again.checkpoint()).isEqualTo(new Checkpoint(1, 20));
+            again.begin(sample.layout);
+            accept(sample, again, 20, 60);
+            again.finish(sample.ending());
+        }
+        assertThat(Files.readAllBytes(image().resolve("pages"))).isEqualTo(sample.bytes);
+    }
+
+    /** The journal of an image with checkpoints at both pages. */
+    private Path suspendedAt(SampleImage sample, int first, int second) throws IOException {
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            writer.begin(sample.layout);
+            accept(sample, writer, 0, first);
+            writer.checkpoint(new Checkpoint(1, first));
+            accept(sample, writer, first, second);
+            writer.checkpoint(new Checkpoint(2, second));
+            writer.suspend();
+            return writer.partial().resolve(ImageFormat.SESSION);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.page.Checkpoint;
+import dev.stillframe.engine.page.Json;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -12,7 +13,7 @@ public final class Headers {
 
     /** The header of a finished index. */
     public static byte[] index(int pageSizeBytes, long pageCount, byte[] manifest) {
-        return new IndexHeader(pageSizeBytes, pageCount, Manifest.digest(manifest)).encode();
+        return new IndexHeader(pageSizeBytes, pageCount, Json.sha256().digest(manifest)).encode();
     }
 
     /** Read, and written again. */

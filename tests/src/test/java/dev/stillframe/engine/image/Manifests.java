@@ -3,6 +3,8 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,12 +15,18 @@ public final class Manifests {
 
     /** Read, and written again. */
     public static byte[] again(byte[] manifest) throws IOException {
-        return Manifest.decode(manifest, Path.of("manifest")).encode();
+        return written(Manifest.decode(new ByteArrayInputStream(manifest), Path.of("manifest")));
     }
 
     /** A new one. */
     public static byte[] of(Layout layout, List<Missing> missing, String rootHash)
             throws IOException {
-        return new Manifest(ImageFormat.VERSION, layout, null, missing, rootHash).encode();
+        return written(new Manifest(ImageFormat.VERSION, layout, null, missing, rootHash));
+    }
+
+    private static byte[] written(Manifest manifest) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        manifest.write(out);
+        return out.toByteArray();
     }
 }

@@ -19,27 +19,29 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Journals of images that arrive. Bits of the first byte: the key is right in slot 0, in slot 1, the
- * checksum is right in slot 0, in slot 1, the length of the file is right. The slots follow.
+ * Journals of images that arrive. Bits of the first byte: the format and the key are right in slot 0, in slot 1, the
+ * checksum is right in slot 0, in slot 1, the length of the file is right. The entries of both slots follow.
  */
 class JournalFuzzTest {
-    private static final int FILE_BYTES = 4096;
-    private static final int SLOT_BYTES = 128;
-    private static final int KEY_AT = 24;
-    private static final int CHECKED_BYTES = 88;
+    private static final int SLOT_BYTES = 4096;
+    private static final int FILE_BYTES = 2 * SLOT_BYTES;
+    private static final int ENTRY_BYTES = 112;
+    private static final int FORMAT = 2;
+    private static final int KEY_AT = 32;
+    private static final int CHECKED_BYTES = 96;
     private static final byte[] KEY = "the key of the one right sender.".getBytes(US_ASCII);
     private static final Budget BUDGET = new Budget(256 << 10, 1, Duration.ofSeconds(1));
     private static final Path FILE = Scratch.directory().resolve("session");
 
     static Stream<byte[]> seeds() {
-        byte[] second = new byte[1 + 2 * SLOT_BYTES];
+        byte[] second = new byte[1 + 2 * ENTRY_BYTES];
         second[0] = 31;
-        second[1] = 2;
-        second[9] = 5;
-        second[17] = 40;
-        second[1 + SLOT_BYTES] = 3;
-        second[9 + SLOT_BYTES] = 7;
-        second[17 + SLOT_BYTES] = 41;
+        second[9] = 2;
+        second[17] = 5;
+        second[25] = 40;
+        second[9 + ENTRY_BYTES] = 3;
+        second[17 + ENTRY_BYTES] = 7;
+        second[25 + ENTRY_BYTES] = 41;
         return Stream.of(new byte[] {31}, new byte[] {21}, second);
     }
 
@@ -66,12 +68,16 @@ class JournalFuzzTest {
     private static byte[] file(byte[] input) {
         int flags = input.length == 0 ? 0 : input[0];
         byte[] file = new byte[(flags & 16) == 0 ? input.length : FILE_BYTES];
-        for (int i = 1; i < input.length && i <= file.length; i++) {
-            file[i - 1] = input[i];
+        for (int i = 1; i < input.length; i++) {
+            int at = (i - 1) / ENTRY_BYTES * SLOT_BYTES + (i - 1) % ENTRY_BYTES;
+            if (at < file.length) {
+                file[at] = input[i];
+            }
         }
         for (int slot = 0; slot < 2 && file.length == FILE_BYTES; slot++) {
             int at = slot * SLOT_BYTES;
             if ((flags & 1 << slot) != 0) {
+                file[at] = FORMAT;
                 System.arraycopy(KEY, 0, file, at + KEY_AT, KEY.length);
             }
             if ((flags & 4 << slot) != 0) {

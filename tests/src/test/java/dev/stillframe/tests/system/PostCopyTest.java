@@ -18,6 +18,7 @@ import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -117,6 +118,16 @@ class PostCopyTest {
         }
     }
 
+    /** Whatever ends the thread that hears who misses pages. */
+    @Test
+    void anErrorOfTheThreadIsTold() throws Exception {
+        try (Filled memory = new Filled()) {
+            memory.error = new AssertionError("injected");
+            memory.tell("read 37");
+            assertThat(memory.failure()).hasMessageContaining("injected").hasRootCauseInstanceOf(AssertionError.class);
+        }
+    }
+
     /** The byte that fills a page; every fourth is zero. */
     private static int content(int page) {
         return page % 4 == 3 ? 0 : 1 + page % 100;
@@ -129,6 +140,7 @@ class PostCopyTest {
         private final dev.stillframe.engine.target.TargetProcess process;
         private final BlockingQueue<PostCopy.Pages> needed = new LinkedBlockingQueue<>();
         private final BlockingQueue<IOException> failures = new LinkedBlockingQueue<>();
+        volatile @Nullable Error error;
 
         Filled() throws Exception {
             Map<String, Long> facts = target.awaitReady();
@@ -141,6 +153,10 @@ class PostCopyTest {
 
         @Override
         public void urgent(int firstPage, int pages) {
+            Error thrown = error;
+            if (thrown != null) {
+                throw thrown;
+            }
             needed.add(new PostCopy.Pages(firstPage, pages));
         }
 

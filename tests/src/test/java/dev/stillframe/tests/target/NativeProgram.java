@@ -49,6 +49,15 @@ public final class NativeProgram {
         return compiled(name, name + "-static", List.of("-static"));
     }
 
+    /**
+     * {@code NAME.c} as a shared library, with that macro.
+     *
+     * @throws IOException if it cannot be compiled; gcc's words are in the message
+     */
+    public static synchronized Path ofLibrary(String name, String macro) throws IOException, InterruptedException {
+        return compiled(name, "%s-%s.so".formatted(name, macro), List.of("-shared", "-fPIC", "-D" + macro));
+    }
+
     private static Path compiled(String name, String executable, List<String> flags)
             throws IOException, InterruptedException {
         Path source = SOURCES.resolve(name + ".c");

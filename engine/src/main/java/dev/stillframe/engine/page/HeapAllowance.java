@@ -1,0 +1,36 @@
+package dev.stillframe.engine.page;
+
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** Lends heap for what documents say, which others may have written. */
+@FunctionalInterface
+public interface HeapAllowance {
+    /**
+     * Called before so much heap is used.
+     *
+     * @param what takes it, in words
+     * @param heapBytes how much, by {@link DocumentWeight}
+     * @throws IOException if there is not so much to be had; nothing is used then
+     */
+    void take(String what, long heapBytes) throws IOException;
+
+    /** A new one of half of this program's heap. */
+    static HeapAllowance ofThisProgram() {
+        long mostBytes = mostBytes();
+        AtomicLong taken = new AtomicLong();
+        return (what, heapBytes) -> {
+            if (taken.addAndGet(heapBytes) > mostBytes) {
+                throw new IOException(
+                        ("%s can take %d MiB of heap, more than the %d MiB that this program has for it; allow it more: "
+                                        + "STILLFRAME_JAVA_OPTS=-Xmx%dm")
+                                .formatted(what, taken.get() >> 20, mostBytes >> 20, Math.ceilDiv(2 * taken.get(), 1 << 20)));
+            }
+        };
+    }
+
+    /** Half of this program's heap, in bytes. */
+    static long mostBytes() {
+        return Runtime.getRuntime().maxMemory() / 2;
+    }
+}
