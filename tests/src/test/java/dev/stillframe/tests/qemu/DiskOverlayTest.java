@@ -86,7 +86,7 @@ class DiskOverlayTest {
             assertAsBefore(guest);
             assertThat(byteAt(raw, 64 << 10)).isEqualTo(0x5a);
             assertThat(byteAt(node, 128 << 10)).isEqualTo(0x6b);
-            guest.awaitSteps(10_000);
+            guest.awaitSteps(2_000);
         }
     }
 
@@ -123,7 +123,7 @@ class DiskOverlayTest {
                 assertThat(child.awaitExit()).isEqualTo(128 + 9);
             }
             Signals.await("that the overlays are gone", () -> names(overlays).isEmpty());
-            guest.awaitSteps(10_000);
+            guest.awaitSteps(2_000);
             assertAsBefore(guest);
         }
     }
@@ -137,13 +137,13 @@ class DiskOverlayTest {
             assertThatThrownBy(() -> snapshot().take(subject, new DiscardingSink())).isInstanceOf(SnapshotException.class);
             assertThat(hidden).doesNotExist();
             assertAsBefore(guest);
-            guest.awaitSteps(10_000);
+            guest.awaitSteps(2_000);
         }
     }
 
     private Guest start() throws Exception {
         GuestOptions options =
-                GuestOptions.of(256, 64)
+                GuestOptions.of(256, 64).withRate(2_000)
                         .with(
                                 List.of(
                                         "-drive",

@@ -58,7 +58,7 @@ class StoredCommandLineTest {
     static void takeAnImage() throws Exception {
         directory = Files.createTempDirectory(NativeProgram.scratch(), "stored-");
         image = directory.resolve("image");
-        try (Guest guest = Guest.start(GuestOptions.of(256, 64).with(List.of("-monitor", "tcp:127.0.0.1:0,server=on,wait=off")))) {
+        try (Guest guest = Guest.start(GuestOptions.of(256, 64).withRate(2_000).with(List.of("-monitor", "tcp:127.0.0.1:0,server=on,wait=off")))) {
             guest.awaitRunning();
             MachineImages.take(guest, image);
         }
