@@ -99,7 +99,7 @@ final class OptionRules {
         all((option, value) -> List.of(option, file(value)), "kernel", "initrd", "dtb", "bios", "hda", "hdb", "hdc", "hdd",
                 "cdrom", "fda", "fdb", "sd", "mtdblock", "pflash");
         all((_, _) -> List.of("-display", "none"), "display", "nographic");
-        all((option, value) -> List.of(option, value.equals("none") ? value : "null"), "serial", "parallel", "debugcon");
+        all((option, value) -> List.of(option, port(value)), "serial", "parallel", "debugcon");
         all((option, value) -> List.of(option, "null,id=" + id(value)), "chardev");
         all((option, value) -> List.of(option, "none,id=" + id(value)), "audiodev");
         all((option, value) -> List.of(option, "hubport,id=" + id(value) + ",hubid=" + hubs++), "netdev");
@@ -168,6 +168,11 @@ final class OptionRules {
             throw new Refused("it has no id");
         }
         return id;
+    }
+
+    /** One that is a character device of its own keeps its name: QEMU gives names to those that have none. */
+    private static String port(String value) {
+        return value.equals("none") || value.matches("chardev:[A-Za-z][A-Za-z0-9_.-]*") ? value : "null";
     }
 
     /** A name of a file that cannot be anything else. */

@@ -45,6 +45,8 @@ class StoredCommandTest {
                 "-chardev pipe,id=c0,path=/etc/cron.d/x > -chardev null,id=c0",
                 "-serial file:/root/.bashrc > -serial null",
                 "-serial none > -serial none",
+                "-serial chardev:c0 > -serial chardev:c0",
+                "-serial chardev:c0,x > -serial null",
                 "-parallel pipe:/x > -parallel null",
                 "-netdev tap,id=n0,script=/tmp/evil > -netdev hubport,id=n0,hubid=0",
                 "-nic user,model=e1000,mac=52:54:00:00:00:01,hostfwd=tcp::22-:22,smb=/ > -nic user,model=e1000,mac=52:54:00:00:00:01,restrict=on",

@@ -137,10 +137,24 @@ final class Copier {
         if (!copy(run.block(), run.first(), run.end(), run.start())) {
             return false;
         }
-        if (view.isWhole(run.start(), run.bytes())) {
+        if (view.isWhole(run.start(), run.bytes()) && !hasBeenEmptied(run)) {
             return true;
         }
         staged().drop(run.count());
+        return false;
+    }
+
+    /** A hole in shared memory, made by a discard or through a descriptor, reads as zeros. */
+    private boolean hasBeenEmptied(Run run) throws IOException {
+        TrackedMapping mapping = run.block().piece(run.first()).mapping();
+        MemoryFile file = mapping.file();
+        StagingBlock into = staged();
+        for (int page = 0; file != null && page < run.count(); page++) {
+            long offset = run.start() - mapping.fileDelta() + (long) page * Block.PAGE_BYTES;
+            if (into.isZero(into.used() - run.count() + page) && file.nextData(offset) != offset) {
+                return true;
+            }
+        }
         return false;
     }
 

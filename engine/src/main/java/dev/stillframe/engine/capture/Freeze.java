@@ -228,7 +228,7 @@ final class Freeze implements Work {
     private void copyWhole(Worker worker, Mapping mapping, RegionKind kind) throws IOException {
         if (changedBytes + mapping.range().sizeBytes() > CHANGED_LIMIT_BYTES) {
             missing.add(new Missing(mapping.range(), "its file has been deleted, and it is too large to be copied while the target stands"));
-        } else if (kind == RegionKind.SHARED_FILE) {
+        } else if (kind == RegionKind.SHARED_FILE || kind == RegionKind.SHARED) {
             try (MemoryFile file = target.open(mapping)) {
                 long delta = mapping.range().start() - mapping.offset();
                 store(worker, mapping, mapping.range(), (at, length, into) -> file.read(into, length, at - delta));

@@ -59,7 +59,7 @@ final class SnapshotRun implements AutoCloseable {
     private final Staging staging;
     private final PageSink sink;
     private final Progress progress;
-    private List<Missing> shared = List.of();
+    private final SharedObjects shared;
     private Map<Long, Set<String>> flags = Map.of();
     private @Nullable Capture capture;
     private @Nullable Encoder encoder;
@@ -74,11 +74,12 @@ final class SnapshotRun implements AutoCloseable {
         this.staging = staging;
         this.sink = sink;
         this.progress = progress;
+        this.shared = new SharedObjects(target);
     }
 
     /** What can be learnt without touching the target. */
     void prepare() throws IOException {
-        shared = target.sharedElsewhere();
+        shared.before();
         flags = target.mappingFlags();
         for (Map.Entry<Long, Set<String>> mapping : flags.entrySet()) {
             if (mapping.getValue().contains("uw") || mapping.getValue().contains("um") || mapping.getValue().contains("ui")) {
@@ -138,8 +139,10 @@ final class SnapshotRun implements AutoCloseable {
         // Until the writers are free the processors are theirs and the sweep's, as long as staging holds what comes.
         awaitWork(capture, staging::isHalfFull, () -> tell(capture, encoding, layout, Progress.Step.SWEEP));
         encoding.begin(layout, places);
+        shared.afterwards(freeze.mappings()); // not before: staging fills until the encoder takes from it
         awaitWork(capture, () -> false, () -> tell(capture, encoding, layout, Progress.Step.SWEEP));
         awaitAnswers(capture);
+        List<Missing> missing = new ArrayList<>(shared.atEnd(capture, registered, freeze.mappings()));
         capture.probe.at("release: take the protection away");
         capture.stop();
         undo(null, this::releaseTarget, this::awaitWorkers);
@@ -147,7 +150,6 @@ final class SnapshotRun implements AutoCloseable {
         capture.check();
         new Relief(target, capture.table.blocks()).run();
         attachment.confirm();
-        List<Missing> missing = new ArrayList<>(shared);
         missing.addAll(freeze.missing());
         Accounting accounting = new Accounting(capture.table, registered, places, encoding);
         Published published = publish(capture, encoding, layout, accounting, missing);

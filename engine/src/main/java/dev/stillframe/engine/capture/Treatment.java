@@ -26,7 +26,7 @@ record Treatment(RegionKind kind, Way way, String reason) {
         MISSING
     }
 
-    /** Shared file mappings up to this size are copied while the target is stopped. */
+    /** Shared mappings of files, and of System V memory, up to this size are copied while the target is stopped. */
     static final long SMALL_BYTES = 1 << 20;
 
     private static final Set<String> KERNELS_OWN = Set.of("[vvar]", "[vvar_vclock]", "[uprobes]", "[vsyscall]");
@@ -67,6 +67,15 @@ record Treatment(RegionKind kind, Way way, String reason) {
     }
 
     private static Treatment ofShared(Mapping mapping) {
+        if (mapping.name().startsWith("/SYSV")) { // its vm_operations are not those of shmem, so userfaultfd refuses it
+            return mapping.range().sizeBytes() <= SMALL_BYTES
+                    ? new Treatment(RegionKind.SHARED, Way.COPY_WHOLE, "")
+                    : new Treatment(
+                            RegionKind.SHARED,
+                            Way.MISSING,
+                            "System V shared memory (shmget), which no kernel can protect; up to 1 MiB of it is copied in the pause,"
+                                    + " and memory of shm_open or memfd_create is captured whatever its size");
+        }
         if (mapping.isSharedMemory()) {
             return new Treatment(RegionKind.SHARED, Way.PROTECT, "");
         }

@@ -201,7 +201,7 @@ public final class EmulatedTarget implements Target {
     }
 
     @Override
-    public List<Missing> sharedElsewhere() {
+    public List<Missing> sharedElsewhere(List<Mapping> shown) {
         return List.of();
     }
 

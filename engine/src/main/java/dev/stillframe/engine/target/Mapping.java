@@ -51,20 +51,30 @@ public record Mapping(
 
     /** The mappings of a process in user space, by address. */
     public static List<Mapping> of(int pid) throws IOException {
+        return read(pid, false);
+    }
+
+    /** Those of them that are shared. */
+    static List<Mapping> sharedOf(int pid) throws IOException {
+        return read(pid, true);
+    }
+
+    private static List<Mapping> read(int pid, boolean sharedOnly) throws IOException {
         byte[] text;
         try {
             text = readProc(Path.of("/proc/" + pid + "/maps"));
         } catch (NoSuchFileException e) {
             throw new TargetException("process " + pid + " has ended", e);
         }
-        List<Mapping> mappings = new ArrayList<>(text.length / 80 + 1);
+        List<Mapping> mappings = new ArrayList<>(sharedOnly ? 0 : text.length / 80 + 1);
         int at = 0;
         while (at < text.length) {
             int end = at;
             while (text[end] != '\n') {
                 end++;
             }
-            if (text[at + 16] != '-') { // 16 digits: [vsyscall], which is in the kernel's half
+            boolean wanted = !sharedOnly || text[find(text, at, ' ') + 4] == 's';
+            if (wanted && text[at + 16] != '-') { // 16 digits: [vsyscall], which is in the kernel's half
                 mappings.add(parse(text, at, end));
             }
             at = end + 1;

@@ -7,25 +7,33 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Shared memory of the target that another process maps writable too: protection is per page table, so that process's
- * writes are not seen.
+ * Shared memory of the target that somebody maps writable elsewhere: protection is per page table, so such writes are not
+ * seen. Stateless.
  */
-final class SharedElsewhere {
+public final class SharedElsewhere {
+    /** Processes that come to be while we look are looked at too; but not for ever, if they do so faster than that. */
+    private static final int PASSES = 8;
+
     private SharedElsewhere() {}
 
-    /** Such memory, by mapping. Looks at the mappings of every process; those that are not ours to see are passed over. */
-    static List<Missing> find(int pid, List<Mapping> mappings) throws IOException {
-        List<Mapping> shared = mappings.stream().filter(Mapping::isSharedMemory).toList();
+    /** Such memory, by mapping, in processes other than {@code pid}. Those that are not ours to see are passed over. */
+    static List<Missing> find(int pid, List<Mapping> shown) throws IOException {
         List<Missing> found = new ArrayList<>();
-        if (!shared.isEmpty()) {
+        List<Mapping> shared = shown.stream().filter(Mapping::isSharedMemory).toList();
+        Set<Integer> seen = new HashSet<>(List.of(pid, Math.toIntExact(ProcessHandle.current().pid())));
+        boolean more = !shared.isEmpty();
+        for (int pass = 0; more && pass < PASSES; pass++) {
+            more = false;
             for (int other : processes()) {
-                if (other != pid && other != ProcessHandle.current().pid()) {
-                    compare(shared, other, found);
+                if (seen.add(other)) {
+                    more = true;
+                    found.addAll(inProcess(shared, other));
                 }
             }
         }
@@ -40,28 +48,36 @@ final class SharedElsewhere {
         return pids;
     }
 
-    private static void compare(List<Mapping> shared, int other, List<Missing> found) {
-        List<Mapping> theirs;
-        String name;
+    private static List<Missing> inProcess(List<Mapping> shared, int other) {
         try {
-            theirs = Mapping.of(other);
-            name = Files.readString(Path.of("/proc/" + other + "/comm"), StandardCharsets.ISO_8859_1).strip();
-        } catch (IOException e) {
-            return; // ended since, or hidden from us: then it hides what it maps as well
-        }
-        for (Mapping mine : shared) {
-            for (Mapping their : theirs) {
-                if (their.isShared()
-                        && their.isWritable()
-                        && their.inode() == mine.inode()
-                        && their.device().equals(mine.device())) {
-                    common(mine, their, other, name, found);
-                }
+            List<Mapping> theirs = Mapping.sharedOf(other);
+            if (compare(shared, theirs, "").isEmpty()) {
+                return List.of();
             }
+            String name = Files.readString(Path.of("/proc/" + other + "/comm"), StandardCharsets.ISO_8859_1).strip();
+            return compare(shared, theirs, "process %d (%s)".formatted(other, name));
+        } catch (IOException e) {
+            return List.of(); // ended since, or hidden from us: then it hides what it maps as well
         }
     }
 
-    private static void common(Mapping mine, Mapping their, int other, String name, List<Missing> found) {
+    /** What of {@code shown} lies in writable mappings among {@code theirs}, which {@code whose} are. */
+    public static List<Missing> compare(List<Mapping> shown, List<Mapping> theirs, String whose) {
+        List<Missing> found = new ArrayList<>();
+        for (Mapping their : theirs) {
+            if (!their.isShared() || !their.isWritable() || their.inode() == 0) {
+                continue;
+            }
+            for (Mapping mine : shown) {
+                if (mine.isSharedMemory() && their.inode() == mine.inode() && their.device().equals(mine.device())) {
+                    addCommon(mine, their, whose, found);
+                }
+            }
+        }
+        return found;
+    }
+
+    private static void addCommon(Mapping mine, Mapping their, String whose, List<Missing> found) {
         long from = Math.max(mine.offset(), their.offset());
         long end =
                 Math.min(mine.offset() + mine.range().sizeBytes(), their.offset() + their.range().sizeBytes());
@@ -70,8 +86,8 @@ final class SharedElsewhere {
             found.add(
                     new Missing(
                             new AddressRange(from + delta, end + delta),
-                            "shared memory that process %d (%s) maps writable too: its writes are not seen, so the copy may be of more than one instant"
-                                    .formatted(other, name)));
+                            "shared memory that %s maps writable too: its writes are not seen, so the copy may be of more than one instant"
+                                    .formatted(whose)));
         }
     }
 }

@@ -62,8 +62,11 @@ public interface Target extends AutoCloseable {
     /** What is known of the file of a mapping that has one. */
     FileReference fileOf(Mapping mapping);
 
-    /** Shared memory that someone else can write too, by mapping: such writes are not seen. */
-    List<Missing> sharedElsewhere() throws IOException;
+    /**
+     * What of {@code shown}, mappings of it, is shared memory that someone has mapped writable elsewhere at this moment: such
+     * writes are not seen. Looks at the mappings of every process.
+     */
+    List<Missing> sharedElsewhere(List<Mapping> shown) throws IOException;
 
     /** Bytes of its memory that are resident now. */
     long residentBytes() throws IOException;

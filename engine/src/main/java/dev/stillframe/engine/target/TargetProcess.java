@@ -219,8 +219,8 @@ public final class TargetProcess implements Target {
     }
 
     @Override
-    public List<Missing> sharedElsewhere() throws IOException {
-        return SharedElsewhere.find(pid, mappings());
+    public List<Missing> sharedElsewhere(List<Mapping> shown) throws IOException {
+        return SharedElsewhere.find(pid, shown);
     }
 
     /** Whether it has ended. */

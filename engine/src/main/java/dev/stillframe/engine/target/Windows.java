@@ -173,20 +173,22 @@ public abstract class Windows implements Target {
         throw new TargetException("%s, seen at %s, is not mapped any more".formatted(seen.name(), seen.range()));
     }
 
+    /** Also by the process itself, where no window shows it. */
     @Override
-    public List<Missing> sharedElsewhere() throws IOException {
-        List<Missing> seen = new ArrayList<>();
-        for (Missing missing : process.sharedElsewhere()) {
-            for (Window window : windows) {
-                if (missing.range().overlaps(window.inProcess())) {
-                    long start = Math.max(missing.range().start(), window.processStart());
-                    long end = Math.min(missing.range().end(), window.inProcess().end());
-                    AddressRange range = new AddressRange(start - window.delta(), end - window.delta());
-                    seen.add(new Missing(range, missing.reason()));
-                }
+    public List<Missing> sharedElsewhere(List<Mapping> shown) throws IOException {
+        List<Missing> found = new ArrayList<>(process.sharedElsewhere(shown));
+        List<Mapping> outside = process.mappings().stream().filter(this::isOutside).toList();
+        found.addAll(SharedElsewhere.compare(shown, outside, "the process itself"));
+        return found;
+    }
+
+    private boolean isOutside(Mapping real) {
+        for (Window window : windows) {
+            if (real.range().overlaps(window.inProcess())) {
+                return false;
             }
         }
-        return seen;
+        return true;
     }
 
     @Override

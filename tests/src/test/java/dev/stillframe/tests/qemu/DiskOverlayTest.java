@@ -181,7 +181,7 @@ class DiskOverlayTest {
 
     /** A disk that is a node is called after its device for this. */
     private static String top(String disk) {
-        return disk.equals("n0") ? "/machine/peripheral/disk1/virtio-backend" : disk;
+        return disk.equals("n0") ? "-d /machine/peripheral/disk1/virtio-backend" : disk;
     }
 
     private void assertAsBefore(Guest guest) throws IOException {

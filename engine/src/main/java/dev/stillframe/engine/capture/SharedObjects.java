@@ -1,0 +1,84 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.target.SharedElsewhere;
+import dev.stillframe.engine.target.Target;
+import dev.stillframe.engine.target.TargetException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Who else maps the target's shared memory writable, gathered at three looks in the course of a snapshot. Owned by the thread
+ * that takes the snapshot.
+ */
+final class SharedObjects {
+    private static final String AGAIN = "the target, by a mapping that is not protected,";
+    private static final long EVENT_NANOS = 100_000;
+
+    private final Target target;
+    private final Set<Missing> found = new LinkedHashSet<>();
+
+    SharedObjects(Target target) {
+        this.target = target;
+    }
+
+    /** Looks before anything is protected. */
+    void before() throws IOException {
+        found.addAll(target.sharedElsewhere(target.mappings()));
+    }
+
+    /** Looks soon after the target runs again: who maps it at T0 may be gone when the last page has been copied. */
+    void afterwards(List<Mapping> mappings) throws IOException {
+        found.addAll(target.sharedElsewhere(mappings));
+    }
+
+    /**
+     * Looks when the last page has been copied and everything is still registered.
+     *
+     * @param mappings those at T0
+     * @return all that need not be of T0
+     */
+    List<Missing> atEnd(Capture capture, Registration registration, List<Mapping> mappings) throws IOException {
+        found.addAll(target.sharedElsewhere(mappings));
+        List<Mapping> tracked = mappings.stream().filter(m -> registration.isTracked(m.range().start())).toList();
+        found.addAll(SharedElsewhere.compare(tracked, unprotected(capture), AGAIN));
+        return List.copyOf(found);
+    }
+
+    /** Where the target can write now without that we were told. */
+    private List<Mapping> unprotected(Capture capture) throws IOException {
+        List<Mapping> unprotected = new ArrayList<>();
+        for (Mapping mapping : mappingsNow()) {
+            if (mapping.isSharedMemory() && mapping.isWritable() && !isRegistered(capture, mapping)) {
+                unprotected.add(mapping);
+            }
+        }
+        return unprotected;
+    }
+
+    /** None if it has ended since. */
+    private List<Mapping> mappingsNow() throws IOException {
+        try {
+            return target.mappings();
+        } catch (TargetException e) {
+            return List.of();
+        }
+    }
+
+    /** The kernel says so when it is asked to unprotect a page; all of them are copied by now. */
+    private static boolean isRegistered(Capture capture, Mapping mapping) throws IOException {
+        long result = capture.tracker.unprotect(mapping.range().start(), Block.PAGE_BYTES);
+        while (result == -Errno.EAGAIN.number()) { // an event that a worker is about to read
+            capture.check();
+            LockSupport.parkNanos(EVENT_NANOS);
+            result = capture.tracker.unprotect(mapping.range().start(), Block.PAGE_BYTES);
+        }
+        return result != -Errno.ENOENT.number();
+    }
+}
