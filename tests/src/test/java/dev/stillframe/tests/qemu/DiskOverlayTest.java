@@ -57,6 +57,7 @@ class DiskOverlayTest {
 
     @AfterEach
     void deleteDirectory() throws IOException {
+        Files.deleteIfExists(second());
         DirectoryTree.delete(directory);
     }
 

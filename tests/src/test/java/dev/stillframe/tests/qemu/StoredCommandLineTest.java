@@ -78,7 +78,7 @@ class StoredCommandLineTest {
             assertThat(facts.path("running").asBoolean()).isTrue();
             String line = Files.readString(Path.of("/proc/" + qemu.pid() + "/cmdline"), UTF_8).replace('\0', ' ');
             assertThat(line)
-                    .contains("-chardev null,id=serial0", "-serial null", "mem-path=" + image)
+                    .contains("-chardev null,id=serial0", "-serial chardev:serial0", "mem-path=" + image)
                     .doesNotContain("-monitor", "-pidfile", "socket,id");
         } finally {
             qemu.destroyForcibly();
