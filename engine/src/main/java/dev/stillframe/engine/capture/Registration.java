@@ -116,7 +116,10 @@ final class Registration implements AutoCloseable {
                         mapping.range().start() - mapping.offset(),
                         file == null ? "" : object(mapping));
         tracked.put(range.start(), t);
-        within(range).forEach(block -> block.add(t.piece(block)));
+        for (Block block : within(range)) {
+            block.add(t.piece(block));
+            block.warm(); // nobody has seen this part of it
+        }
     }
 
     private static String object(Mapping mapping) {
