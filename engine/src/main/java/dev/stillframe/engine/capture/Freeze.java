@@ -120,6 +120,11 @@ final class Freeze implements Work {
             }
         }
         registration.publish();
+        for (Mapping mapping : mappings) {
+            if (treatment(mapping).way() == Treatment.Way.PROTECT) {
+                registration.settle(mapping.range());
+            }
+        }
         capture.aliases = registration.aliases();
         for (TrackedMapping alias : capture.aliases) { // what was a hole there may have been filled from another place
             arming.lookIntoFile(alias, alias.range());

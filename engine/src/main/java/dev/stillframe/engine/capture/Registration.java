@@ -128,7 +128,7 @@ final class Registration implements AutoCloseable {
 
     /**
      * In the freeze: makes sure that all of a mapping is registered, and finds what is populated wherever nobody has seen it
-     * protected. Afterwards no page of it is {@link Claim#UNSEEN}, but for what is {@linkplain #refused refused}.
+     * protected. After {@link #settle} no page of it is {@link Claim#UNSEEN}.
      */
     void lookAgain(Mapping mapping, Treatment treatment) throws IOException {
         forgetOthers(mapping);
@@ -141,10 +141,16 @@ final class Registration implements AutoCloseable {
                 remove(range);
             }
         }
-        for (Block block : within(mapping.range())) {
+    }
+
+    /**
+     * After {@link #lookAgain} at every mapping, since a block may be made for what is found in another: where nothing was
+     * found, nothing is.
+     */
+    void settle(AddressRange range) {
+        for (Block block : within(range)) {
             if (block.isWarm()) {
-                AddressRange part = mapping.range();
-                moveAll(block, block.firstPage(part), block.endPage(part), Claim.UNSEEN, Claim.ZERO);
+                moveAll(block, block.firstPage(range), block.endPage(range), Claim.UNSEEN, Claim.ZERO);
             }
         }
     }
