@@ -43,7 +43,7 @@ class HostileQemuTest {
     /** QEMU as that user, who may make a userfaultfd and nothing else of root's; given the directory that Guest makes. */
     private static final String AS_NOBODY =
             """
-            for word; do case $word in */pid) chown -R nobody "${word%/pid}";; esac; done
+            for word; do case $word in */pid) chown -R nobody "${word%/pid}";; *.initramfs) chmod a+r "$word";; esac; done
             exec setpriv --reuid=nobody --clear-groups --inh-caps=-all,+sys_ptrace --ambient-caps=-all,+sys_ptrace "$@"
             """;
 
