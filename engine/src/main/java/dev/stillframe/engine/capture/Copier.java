@@ -119,25 +119,26 @@ final class Copier {
 
     /** Makes its pages {@code copied}, or lost where they are not there any more as they were at T0. */
     private void copyRun(Run run, byte copied) throws IOException {
-        if (copyProtected(run)) {
+        if (copyProtected(run, run.start())) {
             run.set(copied == Claim.DONE ? doneOrZero(run) : copied);
             return;
         }
         for (int page = run.first(); page < run.end(); page++) {
-            boolean isThere = copyProtected(new Run(run.block(), page, page + 1));
+            Run one = new Run(run.block(), page, page + 1);
+            boolean isThere = copyProtected(one, one.start());
             run.block().set(page, isThere ? copied : Claim.LOST);
         }
     }
 
     /**
-     * Copies what was written neither since T0 nor while it was copied: it is protected still. What the kernel takes away
-     * without a word, or maps something else over, is not.
+     * Copies what was written neither since T0 nor while it was copied, from where it is now: it is protected still. What the
+     * kernel takes away without a word, or maps something else over, is not.
      */
-    private boolean copyProtected(Run run) throws IOException {
-        if (!copy(run.block(), run.first(), run.end(), run.start())) {
+    private boolean copyProtected(Run run, long from) throws IOException {
+        if (!copy(run.block(), run.first(), run.end(), from)) {
             return false;
         }
-        if (view.isWhole(run.start(), run.bytes()) && !hasBeenEmptied(run)) {
+        if (view.isWhole(from, run.bytes()) && !hasBeenEmptied(run)) {
             return true;
         }
         staged().drop(run.count());
@@ -172,11 +173,7 @@ final class Copier {
     /** Copies and releases a page that this worker has claimed, from where it was moved to; false if it is not there any more. */
     boolean copyMoved(Block at, int page, Capture.Move move) throws IOException {
         long now = at.address(page) - move.from().start() + move.target();
-        if (!copy(at, page, page + 1, now)) {
-            return false;
-        }
-        if (!view.isWhole(now, Block.PAGE_BYTES)) {
-            staged().drop(1);
+        if (!copyProtected(new Run(at, page, page + 1), now)) {
             return false;
         }
         protection.releaseMoved(now, Block.PAGE_BYTES);

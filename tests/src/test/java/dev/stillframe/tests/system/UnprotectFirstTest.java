@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.oracle.BlindView;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /**
  * The order matters, and the oracle sees it: an engine that unprotects a page and copies it then
@@ -31,19 +33,11 @@ class UnprotectFirstTest {
 
     @Test
     void whatIsNotProtectedWhenItIsCopiedIsListed() throws Exception {
-        Snapshot.Seams unprotectFirst =
-                new Snapshot.Seams(
-                        Probe.NONE,
-                        (reader, userfaultfd) ->
-                                (address, length, into) -> {
-                                    userfaultfd.unprotect(address, length);
-                                    return reader.read(address, length, into);
-                                });
         try (OracleTarget target =
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, 1), Seed.value())) {
             MemoryImage image = new MemoryImage();
             try {
-                SnapshotReport report = Snapshots.takeBetween(target.pid(), image, unprotectFirst);
+                SnapshotReport report = Snapshots.takeBetween(target.pid(), image, unprotectFirst(view -> view));
                 long listed =
                         report.missing().stream().mapToLong(m -> m.range().sizeBytes()).sum();
                 assertThat(listed).isGreaterThan(SIZE_BYTES / 2);
@@ -56,21 +50,13 @@ class UnprotectFirstTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 4})
     void unprotectingBeforeTheCopyTearsTheImage(int threads) throws Exception {
-        Snapshot.Seams unprotectFirst =
-                new Snapshot.Seams(
-                        Probe.NONE,
-                        (reader, userfaultfd) ->
-                                (address, length, into) -> {
-                                    userfaultfd.unprotect(address, length);
-                                    return reader.read(address, length, into);
-                                },
-                        BlindView::new);
         try (OracleTarget target =
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, threads), Seed.value())) {
             for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
                 MemoryImage image = new MemoryImage();
                 try {
-                    Snapshots.takeBetween(target.pid(), image, unprotectFirst);
+                    Snapshots.takeBetween(
+                            target.pid(), image, unprotectFirst(BlindView::new));
                     Optional<String> deviation =
                             OracleCheck.deviation(target.shape(), image.read(target.region()));
                     if (deviation.isPresent()) {
@@ -85,5 +71,16 @@ class UnprotectFirstTest {
         }
         throw new AssertionError(
                 ATTEMPTS + " images in the wrong order all looked like one instant");
+    }
+
+    private static Snapshot.Seams unprotectFirst(UnaryOperator<ProtectionView> view) {
+        return new Snapshot.Seams(
+                Probe.NONE,
+                (reader, userfaultfd) ->
+                        (address, length, into) -> {
+                            userfaultfd.unprotect(address, length);
+                            return reader.read(address, length, into);
+                        },
+                view);
     }
 }
