@@ -122,8 +122,8 @@ final class ArenaSnapshot implements AutoCloseable {
         long enough = blocks * StagingBlock.PAGES * StagingBlock.PAGE_BYTES;
         Arena owner = Arena.ofShared();
         try {
-            long bytes = Staging.memoryBytes(Math.min(options.stagingBytes(), enough));
-            return new Staging(owner.allocate(bytes), owner::close);
+            long bytes = Staging.memoryBytes(Math.min(options.stagingBytes(), enough), 0);
+            return new Staging(owner.allocate(bytes), 0, owner::close);
         } catch (RuntimeException | Error e) {
             owner.close();
             throw e;

@@ -146,10 +146,10 @@ public final class Snapshot {
         }
     }
 
-    private static Staging staging(long bytes) throws IOException {
-        NativeMemory memory = NativeMemory.map(Staging.memoryBytes(bytes));
+    private Staging staging(long bytes) throws IOException {
+        NativeMemory memory = NativeMemory.map(Staging.memoryBytes(bytes, options.workers()));
         memory.touch();
-        return new Staging(memory.segment(), memory::close);
+        return new Staging(memory.segment(), options.workers(), memory::close);
     }
 
     /** As much as was asked for, but not more than the target could fill: touching memory takes long. */

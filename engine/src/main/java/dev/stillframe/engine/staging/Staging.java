@@ -18,7 +18,7 @@ public final class Staging implements AutoCloseable {
 
     private final Runnable freeMemory;
     private final int blocks;
-    private final int reserve;
+    private final int least;
     private final ArrayBlockingQueue<StagingBlock> free;
     private final ArrayBlockingQueue<StagingBlock> filled;
     private final LongAdder waitedNanos = new LongAdder();
@@ -28,12 +28,14 @@ public final class Staging implements AutoCloseable {
      * Divides {@code memory} into blocks.
      *
      * @param memory native memory that was touched before, so that the first use costs nothing
+     * @param workers threads that fill a block each for what nobody waits for, see {@link #isScarce}
      * @param free gives the memory back; called by {@link #close}
      */
-    public Staging(MemorySegment memory, Runnable free) {
+    public Staging(MemorySegment memory, int workers, Runnable free) {
         long base = -memory.address() & (StagingBlock.BYTES - 1); // blocks begin at a huge page's boundary
         blocks = Math.toIntExact((memory.byteSize() - base) / StagingBlock.BYTES);
-        reserve = Math.min(blocks / 4, MOST_RESERVE);
+        int reserve = Math.clamp(blocks - 2L * workers, 0, Math.min(blocks / 4, MOST_RESERVE));
+        least = reserve + workers; // all may take one at once; and one that each of them holds is never missed
         this.freeMemory = free;
         this.free = new ArrayBlockingQueue<>(blocks);
         filled = new ArrayBlockingQueue<>(blocks);
@@ -42,9 +44,12 @@ public final class Staging implements AutoCloseable {
         }
     }
 
-    /** How much memory it takes to have {@code bytes} of staging, rounded down to whole blocks, wherever it begins. */
-    public static long memoryBytes(long bytes) {
-        return (bytes / StagingBlock.BYTES + 1) * StagingBlock.BYTES;
+    /**
+     * How much memory it takes to have {@code bytes} of staging, rounded down to whole blocks, wherever it begins; beside what
+     * {@code workers} threads hold half filled.
+     */
+    public static long memoryBytes(long bytes, int workers) {
+        return (bytes / StagingBlock.BYTES + 2L * workers + 1) * StagingBlock.BYTES;
     }
 
     /** A free block if there is one now. */
@@ -70,9 +75,9 @@ public final class Staging implements AutoCloseable {
         return filled.poll(timeoutNanos, TimeUnit.NANOSECONDS);
     }
 
-    /** Whether less than half of the blocks are free. */
+    /** Whether less than half of the blocks are free, or what is free is {@linkplain #isScarce scarce} before that. */
     public boolean isHalfFull() {
-        return free.size() < blocks / 2;
+        return free.size() < Math.max(blocks / 2, least);
     }
 
     /** How many blocks there are, free or not. */
@@ -82,7 +87,7 @@ public final class Staging implements AutoCloseable {
 
     /** Whether what is free should be left to faults, for which somebody waits. */
     public boolean isScarce() {
-        return free.size() < reserve;
+        return free.size() < least;
     }
 
     public boolean hasFilled() {

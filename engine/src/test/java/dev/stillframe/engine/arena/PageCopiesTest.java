@@ -29,7 +29,7 @@ class PageCopiesTest {
             MemorySegment page = memory.allocate(MemoryArena.PAGE_BYTES);
             for (int round = 0; round < ROUNDS; round++) {
                 Arena owner = Arena.ofShared();
-                Staging staging = new Staging(owner.allocate(Staging.memoryBytes(ONE_BLOCK)), owner::close);
+                Staging staging = new Staging(owner.allocate(Staging.memoryBytes(ONE_BLOCK, 0)), 0, owner::close);
                 StagingBlock withTheSink = Objects.requireNonNull(staging.poll());
                 PageCopies copies = new PageCopies(page, staging, barrier, 0);
                 FutureTask<Boolean> copying = new FutureTask<>(() -> copies.copy(0));

@@ -44,7 +44,7 @@ class StalledSinkTest {
     /** Pages that are copied with the one that was written to. */
     private static final int FAULT_AROUND = 16;
 
-    /** All together they copy less than what is left to them, and more than the sweep does between two of them. */
+    /** All together they copy less than what is left to them, whichever worker answers. */
     private static final int WRITES = 60;
 
     /** The last quarter was used and holds nothing. */
