@@ -108,6 +108,7 @@ final class Arming {
     private void protectSeized(Worker worker, List<Block> blocks) throws IOException {
         blocks.forEach(Block::cool);
         for (Part whole : parts(blocks)) {
+            splitHuge(whole.range());
             for (AddressRange range : withoutExempt(whole.range())) {
                 move(range, Claim.UNSEEN, Claim.ARMING_HOLE);
                 worker.protection().protect(range.start(), range.sizeBytes());
@@ -200,6 +201,16 @@ final class Arming {
         }
     }
 
+    /** Where a page is left out, the kernel protects and splits; the freeze need not copy all of it for the sake of that page. */
+    private void splitHuge(AddressRange range) {
+        for (long page : exempt.subSet(range.start(), range.end())) {
+            Block block = capture.table.find(page);
+            if (block != null && !block.isHugetlb()) {
+                block.setHuge(false);
+            }
+        }
+    }
+
     private List<AddressRange> withoutExempt(AddressRange range) {
         List<AddressRange> parts = new ArrayList<>();
         long from = range.start();
@@ -227,6 +238,7 @@ final class Arming {
 
     private int protectSeized(Worker worker, Run run) throws IOException {
         Block block = run.block();
+        splitHuge(new AddressRange(block.start, block.start + Block.BYTES));
         boolean whole = block.isHuge() && block.count(Claim.HOT) == Block.PAGES;
         if (!whole && isBeingLifted(block)) {
             return run.count(); // it stays hot until the next time

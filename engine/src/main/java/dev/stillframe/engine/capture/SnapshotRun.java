@@ -79,6 +79,7 @@ final class SnapshotRun implements AutoCloseable {
 
     /** What can be learnt without touching the target. */
     void prepare() throws IOException {
+        target.refuseOwnUserfaultfd();
         shared.before();
         flags = target.mappingFlags();
         for (Map.Entry<Long, Set<String>> mapping : flags.entrySet()) {
@@ -199,19 +200,7 @@ final class SnapshotRun implements AutoCloseable {
 
     private void arm(Capture capture, Registration registered, Arming arming)
             throws IOException {
-        attachment.watch(
-                thread -> {
-                    List<AddressRange> pages = ThreadPages.of(thread, target);
-                    pages.forEach(range -> arming.exempt(range.start(), range.end()));
-                    try {
-                        if (!capture.workers.getFirst().lift(pages)) {
-                            capture.fail(new TargetException("thread %d could not be let go in time".formatted(thread.tid())));
-                        }
-                    } catch (InterruptedException e) {
-                        throw new IllegalStateException("nobody interrupts the tracer", e);
-                    }
-                },
-                capture::fail);
+        attachment.watch(new ExitsWhileArming(capture, target, arming), capture::fail);
         for (Mapping mapping : target.mappings()) {
             Treatment treatment = Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
             if (treatment.way() == Treatment.Way.PROTECT) {

@@ -44,6 +44,10 @@ final class ArenaMemory extends Windows {
         this.gate = gate;
     }
 
+    /** What the process registers elsewhere is not in our way, nor are we in its: only the arena is registered. */
+    @Override
+    public void refuseOwnUserfaultfd() {}
+
     @Override
     protected Attachment hold(Attachment process) {
         return new Gated(process, gate);

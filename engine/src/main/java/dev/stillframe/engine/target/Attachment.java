@@ -9,9 +9,16 @@ import java.util.function.Consumer;
 
 /** A hold on a target. Its methods are called by one thread at a time; closing it lets go of whatever is still held. */
 public interface Attachment extends AutoCloseable {
-    /** Told of threads of the target that are about to end. */
+    /** Told of threads of the target that are about to end, and where that is seen. */
     @FunctionalInterface
     interface ExitListener {
+        /**
+         * At the end of a thread the kernel clears the word at {@code exitWord}, and drops the fault if it cannot write there:
+         * the page must be writable even if we are killed, since exits are then not heard of while the protection is still up.
+         * The thread has not ended, and does not before this returns.
+         */
+        default void willClear(long exitWord) {}
+
         /** The thread's last chance to have its memory made writable; it goes on when this returns. */
         void exiting(FrozenThread thread);
     }

@@ -24,6 +24,13 @@ public interface Target extends AutoCloseable {
      */
     Attachment attach(Probe probe) throws IOException;
 
+    /**
+     * Refuses a target that has a userfaultfd of its own: it could not register any memory with it while we do (EBUSY).
+     *
+     * @throws TargetException naming the descriptor
+     */
+    default void refuseOwnUserfaultfd() throws IOException {}
+
     /** Its mappings now, by address. */
     List<Mapping> mappings() throws IOException;
 

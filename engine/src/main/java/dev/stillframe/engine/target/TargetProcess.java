@@ -314,12 +314,8 @@ public final class TargetProcess implements Target {
         return new String(name, StandardCharsets.ISO_8859_1).strip();
     }
 
-    /**
-     * Refuses a process that has a userfaultfd: it could not register any memory with it while we do (EBUSY).
-     *
-     * @throws TargetException naming the descriptor
-     */
-    void refuseOwnUserfaultfd() throws IOException {
+    @Override
+    public void refuseOwnUserfaultfd() throws IOException {
         try (var descriptors = Files.newDirectoryStream(Path.of("/proc/" + pid + "/fd"))) {
             for (Path descriptor : descriptors) {
                 if (isUserfaultfd(descriptor)) {

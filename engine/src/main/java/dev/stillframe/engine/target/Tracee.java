@@ -77,20 +77,14 @@ final class Tracee {
         }
     }
 
-    /** Lets it go on if it stands. */
+    /** Lets it go on if it stands, without a signal. A stop of its whole process stays one. */
     void goOn() throws ErrnoException {
-        if (stop != null) {
-            goOn(stop);
-        }
-    }
-
-    /** Lets it go on from a stop without a signal. A stop of its whole process stays one. */
-    void goOn(Wait from) throws ErrnoException {
+        @Nullable Wait from = stop;
         stop = null;
         registers = null;
         if (from instanceof Wait.GroupStop) {
             unlessGone(() -> Ptrace.listen(tid));
-        } else {
+        } else if (from != null) {
             resume(0);
         }
     }

@@ -179,10 +179,9 @@ final class Tracees {
                 goOn(tracee, 0);
             }
             case Wait.Interrupted _, Wait.GroupStop _ -> {
-                if (mustStand(tracee)) {
-                    tracee.stand(wait);
-                } else {
-                    tracee.goOn(wait);
+                tracee.stand(wait);
+                if (!mustStand(tracee)) { // it was told to stop when there was time for it, and was late
+                    tracee.goOn();
                 }
             }
             case Wait.SyscallStop _, Wait.VforkDone _ -> goOn(tracee, 0);
@@ -209,6 +208,7 @@ final class Tracees {
             return false;
         }
         processes.add(tracee.process);
+        tellExitWord(tracee);
         return true;
     }
 
@@ -242,6 +242,13 @@ final class Tracees {
                 return false;
             }
             throw e;
+        }
+    }
+
+    /** Once it is known. */
+    void tellExitWord(Tracee tracee) {
+        if (tracee.exitWord > ExitWord.NONE) {
+            exits.willClear(tracee.exitWord);
         }
     }
 

@@ -73,7 +73,6 @@ public final class Tracer implements Attachment {
     /** Makes the target create a userfaultfd; see {@link UserfaultfdInjection}. */
     @Override
     public Userfaultfd tracker() throws IOException {
-        target.refuseOwnUserfaultfd();
         return run(() -> target.inject(UserfaultfdInjection.Call.TAKE, probe)).userfaultfd();
     }
 
@@ -110,6 +109,7 @@ public final class Tracer implements Attachment {
                     seizeAll();
                     for (Tracee tracee : List.copyOf(tracees.all())) {
                         learnExitWord(tracee);
+                        tracees.tellExitWord(tracee);
                     }
                     return true;
                 });

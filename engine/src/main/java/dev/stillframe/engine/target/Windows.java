@@ -70,6 +70,11 @@ public abstract class Windows implements Target {
     }
 
     @Override
+    public void refuseOwnUserfaultfd() throws IOException {
+        process.refuseOwnUserfaultfd();
+    }
+
+    @Override
     public List<Mapping> mappings() throws IOException {
         List<Mapping> real = process.mappings();
         List<Mapping> seen = new ArrayList<>();
