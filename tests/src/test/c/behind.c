@@ -210,6 +210,17 @@ static void own_discard(void) {
 
 static void nothing(void) {}
 
+static void close_descriptor(void) {
+    close(fd);
+}
+
+static void mapped_once_more(void) {
+    unsigned char *again = mremap(memory, 0, size, MREMAP_MAYMOVE);
+    check(again != MAP_FAILED, "mremap");
+    fill(again, 2);
+    munmap(again, size);
+}
+
 static const struct how {
     const char *name;
     enum { MEMFD, HOLES, ANONYMOUS, PRIVATE, SYSV } kind;
@@ -234,8 +245,10 @@ static const struct how {
     {"remap_file_pages", MEMFD, nothing, nothing, by_remap_file_pages},
     {"holes", HOLES, nothing, by_pwrite, nothing},
     {"sysv", SYSV, nothing, nothing, own_writes},
-    {"own", MEMFD, nothing, nothing, own_writes},
-    {"discard", MEMFD, nothing, nothing, own_discard},
+    {"brief-mremap", MEMFD, close_descriptor, nothing, mapped_once_more},
+    {"own", MEMFD, close_descriptor, nothing, own_writes},
+    {"own-open", MEMFD, nothing, nothing, own_writes},
+    {"discard", MEMFD, close_descriptor, nothing, own_discard},
     {"nothing", MEMFD, nothing, nothing, nothing},
 };
 

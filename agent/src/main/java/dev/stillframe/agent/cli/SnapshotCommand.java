@@ -120,6 +120,14 @@ final class SnapshotCommand implements Callable<Integer> {
     private Duration pauseBudget = Duration.ZERO;
 
     @Option(
+            names = "--trust-own-descriptors",
+            description =
+                    "The process writes its shared memory by its mappings only, though it has it open for"
+                            + " writing, too. Otherwise such memory is listed as missing if it changes while"
+                            + " it is copied, because write(2) and its like go past every protection.")
+    private boolean trustsOwnDescriptors;
+
+    @Option(
             names = "--timeout",
             paramLabel = "TIME",
             defaultValue = "30s",
@@ -240,6 +248,7 @@ final class SnapshotCommand implements Callable<Integer> {
                     pauseBudget,
                     goal.out != null ? timeout : sending.patience(),
                     workers == null ? defaults.workers() : workers,
+                    trustsOwnDescriptors,
                     defaults.tuning());
         } catch (IllegalArgumentException e) {
             throw usage(String.valueOf(e.getMessage()));

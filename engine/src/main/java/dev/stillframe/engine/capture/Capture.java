@@ -52,6 +52,9 @@ final class Capture implements Encoder.Failures {
      */
     final RangeSet givenUp = new RangeSet(LOOKED_AT_AGAIN);
 
+    /** Shared memory of which the target mapped a part once more after T0, with a mapping that is not protected. */
+    final RangeSet mappedOnceMore = new RangeSet(LOOKED_AT_AGAIN);
+
     /** Moves of memory that were told after T0 and whose pages are not yet copied from their new place. */
     final List<Move> moves = new CopyOnWriteArrayList<>();
 

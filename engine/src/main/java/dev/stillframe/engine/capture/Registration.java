@@ -114,16 +114,12 @@ final class Registration implements AutoCloseable {
                         treatment.kind(),
                         file,
                         mapping.range().start() - mapping.offset(),
-                        file == null ? "" : object(mapping));
+                        file == null ? "" : mapping.object());
         tracked.put(range.start(), t);
         for (Block block : within(range)) {
             block.add(t.piece(block));
             block.warm(); // nobody has seen this part of it
         }
-    }
-
-    private static String object(Mapping mapping) {
-        return mapping.device() + ":" + mapping.inode();
     }
 
     /**
@@ -160,7 +156,7 @@ final class Registration implements AutoCloseable {
         for (TrackedMapping t : List.copyOf(overlapping(mapping.range()))) {
             boolean same =
                     t.file() == null
-                            || (t.object().equals(object(mapping))
+                            || (t.object().equals(mapping.object())
                                     && t.fileDelta() == mapping.range().start() - mapping.offset());
             if (!same) {
                 remove(t.range());

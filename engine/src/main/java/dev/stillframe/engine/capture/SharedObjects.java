@@ -7,6 +7,7 @@ import dev.stillframe.engine.target.SharedElsewhere;
 import dev.stillframe.engine.target.Target;
 import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -19,33 +20,54 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class SharedObjects {
     private static final String AGAIN = "the target, by a mapping that is not protected,";
+    private static final String MAPPED_ONCE_MORE =
+            "shared memory that the target mapped once more while it was copied (mremap with an old size of 0): what it wrote there was not seen";
     private static final long EVENT_NANOS = 100_000;
 
     private final Target target;
+    private final OpenMemory open;
     private final Set<Missing> found = new LinkedHashSet<>();
 
-    SharedObjects(Target target) {
+    SharedObjects(Target target, boolean trustsOwnDescriptors) {
         this.target = target;
+        this.open = new OpenMemory(target, trustsOwnDescriptors);
+    }
+
+    OpenMemory open() {
+        return open;
     }
 
     /** Looks before anything is protected. */
     void before() throws IOException {
-        found.addAll(target.sharedElsewhere(target.mappings()));
+        look(target.mappings());
+    }
+
+    private void look(List<Mapping> mappings) throws IOException {
+        found.addAll(target.sharedElsewhere(mappings));
+        open.look(mappings);
     }
 
     /** Looks soon after the target runs again: who maps it at T0 may be gone when the last page has been copied. */
     void afterwards(List<Mapping> mappings) throws IOException {
-        found.addAll(target.sharedElsewhere(mappings));
+        look(mappings);
     }
 
     /**
      * Looks when the last page has been copied and everything is still registered.
      *
      * @param mappings those at T0
+     * @param instant T0
      * @return all that need not be of T0
      */
-    List<Missing> atEnd(Capture capture, Registration registration, List<Mapping> mappings) throws IOException {
-        found.addAll(target.sharedElsewhere(mappings));
+    List<Missing> atEnd(Capture capture, Registration registration, List<Mapping> mappings, Instant instant)
+            throws IOException {
+        look(mappings);
+        found.addAll(open.changed(registration.tracked(), instant));
+        for (TrackedMapping t : registration.tracked()) {
+            if (capture.mappedOnceMore.touches(t.range().start(), t.range().end())) {
+                found.add(new Missing(t.range(), MAPPED_ONCE_MORE));
+            }
+        }
         List<Mapping> tracked = mappings.stream().filter(m -> registration.isTracked(m.range().start())).toList();
         found.addAll(SharedElsewhere.compare(tracked, unprotected(capture), AGAIN));
         return List.copyOf(found);

@@ -129,7 +129,7 @@ public final class Snapshot {
         try (Target target = opener.open();
                 Staging staging = staging(stagingBytes(target));
                 Attachment attachment = target.attach(seams.probe());
-                SnapshotRun run = new SnapshotRun(target, attachment, staging, sink, progress)) {
+                SnapshotRun run = run(target, attachment, staging, sink)) {
             run.prepare();
             progress.at(Progress.Step.ATTACH, 0, 0);
             long attachNanos = System.nanoTime();
@@ -144,6 +144,11 @@ public final class Snapshot {
                             seams.probe());
             return run.take(capture, startNanos, attachNanos);
         }
+    }
+
+    private SnapshotRun run(Target target, Attachment attachment, Staging staging, PageSink sink) {
+        SharedObjects shared = new SharedObjects(target, options.trustsOwnDescriptors());
+        return new SnapshotRun(target, attachment, staging, sink, progress, shared);
     }
 
     private Staging staging(long bytes) throws IOException {

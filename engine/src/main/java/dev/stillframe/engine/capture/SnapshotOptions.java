@@ -12,10 +12,18 @@ import java.time.Duration;
  * @param pauseBudget how long the freeze may spend on copying hot pages; what is left is protected instead
  * @param stallTimeout how long the sink may take no page at all before the snapshot is given up
  * @param workers threads that answer faults and sweep, 1 to 16
+ * @param trustsOwnDescriptors whether the target is known to write its shared memory by mappings only, whatever descriptors of
+ *     it it has; otherwise shared memory that is open for writing and changes after T0 is listed as missing
  * @param tuning how faults are answered
  */
 public record SnapshotOptions(
-        long stagingBytes, Duration stopBudget, Duration pauseBudget, Duration stallTimeout, int workers, Tuning tuning) {
+        long stagingBytes,
+        Duration stopBudget,
+        Duration pauseBudget,
+        Duration stallTimeout,
+        int workers,
+        boolean trustsOwnDescriptors,
+        Tuning tuning) {
     /** The smallest staging pool. */
     public static final long MIN_STAGING_BYTES = 8L << 20;
 
@@ -54,6 +62,7 @@ public record SnapshotOptions(
                 Duration.ofMillis(3),
                 Duration.ofSeconds(30),
                 Math.clamp(processors, 1, 4),
+                false,
                 Tuning.DEFAULT);
     }
 }

@@ -68,13 +68,13 @@ final class SnapshotRun implements AutoCloseable {
     private boolean encoding;
     private boolean closed;
 
-    SnapshotRun(Target target, Attachment attachment, Staging staging, PageSink sink, Progress progress) {
+    SnapshotRun(Target target, Attachment attachment, Staging staging, PageSink sink, Progress progress, SharedObjects shared) {
         this.target = target;
         this.attachment = attachment;
         this.staging = staging;
         this.sink = sink;
         this.progress = progress;
-        this.shared = new SharedObjects(target);
+        this.shared = shared;
     }
 
     /** What can be learnt without touching the target. */
@@ -124,7 +124,7 @@ final class SnapshotRun implements AutoCloseable {
         long freezeNanos = standing.sinceNanos();
         List<FrozenThread> frozen = standing.threads();
         Instant instant = Instant.now();
-        Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen));
+        Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen, shared.open()));
         capture.workers.getFirst().assign(freeze);
         List<ThreadState> states = attachment.states();
         awaitFirst(capture, FREEZE_LIMIT, "the freeze");
@@ -143,7 +143,7 @@ final class SnapshotRun implements AutoCloseable {
         shared.afterwards(freeze.mappings()); // not before: staging fills until the encoder takes from it
         awaitWork(capture, () -> false, () -> tell(capture, encoding, layout, Progress.Step.SWEEP));
         awaitAnswers(capture);
-        List<Missing> missing = new ArrayList<>(shared.atEnd(capture, registered, freeze.mappings()));
+        List<Missing> missing = new ArrayList<>(shared.atEnd(capture, registered, freeze.mappings(), instant));
         capture.probe.at("release: take the protection away");
         capture.stop();
         undo(null, this::releaseTarget, this::awaitWorkers);
@@ -201,7 +201,9 @@ final class SnapshotRun implements AutoCloseable {
     private void arm(Capture capture, Registration registered, Arming arming)
             throws IOException {
         attachment.watch(new ExitsWhileArming(capture, target, arming), capture::fail);
-        for (Mapping mapping : target.mappings()) {
+        List<Mapping> mappings = target.mappings();
+        shared.open().small(mappings).forEach(range -> arming.exempt(range.start(), range.end()));
+        for (Mapping mapping : mappings) {
             Treatment treatment = Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
             if (treatment.way() == Treatment.Way.PROTECT) {
                 capture.probe.at("arm: register");

@@ -57,6 +57,7 @@ final class WarmUp {
                         options.pauseBudget(),
                         Duration.ofSeconds(10),
                         options.workers(),
+                        options.trustsOwnDescriptors(),
                         options.tuning());
         Process shell = new ProcessBuilder("/bin/sh", "-c", BUSY_CHILD).start();
         try (BufferedReader output = shell.inputReader(StandardCharsets.US_ASCII)) {

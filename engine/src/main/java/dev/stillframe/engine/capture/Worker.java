@@ -356,7 +356,8 @@ final class Worker implements Runnable {
 
     private void moved(long from, long end, long target) {
         if (from == end) {
-            return; // nothing has moved: shared memory is mapped once more, mremap(2) with an old size of 0
+            mappedOnceMore(from); // nothing has moved: mremap(2) with an old size of 0
+            return;
         }
         AddressRange range = new AddressRange(from, end);
         if (capture.phase() == Capture.Phase.ARM) {
@@ -379,6 +380,13 @@ final class Worker implements Runnable {
         log(range);
         capture.moves.add(move);
         moves.add(move);
+    }
+
+    private void mappedOnceMore(long address) {
+        if (capture.phase() != Capture.Phase.ARM) { // before T0 the freeze finds the mapping
+            long page = address & -Block.PAGE_BYTES;
+            capture.mappedOnceMore.add(new AddressRange(page, page + Block.PAGE_BYTES));
+        }
     }
 
     /**

@@ -22,10 +22,12 @@ import dev.stillframe.engine.page.ThreadState;
 import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.target.OpenDescriptor;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.engine.target.ProtectionView;
 import dev.stillframe.engine.target.Target;
 import java.io.IOException;
+import java.time.Instant;
 import java.time.Duration;
 import java.time.Duration;
 import java.util.HashMap;
@@ -191,6 +193,12 @@ public final class EmulatedTarget implements Target {
             return object.nextHole(offset);
         }
 
+        /** Nobody asks: see {@link EmulatedTarget#openDescriptors}. */
+        @Override
+        public State state() {
+            return new State(0, Instant.EPOCH);
+        }
+
         @Override
         public void close() {}
     }
@@ -198,6 +206,12 @@ public final class EmulatedTarget implements Target {
     @Override
     public FileReference fileOf(Mapping mapping) {
         return new FileReference(mapping.name(), mapping.inode(), -1, -1, null);
+    }
+
+    /** There is no other way to its memory than a mapping. */
+    @Override
+    public List<OpenDescriptor> openDescriptors(List<Mapping> shown) {
+        return List.of();
     }
 
     @Override

@@ -3,8 +3,12 @@ package dev.stillframe.engine.linux;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import dev.stillframe.engine.memory.MemoryFile;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 
 /** An open file of this process, close-on-exec. Thread-safe but for {@link #close()}, which its owner calls last. */
 public final class Descriptor implements MemoryFile {
@@ -51,6 +55,12 @@ public final class Descriptor implements MemoryFile {
                             Syscall.OPENAT, AT_FDCWD, text.address(), flags | O_CLOEXEC);
             return new Descriptor(path, (int) Kernel.check(fd, "open(%s)", path));
         }
+    }
+
+    @Override
+    public State state() throws IOException {
+        BasicFileAttributes now = Files.readAttributes(Path.of("/proc/self/fd/" + number()), BasicFileAttributes.class);
+        return new State(now.size(), now.lastModifiedTime().toInstant());
     }
 
     /** The same file, opened once more for writing alone: proc(5), {@code /proc/PID/fd}. */

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.memory;
 
 import java.io.IOException;
+import java.time.Instant;
 
 /** What a mapping of shared memory shows: read here, because reading a mapping fills its holes. Thread-safe. */
 public interface MemoryFile extends AutoCloseable {
@@ -16,6 +17,18 @@ public interface MemoryFile extends AutoCloseable {
 
     /** The next offset at or after {@code offset} that holds no data; -1 past the end. */
     long nextHole(long offset) throws IOException;
+
+    /**
+     * What changes with every change by a descriptor, and with the first one through each entry of a page table: inode(7),
+     * {@code st_mtim}; {@code fault_dirty_shared_page} of mm/memory.c.
+     *
+     * @param sizeBytes its size
+     * @param modified when it was last changed
+     */
+    record State(long sizeBytes, Instant modified) {}
+
+    /** How it is now. */
+    State state() throws IOException;
 
     @Override
     void close();

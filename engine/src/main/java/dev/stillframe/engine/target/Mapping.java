@@ -44,6 +44,11 @@ public record Mapping(
                         || name.startsWith("[anon_shmem:"));
     }
 
+    /** Device and inode of what is mapped: equal for two mappings of the same memory. */
+    public String object() {
+        return device + ":" + inode;
+    }
+
     /** Whether the process may write there now. */
     public boolean isWritable() {
         return protection.charAt(1) == 'w';

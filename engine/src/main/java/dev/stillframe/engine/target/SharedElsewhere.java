@@ -40,7 +40,7 @@ public final class SharedElsewhere {
         return found;
     }
 
-    private static Set<Integer> processes() throws IOException {
+    static Set<Integer> processes() throws IOException {
         Set<Integer> pids = new TreeSet<>();
         try (var entries = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
             entries.forEach(entry -> pids.add(Integer.parseInt(entry.getFileName().toString())));

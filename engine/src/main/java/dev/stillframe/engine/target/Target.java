@@ -75,6 +75,9 @@ public interface Target extends AutoCloseable {
      */
     List<Missing> sharedElsewhere(List<Mapping> shown) throws IOException;
 
+    /** Descriptors of anybody, the target's own as well, by which shared memory among {@code shown} can be written. */
+    List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException;
+
     /** Bytes of its memory that are resident now. */
     long residentBytes() throws IOException;
 

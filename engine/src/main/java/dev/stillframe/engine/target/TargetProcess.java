@@ -223,6 +223,11 @@ public final class TargetProcess implements Target {
         return SharedElsewhere.find(pid, shown);
     }
 
+    @Override
+    public List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException {
+        return OpenDescriptor.find(shown);
+    }
+
     /** Whether it has ended. */
     public boolean hasEnded() throws IOException {
         return pidfd.hasEnded();

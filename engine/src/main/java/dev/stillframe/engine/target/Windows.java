@@ -187,6 +187,13 @@ public abstract class Windows implements Target {
         return found;
     }
 
+    /** The process itself writes what the windows show by its mappings only. */
+    @Override
+    public List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException {
+        int itself = process.source().pid();
+        return process.openDescriptors(shown).stream().filter(each -> each.pid() != itself).toList();
+    }
+
     private boolean isOutside(Mapping real) {
         for (Window window : windows) {
             if (real.range().overlaps(window.inProcess())) {

@@ -194,6 +194,7 @@ public final class Bench {
                 defaults.pauseBudget(),
                 Duration.ofMinutes(5),
                 defaults.workers(),
+                false,
                 tuning);
     }
 

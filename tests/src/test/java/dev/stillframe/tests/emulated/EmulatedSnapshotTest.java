@@ -133,6 +133,7 @@ class EmulatedSnapshotTest {
                         options.pauseBudget(),
                         options.stallTimeout(),
                         2,
+                        false,
                         new SnapshotOptions.Tuning(pages, spin, preCopy));
         try (EmulatedOracle oracle = start(CowPolicy.MODERN, Kind.ANONYMOUS, 2)) {
             assertThat(deviation(oracle, tuned, Snapshot.Seams.NONE)).isEmpty();

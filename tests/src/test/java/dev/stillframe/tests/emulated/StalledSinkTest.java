@@ -131,6 +131,7 @@ class StalledSinkTest {
                         usual.pauseBudget(),
                         usual.stallTimeout(),
                         workers,
+                        false,
                         new SnapshotOptions.Tuning(FAULT_AROUND, spin, true));
         return new Snapshot(small, new SimpleMeterRegistry(), Progress.NONE)
                 .take(new EmulatedTarget(mmu, threads), new StallingSink(image));

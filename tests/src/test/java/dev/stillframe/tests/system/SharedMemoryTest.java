@@ -44,11 +44,21 @@ class SharedMemoryTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "pwrite",
+                "small-pwrite",
                 "punch",
+                "truncate",
+                "sendfile",
+                "copy_file_range",
+                "splice",
                 "fork",
                 "child",
                 "mapper",
+                "brief-mapper",
                 "second",
+                "brief-second",
+                "brief-mremap",
+                "own-open",
                 "shm-remap",
                 "remap_file_pages"
             })
@@ -64,6 +74,33 @@ class SharedMemoryTest {
         Taken taken = take(how, List.of());
         assertThat(taken.missing()).isEmpty();
         assertThat(taken.wrong(1)).isEmpty();
+    }
+
+    /** Before T0, when it is protected already. */
+    @Test
+    void holesThatAreFilledThroughADescriptorAreNotZeros() throws Exception {
+        Taken taken = take("holes", List.of());
+        assertThat(taken.wrong(2)).isEmpty();
+    }
+
+    /** It is in the image whatever its descriptors do, since it is copied in the pause. */
+    @Test
+    void smallMemoryThatIsOpenIsComplete() throws Exception {
+        Taken taken = take("pwrite", List.of("--size", "1048576"));
+        assertThat(taken.missing()).isEmpty();
+        assertThat(taken.wrong(1)).isEmpty();
+    }
+
+    /** QEMU has its guest's memory open, a JVM its heap, and neither writes it that way. */
+    @Test
+    void whoSaysThatDescriptorsAreNotUsedIsBelieved() throws Exception {
+        Taken taken = take("own-open", List.of(), true);
+        assertThat(taken.missing()).isEmpty();
+        assertThat(taken.wrong(1)).isEmpty();
+        assertThat(take("own-open", List.of()).missing())
+                .extracting(Missing::reason)
+                .allSatisfy(reason -> assertThat(reason).contains("descriptor", "behind", "--trust-own-descriptors"))
+                .isNotEmpty();
     }
 
     /** What the target discards itself is told, and does not cast doubt on the rest. */
@@ -111,6 +148,10 @@ class SharedMemoryTest {
     }
 
     private static Taken take(String how, List<String> arguments) throws Exception {
+        return take(how, arguments, false);
+    }
+
+    private static Taken take(String how, List<String> arguments, boolean trustsOwnDescriptors) throws Exception {
         List<String> all = new ArrayList<>(List.of("--how", how));
         all.addAll(arguments);
         try (TargetProcess target = TargetProcess.startNative("behind", all)) {
@@ -119,9 +160,9 @@ class SharedMemoryTest {
             int pages = Math.toIntExact(facts.getOrDefault("pages", 0L));
             MemoryImage image = new MemoryImage();
             try {
-                Director director = new Director(target);
+                Director director = new Director(target, how.equals("holes") ? "tracer: freeze" : "attach: enable");
                 new Snapshot(
-                                Snapshots.withStaging(Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES),
+                                options(trustsOwnDescriptors),
                                 new SimpleMeterRegistry(),
                                 Progress.NONE,
                                 new Snapshot.Seams(director, (reader, tracker) -> reader))
@@ -131,6 +172,18 @@ class SharedMemoryTest {
                 image.free();
             }
         }
+    }
+
+    private static SnapshotOptions options(boolean trustsOwnDescriptors) {
+        SnapshotOptions usual = Snapshots.options();
+        return new SnapshotOptions(
+                SnapshotOptions.MIN_STAGING_BYTES,
+                usual.stopBudget(),
+                usual.pauseBudget(),
+                usual.stallTimeout(),
+                usual.workers(),
+                trustsOwnDescriptors,
+                usual.tuning());
     }
 
     private static Taken taken(MemoryImage image, long address, int pages) {
@@ -152,17 +205,19 @@ class SharedMemoryTest {
     /** Tells the target what to do when; the sink takes nothing until it has done it, so that most of it is not copied yet. */
     private static final class Director implements Probe {
         private final TargetProcess target;
+        private final String preparesAt;
         private final AtomicBoolean prepared = new AtomicBoolean();
         private final AtomicBoolean told = new AtomicBoolean();
         private final CountDownLatch acted = new CountDownLatch(1);
 
-        Director(TargetProcess target) {
+        Director(TargetProcess target, String preparesAt) {
             this.target = target;
+            this.preparesAt = preparesAt;
         }
 
         @Override
         public void at(String point) {
-            if (point.equals("attach: enable") && prepared.compareAndSet(false, true)) {
+            if (point.equals(preparesAt) && prepared.compareAndSet(false, true)) {
                 tell("prepare");
             }
             if (point.equals("sweep: copied") && told.compareAndSet(false, true)) {

@@ -105,6 +105,7 @@ class SnapshotOracleTest {
                         options.pauseBudget(),
                         options.stallTimeout(),
                         2,
+                        false,
                         new SnapshotOptions.Tuning(pages, spin, preCopy));
         try (OracleTarget target =
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {

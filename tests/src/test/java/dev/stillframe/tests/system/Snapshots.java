@@ -29,6 +29,7 @@ public final class Snapshots {
                 options.pauseBudget(),
                 options.stallTimeout(),
                 options.workers(),
+                options.trustsOwnDescriptors(),
                 options.tuning());
     }
 
@@ -40,6 +41,7 @@ public final class Snapshots {
                 options.pauseBudget(),
                 options.stallTimeout(),
                 workers,
+                options.trustsOwnDescriptors(),
                 options.tuning());
     }
 
@@ -51,6 +53,7 @@ public final class Snapshots {
                 options.pauseBudget(),
                 timeout,
                 options.workers(),
+                options.trustsOwnDescriptors(),
                 options.tuning());
     }
 

@@ -1,0 +1,109 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.target.OpenDescriptor;
+import dev.stillframe.engine.target.Target;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Shared memory that somebody has open for writing, and can change past every page table. Small memory is copied in the freeze;
+ * of the other the times tell whether it was written after T0, by whomever, and then it is listed. Owned by the thread that
+ * takes the snapshot, but in the freeze by the arming worker.
+ */
+final class OpenMemory {
+    /** All together: so much is copied page by page in two milliseconds. */
+    private static final long SMALL_BYTES = 2 << 20;
+
+    /** Where the kernel's clock for times of files is coarse: one that is younger may stay the same at the next change. */
+    private static final long COARSE_NANOS = 20_000_000;
+
+    private final Target target;
+    private final boolean trustsOwnDescriptors;
+    private final Map<String, OpenDescriptor> descriptors = new HashMap<>();
+    private final Map<String, MemoryFile.State> atT0 = new HashMap<>();
+    private final List<AddressRange> small = new ArrayList<>();
+
+    OpenMemory(Target target, boolean trustsOwnDescriptors) {
+        this.target = target;
+        this.trustsOwnDescriptors = trustsOwnDescriptors;
+    }
+
+    /** Looks for descriptors of what is mapped; the first of each memory is remembered. */
+    void look(List<Mapping> mappings) throws IOException {
+        for (OpenDescriptor each : target.openDescriptors(mappings)) {
+            if (!trustsOwnDescriptors || !isOwn(each)) {
+                descriptors.putIfAbsent(each.object(), each);
+            }
+        }
+    }
+
+    private boolean isOwn(OpenDescriptor each) throws IOException {
+        return each.pid() == target.source().pid();
+    }
+
+    /** Before arming: small memory that is open, which must not be protected: it is copied in the freeze. */
+    List<AddressRange> small(List<Mapping> mappings) {
+        long bytes = 0;
+        for (Mapping mapping : mappings) {
+            if (isOpen(mapping.object()) && mapping.isSharedMemory() && bytes + mapping.range().sizeBytes() <= SMALL_BYTES) {
+                bytes += mapping.range().sizeBytes();
+                small.add(mapping.range());
+            }
+        }
+        return List.copyOf(small);
+    }
+
+    /** Whether there is a descriptor for the memory {@code object}. */
+    boolean isOpen(String object) {
+        return descriptors.containsKey(object);
+    }
+
+    /** In the freeze, before anything is looked at: what changes from now on is of after T0. */
+    void freeze(List<TrackedMapping> tracked) throws IOException {
+        for (TrackedMapping t : tracked) {
+            if (t.file() != null && isOpen(t.object()) && !atT0.containsKey(t.object())) {
+                atT0.put(t.object(), t.file().state());
+            }
+        }
+    }
+
+    /** When the last page has been copied: what has changed since the freeze, or of which that cannot be told. */
+    List<Missing> changed(List<TrackedMapping> tracked, Instant instant) throws IOException {
+        List<Missing> changed = new ArrayList<>();
+        for (TrackedMapping t : tracked) {
+            OpenDescriptor by = descriptors.get(t.object());
+            if (by != null && t.file() != null && !isSmall(t.range()) && hasChanged(t.object(), t.file(), instant)) {
+                changed.add(new Missing(t.range(), reason(by)));
+            }
+        }
+        return changed;
+    }
+
+    private boolean isSmall(AddressRange range) {
+        return small.stream().anyMatch(each -> each.start() <= range.start() && range.end() <= each.end());
+    }
+
+    private boolean hasChanged(String object, MemoryFile file, Instant instant) throws IOException {
+        MemoryFile.State before = atT0.get(object);
+        return before == null
+                || before.modified().isAfter(instant.minusNanos(COARSE_NANOS))
+                || !file.state().equals(before);
+    }
+
+    private String reason(OpenDescriptor by) throws IOException {
+        String seen =
+                "shared memory that was written while it was copied, and that %s can write without a fault: it may be of more than one instant"
+                        .formatted(by);
+        return isOwn(by)
+                ? seen + ". If the process writes it by its mappings only, say so with --trust-own-descriptors"
+                : seen;
+    }
+}
