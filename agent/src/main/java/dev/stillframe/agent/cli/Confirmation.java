@@ -3,12 +3,15 @@ package dev.stillframe.agent.cli;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /** A question to the person at the terminal. Stateless. */
 final class Confirmation {
     private static final int STANDARD_INPUT = 0;
     private static final Duration PATIENCE = Duration.ofMinutes(10);
-    private static final long POLL_MILLIS = 50;
     private static final int LONGEST_ANSWER = 80;
 
     private Confirmation() {}
@@ -25,22 +28,27 @@ final class Confirmation {
      */
     static boolean ask(Output output, String question) throws IOException, InterruptedException, Failure {
         output.note(question + " [yes/no]");
-        StringBuilder answer = new StringBuilder();
-        for (int read = next(); read >= 0 && read != '\n' && answer.length() < LONGEST_ANSWER; read = next()) {
-            answer.append((char) read);
+        FutureTask<String> answer = new FutureTask<>(Confirmation::line);
+        // Nothing ends a read of a terminal: a thread that is left in one ends with the program.
+        Thread.ofPlatform().name("stillframe-answer").daemon().start(answer);
+        try {
+            String line = answer.get(PATIENCE.toMinutes(), TimeUnit.MINUTES);
+            return line.strip().toLowerCase(Locale.ROOT).matches("y|yes");
+        } catch (TimeoutException e) {
+            throw new Failure("no answer for %d minutes; nothing was run".formatted(PATIENCE.toMinutes()));
+        } catch (ExecutionException e) {
+            throw new IOException("the answer could not be read: " + e.getCause().getMessage(), e);
         }
-        return answer.toString().strip().toLowerCase(Locale.ROOT).matches("y|yes");
     }
 
-    /** Looks before it reads: a thread that is in a read does not hear of an interrupt. */
-    private static int next() throws IOException, InterruptedException, Failure {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (System.in.available() == 0) {
-            if (System.nanoTime() > deadline) {
-                throw new Failure("no answer for %d minutes; nothing was run".formatted(PATIENCE.toMinutes()));
-            }
-            Thread.sleep(POLL_MILLIS);
+    /** Up to its end, or that of the input. */
+    private static String line() throws IOException {
+        StringBuilder line = new StringBuilder();
+        for (int read = System.in.read();
+                read >= 0 && read != '\n' && line.length() < LONGEST_ANSWER;
+                read = System.in.read()) {
+            line.append((char) read);
         }
-        return System.in.read();
+        return line.toString();
     }
 }

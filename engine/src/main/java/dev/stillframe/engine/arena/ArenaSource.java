@@ -1,8 +1,9 @@
 package dev.stillframe.engine.arena;
 
 import dev.stillframe.engine.page.Source;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 
 /** What an image says of the program whose arena it is. Stateless. */
@@ -29,9 +30,9 @@ final class ArenaSource {
 
     private static String host() {
         try {
-            return InetAddress.getLocalHost().getHostName();
-        } catch (UnknownHostException e) {
-            return "unknown"; // a host may have no name that can be looked up
+            return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip(); // a look-up of names could take long
+        } catch (IOException e) {
+            return "unknown"; // not Linux
         }
     }
 

@@ -36,9 +36,24 @@ final class Arming {
         }
     }
 
-    /** The exempt pages, by address. */
-    List<Long> exempt() {
-        return List.copyOf(exempt);
+    /** The exempt pages in which there may be something, by address; of a huge page that is not split all of it. */
+    List<Run> exemptRuns() {
+        List<Run> runs = new ArrayList<>();
+        for (long address : exempt) {
+            Block block = capture.table.find(address);
+            if (block == null) {
+                continue;
+            }
+            int first = block.isHuge() ? 0 : Block.pageOf(address);
+            int end = block.isHuge() ? Block.PAGES : first + 1;
+            if (!runs.isEmpty() && runs.getLast().block() == block && runs.getLast().end() >= first) {
+                Run last = runs.removeLast();
+                first = last.first();
+                end = Math.max(end, last.end());
+            }
+            runs.add(new Run(block, first, end));
+        }
+        return runs;
     }
 
     /** Protects every block. */

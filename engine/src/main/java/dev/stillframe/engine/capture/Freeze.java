@@ -162,18 +162,13 @@ final class Freeze implements Work {
     }
 
     private void copyExempt(Worker worker) throws IOException {
-        for (long address : arming.exempt()) {
-            Block block = capture.table.find(address);
-            if (block != null) {
-                int page = Block.pageOf(address);
-                Run run = block.isHuge() ? new Run(block, 0, Block.PAGES) : new Run(block, page, page + 1);
-                if (!worker.copier().copyExempt(run)) {
-                    throw new TargetException(
-                            "staging is too small for the control pages of %d threads; give more with --staging"
-                                    .formatted(threads.size()));
-                }
-                worker.releaseHoles(block, run.first(), run.end());
+        for (Run run : arming.exemptRuns()) {
+            if (!worker.copier().copyExempt(run)) {
+                throw new TargetException(
+                        "staging is too small for the control pages of %d threads; give more with --staging"
+                                .formatted(threads.size()));
             }
+            worker.releaseHoles(run.block(), run.first(), run.end());
         }
     }
 

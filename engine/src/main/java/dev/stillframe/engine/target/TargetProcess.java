@@ -32,6 +32,7 @@ public final class TargetProcess implements Target {
     private static final int AT_PAGESZ = 6; // include/uapi/linux/auxvec.h
     private static final int PAGE_BYTES = 4096;
 
+    private static final char STOPPED = 'T'; // proc_pid_status(5)
     private static final String MERGEABLE = "mg"; // in VmFlags, proc_pid_smaps(5)
 
     private final int pid;
@@ -346,6 +347,11 @@ public final class TargetProcess implements Target {
      * @throws TargetException if the process forbids it
      */
     UserfaultfdInjection.Answer inject(UserfaultfdInjection.Call call, Probe probe) throws IOException {
+        if (ProcessStatus.of(pid).state() == STOPPED) {
+            throw new TargetException(
+                    "process %d is stopped by a signal (SIGSTOP, or a terminal's): nothing can be asked of it; let it go on with kill -CONT %d, and try again"
+                            .formatted(pid, pid));
+        }
         return new UserfaultfdInjection(call, pid, injectionGround(), probe).call();
     }
 

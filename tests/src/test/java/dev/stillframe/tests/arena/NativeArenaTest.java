@@ -40,7 +40,7 @@ class NativeArenaTest {
     void everyImageIsOneInstantWhileTheCollectorRuns() throws Exception {
         try (NativeArena arena = NativeArena.create("test", SIZE_BYTES);
                 Writers writers = new Writers(shape, arena);
-                Repeating _ = new Repeating("garbage", System::gc)) {
+                Repeating _ = new Repeating("garbage", () -> collectAndLetWrite(writers))) {
             for (int turn = 0; turn < Campaign.turns(2, 50); turn++) {
                 MemoryImage image = new MemoryImage();
                 try {
@@ -59,6 +59,12 @@ class NativeArenaTest {
                 writers.awaitProgress();
             }
         }
+    }
+
+    /** One collection after the other would leave nobody else a processor. */
+    private static void collectAndLetWrite(Writers writers) throws Exception {
+        System.gc();
+        writers.awaitProgress();
     }
 
     @Test

@@ -3,6 +3,8 @@ package dev.stillframe.tests.system;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.stillframe.engine.capture.SnapshotException;
+import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.target.Attachment.Standing;
 import dev.stillframe.engine.target.Probe;
 import dev.stillframe.engine.target.TargetException;
@@ -31,6 +33,28 @@ import java.util.concurrent.atomic.AtomicInteger;
 class TracerTest {
     private static final Duration BUDGET = Duration.ofMillis(100);
     private static final String TRACED = "t (tracing stop)";
+
+    @Test
+    void aStoppedTargetIsRefusedWithARemedyAndStaysStopped() throws Exception {
+        try (TargetProcess target = TargetProcess.startNative("rtsignals", List.of())) {
+            target.awaitReady();
+            signal(target, "STOP");
+            ProcessFacts facts = new ProcessFacts(target.pid());
+            Signals.await("it stops", () -> facts.threadStates().stream().allMatch("T (stopped)"::equals));
+            assertThatThrownBy(() -> Snapshots.take(target.pid(), new DiscardingSink()))
+                    .isInstanceOf(SnapshotException.class)
+                    .hasMessageContaining("kill -CONT " + target.pid());
+            signal(target, "CONT");
+            Snapshots.take(target.pid(), new DiscardingSink());
+            target.terminate();
+            assertThat(target.nextLine()).startsWith("OK");
+        }
+    }
+
+    private static void signal(TargetProcess target, String name) throws Exception {
+        Process kill = new ProcessBuilder("/bin/kill", "-" + name, Integer.toString(target.pid())).start();
+        assertThat(kill.waitFor()).isZero();
+    }
 
     @Test
     void aThreadThatDoesNotStopIsNamedAndAllGoOn() throws Exception {
