@@ -37,7 +37,7 @@ final class Confirmation {
         } catch (TimeoutException e) {
             throw new Failure("no answer for %d minutes; nothing was run".formatted(PATIENCE.toMinutes()));
         } catch (ExecutionException e) {
-            throw new IOException("the answer could not be read: " + e.getCause().getMessage(), e);
+            throw new IOException("the answer could not be read: " + e.getMessage(), e);
         }
     }
 

@@ -37,7 +37,7 @@ final class Freeze implements Work {
     private final Target target;
     private final Registration registration;
     private final Arming arming;
-    private final OpenMemory open;
+    private final OthersMemory others;
     private final Map<Long, Set<String>> flags;
     private final List<FrozenThread> threads;
     private final List<Missing> missing = new ArrayList<>();
@@ -55,7 +55,7 @@ final class Freeze implements Work {
         this.target = target;
         this.registration = registration;
         this.arming = arming;
-        this.open = discovered.open();
+        this.others = discovered.others();
         this.flags = discovered.flags();
         this.threads = discovered.threads();
     }
@@ -65,9 +65,9 @@ final class Freeze implements Work {
      *
      * @param flags VmFlags by mapping start, from before
      * @param threads all threads, stopped
-     * @param open what can be written without a fault
+     * @param others what others can write
      */
-    record Discovered(Map<Long, Set<String>> flags, List<FrozenThread> threads, OpenMemory open) {}
+    record Discovered(Map<Long, Set<String>> flags, List<FrozenThread> threads, OthersMemory others) {}
 
     /** The mappings at T0. */
     List<Mapping> mappings() {
@@ -99,9 +99,9 @@ final class Freeze implements Work {
 
     private void freeze(Worker worker) throws IOException {
         mappings = target.mappings();
-        open.freeze(registration.tracked());
+        others.freeze(registration.tracked());
         lookAgain();
-        open.freeze(registration.tracked()); // what was mapped lately
+        others.freeze(registration.tracked()); // what was mapped lately
         threads.forEach(this::exempt);
         capture.probe.at("freeze: copy control pages");
         copyExempt(worker);
@@ -132,7 +132,7 @@ final class Freeze implements Work {
         }
         capture.aliases = registration.aliases();
         for (TrackedMapping t : registration.tracked()) { // what was a hole may have been filled from another place
-            if (open.isOpen(t.object()) || capture.aliases.contains(t)) {
+            if (others.isOpen(t.object()) || capture.aliases.contains(t)) {
                 arming.lookIntoFile(t, t.range());
             }
         }

@@ -25,26 +25,27 @@ final class SharedObjects {
     private static final long EVENT_NANOS = 100_000;
 
     private final Target target;
-    private final OpenMemory open;
+    private final OthersMemory others;
     private final Set<Missing> found = new LinkedHashSet<>();
 
     SharedObjects(Target target, boolean trustsOwnDescriptors) {
         this.target = target;
-        this.open = new OpenMemory(target, trustsOwnDescriptors);
+        this.others = new OthersMemory(target, trustsOwnDescriptors);
     }
 
-    OpenMemory open() {
-        return open;
+    OthersMemory others() {
+        return others;
     }
 
     /** Looks before anything is protected. */
     void before() throws IOException {
+        others.begin();
         look(target.mappings());
     }
 
     private void look(List<Mapping> mappings) throws IOException {
         found.addAll(target.sharedElsewhere(mappings));
-        open.look(mappings);
+        others.look(mappings);
     }
 
     /** Looks soon after the target runs again: who maps it at T0 may be gone when the last page has been copied. */
@@ -62,7 +63,7 @@ final class SharedObjects {
     List<Missing> atEnd(Capture capture, Registration registration, List<Mapping> mappings, Instant instant)
             throws IOException {
         look(mappings);
-        found.addAll(open.changed(registration.tracked(), instant));
+        found.addAll(others.changed(registration.tracked(), instant));
         for (TrackedMapping t : registration.tracked()) {
             if (capture.mappedOnceMore.touches(t.range().start(), t.range().end())) {
                 found.add(new Missing(t.range(), MAPPED_ONCE_MORE));

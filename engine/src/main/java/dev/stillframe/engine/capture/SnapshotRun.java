@@ -124,7 +124,7 @@ final class SnapshotRun implements AutoCloseable {
         long freezeNanos = standing.sinceNanos();
         List<FrozenThread> frozen = standing.threads();
         Instant instant = Instant.now();
-        Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen, shared.open()));
+        Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen, shared.others()));
         capture.workers.getFirst().assign(freeze);
         List<ThreadState> states = attachment.states();
         awaitFirst(capture, FREEZE_LIMIT, "the freeze");
@@ -202,7 +202,7 @@ final class SnapshotRun implements AutoCloseable {
             throws IOException {
         attachment.watch(new ExitsWhileArming(capture, target, arming), capture::fail);
         List<Mapping> mappings = target.mappings();
-        shared.open().small(mappings).forEach(range -> arming.exempt(range.start(), range.end()));
+        shared.others().small(mappings).forEach(range -> arming.exempt(range.start(), range.end()));
         for (Mapping mapping : mappings) {
             Treatment treatment = Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
             if (treatment.way() == Treatment.Way.PROTECT) {

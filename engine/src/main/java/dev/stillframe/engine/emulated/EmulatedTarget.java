@@ -21,6 +21,7 @@ import dev.stillframe.engine.page.Source;
 import dev.stillframe.engine.page.ThreadState;
 import dev.stillframe.engine.target.Attachment;
 import dev.stillframe.engine.target.FrozenThread;
+import dev.stillframe.engine.target.EndedChildren;
 import dev.stillframe.engine.target.Mapping;
 import dev.stillframe.engine.target.OpenDescriptor;
 import dev.stillframe.engine.target.Probe;
@@ -212,6 +213,11 @@ public final class EmulatedTarget implements Target {
     @Override
     public List<OpenDescriptor> openDescriptors(List<Mapping> shown) {
         return List.of();
+    }
+
+    @Override
+    public EndedChildren endedChildren() {
+        return EndedChildren.NONE;
     }
 
     @Override

@@ -64,9 +64,18 @@ final class ProcessStatus {
 
     /** Process group and session, fields 5 and 6 of {@code /proc/PID/stat}. */
     int[] groupAndSession() throws IOException {
-        String stat = Files.readString(Path.of("/proc/" + pid + "/stat"), StandardCharsets.ISO_8859_1);
-        // The name before may hold blanks and brackets; it ends at the last ')'.
-        String[] rest = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+        String[] rest = statBehindName();
         return new int[] {Integer.parseInt(rest[2]), Integer.parseInt(rest[3])};
+    }
+
+    /** Minor page faults of children that were waited for, field 11 of {@code /proc/PID/stat}. */
+    long faultsOfChildren() throws IOException {
+        return Long.parseLong(statBehindName()[8]);
+    }
+
+    /** The name may hold blanks and brackets; it ends at the last ')'. */
+    private String[] statBehindName() throws IOException {
+        String stat = Files.readString(Path.of("/proc/" + pid + "/stat"), StandardCharsets.ISO_8859_1);
+        return stat.substring(stat.lastIndexOf(')') + 2).split(" ");
     }
 }

@@ -78,6 +78,9 @@ public interface Target extends AutoCloseable {
     /** Descriptors of anybody, the target's own as well, by which shared memory among {@code shown} can be written. */
     List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException;
 
+    /** By what it is seen whether a child of it has ended, which had its shared memory. */
+    EndedChildren endedChildren() throws IOException;
+
     /** Bytes of its memory that are resident now. */
     long residentBytes() throws IOException;
 

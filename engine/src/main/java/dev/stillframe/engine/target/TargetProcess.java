@@ -229,6 +229,11 @@ public final class TargetProcess implements Target {
         return OpenDescriptor.find(shown);
     }
 
+    @Override
+    public EndedChildren endedChildren() throws IOException {
+        return EndedChildren.of(pid);
+    }
+
     /** Whether it has ended. */
     public boolean hasEnded() throws IOException {
         return pidfd.hasEnded();

@@ -194,6 +194,11 @@ public abstract class Windows implements Target {
         return process.openDescriptors(shown).stream().filter(each -> each.pid() != itself).toList();
     }
 
+    @Override
+    public EndedChildren endedChildren() throws IOException {
+        return process.endedChildren();
+    }
+
     private boolean isOutside(Mapping real) {
         for (Window window : windows) {
             if (real.range().overlaps(window.inProcess())) {

@@ -3,9 +3,11 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.target.EndedChildren;
 import dev.stillframe.engine.target.Mapping;
 import dev.stillframe.engine.target.OpenDescriptor;
 import dev.stillframe.engine.target.Target;
+import dev.stillframe.engine.target.TargetException;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -14,11 +16,18 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Shared memory that somebody has open for writing, and can change past every page table. Small memory is copied in the freeze;
- * of the other the times tell whether it was written after T0, by whomever, and then it is listed. Owned by the thread that
- * takes the snapshot, but in the freeze by the arming worker.
+ * Shared memory that somebody else may have written: somebody who has it open, and can change it past every page table, or a
+ * child that has ended before it was looked for. Small memory that is open is copied in the freeze; of the other the times tell
+ * whether it was written after T0, by whomever, and then it is listed. Owned by the thread that takes the snapshot, but in the
+ * freeze by the arming worker.
  */
-final class OpenMemory {
+final class OthersMemory {
+    /** So many are asked for their times in the pause; of more it is not known that they did not change. */
+    private static final int MOST_ASKED = 500;
+
+    private static final String BY_A_CHILD =
+            "shared memory that was written while it was copied, perhaps by a child process that has ended since: it may be of more than one instant";
+
     /** All together: so much is copied page by page in two milliseconds. */
     private static final long SMALL_BYTES = 2 << 20;
 
@@ -30,10 +39,16 @@ final class OpenMemory {
     private final Map<String, OpenDescriptor> descriptors = new HashMap<>();
     private final Map<String, MemoryFile.State> atT0 = new HashMap<>();
     private final List<AddressRange> small = new ArrayList<>();
+    private EndedChildren children = EndedChildren.NONE;
 
-    OpenMemory(Target target, boolean trustsOwnDescriptors) {
+    OthersMemory(Target target, boolean trustsOwnDescriptors) {
         this.target = target;
         this.trustsOwnDescriptors = trustsOwnDescriptors;
+    }
+
+    /** Before anything is protected. */
+    void begin() throws IOException {
+        children = target.endedChildren();
     }
 
     /** Looks for descriptors of what is mapped; the first of each memory is remembered. */
@@ -69,7 +84,9 @@ final class OpenMemory {
     /** In the freeze, before anything is looked at: what changes from now on is of after T0. */
     void freeze(List<TrackedMapping> tracked) throws IOException {
         for (TrackedMapping t : tracked) {
-            if (t.file() != null && isOpen(t.object()) && !atT0.containsKey(t.object())) {
+            if (t.file() != null
+                    && !atT0.containsKey(t.object())
+                    && (isOpen(t.object()) || atT0.size() < MOST_ASKED)) {
                 atT0.put(t.object(), t.file().state());
             }
         }
@@ -77,14 +94,25 @@ final class OpenMemory {
 
     /** When the last page has been copied: what has changed since the freeze, or of which that cannot be told. */
     List<Missing> changed(List<TrackedMapping> tracked, Instant instant) throws IOException {
+        boolean childEnded = childEnded();
         List<Missing> changed = new ArrayList<>();
         for (TrackedMapping t : tracked) {
-            OpenDescriptor by = descriptors.get(t.object());
-            if (by != null && t.file() != null && !isSmall(t.range()) && hasChanged(t.object(), t.file(), instant)) {
-                changed.add(new Missing(t.range(), reason(by)));
+            boolean isDoubtful = childEnded || isOpen(t.object());
+            if (t.file() != null && isDoubtful && !isSmall(t.range()) && hasChanged(t.object(), t.file(), instant)) {
+                OpenDescriptor by = descriptors.get(t.object());
+                changed.add(new Missing(t.range(), by == null ? BY_A_CHILD : reason(by)));
             }
         }
         return changed;
+    }
+
+    /** Also where the target itself has ended, and nobody can tell any more. */
+    private boolean childEnded() throws IOException {
+        try {
+            return !target.endedChildren().equals(children);
+        } catch (TargetException e) {
+            return true;
+        }
     }
 
     private boolean isSmall(AddressRange range) {
