@@ -24,7 +24,12 @@ class BatchDecoderFuzzTest {
                 bytes(2, 131, 9, 9, 0, 0, 0, 40, 181, 47, 253, 32, 1, 9, 0, 0, 7));
     }
 
-    @MethodSource("seeds")
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(BatchDecoderFuzzTest.class);
+    }
+
+    @MethodSource({"seeds", "found"})
     @FuzzTest
     void pagesOrAProtocolException(byte[] input) {
         EncodedBatches.run(input);

@@ -52,7 +52,12 @@ class FrameFuzzTest {
         return seeds.stream();
     }
 
-    @MethodSource("seeds")
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(FrameFuzzTest.class);
+    }
+
+    @MethodSource({"seeds", "found"})
     @FuzzTest
     void framesOrAProtocolException(byte[] input) {
         if (input.length == 0) {

@@ -26,7 +26,12 @@ class ImageFuzzTest {
                 edits(7, 5, 0, 16, 4, 1, 2, 3, 4)); // a longer page file
     }
 
-    @MethodSource("seeds")
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(ImageFuzzTest.class);
+    }
+
+    @MethodSource({"seeds", "found"})
     @FuzzTest
     void damagedOrReadableAsAWhole(byte[] input) throws IOException {
         ImageTarget.run(input);

@@ -26,7 +26,12 @@ class IndexHeaderFuzzTest {
         return Stream.of(header, sealed);
     }
 
-    @MethodSource("seeds")
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(IndexHeaderFuzzTest.class);
+    }
+
+    @MethodSource({"seeds", "found"})
     @FuzzTest
     void aHeaderOrAFormatException(byte[] input) throws ImageFormatException {
         byte[] header = Arrays.copyOf(input, HEADER_BYTES);

@@ -45,7 +45,12 @@ class JournalFuzzTest {
         return Stream.of(new byte[] {31}, new byte[] {21}, second);
     }
 
-    @MethodSource("seeds")
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(JournalFuzzTest.class);
+    }
+
+    @MethodSource({"seeds", "found"})
     @FuzzTest
     void aJournalSaysHowFarOrNothing(byte[] input) throws IOException {
         Files.write(FILE, file(input));

@@ -9,15 +9,24 @@ import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.transport.receiver.Documents;
 
+import org.junit.jupiter.params.provider.MethodSource;
+
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Layouts from a sender. */
 class LayoutFuzzTest {
     private static final Budget BUDGET = new Budget(512 << 10, 256, Duration.ofSeconds(1));
 
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(LayoutFuzzTest.class);
+    }
+
+    @MethodSource("found")
     @FuzzTest
     void aLayoutOrAJsonException(byte[] document) throws IOException {
         Target.run(document);

@@ -7,13 +7,22 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.Manifests;
 
+import org.junit.jupiter.params.provider.MethodSource;
+
 import java.io.IOException;
 import java.time.Duration;
+import java.util.stream.Stream;
 
 /** Manifests of images. */
 class ManifestFuzzTest {
     private static final Budget BUDGET = new Budget(512 << 10, 512, Duration.ofSeconds(1));
 
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(ManifestFuzzTest.class);
+    }
+
+    @MethodSource("found")
     @FuzzTest
     void aManifestOrAFormatException(byte[] text) throws IOException {
         byte[] encoded;

@@ -9,14 +9,23 @@ import dev.stillframe.engine.page.Json;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.transport.receiver.Documents;
 
+import org.junit.jupiter.params.provider.MethodSource;
+
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Lists of what is missing from a sender. */
 class MissingFuzzTest {
     private static final Budget BUDGET = new Budget(512 << 10, 256, Duration.ofSeconds(1));
 
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(MissingFuzzTest.class);
+    }
+
+    @MethodSource("found")
     @FuzzTest
     void aListOrAJsonException(byte[] document) throws IOException {
         List<Missing> missing;

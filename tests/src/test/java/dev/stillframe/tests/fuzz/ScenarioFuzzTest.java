@@ -39,7 +39,12 @@ class ScenarioFuzzTest {
         return seeds.stream();
     }
 
-    @MethodSource("seeds")
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(ScenarioFuzzTest.class);
+    }
+
+    @MethodSource({"seeds", "found"})
     @FuzzTest
     void scenariosOrAFormatException(byte[] input) {
         String text = new String(input, StandardCharsets.UTF_8);

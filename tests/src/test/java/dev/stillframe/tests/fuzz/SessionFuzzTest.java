@@ -39,7 +39,12 @@ class SessionFuzzTest {
                 script(6, 9, 5, 'G', 'E', 'T', ' ', '/'));
     }
 
-    @MethodSource("seeds")
+    /** What fuzzing has found, each of a path of its own. */
+    static Stream<byte[]> found() {
+        return Corpus.of(SessionFuzzTest.class);
+    }
+
+    @MethodSource({"seeds", "found"})
     @FuzzTest
     void acceptsOnlyWhatTheLayoutHas(byte[] input) throws ProtocolException {
         Cursor cursor = new Cursor(input);
