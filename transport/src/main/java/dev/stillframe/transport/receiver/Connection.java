@@ -69,6 +69,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         default void tick() {}
 
         @Override
+        default boolean takesDocuments() {
+            return false;
+        }
+
+        @Override
         default BatchBuffer acquire() throws ProtocolException {
             throw new ProtocolException(ErrorCode.ORDER, "a batch on a connection that is no lane");
         }
@@ -115,6 +120,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
                             @Override
                             public Contents contents() throws ProtocolException {
                                 return party.contents();
+                            }
+
+                            @Override
+                            public boolean takesDocuments() {
+                                return party.takesDocuments();
                             }
                         });
         reads.attach(reader);

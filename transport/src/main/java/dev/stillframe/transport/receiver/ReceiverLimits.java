@@ -1,5 +1,6 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.engine.page.HeapAllowance;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Limits;
 
@@ -20,7 +21,9 @@ import java.time.Duration;
  *     among all
  * @param maxEncodingMemoryBytes most native memory for decoding, all sessions together; a session
  *     for which there is none gets its pages as they are
- * @param maxLayoutBytes longest layout; all sessions together may have twice that
+ * @param maxLayoutBytes longest layout
+ * @param maxDocumentHeapBytes most heap for documents, all sessions and images that are read together: their bytes, and
+ *     what can be made of them by {@link dev.stillframe.engine.page.DocumentWeight}
  * @param deadlines when a peer is given up
  */
 public record ReceiverLimits(
@@ -32,11 +35,12 @@ public record ReceiverLimits(
         int sharedBatches,
         long maxEncodingMemoryBytes,
         long maxLayoutBytes,
+        long maxDocumentHeapBytes,
         Deadlines deadlines) {
     /** Batches that every session may have on the way, however many sessions there are. */
     public static final int MIN_CREDITS = 2;
 
-    /** What is right for a receiver that others may use, too. */
+    /** What is right for a receiver that others may use, too; documents may take half of this program's heap. */
     public static final ReceiverLimits DEFAULT =
             new ReceiverLimits(
                     512,
@@ -47,6 +51,7 @@ public record ReceiverLimits(
                     96,
                     512L << 20,
                     Limits.MAX_DOCUMENT_BYTES,
+                    HeapAllowance.mostBytes(),
                     Deadlines.DEFAULT);
 
     /**
@@ -115,15 +120,13 @@ public record ReceiverLimits(
         if (maxLayoutBytes < 1 || maxLayoutBytes > Limits.MAX_DOCUMENT_BYTES) {
             throw new IllegalArgumentException("layouts of " + maxLayoutBytes + " bytes");
         }
+        if (maxDocumentHeapBytes < 1) {
+            throw new IllegalArgumentException(maxDocumentHeapBytes + " bytes of heap for documents");
+        }
     }
 
     /** Most native memory for batches, all sessions together. */
     public long maxBatchMemoryBytes() {
         return (sharedBatches + (long) maxSessions * MIN_CREDITS) * BatchBuffer.MEMORY_BYTES;
-    }
-
-    /** Most bytes of documents, all sessions together. */
-    public long maxDocumentMemoryBytes() {
-        return 2 * maxLayoutBytes;
     }
 }

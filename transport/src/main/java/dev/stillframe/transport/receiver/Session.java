@@ -6,6 +6,7 @@ import dev.stillframe.transport.receiver.SessionState.Effect;
 import dev.stillframe.transport.receiver.SessionState.Event;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Contents;
+import dev.stillframe.transport.wire.DocumentParts;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -36,6 +38,7 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     private final Message.Hello hello;
     private final ReceiverEvents.SessionInfo info;
     private final Credits.Window window;
+    private final HeapLoan heap;
     private final DocumentParts document;
     private final SessionWorker worker;
     private final List<Lane> lanes = new ArrayList<>();
@@ -60,7 +63,8 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
                 new ReceiverEvents.SessionInfo(
                         connection.number(), connection.peer(), hello.imageName());
         window = services.credits().open();
-        document = new DocumentParts(services.capacity());
+        heap = new HeapLoan(services.capacity(), services.limits());
+        document = new DocumentParts("what describes the image " + hello.imageName(), heap);
         worker = new SessionWorker("stillframe-session-" + connection.number(), hello, this);
         services.buffers().opened();
     }
@@ -196,6 +200,11 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     }
 
     @Override
+    public boolean takesDocuments() {
+        return true;
+    }
+
+    @Override
     public void received(Message message) throws ProtocolException {
         on(new Event.Received(message));
     }
@@ -307,13 +316,15 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     }
 
     private boolean collect(byte[] bytes) {
-        boolean hasRoom = document.add(bytes);
-        if (!hasRoom) {
-            connection.fail(
-                    ErrorCode.BUSY,
-                    "the receiver has too many large layouts at once; try again later");
+        try {
+            document.add(bytes);
+            return true;
+        } catch (HeapLoan.RefusedException e) {
+            connection.fail(e.code(), String.valueOf(e.getMessage()));
+            return false;
+        } catch (IOException e) {
+            throw new IllegalStateException("a loan refuses with its own exception", e);
         }
-        return hasRoom;
     }
 
     /** On any thread. */
@@ -413,7 +424,7 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
         window.close();
         services.buffers().closed();
         services.capacity().giveSession();
-        document.close();
+        heap.close();
         if (dictionaryBytes > 0) {
             services.capacity().giveEncoding(encodingBytes());
         }

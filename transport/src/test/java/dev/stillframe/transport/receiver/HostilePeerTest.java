@@ -45,7 +45,7 @@ class HostilePeerTest extends HostileFixture {
             assertThat(Siege.assertError(peer, ErrorCode.LIMIT)).contains("3 granted");
             assertThat(siege.loopback.gauge("memory.bytes"))
                     .isLessThanOrEqualTo(
-                            4.0 * BatchBuffer.MEMORY_BYTES + Siege.LIMITS.maxLayoutBytes());
+                            4.0 * BatchBuffer.MEMORY_BYTES + Siege.LIMITS.maxDocumentHeapBytes());
             sink.letGo();
             Loopback.await(() -> siege.loopback.gauge("memory.bytes") == 0);
         }

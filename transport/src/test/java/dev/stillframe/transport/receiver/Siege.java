@@ -33,6 +33,7 @@ final class Siege implements AutoCloseable {
                     4,
                     64 << 20,
                     1 << 20,
+                    4 << 20,
                     new ReceiverLimits.Deadlines(
                             Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(20)));
 
