@@ -166,7 +166,10 @@ public final class Lane implements AutoCloseable {
     void found(Message.Found now) throws IOException {
         lock.lock();
         try {
-            if (readable != null && !Arrays.equals(readable.rootHash(), now.rootHash())) {
+            if (readable != null
+                    && (!Arrays.equals(readable.rootHash(), now.rootHash())
+                            || readable.pageSizeBytes() != now.pageSizeBytes()
+                            || readable.pageCount() != now.pageCount())) {
                 throw new IOException(
                         "%s at %s is another image now; put the one that was begun with there again"
                                 .formatted(imageName, dialer.peer()));
@@ -276,7 +279,7 @@ public final class Lane implements AutoCloseable {
         List<Channel> channels = new ArrayList<>();
         loss = null;
         try {
-            dialer.connect(new LaneConnection(terms, this, wanted, memory), channels);
+            dialer.connect(new LaneConnection(terms, this, wanted, memory, options.room()), channels);
             return awaitEnd();
         } catch (IOException e) {
             if (Thread.interrupted()) {
