@@ -30,7 +30,7 @@ final class Lane {
     private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
 
     /** Batches handed to the socket: one is being written, the next stands ready. */
-    private static final int DEPTH = 2;
+    static final int DEPTH = 2;
 
     private final Channel channel;
     private final Queue<Retained.Item> queue;
