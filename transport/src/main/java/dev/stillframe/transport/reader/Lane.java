@@ -156,6 +156,9 @@ public final class Lane implements AutoCloseable {
                 if (failure != null) {
                     throw new IOException(failure.getMessage(), failure);
                 }
+                if (closed) {
+                    throw new IOException("the image at %s was closed".formatted(dialer.peer()));
+                }
                 changed.awaitUninterruptibly(); // bounded by the thread's deadlines
             }
         } finally {
@@ -239,6 +242,17 @@ public final class Lane implements AutoCloseable {
     }
 
     private void keepConnected() {
+        try {
+            connectAgainAndAgain();
+        } catch (InterruptedException e) {
+            LOG.debug("closed", e);
+        } catch (Throwable t) { // the thread's top: whoever waits for pages must hear of it
+            LOG.error("the lane to {} failed in a way that it should not", dialer.peer(), t);
+            fail(new IOException("reading from %s failed in a way that it should not: %s".formatted(dialer.peer(), t), t), false);
+        }
+    }
+
+    private void connectAgainAndAgain() throws InterruptedException {
         Backoff backoff = new Backoff(random);
         try (Arena arena = Arena.ofShared()) {
             BatchBuffer memory = new BatchBuffer(arena, _ -> {});
@@ -261,8 +275,6 @@ public final class Lane implements AutoCloseable {
                 LOG.warn("{}; trying again", cause.getMessage());
                 TimeUnit.NANOSECONDS.sleep(backoff.nextNanos());
             }
-        } catch (InterruptedException e) {
-            LOG.debug("closed", e);
         }
     }
 

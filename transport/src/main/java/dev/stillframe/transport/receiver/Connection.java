@@ -134,7 +134,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         ticks =
                 context.executor()
                         .scheduleAtFixedRate(
-                                this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+                                () -> guarded(this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     /** Counts the connections of a receiver. */
@@ -173,9 +173,18 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /** Runs {@code task} on the connection's event loop; on any thread. */
+    /** Runs {@code task} on the connection's event loop, which ends with a failure of it; on any thread. */
     void execute(Runnable task) {
-        context.executor().execute(task);
+        context.executor().execute(() -> guarded(task));
+    }
+
+    /** The event loop would only log a failure, and stop what it repeats. */
+    private void guarded(Runnable task) {
+        try {
+            task.run();
+        } catch (Throwable t) {
+            failed(t);
+        }
     }
 
     /** The peer is known: from now on its messages are for {@code next}. */
@@ -250,9 +259,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
             end(ErrorCode.CUT, "the connection was lost: " + cause.getMessage());
             context.close();
         } else {
-            LOG.error("connection {} failed in a way that it should not", number, cause);
-            fail(ErrorCode.INTERNAL, "the receiver failed: " + cause);
+            failed(cause);
         }
+    }
+
+    /** Ends the connection because of a failure of ours. */
+    void failed(Throwable cause) {
+        LOG.error("connection {} failed in a way that it should not", number, cause);
+        fail(ErrorCode.INTERNAL, "the receiver failed: " + cause);
     }
 
     /** Ends the connection with a message to the peer; does nothing if it has ended. */
@@ -337,7 +351,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (!ended) {
             quiet();
             services.metrics().failed(code);
-            party.over(code, reason);
+            try {
+                party.over(code, reason);
+            } catch (Throwable t) { // the peer is still to hear its last word
+                LOG.error("the end of connection {} failed in a way that it should not", number, t);
+            }
         }
     }
 

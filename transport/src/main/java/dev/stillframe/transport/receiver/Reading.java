@@ -83,9 +83,17 @@ final class Reading implements Connection.Party {
         if (!services.capacity().takeSession()) {
             throw new ProtocolException(ErrorCode.BUSY, "the receiver has as many sessions as it can; try again later");
         }
-        Reading reading = new Reading(services, connection, opening);
-        connection.become(reading, opening.idleMillis());
-        reading.thread.start();
+        boolean started = false;
+        try {
+            Reading reading = new Reading(services, connection, opening);
+            connection.become(reading, opening.idleMillis());
+            reading.thread.start();
+            started = true;
+        } finally {
+            if (!started) {
+                services.capacity().giveSession();
+            }
+        }
     }
 
     @Override
@@ -148,7 +156,7 @@ final class Reading implements Connection.Party {
             end(e.code(), String.valueOf(e.getMessage()));
         } catch (IOException e) {
             end(ErrorCode.IMAGE, String.valueOf(e.getMessage()));
-        } catch (RuntimeException e) { // the thread's top
+        } catch (Throwable e) { // the thread's top: the peer must hear of it
             LOG.error("reading {} failed in a way that it should not", opening.imageName(), e);
             end(ErrorCode.INTERNAL, e.toString());
         } finally {

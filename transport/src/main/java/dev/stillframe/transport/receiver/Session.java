@@ -62,10 +62,10 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
         info =
                 new ReceiverEvents.SessionInfo(
                         connection.number(), connection.peer(), hello.imageName());
-        window = services.credits().open();
         heap = new HeapLoan(services.capacity(), services.limits());
         document = new DocumentParts("what describes the image " + hello.imageName(), heap);
         worker = new SessionWorker("stillframe-session-" + connection.number(), hello, this);
+        window = services.credits().open(); // from here on nothing can fail, which would have to be given back
         services.buffers().opened();
     }
 
@@ -81,7 +81,16 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
                     "the receiver has %d sessions, which is the most; try again later"
                             .formatted(services.limits().maxSessions()));
         }
-        Session session = new Session(services, connection, hello);
+        boolean made = false;
+        Session session;
+        try {
+            session = new Session(services, connection, hello);
+            made = true;
+        } finally {
+            if (!made) {
+                services.capacity().giveSession();
+            }
+        }
         connection.become(session, hello.idleMillis());
         Session before = services.sessions().put(session);
         if (before == null) {
@@ -166,11 +175,17 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     void brought(Message.Batch batch, boolean urgent) {
         connection.execute(
                 () -> {
-                    if (isEnded()) {
-                        batch.pages().release();
-                    } else {
-                        services.metrics().received(batch.pages());
-                        onBatch(batch, urgent);
+                    boolean taken = false;
+                    try {
+                        if (!isEnded()) {
+                            services.metrics().received(batch.pages());
+                            taken = true;
+                            onBatch(batch, urgent);
+                        }
+                    } finally {
+                        if (!taken) {
+                            batch.pages().release();
+                        }
                     }
                 });
     }
@@ -394,7 +409,11 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
                 code.isPassing(),
                 reason,
                 ending -> {
-                    tell(ending, reason);
+                    try {
+                        tell(ending, reason);
+                    } catch (Throwable t) { // what the session had is to be given back, whatever its owner does
+                        LOG.error("nobody could be told of the end of session {}", info.number(), t);
+                    }
                     connection.execute(this::close);
                 });
     }
