@@ -95,6 +95,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private long progressBytes;
     private long saidNanos;
     private long endedNanos;
+
+    /** Frames that the socket has not taken, and when it took one, or the first of them was said. */
+    private int untaken;
+    private long takenNanos;
+
     private long peerIdleNanos = Long.MAX_VALUE;
 
     /** The connection of a channel that is open; to be made on its event loop. */
@@ -302,8 +307,19 @@ final class Connection extends ChannelInboundHandlerAdapter {
     void say(Message message) {
         if (!ended) {
             saidNanos = now();
-            context.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
+            write(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
         }
+    }
+
+    private ChannelFuture write(ByteBuf last) {
+        takenNanos = untaken++ == 0 ? now() : takenNanos;
+        ChannelFuture written = context.writeAndFlush(last);
+        written.addListener(
+                _ -> {
+                    untaken--;
+                    takenNanos = now();
+                });
+        return written;
     }
 
     /** Sends the pieces of a frame, which are given up; {@code written} runs when they are written, or never will be. */
@@ -317,7 +333,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         for (ByteBuf piece : pieces.subList(0, pieces.size() - 1)) {
             context.write(piece, context.voidPromise());
         }
-        context.writeAndFlush(pieces.getLast()).addListener(_ -> written.run());
+        write(pieces.getLast()).addListener(_ -> written.run());
     }
 
     /** Whether what is said now goes out at once. */
@@ -336,7 +352,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         @Nullable String overdue =
                 services.limits()
                         .deadlines()
-                        .overdue(!known, now - startNanos, now - progressNanos);
+                        .overdue(!known, now - startNanos, now - progressNanos, untaken == 0 ? 0 : now - takenNanos);
         if (overdue != null) {
             fail(ErrorCode.TIMEOUT, overdue);
             return;

@@ -54,10 +54,6 @@ final class Reading implements Connection.Party {
     private final BlockingQueue<ImageBatch> idle = new ArrayBlockingQueue<>(BATCHES);
     private final Thread thread;
 
-    /** Frames that the socket has not taken; with the time of the last that it took, for the event loop only. */
-    private int unwritten;
-    private long writtenNanos;
-
     private Reading(Services services, Connection connection, Message.Read opening) {
         this.services = services;
         this.connection = connection;
@@ -108,29 +104,9 @@ final class Reading implements Connection.Party {
         }
     }
 
-    @Override
-    public void tick() {
-        long idleNanos = services.limits().deadlines().idle().toNanos();
-        if (unwritten > 0 && connection.now() - writtenNanos > idleNanos) {
-            connection.fail(
-                    ErrorCode.TIMEOUT,
-                    "nothing was taken for %d s".formatted(TimeUnit.NANOSECONDS.toSeconds(idleNanos)));
-        }
-    }
-
     /** Sends a frame on the event loop; {@code written} runs there when that is over. */
     private void send(List<ByteBuf> frame, Runnable written) {
-        connection.execute(
-                () -> {
-                    writtenNanos = unwritten++ == 0 ? connection.now() : writtenNanos;
-                    connection.send(
-                            frame,
-                            () -> {
-                                unwritten--;
-                                writtenNanos = connection.now();
-                                written.run();
-                            });
-                });
+        connection.execute(() -> connection.send(frame, written));
     }
 
     @Override

@@ -58,8 +58,8 @@ public record ReceiverLimits(
      * When a peer is given up.
      *
      * @param handshake until it has said who it is, and proved it
-     * @param idle without progress: a whole frame, or {@link #PROGRESS_BYTES} of one; {@link
-     *     Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
+     * @param idle without progress: a whole frame, or {@link #PROGRESS_BYTES} of one; also while what the receiver says is
+     *     not taken; {@link Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
      * @param total of one attempt at a session
      */
     public record Deadlines(Duration handshake, Duration idle, Duration total) {
@@ -83,7 +83,8 @@ public record ReceiverLimits(
         }
 
         /** Why a peer is to be given up, in words; null while it is in time. */
-        @Nullable String overdue(boolean stranger, long sinceStartNanos, long sinceProgressNanos) {
+        @Nullable String overdue(
+                boolean stranger, long sinceStartNanos, long sinceProgressNanos, long untakenNanos) {
             if (stranger) {
                 return sinceStartNanos > handshake.toNanos()
                         ? "no HELLO, ATTACH or READ within " + seconds(handshake)
@@ -91,6 +92,9 @@ public record ReceiverLimits(
             }
             if (sinceStartNanos > total.toNanos()) {
                 return "not at its end within " + seconds(total);
+            }
+            if (untakenNanos > idle.toNanos()) {
+                return "nothing was taken for " + seconds(idle);
             }
             return sinceProgressNanos > idle.toNanos() ? "nothing came for " + seconds(idle) : null;
         }
