@@ -24,6 +24,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -58,7 +59,6 @@ class LyingReceiverTest {
         try (ServerSocket listener = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             Thread.ofPlatform().start(() -> play(listener, lie, over, played));
             try (Sender sender = connect(listener)) {
-                sender.begin(SampleImage.layout(100));
                 assertThatThrownBy(() -> sendAll(sender))
                         .isInstanceOf(IOException.class)
                         .hasMessageContaining(words);
@@ -99,20 +99,28 @@ class LyingReceiverTest {
     @Timeout(60)
     void dictionariesForWhichThereIsNoMemoryAreNotUsed(long encodingBytes) throws Exception {
         CompletableFuture<Integer> encoding = new CompletableFuture<>();
+        CountDownLatch over = new CountDownLatch(1);
         SenderOptions options =
-                SenderOptions.DEFAULT.withPreset(Preset.FAST).withLanes(1).withEncodingBytes(encodingBytes);
+                SenderOptions.DEFAULT
+                        .withPreset(Preset.FAST)
+                        .withLanes(1)
+                        .withEncodingBytes(encodingBytes)
+                        .withGiveUpAfter(Duration.ZERO);
         try (ServerSocket listener = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
-            Thread.ofPlatform().start(() -> takeFirstBatch(listener, encoding));
+            Thread.ofPlatform().start(() -> takeFirstBatch(listener, over, encoding));
             try (Sender sender = connect(listener, options)) {
                 sender.begin(SampleImage.layout(100));
                 sender.accept(new SampleBatch().addData(0, new byte[SampleBatch.PAGE]));
                 int expected = encodingBytes > 64 << 20 ? 1 : 0; // packed, or as they are
                 assertThat(encoding.get(20, TimeUnit.SECONDS)).isEqualTo(expected);
+            } finally {
+                over.countDown();
             }
         }
     }
 
-    private static void takeFirstBatch(ServerSocket listener, CompletableFuture<Integer> encoding) {
+    private static void takeFirstBatch(
+            ServerSocket listener, CountDownLatch over, CompletableFuture<Integer> encoding) {
         try (RawPeer sender = new RawPeer(listener.accept())) {
             assertThat(sender.hear()).isInstanceOf(Message.Hello.class);
             assertThat(sender.say(welcome(1, 64 << 20)).hear()).isInstanceOf(Message.LayoutPart.class);
@@ -121,6 +129,7 @@ class LyingReceiverTest {
                 lane.say(new Message.Attached());
                 sender.say(new Message.Begun());
                 encoding.complete(lane.hearEncoding());
+                assertThat(over.await(30, TimeUnit.SECONDS)).isTrue();
             }
         } catch (Exception | AssertionError e) {
             encoding.completeExceptionally(e);
@@ -151,6 +160,7 @@ class LyingReceiverTest {
 
     /** More than the window, so that it has to wait for what was said. */
     private static void sendAll(Sender sender) throws IOException {
+        sender.begin(SampleImage.layout(100)); // the lie may come before this has returned
         for (int page = 0; page < 100; page++) {
             sender.accept(new SampleBatch().add(PageKind.ZERO, page, 1));
         }
