@@ -4,6 +4,7 @@ import dev.stillframe.agent.job.Reception;
 import dev.stillframe.agent.metrics.Metrics;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageStore;
+import dev.stillframe.engine.page.HeapAllowance;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.transport.net.NetworkTransport;
 
@@ -35,6 +36,8 @@ import java.util.concurrent.atomic.AtomicLong;
                 + " can send; with --tls-cert, --tls-key and --tls-ca a sender needs a certificate by"
                 + " that authority.",
             "",
+            "What was interrupted or failed is said on standard error, with the reason.",
+            "",
             "With --json, one object a line: event listening, image, interrupted or failed."
         },
         footer = {
@@ -46,6 +49,9 @@ import java.util.concurrent.atomic.AtomicLong;
 final class ReceiveCommand implements Callable<Integer> {
     /** Lines that wait to be printed; an image takes far longer than its line. */
     private static final int LINES_MAX = 1024;
+
+    /** Of the heap that one image may take to be shown, beside the half that the receiver has for others. */
+    private static final int PART_OF_HEAP = 4;
 
     private final Reception.Starter starter;
 
@@ -213,7 +219,8 @@ final class ReceiveCommand implements Callable<Integer> {
     }
 
     private void finished(ImageStore images, Happening.Finished happening) {
-        try (ImageReader reader = ImageReader.open(images.resolve(happening.name()))) {
+        HeapAllowance heap = HeapAllowance.ofPart(PART_OF_HEAP);
+        try (ImageReader reader = ImageReader.open(images.resolve(happening.name()), heap)) {
             ImageFact fact = fact(reader, happening);
             String missing =
                     fact.complete()
@@ -231,18 +238,19 @@ final class ReceiveCommand implements Callable<Integer> {
                                             missing,
                                             fact.rootHash())));
         } catch (IOException e) {
-            // Removed by someone already, or damaged: either way the receiver goes on serving
+            // Removed by someone already, damaged, or too much to be shown: either way the receiver goes on serving
             // others.
-            told("failed", happening.name(), happening.peer(), Failure.describe(e));
+            told("failed", happening.name(), happening.peer(), "it was received, but cannot be shown: " + Failure.describe(e));
         }
     }
 
     private void told(String event, String name, String peer, String reason) {
         String what = name.isEmpty() ? "an image" : "image " + name;
         String why = reason.isEmpty() ? "no reason given" : reason;
-        output.facts(
-                new FailedFact(event, name, peer, why),
-                List.of(event + " " + what + " from " + peer + ": " + why));
+        if (output.isJson()) {
+            output.facts(new FailedFact(event, name, peer, why), List.of());
+        }
+        output.note("stillframe receive: " + event + " " + what + " from " + peer + ": " + why);
     }
 
     private static ImageFact fact(ImageReader reader, Happening.Finished happening) {

@@ -84,6 +84,7 @@ final class SendOptions {
         return new SenderOptions(
                 lanes == null ? SenderOptions.defaultLanes() : lanes,
                 retain,
+                SenderOptions.DEFAULT.encodingBytes(),
                 compress == null ? SenderOptions.DEFAULT.preset() : compress,
                 credentials,
                 new SenderOptions.Timeouts(usual.connect(), timeout, usual.idle()),

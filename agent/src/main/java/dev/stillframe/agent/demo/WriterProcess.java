@@ -138,7 +138,7 @@ public final class WriterProcess implements AutoCloseable {
                 hear(line);
             }
             ready.completeExceptionally(new IOException("it ended at once"));
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) { // the thread's top
             // Heard by whoever waits for the start; later, the end of the output says enough.
             ready.completeExceptionally(e);
         } finally {

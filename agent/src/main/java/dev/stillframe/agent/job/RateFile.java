@@ -54,6 +54,8 @@ public final class RateFile implements AutoCloseable {
             read();
         } catch (IOException | IllegalArgumentException e) {
             LOG.warn("the rate stays at {} bytes a second: {}", limit.bytesPerSecond(), e.getMessage());
+        } catch (Throwable t) { // nobody else would be told, and the file not looked at again
+            LOG.error("the rate stays at {} bytes a second, because {} could not be read", limit.bytesPerSecond(), file, t);
         }
     }
 

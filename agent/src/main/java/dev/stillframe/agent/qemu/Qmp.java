@@ -198,7 +198,7 @@ public final class Qmp implements AutoCloseable {
                         () -> {
                             try {
                                 file.sendWith(unix.fd().intValue(), text);
-                            } catch (IOException | RuntimeException e) {
+                            } catch (Throwable e) { // the event loop would only log it
                                 answer.completeExceptionally(e);
                             }
                         });

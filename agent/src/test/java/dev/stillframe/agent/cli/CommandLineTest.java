@@ -9,6 +9,7 @@ import dev.stillframe.agent.job.MachineTaker;
 import dev.stillframe.agent.job.Parts;
 import dev.stillframe.agent.job.Reception;
 import dev.stillframe.agent.job.SnapshotTaker;
+import dev.stillframe.agent.job.Wiring;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
@@ -37,7 +38,10 @@ import picocli.CommandLine;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.SocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -46,6 +50,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 class CommandLineTest {
@@ -371,8 +377,46 @@ class CommandLineTest {
         assertThat(lines.get(1).get("root_hash").textValue()).hasSize(64);
         assertThat(lines.get(1).get("pid").intValue()).isEqualTo(42);
         assertThat(lines.get(2).get("reason").textValue()).isEqualTo("cut off");
+        assertThat(err.toString().lines())
+                .contains(
+                        "stillframe receive: interrupted image tuesday from 127.0.0.1:9: cut off",
+                        "stillframe receive: failed image tuesday from 127.0.0.1:9: cut off")
+                .anySatisfy(line -> assertThat(line).contains("failed image wednesday", "cannot be shown"));
         assertThat(run("show", directory.resolve("monday").toString())).isZero();
         assertThat(run("verify", directory.resolve("monday").toString())).isZero();
+    }
+
+    /** With the real receiver: a peer that speaks something else, whose end nobody but its owner hears of. */
+    @Test
+    void whatTheReceiverTellsOfAnEndIsOnStandardErrorWithItsCause() throws Exception {
+        Thread receiving = Thread.currentThread();
+        CompletableFuture<Void> over = new CompletableFuture<>();
+        starter =
+                (listen, store, credentials, events, registry) -> {
+                    Reception real = Wiring.parts().receptions().start(listen, store, credentials, events, registry);
+                    InetSocketAddress address = (InetSocketAddress) real.address();
+                    try (Socket peer = new Socket(address.getAddress(), address.getPort())) {
+                        peer.getOutputStream().write("GET / HTTP/1.1\r\n\r\n      ".getBytes(StandardCharsets.US_ASCII));
+                        peer.getInputStream().readAllBytes(); // its refusal
+                    }
+                    return real;
+                };
+        Thread.ofPlatform().name("stopper").start(() -> interruptAfterNote(receiving, over));
+        assertThat(run("receive", "--listen", "127.0.0.1:0", "--store", directory.toString())).isZero();
+        over.get(20, TimeUnit.SECONDS);
+        assertThat(err.toString())
+                .contains("stillframe receive: failed an image from 127.0.0.1:")
+                .contains("47455420"); // what came instead of a frame
+        assertThat(out.toString().lines()).singleElement().asString().startsWith("listening on");
+    }
+
+    private void interruptAfterNote(Thread receiving, CompletableFuture<Void> over) {
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (!err.toString().contains("failed") && System.nanoTime() < until) {
+            Thread.onSpinWait();
+        }
+        receiving.interrupt();
+        over.complete(null);
     }
 
     @Test

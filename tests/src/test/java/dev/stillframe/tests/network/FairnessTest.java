@@ -42,7 +42,7 @@ class FairnessTest {
 
     private static final ReceiverLimits LIMITS =
             new ReceiverLimits(
-                    64, 64, 8, 16, 32, SHARED, 0, 1 << 20, StoreReceiver.LIMITS.deadlines());
+                    64, 64, 8, 16, 32, SHARED, 0, 1 << 20, 64 << 20, StoreReceiver.LIMITS.deadlines());
 
     /** What a session has if it is alone, and if there are two. */
     private static final int ALONE = ReceiverLimits.MIN_CREDITS + SHARED;

@@ -32,6 +32,7 @@ final class StoreReceiver implements AutoCloseable {
                     64,
                     128 << 20,
                     1 << 20,
+                    256 << 20,
                     new ReceiverLimits.Deadlines(IDLE, IDLE, Duration.ofMinutes(10)));
 
     final MeterRegistry registry = new SimpleMeterRegistry();

@@ -105,7 +105,7 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
         ticks =
                 context.executor()
                         .scheduleAtFixedRate(
-                                () -> tick(context),
+                                () -> tickSafely(context),
                                 TICK_MILLIS,
                                 TICK_MILLIS,
                                 TimeUnit.MILLISECONDS);
@@ -158,6 +158,13 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
         String trouble = TlsTrouble.words(cause);
+        if (trouble == null && !(cause instanceof IOException)) { // not the network's: it would be the same the next time
+            fail(
+                    context,
+                    new IOException(
+                            "the connection to %s failed in a way that it should not: %s".formatted(peer(), cause), cause));
+            return;
+        }
         lost(
                 context,
                 trouble == null
@@ -217,6 +224,15 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
             return;
         }
         proved = true;
+    }
+
+    /** A failure would end the ticks, and with them the deadlines, without a word. */
+    private void tickSafely(ChannelHandlerContext context) {
+        try {
+            tick(context);
+        } catch (Throwable t) {
+            exceptionCaught(context, t);
+        }
     }
 
     private void tick(ChannelHandlerContext context) {

@@ -62,6 +62,12 @@ public final class BatchEncoder implements AutoCloseable {
         }
     }
 
+    /** Native memory of an encoder with such a dictionary that keeps so many results. */
+    public static long memoryBytes(int dictionaryBytes, int depth) {
+        long output = LENGTH_BYTES + (long) LZ4Factory.fastestInstance().fastCompressor().maxCompressedLength(PagePacker.MAX_BYTES);
+        return dictionaryBytes + PagePacker.MAX_BYTES + depth * output;
+    }
+
     /**
      * Encodes a batch with data; all of these have to be sent, in this order.
      *

@@ -156,6 +156,9 @@ public final class Lane implements AutoCloseable {
                 if (failure != null) {
                     throw new IOException(failure.getMessage(), failure);
                 }
+                if (closed) {
+                    throw new IOException("the image at %s was closed".formatted(dialer.peer()));
+                }
                 changed.awaitUninterruptibly(); // bounded by the thread's deadlines
             }
         } finally {
@@ -166,7 +169,10 @@ public final class Lane implements AutoCloseable {
     void found(Message.Found now) throws IOException {
         lock.lock();
         try {
-            if (readable != null && !Arrays.equals(readable.rootHash(), now.rootHash())) {
+            if (readable != null
+                    && (!Arrays.equals(readable.rootHash(), now.rootHash())
+                            || readable.pageSizeBytes() != now.pageSizeBytes()
+                            || readable.pageCount() != now.pageCount())) {
                 throw new IOException(
                         "%s at %s is another image now; put the one that was begun with there again"
                                 .formatted(imageName, dialer.peer()));
@@ -236,6 +242,17 @@ public final class Lane implements AutoCloseable {
     }
 
     private void keepConnected() {
+        try {
+            connectAgainAndAgain();
+        } catch (InterruptedException e) {
+            LOG.debug("closed", e);
+        } catch (Throwable t) { // the thread's top: whoever waits for pages must hear of it
+            LOG.error("the lane to {} failed in a way that it should not", dialer.peer(), t);
+            fail(new IOException("reading from %s failed in a way that it should not: %s".formatted(dialer.peer(), t), t), false);
+        }
+    }
+
+    private void connectAgainAndAgain() throws InterruptedException {
         Backoff backoff = new Backoff(random);
         try (Arena arena = Arena.ofShared()) {
             BatchBuffer memory = new BatchBuffer(arena, _ -> {});
@@ -258,8 +275,6 @@ public final class Lane implements AutoCloseable {
                 LOG.warn("{}; trying again", cause.getMessage());
                 TimeUnit.NANOSECONDS.sleep(backoff.nextNanos());
             }
-        } catch (InterruptedException e) {
-            LOG.debug("closed", e);
         }
     }
 
@@ -276,7 +291,7 @@ public final class Lane implements AutoCloseable {
         List<Channel> channels = new ArrayList<>();
         loss = null;
         try {
-            dialer.connect(new LaneConnection(terms, this, wanted, memory), channels);
+            dialer.connect(new LaneConnection(terms, this, wanted, memory, options.room()), channels);
             return awaitEnd();
         } catch (IOException e) {
             if (Thread.interrupted()) {

@@ -1,11 +1,14 @@
 package dev.stillframe.transport.reader;
 
+import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.transport.client.ClientConnection;
 import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
+import dev.stillframe.transport.wire.Collected;
+import dev.stillframe.transport.wire.DocumentParts;
 import dev.stillframe.transport.wire.DocumentReader;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
@@ -17,29 +20,42 @@ import io.netty.channel.ChannelHandlerContext;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
 
 /** One connection of a lane. Owned by the event loop. */
 final class LaneConnection extends ClientConnection {
     private final Lane lane;
     private final boolean described;
     private final PageCheck check = new PageCheck();
-    private List<byte[]> parts = new ArrayList<>();
+    private final Fitting fitting;
+    private final DocumentParts parts;
+    private Collected collected = Collected.NOTHING;
     private Message.@Nullable Found readable;
     private boolean layoutCame;
+    private boolean missingCame;
     private boolean over;
 
     /** Not yet connected; {@code memory} holds one batch. */
-    LaneConnection(Terms terms, Lane lane, boolean described, BatchBuffer memory) {
-        super(terms, memory(memory));
+    LaneConnection(Terms terms, Lane lane, boolean described, BatchBuffer memory, Room room) {
+        super(terms, memory(memory, described));
         this.lane = lane;
         this.described = described;
+        fitting = new Fitting(room);
+        parts = new DocumentParts("what describes the image at " + peer(), fitting);
     }
 
     /** One at a time: a batch is dealt with before the next is read. */
-    private static BatchMemory memory(BatchBuffer buffer) {
-        return () -> buffer;
+    private static BatchMemory memory(BatchBuffer buffer, boolean described) {
+        return new BatchMemory() {
+            @Override
+            public BatchBuffer acquire() {
+                return buffer;
+            }
+
+            @Override
+            public boolean takesDocuments() {
+                return described;
+            }
+        };
     }
 
     @Override
@@ -55,17 +71,17 @@ final class LaneConnection extends ClientConnection {
                     }
                 }
                 case Message.LayoutPart(var part) when readable != null && described && !layoutCame -> {
-                    parts.add(part.bytes());
-                    if (part.isLast()) {
-                        lane.layout(DocumentReader.layout(parts));
-                        parts = new ArrayList<>();
+                    if (collect(part)) {
+                        Layout layout = DocumentReader.layout(parts.take());
+                        fitting.check(layout, readable);
+                        lane.layout(layout);
                         layoutCame = true;
                     }
                 }
-                case Message.MissingPart(var part) when layoutCame -> {
-                    parts.add(part.bytes());
-                    if (part.isLast()) {
-                        lane.missing(DocumentReader.missing(parts));
+                case Message.MissingPart(var part) when layoutCame && !missingCame -> {
+                    if (collect(part)) {
+                        missingCame = true;
+                        lane.missing(DocumentReader.missing(parts.take()));
                         lane.ready(context.channel());
                     }
                 }
@@ -80,6 +96,16 @@ final class LaneConnection extends ClientConnection {
         } catch (IOException e) {
             fail(context, e);
         }
+    }
+
+    /** Whether the document is whole. */
+    private boolean collect(Message.Part part) throws ProtocolException, IOException {
+        collected = collected.with(part);
+        parts.add(part.bytes());
+        if (part.isLast()) {
+            collected = Collected.NOTHING;
+        }
+        return part.isLast();
     }
 
     private void arrived(Message.Batch message, int pageSizeBytes) throws IOException, ProtocolException {

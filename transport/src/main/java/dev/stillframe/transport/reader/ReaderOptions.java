@@ -12,12 +12,13 @@ import java.time.Duration;
  * @param connect how long connecting may take, and the receiver's first word
  * @param idle how long the receiver may be silent, {@link Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
  * @param patience how long a broken connection is made again and again without success
+ * @param room what an image may take here
  */
-public record ReaderOptions(Credentials credentials, Duration connect, Duration idle, Duration patience) {
-    /** In the clear; ten seconds, thirty seconds, ten minutes. */
+public record ReaderOptions(Credentials credentials, Duration connect, Duration idle, Duration patience, Room room) {
+    /** In the clear; ten seconds, thirty seconds, ten minutes, {@link Room#ofThisHost}. */
     public static final ReaderOptions DEFAULT =
             new ReaderOptions(
-                    Credentials.NONE, Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofMinutes(10));
+                    Credentials.NONE, Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofMinutes(10), Room.ofThisHost());
 
     /** Checks the ranges. */
     public ReaderOptions {
@@ -32,11 +33,16 @@ public record ReaderOptions(Credentials credentials, Duration connect, Duration 
 
     /** The same with other credentials. */
     public ReaderOptions withCredentials(Credentials other) {
-        return new ReaderOptions(other, connect, idle, patience);
+        return new ReaderOptions(other, connect, idle, patience, room);
     }
 
     /** The same with another patience. */
     public ReaderOptions withPatience(Duration other) {
-        return new ReaderOptions(credentials, connect, idle, other);
+        return new ReaderOptions(credentials, connect, idle, other, room);
+    }
+
+    /** The same with another room. */
+    public ReaderOptions withRoom(Room other) {
+        return new ReaderOptions(credentials, connect, idle, patience, other);
     }
 }

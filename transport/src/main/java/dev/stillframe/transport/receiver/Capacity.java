@@ -64,9 +64,9 @@ final class Capacity {
         encodingBytes -= bytes;
     }
 
-    /** Whether there is room for {@code bytes} more of documents; they must be given back then. */
-    synchronized boolean takeDocument(int bytes) {
-        if (documentBytes + bytes > limits.maxDocumentMemoryBytes()) {
+    /** Whether there are {@code bytes} more of heap for documents; they must be given back then. */
+    synchronized boolean takeDocument(long bytes) {
+        if (bytes > limits.maxDocumentHeapBytes() - documentBytes) {
             return false;
         }
         documentBytes += bytes;

@@ -69,6 +69,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         default void tick() {}
 
         @Override
+        default boolean takesDocuments() {
+            return false;
+        }
+
+        @Override
         default BatchBuffer acquire() throws ProtocolException {
             throw new ProtocolException(ErrorCode.ORDER, "a batch on a connection that is no lane");
         }
@@ -90,6 +95,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private long progressBytes;
     private long saidNanos;
     private long endedNanos;
+
+    /** Frames that the socket has not taken, and when it took one, or the first of them was said. */
+    private int untaken;
+    private long takenNanos;
+
     private long peerIdleNanos = Long.MAX_VALUE;
 
     /** The connection of a channel that is open; to be made on its event loop. */
@@ -116,6 +126,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
                             public Contents contents() throws ProtocolException {
                                 return party.contents();
                             }
+
+                            @Override
+                            public boolean takesDocuments() {
+                                return party.takesDocuments();
+                            }
                         });
         reads.attach(reader);
         startNanos = now();
@@ -124,7 +139,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         ticks =
                 context.executor()
                         .scheduleAtFixedRate(
-                                this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+                                () -> guarded(this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     /** Counts the connections of a receiver. */
@@ -163,9 +178,18 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /** Runs {@code task} on the connection's event loop; on any thread. */
+    /** Runs {@code task} on the connection's event loop, which ends with a failure of it; on any thread. */
     void execute(Runnable task) {
-        context.executor().execute(task);
+        context.executor().execute(() -> guarded(task));
+    }
+
+    /** The event loop would only log a failure, and stop what it repeats. */
+    private void guarded(Runnable task) {
+        try {
+            task.run();
+        } catch (Throwable t) {
+            failed(t);
+        }
     }
 
     /** The peer is known: from now on its messages are for {@code next}. */
@@ -240,9 +264,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
             end(ErrorCode.CUT, "the connection was lost: " + cause.getMessage());
             context.close();
         } else {
-            LOG.error("connection {} failed in a way that it should not", number, cause);
-            fail(ErrorCode.INTERNAL, "the receiver failed: " + cause);
+            failed(cause);
         }
+    }
+
+    /** Ends the connection because of a failure of ours. */
+    void failed(Throwable cause) {
+        LOG.error("connection {} failed in a way that it should not", number, cause);
+        fail(ErrorCode.INTERNAL, "the receiver failed: " + cause);
     }
 
     /** Ends the connection with a message to the peer; does nothing if it has ended. */
@@ -278,8 +307,19 @@ final class Connection extends ChannelInboundHandlerAdapter {
     void say(Message message) {
         if (!ended) {
             saidNanos = now();
-            context.writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
+            write(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
         }
+    }
+
+    private ChannelFuture write(ByteBuf last) {
+        takenNanos = untaken++ == 0 ? now() : takenNanos;
+        ChannelFuture written = context.writeAndFlush(last);
+        written.addListener(
+                _ -> {
+                    untaken--;
+                    takenNanos = now();
+                });
+        return written;
     }
 
     /** Sends the pieces of a frame, which are given up; {@code written} runs when they are written, or never will be. */
@@ -293,7 +333,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         for (ByteBuf piece : pieces.subList(0, pieces.size() - 1)) {
             context.write(piece, context.voidPromise());
         }
-        context.writeAndFlush(pieces.getLast()).addListener(_ -> written.run());
+        write(pieces.getLast()).addListener(_ -> written.run());
     }
 
     /** Whether what is said now goes out at once. */
@@ -312,7 +352,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         @Nullable String overdue =
                 services.limits()
                         .deadlines()
-                        .overdue(!known, now - startNanos, now - progressNanos);
+                        .overdue(!known, now - startNanos, now - progressNanos, untaken == 0 ? 0 : now - takenNanos);
         if (overdue != null) {
             fail(ErrorCode.TIMEOUT, overdue);
             return;
@@ -327,7 +367,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (!ended) {
             quiet();
             services.metrics().failed(code);
-            party.over(code, reason);
+            try {
+                party.over(code, reason);
+            } catch (Throwable t) { // the peer is still to hear its last word
+                LOG.error("the end of connection {} failed in a way that it should not", number, t);
+            }
         }
     }
 

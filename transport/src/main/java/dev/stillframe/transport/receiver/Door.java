@@ -9,6 +9,8 @@ import io.netty.channel.ChannelOption;
 import io.netty.handler.ssl.SslContext;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -18,6 +20,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /** Takes in a new connection, or turns it away. Thread-safe; its channels' event loops call it. */
 @SuppressWarnings("FutureReturnValueIgnored") // of closing, which is awaited where it matters
 final class Door extends ChannelInboundHandlerAdapter {
+    private static final Logger LOG = LoggerFactory.getLogger(Door.class);
+
     private final Services services;
     private final Set<Connection> connections;
     private final @Nullable SslContext tls;
@@ -59,6 +63,30 @@ final class Door extends ChannelInboundHandlerAdapter {
             context.close(); // not even a word for those
             return;
         }
+        Connection connection;
+        try {
+            connection = connection(context);
+        } catch (Throwable t) { // it has no deadlines yet
+            LOG.error("a connection from {} could not be taken in", peer(context), t);
+            capacity.giveStranger();
+            context.close();
+            return;
+        }
+        try {
+            connections.add(connection);
+            context.channel().closeFuture().addListener(_ -> connections.remove(connection));
+        } catch (Throwable t) {
+            connection.failed(t);
+        }
+        if (open > most || capacity.hasTooManyStrangers()) {
+            connection.fail(
+                    ErrorCode.BUSY,
+                    "the receiver has %d connections, which is the most; try again later"
+                            .formatted(open - 1));
+        }
+    }
+
+    private Connection connection(ChannelHandlerContext context) {
         NetworkTransport.sendAtOnce(context.channel());
         DirectReads reads = new DirectReads();
         if (tls != null) {
@@ -68,15 +96,8 @@ final class Door extends ChannelInboundHandlerAdapter {
         }
         Connection connection =
                 new Connection(services, count.incrementAndGet(), peer(context), context, reads);
-        connections.add(connection);
-        context.channel().closeFuture().addListener(_ -> connections.remove(connection));
         context.pipeline().addLast(connection);
-        if (open > most || capacity.hasTooManyStrangers()) {
-            connection.fail(
-                    ErrorCode.BUSY,
-                    "the receiver has %d connections, which is the most; try again later"
-                            .formatted(open - 1));
-        }
+        return connection;
     }
 
     /** Peers on a Unix socket have no address: they are known by that of the socket. */

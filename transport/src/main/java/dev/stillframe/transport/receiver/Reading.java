@@ -1,6 +1,7 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.image.ImageBatch;
+import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.page.Json;
 import dev.stillframe.transport.wire.BatchFrame;
@@ -20,10 +21,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -53,10 +54,6 @@ final class Reading implements Connection.Party {
     private final BlockingQueue<ImageBatch> idle = new ArrayBlockingQueue<>(BATCHES);
     private final Thread thread;
 
-    /** Frames that the socket has not taken; with the time of the last that it took, for the event loop only. */
-    private int unwritten;
-    private long writtenNanos;
-
     private Reading(Services services, Connection connection, Message.Read opening) {
         this.services = services;
         this.connection = connection;
@@ -82,9 +79,17 @@ final class Reading implements Connection.Party {
         if (!services.capacity().takeSession()) {
             throw new ProtocolException(ErrorCode.BUSY, "the receiver has as many sessions as it can; try again later");
         }
-        Reading reading = new Reading(services, connection, opening);
-        connection.become(reading, opening.idleMillis());
-        reading.thread.start();
+        boolean started = false;
+        try {
+            Reading reading = new Reading(services, connection, opening);
+            connection.become(reading, opening.idleMillis());
+            reading.thread.start();
+            started = true;
+        } finally {
+            if (!started) {
+                services.capacity().giveSession();
+            }
+        }
     }
 
     @Override
@@ -99,29 +104,9 @@ final class Reading implements Connection.Party {
         }
     }
 
-    @Override
-    public void tick() {
-        long idleNanos = services.limits().deadlines().idle().toNanos();
-        if (unwritten > 0 && connection.now() - writtenNanos > idleNanos) {
-            connection.fail(
-                    ErrorCode.TIMEOUT,
-                    "nothing was taken for %d s".formatted(TimeUnit.NANOSECONDS.toSeconds(idleNanos)));
-        }
-    }
-
     /** Sends a frame on the event loop; {@code written} runs there when that is over. */
     private void send(List<ByteBuf> frame, Runnable written) {
-        connection.execute(
-                () -> {
-                    writtenNanos = unwritten++ == 0 ? connection.now() : writtenNanos;
-                    connection.send(
-                            frame,
-                            () -> {
-                                unwritten--;
-                                writtenNanos = connection.now();
-                                written.run();
-                            });
-                });
+        connection.execute(() -> connection.send(frame, written));
     }
 
     @Override
@@ -138,11 +123,16 @@ final class Reading implements Connection.Party {
             } else {
                 end(ErrorCode.NAME, "no image %s is here to be read".formatted(opening.imageName()));
             }
-        } catch (InterruptedException | ClosedByInterruptException | RejectedExecutionException e) {
+        } catch (InterruptedException
+                | InterruptedIOException
+                | ClosedByInterruptException
+                | RejectedExecutionException e) {
             LOG.debug("reading has ended", e);
+        } catch (HeapLoan.RefusedException e) {
+            end(e.code(), String.valueOf(e.getMessage()));
         } catch (IOException e) {
             end(ErrorCode.IMAGE, String.valueOf(e.getMessage()));
-        } catch (RuntimeException e) { // the thread's top
+        } catch (Throwable e) { // the thread's top: the peer must hear of it
             LOG.error("reading {} failed in a way that it should not", opening.imageName(), e);
             end(ErrorCode.INTERNAL, e.toString());
         } finally {
@@ -155,7 +145,8 @@ final class Reading implements Connection.Party {
     }
 
     private void read(Path path) throws IOException, InterruptedException {
-        try (ImageReader image = ImageReader.open(path)) {
+        try (HeapLoan heap = new HeapLoan(services.capacity(), services.limits());
+                ImageReader image = ImageReader.open(path, heap)) {
             Arena arena = Arena.ofShared();
             for (int i = 0; i < BATCHES; i++) {
                 idle.add(new ImageBatch(arena, image.layout().pageSizeBytes(), () -> {}));
@@ -179,15 +170,29 @@ final class Reading implements Connection.Party {
                         image.layout().pageCount(),
                         image.rootHash()));
         if (opening.described()) {
-            say(Json.MAPPER.writeValueAsBytes(image.layout()), Message.LayoutPart::new);
-            say(Json.MAPPER.writeValueAsBytes(image.missing()), Message.MissingPart::new);
+            say("layout", image.layout(), Message.LayoutPart::new);
+            say("list of what is missing", image.missing(), Message.MissingPart::new);
         }
     }
 
-    private void say(byte[] document, Function<Message.Part, Message> message) throws InterruptedException {
-        for (int offset = 0; offset < document.length; offset += Limits.PART_BYTES) {
-            int end = Math.min(document.length, offset + Limits.PART_BYTES);
-            say(message.apply(new Message.Part(document.length, offset, Arrays.copyOfRange(document, offset, end))));
+    private void say(String what, Object document, Function<Message.Part, Message> message) throws IOException {
+        long bytes = Json.length(document);
+        if (bytes > Limits.MAX_DOCUMENT_BYTES) {
+            throw new ImageFormatException(
+                    "the %s of %s has %d bytes; a reader takes %d: restore the image where it is"
+                            .formatted(what, opening.imageName(), bytes, Limits.MAX_DOCUMENT_BYTES));
+        }
+        PartStream parts = new PartStream(bytes, part -> sayWholly(message.apply(part)));
+        Json.MAPPER.writeValue(parts, document);
+        parts.finish();
+    }
+
+    private void sayWholly(Message message) throws IOException {
+        try {
+            say(message);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw (IOException) new InterruptedIOException("the reader is gone").initCause(e);
         }
     }
 

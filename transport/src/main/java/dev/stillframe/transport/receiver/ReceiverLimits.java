@@ -1,5 +1,6 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.engine.page.HeapAllowance;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Limits;
 
@@ -20,7 +21,9 @@ import java.time.Duration;
  *     among all
  * @param maxEncodingMemoryBytes most native memory for decoding, all sessions together; a session
  *     for which there is none gets its pages as they are
- * @param maxLayoutBytes longest layout; all sessions together may have twice that
+ * @param maxLayoutBytes longest layout
+ * @param maxDocumentHeapBytes most heap for documents, all sessions and images that are read together: their bytes, and
+ *     what can be made of them by {@link dev.stillframe.engine.page.DocumentWeight}
  * @param deadlines when a peer is given up
  */
 public record ReceiverLimits(
@@ -32,11 +35,12 @@ public record ReceiverLimits(
         int sharedBatches,
         long maxEncodingMemoryBytes,
         long maxLayoutBytes,
+        long maxDocumentHeapBytes,
         Deadlines deadlines) {
     /** Batches that every session may have on the way, however many sessions there are. */
     public static final int MIN_CREDITS = 2;
 
-    /** What is right for a receiver that others may use, too. */
+    /** What is right for a receiver that others may use, too; documents may take half of this program's heap. */
     public static final ReceiverLimits DEFAULT =
             new ReceiverLimits(
                     512,
@@ -47,14 +51,15 @@ public record ReceiverLimits(
                     96,
                     512L << 20,
                     Limits.MAX_DOCUMENT_BYTES,
+                    HeapAllowance.mostBytes(),
                     Deadlines.DEFAULT);
 
     /**
      * When a peer is given up.
      *
      * @param handshake until it has said who it is, and proved it
-     * @param idle without progress: a whole frame, or {@link #PROGRESS_BYTES} of one; {@link
-     *     Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
+     * @param idle without progress: a whole frame, or {@link #PROGRESS_BYTES} of one; also while what the receiver says is
+     *     not taken; {@link Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
      * @param total of one attempt at a session
      */
     public record Deadlines(Duration handshake, Duration idle, Duration total) {
@@ -78,7 +83,8 @@ public record ReceiverLimits(
         }
 
         /** Why a peer is to be given up, in words; null while it is in time. */
-        @Nullable String overdue(boolean stranger, long sinceStartNanos, long sinceProgressNanos) {
+        @Nullable String overdue(
+                boolean stranger, long sinceStartNanos, long sinceProgressNanos, long untakenNanos) {
             if (stranger) {
                 return sinceStartNanos > handshake.toNanos()
                         ? "no HELLO, ATTACH or READ within " + seconds(handshake)
@@ -86,6 +92,9 @@ public record ReceiverLimits(
             }
             if (sinceStartNanos > total.toNanos()) {
                 return "not at its end within " + seconds(total);
+            }
+            if (untakenNanos > idle.toNanos()) {
+                return "nothing was taken for " + seconds(idle);
             }
             return sinceProgressNanos > idle.toNanos() ? "nothing came for " + seconds(idle) : null;
         }
@@ -115,15 +124,13 @@ public record ReceiverLimits(
         if (maxLayoutBytes < 1 || maxLayoutBytes > Limits.MAX_DOCUMENT_BYTES) {
             throw new IllegalArgumentException("layouts of " + maxLayoutBytes + " bytes");
         }
+        if (maxDocumentHeapBytes < 1) {
+            throw new IllegalArgumentException(maxDocumentHeapBytes + " bytes of heap for documents");
+        }
     }
 
     /** Most native memory for batches, all sessions together. */
     public long maxBatchMemoryBytes() {
         return (sharedBatches + (long) maxSessions * MIN_CREDITS) * BatchBuffer.MEMORY_BYTES;
-    }
-
-    /** Most bytes of documents, all sessions together. */
-    public long maxDocumentMemoryBytes() {
-        return 2 * maxLayoutBytes;
     }
 }

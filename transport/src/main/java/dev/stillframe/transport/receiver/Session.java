@@ -6,6 +6,7 @@ import dev.stillframe.transport.receiver.SessionState.Effect;
 import dev.stillframe.transport.receiver.SessionState.Event;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Contents;
+import dev.stillframe.transport.wire.DocumentParts;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -36,6 +38,7 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     private final Message.Hello hello;
     private final ReceiverEvents.SessionInfo info;
     private final Credits.Window window;
+    private final HeapLoan heap;
     private final DocumentParts document;
     private final SessionWorker worker;
     private final List<Lane> lanes = new ArrayList<>();
@@ -59,9 +62,10 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
         info =
                 new ReceiverEvents.SessionInfo(
                         connection.number(), connection.peer(), hello.imageName());
-        window = services.credits().open();
-        document = new DocumentParts(services.capacity());
+        heap = new HeapLoan(services.capacity(), services.limits());
+        document = new DocumentParts("what describes the image " + hello.imageName(), heap);
         worker = new SessionWorker("stillframe-session-" + connection.number(), hello, this);
+        window = services.credits().open(); // from here on nothing can fail, which would have to be given back
         services.buffers().opened();
     }
 
@@ -77,7 +81,16 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
                     "the receiver has %d sessions, which is the most; try again later"
                             .formatted(services.limits().maxSessions()));
         }
-        Session session = new Session(services, connection, hello);
+        boolean made = false;
+        Session session;
+        try {
+            session = new Session(services, connection, hello);
+            made = true;
+        } finally {
+            if (!made) {
+                services.capacity().giveSession();
+            }
+        }
         connection.become(session, hello.idleMillis());
         Session before = services.sessions().put(session);
         if (before == null) {
@@ -162,11 +175,17 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     void brought(Message.Batch batch, boolean urgent) {
         connection.execute(
                 () -> {
-                    if (isEnded()) {
-                        batch.pages().release();
-                    } else {
-                        services.metrics().received(batch.pages());
-                        onBatch(batch, urgent);
+                    boolean taken = false;
+                    try {
+                        if (!isEnded()) {
+                            services.metrics().received(batch.pages());
+                            taken = true;
+                            onBatch(batch, urgent);
+                        }
+                    } finally {
+                        if (!taken) {
+                            batch.pages().release();
+                        }
                     }
                 });
     }
@@ -193,6 +212,11 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     /** On any thread: the connection of a lane is over; the attempt is over with it. */
     void laneOver(ErrorCode code, String reason) {
         connection.execute(() -> connection.fail(code, "a lane: " + reason));
+    }
+
+    @Override
+    public boolean takesDocuments() {
+        return true;
     }
 
     @Override
@@ -307,13 +331,15 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     }
 
     private boolean collect(byte[] bytes) {
-        boolean hasRoom = document.add(bytes);
-        if (!hasRoom) {
-            connection.fail(
-                    ErrorCode.BUSY,
-                    "the receiver has too many large layouts at once; try again later");
+        try {
+            document.add(bytes);
+            return true;
+        } catch (HeapLoan.RefusedException e) {
+            connection.fail(e.code(), String.valueOf(e.getMessage()));
+            return false;
+        } catch (IOException e) {
+            throw new IllegalStateException("a loan refuses with its own exception", e);
         }
-        return hasRoom;
     }
 
     /** On any thread. */
@@ -383,7 +409,11 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
                 code.isPassing(),
                 reason,
                 ending -> {
-                    tell(ending, reason);
+                    try {
+                        tell(ending, reason);
+                    } catch (Throwable t) { // what the session had is to be given back, whatever its owner does
+                        LOG.error("nobody could be told of the end of session {}", info.number(), t);
+                    }
                     connection.execute(this::close);
                 });
     }
@@ -413,7 +443,7 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
         window.close();
         services.buffers().closed();
         services.capacity().giveSession();
-        document.close();
+        heap.close();
         if (dictionaryBytes > 0) {
             services.capacity().giveEncoding(encodingBytes());
         }

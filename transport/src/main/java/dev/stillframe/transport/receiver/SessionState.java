@@ -1,6 +1,7 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.page.Checkpoint;
+import dev.stillframe.transport.wire.Collected;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
@@ -39,26 +40,6 @@ sealed interface SessionState {
 
     /** What the layout says of the pages. */
     record Shape(int pageSizeBytes, long pageCount) {}
-
-    /** How much of a document has come; a total of 0 before the first part. */
-    record Collected(long totalBytes, long receivedBytes) {
-        static final Collected NOTHING = new Collected(0, 0);
-
-        Collected with(Message.Part part) throws ProtocolException {
-            if (part.offset() != receivedBytes
-                    || (receivedBytes > 0 && part.totalBytes() != totalBytes)) {
-                throw new ProtocolException(
-                        ErrorCode.ORDER,
-                        "a part at %d of %d bytes after %d of %d; parts come in order"
-                                .formatted(
-                                        part.offset(),
-                                        part.totalBytes(),
-                                        receivedBytes,
-                                        totalBytes));
-            }
-            return new Collected(part.totalBytes(), receivedBytes + part.bytes().length);
-        }
-    }
 
     /** What can happen to a session; its failures and its end apart. */
     sealed interface Event {

@@ -278,31 +278,44 @@ final class SessionWorker {
      */
     void end(boolean passing, String reason, EndListener onClosed) {
         over = true;
-        thread.execute(() -> onClosed.closed(close(passing, reason)));
+        try {
+            thread.execute(() -> onClosed.closed(close(passing, reason)));
+        } catch (Throwable t) { // the system has no thread for it, and never had
+            LOG.error("the end of a session has no thread", t);
+            onClosed.closed(close(passing, reason));
+        }
         thread.shutdown();
     }
 
     private Ending close(boolean passing, String reason) {
-        releaseAll(urgent);
-        releaseAll(ordinary);
-        check.close();
-        PageSink known = sink;
         Ending ending = place == null ? new Ending.Failed() : new Ending.Published(place);
-        if (known == null) {
-            return place == null && passing ? new Ending.Suspended() : ending;
+        try {
+            releaseAll(urgent);
+            releaseAll(ordinary);
+            check.close();
+            PageSink known = sink;
+            if (known == null) {
+                return place == null && passing ? new Ending.Suspended() : ending;
+            }
+            return close(known, passing, reason) ? new Ending.Suspended() : ending;
+        } catch (Throwable t) { // the thread's top: the session must come to its end
+            LOG.error("the sink of a session could not be closed", t);
+            return ending;
         }
+    }
+
+    /** Whether it can be taken up again. */
+    private boolean close(PageSink known, boolean passing, String reason) {
         try (known) {
             if (place == null && passing && known instanceof DurableSink kept) {
                 kept.suspend();
-                return new Ending.Suspended();
+                return true;
             }
             if (place == null) {
                 known.abort(reason);
             }
-        } catch (RuntimeException e) { // the thread's top
-            LOG.error("the sink of a session could not be closed", e);
+            return false;
         }
-        return ending;
     }
 
     private static void releaseAll(Queue<Message.Batch> batches) {

@@ -3,6 +3,7 @@ package dev.stillframe.transport.sender;
 import dev.stillframe.transport.client.Durations;
 import dev.stillframe.transport.client.Dialer;
 import dev.stillframe.transport.client.LostException;
+import dev.stillframe.transport.encoding.BatchEncoder;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
@@ -123,6 +124,11 @@ final class Attempt {
                     "the receiver %s chose version %d of the protocol, which was not offered"
                             .formatted(network.peer(), welcome.version()));
         }
+        if (welcome != null && welcome.lanes() > hello.lanes()) {
+            throw new IOException(
+                    "the receiver %s wants %d lanes, though %d were asked for"
+                            .formatted(network.peer(), welcome.lanes(), hello.lanes()));
+        }
         if (welcome != null && welcome.durable() < durable) {
             throw new IOException(
                     "the receiver %s has batches up to %d, though it said %d before"
@@ -192,8 +198,22 @@ final class Attempt {
                 number,
                 from,
                 pageSizeBytes,
-                number == Limits.URGENT_LANE ? 0 : limits().dictionaryBytes(),
+                number == Limits.URGENT_LANE ? 0 : dictionaryBytes(),
                 network);
+    }
+
+    /** What the receiver offered, or 0 if all lanes together would take more memory than is for it: pages go as they are then. */
+    private int dictionaryBytes() {
+        int offered = limits().dictionaryBytes();
+        boolean fits = limits().lanes() * BatchEncoder.memoryBytes(offered, Lane.DEPTH) <= options.encodingBytes();
+        if (!fits) {
+            LOG.debug(
+                    "{} lanes with dictionaries of {} bytes would take more than the {} bytes for encoding",
+                    limits().lanes(),
+                    offered,
+                    options.encodingBytes());
+        }
+        return fits ? offered : 0;
     }
 
     /** Waits until one more batch may be sent. */

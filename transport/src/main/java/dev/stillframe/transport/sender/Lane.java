@@ -30,7 +30,7 @@ final class Lane {
     private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
 
     /** Batches handed to the socket: one is being written, the next stands ready. */
-    private static final int DEPTH = 2;
+    static final int DEPTH = 2;
 
     private final Channel channel;
     private final Queue<Retained.Item> queue;
@@ -84,6 +84,8 @@ final class Lane {
             spend(spell);
             spell = pumped();
             spend(Choice.Spell.BUSY);
+        } catch (Throwable t) { // the event loop would only log it
+            channel.pipeline().fireExceptionCaught(t);
         } finally {
             pumping = false;
         }
@@ -168,7 +170,11 @@ final class Lane {
 
     private void written(Retained.Item item) {
         writing--;
-        item.endWrite();
+        try {
+            item.endWrite();
+        } catch (Throwable t) { // of whoever has the memory; the future would only log it
+            channel.pipeline().fireExceptionCaught(t);
+        }
         if (channel.isActive()) {
             pump();
         } else {

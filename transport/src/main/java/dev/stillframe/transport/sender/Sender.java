@@ -334,12 +334,19 @@ public final class Sender implements PageSink {
                     trying(_ -> {});
                 } catch (IOException e) { // kept for the next call
                     LOG.debug("the connections to {} are lost for good", network.peer(), e);
+                    retained.clear(); // whoever waits for this memory makes no call before it is free
                 } finally {
                     turn.unlock();
                 }
             }
         } catch (InterruptedException e) {
             LOG.debug("the sender was closed", e);
+        } catch (Throwable t) { // the thread's top: the next call must hear of it
+            LOG.error("the keeper of the connections to {} failed in a way that it should not", network.peer(), t);
+            failure =
+                    new IOException(
+                            "sending to %s failed in a way that it should not: %s".formatted(network.peer(), t), t);
+            retained.clear();
         }
     }
 

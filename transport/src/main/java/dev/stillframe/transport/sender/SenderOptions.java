@@ -17,6 +17,8 @@ import java.time.Duration;
  *     the receiver; at least 4 MiB
  * @param preset what is spent on shorter batches
  * @param credentials how the receiver knows the sender, and the other way round
+ * @param encodingBytes most native memory for encoding, all lanes together; if what the receiver offers takes more, pages
+ *     go as they are
  * @param timeouts when a connection counts as lost
  * @param giveUpAfter the end of all attempts: so long after the last progress; zero for a single
  *     attempt, null for never
@@ -24,6 +26,7 @@ import java.time.Duration;
 public record SenderOptions(
         int lanes,
         long retainBytes,
+        long encodingBytes,
         Preset preset,
         Credentials credentials,
         Timeouts timeouts,
@@ -31,12 +34,13 @@ public record SenderOptions(
     /** Two batches of the largest size. */
     public static final long MIN_RETAIN_BYTES = 2L * Limits.MAX_DATA_BYTES;
 
-    /** Lanes by the processors, 256 MiB, {@link Preset#ADAPTIVE}, {@link Timeouts#DEFAULT}, and no end of
+    /** Lanes by the processors, 256 MiB, 512 MiB, {@link Preset#ADAPTIVE}, {@link Timeouts#DEFAULT}, and no end of
      * attempts. */
     public static final SenderOptions DEFAULT =
             new SenderOptions(
                     defaultLanes(),
                     256L << 20,
+                    512L << 20,
                     Preset.ADAPTIVE,
                     Credentials.NONE,
                     Timeouts.DEFAULT,
@@ -80,6 +84,9 @@ public record SenderOptions(
                     "%d bytes to retain; at least %d are needed"
                             .formatted(retainBytes, MIN_RETAIN_BYTES));
         }
+        if (encodingBytes < 0) {
+            throw new IllegalArgumentException(encodingBytes + " bytes for encoding");
+        }
         if (giveUpAfter != null && giveUpAfter.isNegative()) {
             throw new IllegalArgumentException("give up after " + giveUpAfter);
         }
@@ -87,32 +94,37 @@ public record SenderOptions(
 
     /** The same with another number of lanes. */
     public SenderOptions withLanes(int count) {
-        return new SenderOptions(count, retainBytes, preset, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(count, retainBytes, encodingBytes, preset, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with other timeouts. */
     public SenderOptions withTimeouts(Timeouts others) {
-        return new SenderOptions(lanes, retainBytes, preset, credentials, others, giveUpAfter);
+        return new SenderOptions(lanes, retainBytes, encodingBytes, preset, credentials, others, giveUpAfter);
     }
 
     /** The same with an end of all attempts. */
     public SenderOptions withGiveUpAfter(@Nullable Duration duration) {
-        return new SenderOptions(lanes, retainBytes, preset, credentials, timeouts, duration);
+        return new SenderOptions(lanes, retainBytes, encodingBytes, preset, credentials, timeouts, duration);
     }
 
     /** The same with another bound of what is kept. */
     public SenderOptions withRetainBytes(long bytes) {
-        return new SenderOptions(lanes, bytes, preset, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(lanes, bytes, encodingBytes, preset, credentials, timeouts, giveUpAfter);
+    }
+
+    /** The same with another bound of the memory for encoding. */
+    public SenderOptions withEncodingBytes(long bytes) {
+        return new SenderOptions(lanes, retainBytes, bytes, preset, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with another preset. */
     public SenderOptions withPreset(Preset other) {
-        return new SenderOptions(lanes, retainBytes, other, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(lanes, retainBytes, encodingBytes, other, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with other credentials. */
     public SenderOptions withCredentials(Credentials others) {
-        return new SenderOptions(lanes, retainBytes, preset, others, timeouts, giveUpAfter);
+        return new SenderOptions(lanes, retainBytes, encodingBytes, preset, others, timeouts, giveUpAfter);
     }
 
     /** As many as there are processors, at most eight. */

@@ -21,6 +21,11 @@ public interface BatchMemory {
                 ErrorCode.UNSUPPORTED, "an encoded batch, though no dictionary was offered");
     }
 
+    /** Whether parts of documents may come, whose frames are longer than all others that are on the heap. */
+    default boolean takesDocuments() {
+        return true;
+    }
+
     /** Refuses every batch. */
     static BatchMemory none() {
         return () -> {

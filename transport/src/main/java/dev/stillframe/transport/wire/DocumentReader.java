@@ -1,6 +1,5 @@
 package dev.stillframe.transport.wire;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -13,24 +12,17 @@ import dev.stillframe.engine.page.Missing;
 import org.jspecify.annotations.Nullable;
 
 import java.io.ByteArrayInputStream;
-import java.io.CharConversionException;
 import java.io.IOException;
 import java.io.SequenceInputStream;
+import java.nio.charset.CharacterCodingException;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 
 /**
- * The JSON documents of a session. The number of tokens is bounded, too, because a short token can
- * become an object many times its length: the worst document takes about 64 bytes of heap a token.
- * Stateless.
+ * The JSON documents of a session. What is made of them has to be bounded before, which {@link DocumentParts} does. Stateless.
  */
 public final class DocumentReader {
-    /** A million extents, with room. */
-    private static final long MAX_TOKENS = 10_000_000;
-
-    private static final JsonFactory FACTORY = factory();
-
     private DocumentReader() {}
 
     /**
@@ -42,8 +34,8 @@ public final class DocumentReader {
         try (JsonParser parser = parser(parts)) {
             Layout layout = Json.MAPPER.readValue(parser, Layout.class);
             return checked(layout, parser);
-        } catch (CharConversionException e) {
-            throw noText(e);
+        } catch (CharacterCodingException e) {
+            throw Json.noText(e);
         }
     }
 
@@ -59,8 +51,8 @@ public final class DocumentReader {
                 throw new JsonParseException(parser, "an entry is null");
             }
             return missing;
-        } catch (CharConversionException e) {
-            throw noText(e);
+        } catch (CharacterCodingException e) {
+            throw Json.noText(e);
         }
     }
 
@@ -72,23 +64,13 @@ public final class DocumentReader {
         return value;
     }
 
-    /** The parser has an exception of its own for bytes that are no text; they are no JSON either. */
-    private static JsonParseException noText(CharConversionException cause) {
-        return new JsonParseException(null, "not UTF-8: " + cause.getMessage(), cause);
-    }
-
     private static JsonParser parser(List<byte[]> parts) throws IOException {
-        return FACTORY.createParser(
-                new SequenceInputStream(
-                        Collections.enumeration(
-                                parts.stream().map(ByteArrayInputStream::new).toList())));
-    }
-
-    private static JsonFactory factory() {
-        JsonFactory factory = Json.MAPPER.getFactory();
-        return factory.rebuild()
-                .streamReadConstraints(
-                        factory.streamReadConstraints().rebuild().maxTokenCount(MAX_TOKENS).build())
-                .build();
+        return Json.MAPPER
+                .getFactory()
+                .createParser(
+                        Json.text(
+                                new SequenceInputStream(
+                                        Collections.enumeration(
+                                                parts.stream().map(ByteArrayInputStream::new).toList()))));
     }
 }

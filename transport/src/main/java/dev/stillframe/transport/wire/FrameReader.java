@@ -145,6 +145,11 @@ public final class FrameReader implements AutoCloseable {
         if (read.type() == MessageType.BATCH) {
             expect(Step.BATCH_FIXED, heap(BatchFormat.FIXED_BYTES));
         } else {
+            if ((read.type() == MessageType.LAYOUT || read.type() == MessageType.MISSING) && !memory.takesDocuments()) {
+                throw new ProtocolException(
+                        ErrorCode.ORDER,
+                        "a %s of %d bytes on a connection that takes no documents".formatted(read.type(), read.bodyBytes()));
+            }
             expect(Step.BODY, heap(read.bodyBytes()));
         }
     }

@@ -19,7 +19,7 @@ class CreditsTest {
     private final Credits credits =
             new Credits(
                     new ReceiverLimits(
-                            9, 9, 9, 9, MOST, SHARED, 0, 1, ReceiverLimits.Deadlines.DEFAULT));
+                            9, 9, 9, 9, MOST, SHARED, 0, 1, 1, ReceiverLimits.Deadlines.DEFAULT));
 
     @Test
     void aSessionAloneGetsWhatOneMayHave() {

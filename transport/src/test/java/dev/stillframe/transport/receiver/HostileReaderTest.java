@@ -3,6 +3,7 @@ package dev.stillframe.transport.receiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.image.ImageStore;
+import dev.stillframe.engine.page.DocumentWeight;
 import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.SampleImage;
@@ -30,6 +31,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -41,15 +43,25 @@ class HostileReaderTest {
     private static final int PAGES = 20_000;
     private static final int IDLE_MILLIS = 1_000;
 
-    private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    private SimpleMeterRegistry registry = new SimpleMeterRegistry();
 
     @TempDir private Path directory = Path.of("");
     private @Nullable Receiver receiver;
 
     @BeforeEach
-    void listen() throws IOException {
+    void store() throws IOException {
+        SampleImage.of(PAGES, Seed.random()).send(ImageStore.open(directory).create("image"), 1000);
+        listen(ReceiverLimits.DEFAULT.maxDocumentHeapBytes());
+    }
+
+    private void restart(long documentHeapBytes) throws IOException {
+        Objects.requireNonNull(receiver).close();
+        registry = new SimpleMeterRegistry();
+        listen(documentHeapBytes);
+    }
+
+    private void listen(long documentHeapBytes) throws IOException {
         ImageStore store = ImageStore.open(directory);
-        SampleImage.of(PAGES, Seed.random()).send(store.create("image"), 1000);
         Duration idle = Duration.ofMillis(IDLE_MILLIS);
         ReceiverLimits usual = ReceiverLimits.DEFAULT;
         receiver =
@@ -65,6 +77,7 @@ class HostileReaderTest {
                                 usual.sharedBatches(),
                                 usual.maxEncodingMemoryBytes(),
                                 usual.maxLayoutBytes(),
+                                documentHeapBytes,
                                 new ReceiverLimits.Deadlines(idle, idle, Duration.ofMinutes(5))),
                         Credentials.NONE,
                         registry,
@@ -120,6 +133,28 @@ class HostileReaderTest {
         }
     }
 
+    /** What an image takes to be read is the receiver's: it has so much for all readers, and gets it back. */
+    @Test
+    void imagesThatTakeTooMuchTogetherHaveToWait() throws Exception {
+        byte[] manifest = Files.readAllBytes(directory.resolve("image").resolve("manifest.json"));
+        DocumentWeight weight = new DocumentWeight();
+        weight.add(manifest, 0, manifest.length);
+        restart(weight.heapBytes() * 3 / 2);
+        try (RawPeer first = reading("image")) {
+            try (RawPeer second = connected("image")) {
+                assertThat(Siege.assertError(second, ErrorCode.BUSY)).contains("heap", "others");
+            }
+            first.say(new Message.Fetch(1, 0, 1)); // is served as before
+        }
+        Loopback.await(this::isFree);
+        reading("image").close();
+        Loopback.await(this::isFree);
+        restart(weight.heapBytes() - 1);
+        try (RawPeer alone = connected("image")) {
+            assertThat(Siege.assertError(alone, ErrorCode.LIMIT)).contains("manifest.json", "-Xmx");
+        }
+    }
+
     @Test
     void silence() throws Exception {
         try (RawPeer peer = reading("image")) {
@@ -132,10 +167,15 @@ class HostileReaderTest {
     }
 
     private RawPeer reading(String name) throws Exception {
+        RawPeer peer = connected(name);
+        assertThat(peer.hear()).isInstanceOf(Message.Found.class);
+        return peer;
+    }
+
+    private RawPeer connected(String name) throws Exception {
         InetSocketAddress address = (InetSocketAddress) Objects.requireNonNull(receiver).address();
         RawPeer peer = new RawPeer(new Socket(address.getAddress(), address.getPort()));
         peer.say(new Message.Read(Limits.VERSION, false, IDLE_MILLIS, new byte[Limits.NONCE_BYTES], name));
-        assertThat(peer.hear()).isInstanceOf(Message.Found.class);
         return peer;
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.transport.LeakCheck;
+import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.MemorySink;
 import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.SampleImage;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -243,7 +245,7 @@ class HostileStreamTest extends HostileFixture {
                         "x",
                         "null",
                         "{}",
-                        "[".repeat(100_000),
+                        "[".repeat(10_000),
                         "{\"page_size_bytes\":4096}",
                         valid + " 1",
                         valid.replace("4096", "4097"),
@@ -263,6 +265,78 @@ class HostileStreamTest extends HostileFixture {
             byte[] first = new byte[Limits.PART_BYTES];
             peer.say(new Message.LayoutPart(new Message.Part((1 << 20) + 1, 0, first)));
             assertThat(Siege.assertError(peer, ErrorCode.LIMIT)).contains("1048576");
+        }
+    }
+
+    /** Three bytes become an object of forty times as many. */
+    @Test
+    void layoutsOfWhichTooMuchCouldBeMadeAreRefusedBeforeTheyAreRead() throws Exception {
+        for (String opening : List.of("[", "{\"source\":{\"arguments\":[")) {
+            try (RawPeer peer = siege.welcomed("heavy")) {
+                say(peer, heavy(opening, 200_000));
+                assertThat(Siege.assertError(peer, ErrorCode.LIMIT)).contains("of the receiver's heap", "4194304", "-Xmx");
+            }
+        }
+    }
+
+    /** All documents together have a bound, too; what is over is given back. */
+    @Test
+    void layoutsThatAreTooMuchTogetherHaveToWait() throws Exception {
+        Message most = begun(heavy("[", 15_000));
+        try (RawPeer first = siege.welcomed("first");
+                RawPeer second = siege.welcomed("second")) {
+            MemorySink sink = siege.loopback.nextSink();
+            first.say(most);
+            Loopback.await(() -> siege.loopback.gauge("memory.bytes") > 2 << 20);
+            second.say(most);
+            assertThat(Siege.assertError(second, ErrorCode.BUSY)).contains("others");
+            first.say(new Message.Abort("enough"));
+            assertThat(sink.closed.get(20, TimeUnit.SECONDS)).isNotEmpty();
+        }
+        Loopback.await(() -> siege.loopback.gauge("memory.bytes") == 0);
+        try (RawPeer third = siege.welcomed("third")) {
+            third.say(most);
+            Loopback.await(() -> siege.loopback.gauge("memory.bytes") > 2 << 20);
+        }
+    }
+
+    /** A document has the longest frame that is on the heap: nobody else can have one begun. */
+    @Test
+    void documentsWhereNoneIsTakenAreRefusedByTheirHeader() throws Exception {
+        byte[] header = Arrays.copyOf(Frames.of(begun(new byte[0])), 20);
+        try (RawPeer stranger = siege.raw()) {
+            Siege.assertError(stranger.say(header), ErrorCode.ORDER);
+        }
+        try (RawPeer peer = siege.begun(10)) {
+            Siege.assertError(peer.lane().say(header), ErrorCode.ORDER);
+        }
+    }
+
+    @Test
+    void layoutsInAnotherEncodingAreRefused() throws Exception {
+        String valid = new String(Siege.json(SampleImage.layout(10)), StandardCharsets.UTF_8);
+        try (RawPeer peer = siege.welcomed("wide")) {
+            peer.say(Siege.part(valid.getBytes(StandardCharsets.UTF_16BE)));
+            Siege.assertError(peer, ErrorCode.DOCUMENT);
+        }
+    }
+
+    private static byte[] heavy(String opening, int strings) {
+        return (opening + "\"\",".repeat(strings)).getBytes(StandardCharsets.US_ASCII);
+    }
+
+    /** The first part of a layout of two, with white space at its end. */
+    private static Message begun(byte[] beginning) {
+        byte[] part = new byte[Limits.PART_BYTES];
+        Arrays.fill(part, (byte) ' ');
+        System.arraycopy(beginning, 0, part, 0, beginning.length);
+        return new Message.LayoutPart(new Message.Part(2L * part.length, 0, part));
+    }
+
+    private static void say(RawPeer peer, byte[] document) throws IOException {
+        for (int at = 0; at < document.length; at += Limits.PART_BYTES) {
+            byte[] part = Arrays.copyOfRange(document, at, Math.min(document.length, at + Limits.PART_BYTES));
+            peer.flood(Frames.of(new Message.LayoutPart(new Message.Part(document.length, at, part))));
         }
     }
 

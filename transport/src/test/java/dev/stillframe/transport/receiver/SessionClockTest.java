@@ -60,6 +60,7 @@ class SessionClockTest {
                     4,
                     0,
                     1 << 20,
+                    4 << 20,
                     new ReceiverLimits.Deadlines(HANDSHAKE, IDLE, TOTAL));
 
     private final Random random = Seed.random();

@@ -33,15 +33,39 @@ final class Siege implements AutoCloseable {
                     4,
                     64 << 20,
                     1 << 20,
+                    4 << 20,
                     new ReceiverLimits.Deadlines(
                             Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(20)));
 
-    final Loopback loopback = new Loopback(LIMITS);
+    final Loopback loopback;
     private final Random random;
     private byte[] token = new byte[Limits.TOKEN_BYTES];
 
     Siege(Random random) throws IOException {
+        this(random, LIMITS);
+    }
+
+    private Siege(Random random, ReceiverLimits limits) throws IOException {
         this.random = random;
+        loopback = new Loopback(limits);
+    }
+
+    /** One that bears with a peer for longer than the others do. */
+    static Siege patient(Random random) throws IOException {
+        return new Siege(
+                random,
+                new ReceiverLimits(
+                        LIMITS.maxConnections(),
+                        LIMITS.maxStrangers(),
+                        LIMITS.maxSessions(),
+                        LIMITS.maxLanes(),
+                        LIMITS.maxCredits(),
+                        LIMITS.sharedBatches(),
+                        LIMITS.maxEncodingMemoryBytes(),
+                        LIMITS.maxLayoutBytes(),
+                        LIMITS.maxDocumentHeapBytes(),
+                        new ReceiverLimits.Deadlines(
+                                Duration.ofMinutes(1), Duration.ofMinutes(1), Duration.ofMinutes(5))));
     }
 
     /** All that the peers had is given back, and others are served. */

@@ -24,10 +24,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -209,6 +211,36 @@ class SecurityTest {
 
     private static Credentials tls(TlsIdentity identity) {
         return new Credentials(identity, null, Set.of());
+    }
+
+    /** It says that it is about to say something of TLS, byte by byte: it is a stranger until then, and has a stranger's time. */
+    @Test
+    void aHandshakeThatIsDrippedIsEndedByTheDeadline() throws Exception {
+        Credentials credentials =
+                new Credentials(authority.issue("receiver", "DNS:localhost", 30, SslProvider.JDK), null, Set.of());
+        ReceiverLimits usual = ReceiverLimits.DEFAULT;
+        ReceiverLimits limits =
+                new ReceiverLimits(
+                        usual.maxConnections(),
+                        usual.maxStrangers(),
+                        usual.maxSessions(),
+                        usual.maxLanes(),
+                        usual.maxCredits(),
+                        usual.sharedBatches(),
+                        usual.maxEncodingMemoryBytes(),
+                        usual.maxLayoutBytes(),
+                        usual.maxDocumentHeapBytes(),
+                        new ReceiverLimits.Deadlines(
+                                Duration.ofMillis(500), Duration.ofSeconds(30), Duration.ofMinutes(5)));
+        try (Loopback loopback = new Loopback(limits, 0, credentials);
+                Socket socket = new Socket(loopback.address().getAddress(), loopback.address().getPort())) {
+            byte[] record = {22, 3, 1, 1, 0, 1, 0, 0, (byte) 0xfc, 3, 3}; // of a handshake that goes on
+            for (byte next : record) {
+                socket.getOutputStream().write(next);
+            }
+            assertThat(loopback.nextEvent()).startsWith("failed").contains("no HELLO");
+            Loopback.await(() -> loopback.gauge("connections.open") == 0);
+        }
     }
 
     private static Loopback receiver(Credentials credentials) throws IOException {

@@ -7,6 +7,8 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Objects;
 
 /**
@@ -71,6 +73,18 @@ public final class RawPeer implements AutoCloseable {
             }
         }
         return null;
+    }
+
+    /** Skips keep-alives; the encoding of the batch that comes then, whose frame is not read to its end. */
+    public int hearEncoding() throws IOException, ProtocolException {
+        InputStream in = socket.getInputStream();
+        while (true) {
+            FrameHeader header = FrameHeader.get(ByteBuffer.wrap(in.readNBytes(FrameHeader.BYTES)).order(ByteOrder.LITTLE_ENDIAN));
+            if (header.type() == MessageType.BATCH) {
+                return in.readNBytes(BatchFormat.FIXED_BYTES)[18];
+            }
+            in.skipNBytes(header.bodyBytes());
+        }
     }
 
     /** Breaks the connections off, so that the other side gets a reset. */
