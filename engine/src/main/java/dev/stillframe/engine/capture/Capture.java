@@ -9,6 +9,7 @@ import dev.stillframe.engine.target.Probe;
 import dev.stillframe.engine.target.ProtectionView;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -116,6 +117,22 @@ final class Capture implements Encoder.Failures {
 
     boolean isStopped() {
         return stopped;
+    }
+
+    /** Where the target maps what {@code range} of {@code mapping} shows once more. */
+    List<AddressRange> elsewhere(TrackedMapping mapping, AddressRange range) {
+        List<AddressRange> ranges = new ArrayList<>();
+        for (TrackedMapping other : aliases) {
+            if (!other.range().overlaps(mapping.range()) && other.object().equals(mapping.object())) {
+                long shift = other.fileDelta() - mapping.fileDelta();
+                long start = Math.max(range.start() + shift, other.range().start());
+                long end = Math.min(range.end() + shift, other.range().end());
+                if (start < end) {
+                    ranges.add(new AddressRange(start, end));
+                }
+            }
+        }
+        return ranges;
     }
 
     /** Makes the workers end. */

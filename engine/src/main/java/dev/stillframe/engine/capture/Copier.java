@@ -86,7 +86,7 @@ final class Copier {
     private void copyClaimed(Block at, int first, int end, long mark) throws IOException {
         boolean isMappedTwice = isMappedTwice(at, first);
         List<Run> runs = withAliases(new Run(at, first, end));
-        room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum()));
+        room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum() + 1)); // one to read again
         for (Run run : runs) {
             copyRun(run, isMappedTwice ? Claim.COPIED : Claim.DONE);
         }
@@ -138,7 +138,7 @@ final class Copier {
         if (!copy(run.block(), run.first(), run.end(), from)) {
             return false;
         }
-        if (view.isWhole(from, run.bytes()) && !hasBeenEmptied(run)) {
+        if (view.isWhole(from, run.bytes()) && !hasBeenEmptied(run) && !mayBeTorn(run)) {
             return true;
         }
         staged().drop(run.count());
@@ -157,6 +157,28 @@ final class Copier {
             }
         }
         return false;
+    }
+
+    /**
+     * What was told to be given up may be taken out of shared memory while it is copied: half of the copy is of T0 then, and half
+     * is zeros. Nobody can write before the release, so whatever reads the same twice is whole.
+     */
+    private boolean mayBeTorn(Run run) throws IOException {
+        TrackedMapping mapping = run.block().piece(run.first()).mapping();
+        MemoryFile file = mapping.file();
+        if (file == null) {
+            return false;
+        }
+        awaitEventsLogged.run(); // nothing is taken out before that was read
+        if (!capture.givenUp.touches(run.start(), run.start() + run.bytes())) {
+            return false;
+        }
+        StagingBlock into = staged();
+        if (run.count() > 1 || into.room() == 0) {
+            return true;
+        }
+        boolean isRead = file.read(into.nextAddress(), run.bytes(), run.start() - mapping.fileDelta()) == run.bytes();
+        return !isRead || !into.isSame(into.used() - 1, into.used());
     }
 
     /** What holds only zeros needs neither staging nor the encoder. */
@@ -234,7 +256,7 @@ final class Copier {
         }
         List<Run> runs = new ArrayList<>();
         runs.add(run);
-        for (AddressRange range : elsewhere(run.block().piece(run.first()).mapping(), run)) {
+        for (AddressRange range : capture.elsewhere(run.block().piece(run.first()).mapping(), run.range())) {
             for (Block block : capture.table.within(range.start(), range.end())) {
                 int end = Block.PAGES;
                 for (int page = 0; page < end; page++) {
@@ -260,24 +282,9 @@ final class Copier {
         return true;
     }
 
-    private List<AddressRange> elsewhere(TrackedMapping mapping, Run run) {
-        List<AddressRange> ranges = new ArrayList<>();
-        for (TrackedMapping other : capture.aliases) {
-            if (!other.range().overlaps(mapping.range()) && other.object().equals(mapping.object())) {
-                long shift = other.fileDelta() - mapping.fileDelta();
-                long start = Math.max(run.start() + shift, other.range().start());
-                long end = Math.min(run.start() + run.bytes() + shift, other.range().end());
-                if (start < end) {
-                    ranges.add(new AddressRange(start, end));
-                }
-            }
-        }
-        return ranges;
-    }
-
     /** Our pages are copied by now; another worker may still be at their aliases, and waits for ours likewise. */
     private void awaitAliases(Run run) {
-        for (AddressRange range : elsewhere(run.block().piece(run.first()).mapping(), run)) {
+        for (AddressRange range : capture.elsewhere(run.block().piece(run.first()).mapping(), run.range())) {
             for (Block block : capture.table.within(range.start(), range.end())) {
                 for (int page = 0; page < Block.PAGES; page++) {
                     while (range.contains(block.address(page))

@@ -1,5 +1,7 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.memory.AddressRange;
+
 /** Consecutive pages of one block. Immutable; the claims that it leads to are not. */
 record Run(Block block, int first, int end) {
     int count() {
@@ -12,6 +14,10 @@ record Run(Block block, int first, int end) {
 
     long bytes() {
         return (long) count() * Block.PAGE_BYTES;
+    }
+
+    AddressRange range() {
+        return new AddressRange(start(), start() + bytes());
     }
 
     void set(byte claim) {

@@ -326,6 +326,7 @@ final class Worker implements Runnable {
                     lose(each, piece, range);
                 } else {
                     capture.givenUp.add(range);
+                    capture.elsewhere(piece.mapping(), range).forEach(capture.givenUp::add);
                 }
             }
             forgetHoles(each, range);

@@ -90,6 +90,13 @@ public final class StagingBlock {
         return ZeroPage.is(memory, (long) index * PAGE_BYTES);
     }
 
+    /** Whether pages {@code index} and {@code other} of {@link #memory} hold the same. */
+    public boolean isSame(int index, int other) {
+        long from = (long) index * PAGE_BYTES;
+        long at = (long) other * PAGE_BYTES;
+        return MemorySegment.mismatch(memory, from, from + PAGE_BYTES, memory, at, at + PAGE_BYTES) < 0;
+    }
+
     /** Takes the last {@code count} pages back. */
     public void drop(int count) {
         used -= count;
