@@ -91,6 +91,11 @@ final class Turns {
             }
 
             @Override
+            public State state() throws IOException {
+                return file.state();
+            }
+
+            @Override
             public void close() {
                 file.close();
             }

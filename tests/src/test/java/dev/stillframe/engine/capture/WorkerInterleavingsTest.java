@@ -223,6 +223,11 @@ class WorkerInterleavingsTest {
         }
 
         @Override
+        public State state() throws IOException {
+            return file.state();
+        }
+
+        @Override
         public void close() {
             file.close();
         }

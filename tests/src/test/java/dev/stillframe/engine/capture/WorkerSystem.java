@@ -211,7 +211,7 @@ final class WorkerSystem implements Schedules.Steps {
         registration.publish();
         Arming arming = new Arming(capture, registration);
         finish(arming.first());
-        Freeze.Discovered known = new Freeze.Discovered(Map.of(), List.of());
+        Freeze.Discovered known = new Freeze.Discovered(Map.of(), List.of(), new OthersMemory(seen, false));
         finish(new Freeze(capture, seen, registration, arming, known));
         remember();
         Sweep sweep = new Sweep(capture, capture.table.blocks());
