@@ -48,6 +48,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class FailingSessionTest {
     private static final String DISK = "the disk is full";
 
+    /** What a sender hears first if one of its lanes comes when the session is over already. */
+    private static final String LATE_LANE = "(gone)";
+
     private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
     private final SampleImage image = SampleImage.of(100, Seed.random());
 
@@ -73,7 +76,7 @@ class FailingSessionTest {
         boolean fails = heard.equals("disk");
         MeterRegistry registry = fault.registry();
         try (Receiver receiver = receiver((name, _) -> new FailingSink(name, fault, fails), registry, fault)) {
-            assertThat(send(receiver)).contains(heard);
+            assertThat(send(receiver)).containsAnyOf(heard, LATE_LANE);
             Loopback.await(fault::hasHappened);
             if (!told.equals("none")) {
                 assertThat(nextEvent()).startsWith(told).contains(heard.equals("published") ? "image" : heard);
