@@ -227,6 +227,7 @@ final class Freeze implements Work {
                                         + (CHANGED_LIMIT_BYTES >> 20)
                                         + " MiB that are copied while the target stands"));
             } else {
+                changedBytes += range.sizeBytes();
                 store(worker, mapping, range, target::read);
             }
         }
@@ -235,7 +236,10 @@ final class Freeze implements Work {
     private void copyWhole(Worker worker, Mapping mapping, RegionKind kind) throws IOException {
         if (changedBytes + mapping.range().sizeBytes() > CHANGED_LIMIT_BYTES) {
             missing.add(new Missing(mapping.range(), "its file has been deleted, and it is too large to be copied while the target stands"));
-        } else if (kind == RegionKind.SHARED_FILE || kind == RegionKind.SHARED) {
+            return;
+        }
+        changedBytes += mapping.range().sizeBytes();
+        if (kind == RegionKind.SHARED_FILE || kind == RegionKind.SHARED) {
             try (MemoryFile file = target.open(mapping)) {
                 long delta = mapping.range().start() - mapping.offset();
                 store(worker, mapping, mapping.range(), (at, length, into) -> file.read(into, length, at - delta));
@@ -268,7 +272,6 @@ final class Freeze implements Work {
                 at += Block.PAGE_BYTES;
             }
         }
-        changedBytes += range.sizeBytes();
     }
 
     private long storeSingly(Worker worker, Mapping mapping, AddressRange range, PageReader reader) throws IOException {

@@ -11,7 +11,12 @@ import java.util.function.BooleanSupplier;
  * unmapping ENOENT after a part of it. Owned by one worker; allocates nothing.
  */
 final class Protection {
+    /** As long as one call may take while there are events; a target that changes its mappings for ever could keep us here. */
+    private static final long PATIENCE_NANOS = 20_000_000_000L;
+
     private final WriteTracker tracker;
+    private final PageCall protecting;
+    private final PageCall unprotecting;
     private final Events events;
     private final BooleanSupplier stopped;
 
@@ -36,22 +41,41 @@ final class Protection {
     /** {@code stopped} tells that everything is about to be released at once. */
     Protection(WriteTracker tracker, Events events, BooleanSupplier stopped) {
         this.tracker = tracker;
+        this.protecting = tracker::protect;
+        this.unprotecting = tracker::unprotect;
         this.events = events;
         this.stopped = stopped;
     }
 
-    /** Protects a range, however long the target's events make that take. */
+    /** Protects a range. */
     void protect(long start, long bytes) throws IOException {
-        long result = tracker.protect(start, bytes);
-        while (result == -Errno.EAGAIN.number() && !stopped.getAsBoolean()) {
-            events.receive();
-            result = tracker.protect(start, bytes);
-        }
+        long result = settled(protecting, start, bytes);
         if (result == -Errno.ENOENT.number()) {
-            eachPage(start, bytes, tracker::protect); // a part of it was unmapped meanwhile
+            eachPage(start, bytes, protecting); // a part of it was unmapped meanwhile
         } else if (!stopped.getAsBoolean()) {
             check(result, "protecting", start, bytes);
         }
+    }
+
+    /** Calls until the answer is another than that an event is unread, or all is to be released. */
+    private long settled(PageCall call, long start, long bytes) throws IOException {
+        long result = call.apply(start, bytes);
+        long since = result == -Errno.EAGAIN.number() ? System.nanoTime() : 0;
+        while (result == -Errno.EAGAIN.number() && !stopped.getAsBoolean()) {
+            readEvents(since);
+            result = call.apply(start, bytes);
+        }
+        return result;
+    }
+
+    /** After EAGAIN, which lasts until whoever changed its mappings has read that we know, and runs on. */
+    private void readEvents(long since) throws IOException {
+        if (System.nanoTime() - since > PATIENCE_NANOS) {
+            throw new TargetException(
+                    "the target has changed its mappings without a pause for %d s".formatted(PATIENCE_NANOS / 1_000_000_000));
+        }
+        events.receive(); // the faults among the messages are answered later
+        Waiting.giveWay();
     }
 
     /** Unprotects a range and wakes its writers; but not where memory was moved to that is still to be copied. */
@@ -90,20 +114,18 @@ final class Protection {
     }
 
     private void unprotect(long start, long bytes, boolean moved) throws IOException {
-        long result = tracker.unprotect(start, bytes);
-        while (result == -Errno.EAGAIN.number()) {
-            if (stopped.getAsBoolean()) {
-                return; // a target that moves memory for ever could keep us here as long
-            }
-            events.receive(); // the faults among the messages are answered later
+        long result = unprotecting.apply(start, bytes);
+        long since = result == -Errno.EAGAIN.number() ? System.nanoTime() : 0;
+        while (result == -Errno.EAGAIN.number() && !stopped.getAsBoolean()) {
+            readEvents(since);
             if (!moved && events.hasArrived(start, bytes)) {
                 releaseUnlessArrived(start, bytes);
                 return;
             }
-            result = tracker.unprotect(start, bytes);
+            result = unprotecting.apply(start, bytes);
         }
         if (result == -Errno.ENOENT.number()) {
-            eachPage(start, bytes, tracker::unprotect);
+            eachPage(start, bytes, unprotecting);
             tracker.wake(start, bytes);
         } else if (!stopped.getAsBoolean()) { // else it is released by now
             check(result, "unprotecting", start, bytes);
@@ -117,14 +139,7 @@ final class Protection {
 
     private void eachPage(long start, long bytes, PageCall call) throws IOException {
         for (long page = start; page < start + bytes; page += Block.PAGE_BYTES) {
-            long result = call.apply(page, Block.PAGE_BYTES);
-            while (result == -Errno.EAGAIN.number()) {
-                if (stopped.getAsBoolean()) {
-                    return;
-                }
-                events.receive();
-                result = call.apply(page, Block.PAGE_BYTES);
-            }
+            long result = settled(call, page, Block.PAGE_BYTES);
             // ENOENT: not mapped any more; EINVAL: inside a hugetlb page whose first page was done for all.
             if (result != -Errno.ENOENT.number() && result != -Errno.EINVAL.number() && !stopped.getAsBoolean()) {
                 check(result, "protecting or unprotecting", page, Block.PAGE_BYTES);

@@ -7,7 +7,9 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,15 +30,27 @@ final class WarmUp {
     private static final String BUSY_CHILD =
             "nice -n 19 sh -c 'echo $$; while :; do a=$a.; [ ${#a} -lt 50000 ] || a=; done' </dev/null & read end; kill -9 $!";
 
+    /** Nobody waits longer for it: a round that hangs must not keep real snapshots. */
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock();
     private static final AtomicBoolean DONE = new AtomicBoolean();
 
     private WarmUp() {}
 
-    /** Does it the first time that it is called in this JVM. Takes some tenths of a second. */
+    /** Does it the first time that it is called in this JVM; who calls meanwhile waits for it. Takes some tenths of a second. */
     static void once(SnapshotOptions options) throws InterruptedException {
-        if (DONE.compareAndSet(false, true)) {
-            // Threads inherit niceness: all of it gives way to the target, which is to notice nothing yet.
-            Thread.ofPlatform().name("stillframe-warm-up").daemon().start(() -> runQuietly(options)).join();
+        if (!ONE_AT_A_TIME.tryLock(LIMIT.toNanos(), TimeUnit.NANOSECONDS)) {
+            return; // as whoever is at it will in a moment
+        }
+        try {
+            if (DONE.compareAndSet(false, true)
+                    // Threads inherit niceness: all of it gives way to the target, which is to notice nothing yet.
+                    && !Thread.ofPlatform().name("stillframe-warm-up").daemon().start(() -> runQuietly(options)).join(LIMIT)) {
+                LOG.warn("the dry run has not ended within {} s; the first snapshot's pause will be longer", LIMIT.toSeconds());
+            }
+        } finally {
+            ONE_AT_A_TIME.unlock();
         }
     }
 

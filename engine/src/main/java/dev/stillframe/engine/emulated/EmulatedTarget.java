@@ -46,12 +46,14 @@ public final class EmulatedTarget implements Target {
     /** A read waits only where the rule makes the handler fault on itself. */
     private static final Duration READ_PATIENCE = Duration.ofSeconds(2);
 
+    private final Mmu mmu;
     private final EmulatedThreads threads;
     private final EmulatedProcess process;
     private final EmulatedProcess observer;
 
     /** The process of {@code threads}; {@code mmu} is where it lives. */
     public EmulatedTarget(Mmu mmu, EmulatedThreads threads) {
+        this.mmu = mmu;
         this.threads = threads;
         this.process = threads.process();
         this.observer = mmu.newProcess();
@@ -258,12 +260,12 @@ public final class EmulatedTarget implements Target {
     public void close() {}
 
     private final class Hold implements Attachment {
-        private long stamp;
+        private boolean stopped;
 
         @Override
         public WriteTracker tracker() {
             try (Userfault own = process.userfaultfd()) {
-                return new EmulatedTracker(own.sendTo(observer)); // who faults must not be who holds it
+                return new EmulatedTracker(mmu, own.sendTo(observer)); // who faults must not be who holds it
             }
         }
 
@@ -275,7 +277,8 @@ public final class EmulatedTarget implements Target {
         @Override
         public Standing freeze(Duration budget) throws IOException {
             long since = System.nanoTime();
-            stamp = threads.stop();
+            threads.stop();
+            stopped = true;
             return new Standing(
                     process.tasks().stream().map(task -> new FrozenThread(task.id(), 0, 0, 0, 0)).toList(), since);
         }
@@ -290,9 +293,9 @@ public final class EmulatedTarget implements Target {
 
         @Override
         public void thaw() {
-            if (stamp != 0) {
-                threads.resume(stamp);
-                stamp = 0;
+            if (stopped) {
+                stopped = false;
+                threads.resume();
             }
         }
 

@@ -9,17 +9,22 @@ import dev.stillframe.engine.target.Attachment.ExitListener;
 import dev.stillframe.engine.target.FrozenThread;
 import dev.stillframe.engine.target.TargetException;
 import java.time.Duration;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.StampedLock;
 
 /**
  * Lets real threads run as those of an emulated process, and stops them all between two operations. Thread-safe.
  */
 public final class EmulatedThreads {
+    private static final int OPERATIONS_MAX = 1 << 20;
+
     private final EmulatedProcess process;
     private final Duration patience;
-    private final StampedLock running = new StampedLock();
+
+    /** Each operation has one; whoever has all has stopped the process. Fair, so that no stop waits for ever. */
+    private final Semaphore running = new Semaphore(OPERATIONS_MAX, true);
+
     private volatile ExitListener exits = exiting -> {};
 
     /** {@code patience} bounds every operation and the stop. */
@@ -54,22 +59,22 @@ public final class EmulatedThreads {
          * @throws TimeoutException if nobody resolves its fault in time
          */
         public Outcome run(Start operation) throws InterruptedException, TimeoutException {
-            long stamp = running.readLockInterruptibly();
+            running.acquire();
             try {
                 return blocking.run(operation);
             } finally {
-                running.unlockRead(stamp);
+                running.release();
             }
         }
 
         /** Ends; the kernel clears the word at {@code clearTid}, as CLONE_CHILD_CLEARTID says, and cannot wait then. */
         public void exit(long clearTid) throws InterruptedException {
-            long stamp = running.readLockInterruptibly();
+            running.acquire();
             try {
                 exits.exiting(new FrozenThread(task.id(), 0, 0, 0, clearTid));
                 task.exit(clearTid);
             } finally {
-                running.unlockRead(stamp);
+                running.release();
             }
         }
     }
@@ -79,20 +84,18 @@ public final class EmulatedThreads {
     }
 
     /** Returns when no thread is in an operation; none begins one before {@link #resume}. */
-    long stop() throws TargetException {
+    void stop() throws TargetException {
         try {
-            long stamp = running.tryWriteLock(patience.toNanos(), TimeUnit.NANOSECONDS);
-            if (stamp == 0) {
+            if (!running.tryAcquire(OPERATIONS_MAX, patience.toNanos(), TimeUnit.NANOSECONDS)) {
                 throw new TargetException("a thread of emulated process " + process.id() + " did not stop in time");
             }
-            return stamp;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new TargetException("interrupted while stopping emulated process " + process.id(), e);
         }
     }
 
-    void resume(long stamp) {
-        running.unlockWrite(stamp);
+    void resume() {
+        running.release(OPERATIONS_MAX);
     }
 }

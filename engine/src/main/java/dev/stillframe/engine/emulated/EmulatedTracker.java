@@ -9,6 +9,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.Feature;
 import dev.stillframe.engine.mmu.Message;
+import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Userfault;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -17,10 +18,12 @@ import java.util.function.LongSupplier;
 
 /** A userfaultfd of the model behind the interface of the kernel's. Thread-safe. */
 final class EmulatedTracker implements WriteTracker {
+    private final Mmu mmu;
     private final Userfault userfault;
     private volatile boolean released;
 
-    EmulatedTracker(Userfault userfault) {
+    EmulatedTracker(Mmu mmu, Userfault userfault) {
+        this.mmu = mmu;
         this.userfault = userfault;
     }
 
@@ -67,7 +70,7 @@ final class EmulatedTracker implements WriteTracker {
 
     private long unlessReleased(LongSupplier call) {
         try {
-            return released ? -Errno.EBADF.number() : call.getAsLong();
+            return released ? -Errno.EBADF.number() : mmu.inTurn(call::getAsLong);
         } catch (IllegalStateException e) {
             if (released) {
                 return -Errno.EBADF.number();

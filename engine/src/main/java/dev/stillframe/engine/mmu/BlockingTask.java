@@ -34,13 +34,13 @@ public final class BlockingTask {
      */
     public Outcome run(Start start) throws InterruptedException, TimeoutException {
         long deadline = System.nanoTime() + patience.toNanos();
-        Outcome outcome = start.on(task);
+        Outcome outcome = task.mmu().inTurn(() -> start.on(task));
         while (outcome instanceof Outcome.Parked) {
             boolean moved = task.mmu().await(() -> task.isWoken() || !task.isParked(), deadline);
             if (!moved) {
                 throw new TimeoutException("thread %d is still parked: %s".formatted(task.id(), outcome));
             }
-            outcome = task.proceed();
+            outcome = task.mmu().inTurn(task::proceed);
         }
         return outcome;
     }

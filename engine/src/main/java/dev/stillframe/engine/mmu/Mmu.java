@@ -6,7 +6,10 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A machine's memory with all its processes, under one rule of copy-on-write. Its monitor is the one lock of the model:
@@ -25,6 +28,7 @@ public final class Mmu {
     static final long TASK_SIZE = (1L << 47) - PAGE_BYTES;
 
     private final CowPolicy policy;
+    private final @Nullable ReentrantLock turns;
     private final FaultPath faults = new FaultPath(this);
     private final UserPages pages = new UserPages(this);
     private final Ranges ranges = new Ranges(this);
@@ -36,7 +40,20 @@ public final class Mmu {
 
     /** An empty machine. */
     public Mmu(CowPolicy policy) {
+        this(policy, null);
+    }
+
+    private Mmu(CowPolicy policy, @Nullable ReentrantLock turns) {
         this.policy = policy;
+        this.turns = turns;
+    }
+
+    /**
+     * An empty machine in which threads that wait for themselves, and trackers, take turns as fairly as processors are shared.
+     * The monitor alone is whoever's that asks most often. Slower: nearly each step is another thread's.
+     */
+    public static Mmu inTurns(CowPolicy policy) {
+        return new Mmu(policy, new ReentrantLock(true));
     }
 
     /** A new process without memory, with one thread. */
@@ -78,6 +95,19 @@ public final class Mmu {
     public synchronized void reclaim(EmulatedProcess process, long start, long bytes) {
         for (Vma vma : process.mm().overlapping(start, start + bytes)) {
             ranges.swapOut(process.mm(), vma, Math.max(start, vma.start()), Math.min(start + bytes, vma.end()), true);
+        }
+    }
+
+    /** Does a step, in a machine {@linkplain #inTurns of turns} when everybody who asked before has had theirs. */
+    public <T> T inTurn(Supplier<T> step) {
+        if (turns == null) {
+            return step.get();
+        }
+        turns.lock();
+        try {
+            return step.get();
+        } finally {
+            turns.unlock();
         }
     }
 
