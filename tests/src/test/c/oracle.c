@@ -144,6 +144,7 @@ static unsigned char *allocate(const char *kind, size_t size) {
             die("memfd_create");
         }
         memory = map(size, MAP_SHARED, fd);
+        close(fd); /* it writes by its mapping only */
     } else if (strcmp(kind, "hugetlb") == 0) {
         memory = map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
     } else {

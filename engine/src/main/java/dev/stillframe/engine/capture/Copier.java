@@ -84,27 +84,44 @@ final class Copier {
 
     /** Copies and releases pages of one piece that this worker has claimed after it took the mark. */
     private void copyClaimed(Block at, int first, int end, long mark) throws IOException {
-        boolean isMappedTwice = isMappedTwice(at, first);
-        List<Run> runs = withAliases(new Run(at, first, end));
-        room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum() + 1)); // one to read again
+        Run run = new Run(at, first, end);
+        if (isMappedTwice(at, first)) {
+            copyWithAliases(run, mark);
+            return;
+        }
+        room(Math.min(StagingBlock.PAGES, run.count() + 1)); // one to read again
+        copyRun(run, Claim.DONE);
+        protection.release(run.start(), run.bytes());
+        awaitEventsLogged.run();
+        if (wasTold(run, mark)) {
+            dropDiscarded(List.of(run), mark);
+        }
+    }
+
+    private void copyWithAliases(Run claimed, long mark) throws IOException {
+        List<Run> runs = withAliases(claimed);
+        room(Math.min(StagingBlock.PAGES, runs.stream().mapToInt(Run::count).sum() + 1));
         for (Run run : runs) {
-            copyRun(run, isMappedTwice ? Claim.COPIED : Claim.DONE);
+            copyRun(run, Claim.COPIED);
         }
-        if (isMappedTwice) {
-            awaitAliases(runs.getFirst());
-            runs.forEach(Copier::becomesDone);
-        }
+        awaitAliases(claimed);
+        runs.forEach(Copier::becomesDone);
         for (Run run : runs) {
             protection.release(run.start(), run.bytes());
         }
         awaitEventsLogged.run();
         for (Run run : runs) {
-            long behind = run.start() + run.bytes();
-            if (capture.discards.since(mark, run.start(), behind) || capture.givenUp.touches(run.start(), behind)) {
+            if (wasTold(run, mark)) {
                 dropDiscarded(runs, mark);
                 return;
             }
         }
+    }
+
+    /** Whether something that became of it since the mark has been told. */
+    private boolean wasTold(Run run, long mark) {
+        long end = run.start() + run.bytes();
+        return capture.discards.since(mark, run.start(), end) || capture.givenUp.touches(run.start(), end);
     }
 
     private boolean isMappedTwice(Block at, int page) {
@@ -251,9 +268,6 @@ final class Copier {
 
     /** The run, and the same memory where it is mapped elsewhere in the target: released together or not at all. */
     private List<Run> withAliases(Run run) {
-        if (!isMappedTwice(run.block(), run.first())) {
-            return List.of(run);
-        }
         List<Run> runs = new ArrayList<>();
         runs.add(run);
         for (AddressRange range : capture.elsewhere(run.block().piece(run.first()).mapping(), run.range())) {
@@ -399,7 +413,7 @@ final class Copier {
     }
 
     private void copyUnprotected(Run run) throws IOException {
-        List<Run> runs = withAliases(run);
+        List<Run> runs = isMappedTwice(run.block(), run.first()) ? withAliases(run) : List.of(run);
         for (Run each : runs) {
             boolean copied = copy(each.block(), each.first(), each.end(), each.start());
             each.set(copied ? Claim.DONE : Claim.LOST);

@@ -1,5 +1,6 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.linux.KernelVersion;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.page.Missing;
@@ -31,8 +32,11 @@ final class OthersMemory {
     /** All together: so much is copied page by page in two milliseconds. */
     private static final long SMALL_BYTES = 2 << 20;
 
-    /** Where the kernel's clock for times of files is coarse: one that is younger may stay the same at the next change. */
-    private static final long COARSE_NANOS = 20_000_000;
+    /**
+     * Before Linux 6.13 times of files are those of the timer's last tick: one that is younger than that may stay the same at
+     * the next change. Since then a time that somebody has asked for changes: Documentation/filesystems/multigrain-ts.rst.
+     */
+    private static final long COARSE_NANOS = KernelVersion.isAtLeast(6, 13) ? 0 : 20_000_000;
 
     private final Target target;
     private final boolean trustsOwnDescriptors;
@@ -122,7 +126,7 @@ final class OthersMemory {
     private boolean hasChanged(String object, MemoryFile file, Instant instant) throws IOException {
         MemoryFile.State before = atT0.get(object);
         return before == null
-                || before.modified().isAfter(instant.minusNanos(COARSE_NANOS))
+                || (COARSE_NANOS > 0 && before.modified().isAfter(instant.minusNanos(COARSE_NANOS)))
                 || !file.state().equals(before);
     }
 

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * A thread that answers the target's faults and, between them, does its {@link Work}. Faults come first: after every step
  * the descriptor is read again, which is all the spinning there is while a capture is hot. Without work it sleeps in poll.
  *
- * <p>Nothing on the way of a fault allocates or takes a lock; the only thing that it can wait for is free staging.
+ * <p>Nothing on the way of a fault allocates for a page or takes a lock; the only thing that it can wait for is free staging.
  */
 final class Worker implements Runnable {
     private static final int MESSAGES = 64;

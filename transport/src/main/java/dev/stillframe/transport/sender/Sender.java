@@ -331,17 +331,24 @@ public final class Sender implements PageSink {
             while (awaitLoss()) {
                 turn.lockInterruptibly();
                 try {
-                    trying(_ -> {});
-                } catch (IOException e) { // kept for the next call
-                    LOG.debug("the connections to {} are lost for good", network.peer(), e);
-                    retained.clear(); // whoever waits for this memory makes no call before it is free
+                    openAgain();
                 } finally {
                     turn.unlock();
                 }
             }
         } catch (InterruptedException e) {
             LOG.debug("the sender was closed", e);
-        } catch (Throwable t) { // the thread's top: the next call must hear of it
+        }
+    }
+
+    /** Whatever comes of it, the next call hears of it: it has not its turn before that is known. */
+    private void openAgain() {
+        try {
+            trying(_ -> {});
+        } catch (IOException e) { // kept by it
+            LOG.debug("the connections to {} are lost for good", network.peer(), e);
+            retained.clear(); // whoever waits for this memory makes no call before it is free
+        } catch (Throwable t) { // nobody else would hear of it
             LOG.error("the keeper of the connections to {} failed in a way that it should not", network.peer(), t);
             failure =
                     new IOException(
