@@ -19,14 +19,15 @@ static _Atomic int over; /* the semaphore goes, and who waits for it comes back 
 static long wait_in(unsigned kind) {
     struct epoll_event event;
     struct sembuf down = {0, -1, 0};
-    sigset_t never;
+    sigset_t never, all;
     sigemptyset(&never);
     sigaddset(&never, SIGUSR2);
+    sigfillset(&all); /* SIGTERM is for the main thread */
     switch (kind) {
     case 0:
         return syscall(SYS_epoll_wait, nothing, &event, 1, -1);
     case 1:
-        return syscall(SYS_epoll_pwait, nothing, &event, 1, -1, &never, 8);
+        return syscall(SYS_epoll_pwait, nothing, &event, 1, -1, &all, 8);
     case 2:
         return syscall(SYS_epoll_pwait2, nothing, &event, 1, NULL, NULL, 8);
     case 3:
