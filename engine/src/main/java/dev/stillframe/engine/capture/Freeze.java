@@ -118,18 +118,18 @@ final class Freeze implements Work {
         capture.unmapped.ranges().forEach(registration::remove);
         capture.stale.ranges().forEach(this::forgetClaims);
         registration.refused().clear(); // what was refused while arming may have gone since, and is tried again
+        List<Mapping> unsettled = new ArrayList<>();
         for (Mapping mapping : mappings) {
-            Treatment treatment = treatment(mapping);
-            if (treatment.way() == Treatment.Way.PROTECT) {
-                registration.lookAgain(mapping, treatment);
+            if (!registration.isSettled(mapping)) {
+                Treatment treatment = treatment(mapping);
+                if (treatment.way() == Treatment.Way.PROTECT) {
+                    registration.lookAgain(mapping, treatment);
+                    unsettled.add(mapping);
+                }
             }
         }
         registration.publish();
-        for (Mapping mapping : mappings) {
-            if (treatment(mapping).way() == Treatment.Way.PROTECT) {
-                registration.settle(mapping.range());
-            }
-        }
+        unsettled.forEach(mapping -> registration.settle(mapping.range()));
         capture.aliases = registration.aliases();
         for (TrackedMapping t : registration.tracked()) { // what was a hole may have been filled from another place
             if (others.isOpen(t.object()) || capture.aliases.contains(t)) {

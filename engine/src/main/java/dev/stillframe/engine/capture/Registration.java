@@ -122,6 +122,21 @@ final class Registration implements AutoCloseable {
         }
     }
 
+    /** Whether a mapping is as it was registered, and every page of it was seen protected: most are, of tens of thousands. */
+    boolean isSettled(Mapping mapping) {
+        TrackedMapping t = tracked.get(mapping.range().start());
+        if (t == null || t.file() != null || !t.range().equals(mapping.range())) {
+            return false;
+        }
+        for (long at = Block.startOf(t.range().start()); at < t.range().end(); at += Block.BYTES) {
+            Block block = capture.table.find(at);
+            if (block == null || block.isWarm()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /**
      * In the freeze: makes sure that all of a mapping is registered, and finds what is populated wherever nobody has seen it
      * protected. After {@link #settle} no page of it is {@link Claim#UNSEEN}.
