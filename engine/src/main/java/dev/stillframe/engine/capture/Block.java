@@ -164,8 +164,9 @@ final class Block {
         CLAIM.setVolatile(claims, page, claim);
     }
 
+    /** The look before is for those who go through all pages, of which few are moved: an exchange that fails costs as much. */
     boolean move(int page, byte from, byte to) {
-        return CLAIM.compareAndSet(claims, page, from, to);
+        return claim(page) == from && CLAIM.compareAndSet(claims, page, from, to);
     }
 
     /**
