@@ -1,5 +1,7 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.NativeMemory;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.page.PageSink;
@@ -12,6 +14,7 @@ import dev.stillframe.engine.target.TargetProcess;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Takes images of running processes. Thread-safe; each call of {@link #take} is a snapshot of its own with threads of its
@@ -117,12 +120,22 @@ public final class Snapshot {
                 if (Thread.interrupted()) {
                     throw (InterruptedException) new InterruptedException("snapshot of " + name).initCause(e);
                 }
-                throw new SnapshotException("no snapshot of " + name + ": " + e.getMessage(), e);
+                throw new SnapshotException("no snapshot of " + name + ": " + reason(e), e);
             } catch (RuntimeException | Error e) {
                 sink.abort("the snapshot was stopped: " + e);
                 throw e;
             }
         }
+    }
+
+    /** Whichever call heard first that the target is gone. */
+    private static String reason(IOException e) {
+        for (@Nullable Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ErrnoException errno && errno.is(Errno.ESRCH)) {
+                return "the target has ended";
+            }
+        }
+        return String.valueOf(e.getMessage());
     }
 
     private SnapshotReport take(Opener opener, PageSink sink, long startNanos) throws IOException {
