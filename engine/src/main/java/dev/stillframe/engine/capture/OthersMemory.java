@@ -44,6 +44,7 @@ final class OthersMemory {
     private final Map<String, MemoryFile.State> atT0 = new HashMap<>();
     private final List<AddressRange> small = new ArrayList<>();
     private EndedChildren children = EndedChildren.NONE;
+    private int targetPid;
 
     OthersMemory(Target target, boolean trustsOwnDescriptors) {
         this.target = target;
@@ -53,6 +54,7 @@ final class OthersMemory {
     /** Before anything is protected. */
     void begin() throws IOException {
         children = target.endedChildren();
+        targetPid = target.source().pid();
     }
 
     /** Looks for descriptors of what is mapped; the first of each memory is remembered. */
@@ -64,8 +66,8 @@ final class OthersMemory {
         }
     }
 
-    private boolean isOwn(OpenDescriptor each) throws IOException {
-        return each.pid() == target.source().pid();
+    private boolean isOwn(OpenDescriptor each) {
+        return each.pid() == targetPid;
     }
 
     /** Before arming: small memory that is open, which must not be protected: it is copied in the freeze. */
@@ -130,7 +132,7 @@ final class OthersMemory {
                 || !file.state().equals(before);
     }
 
-    private String reason(OpenDescriptor by) throws IOException {
+    private String reason(OpenDescriptor by) {
         String seen =
                 "shared memory that was written while it was copied, and that %s can write without a fault: it may be of more than one instant"
                         .formatted(by);

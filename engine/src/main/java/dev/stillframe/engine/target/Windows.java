@@ -29,6 +29,9 @@ public abstract class Windows implements Target {
     private final Target process;
     private final Window[] windows;
 
+    /** The process's id; 0 until somebody asks. */
+    private int itself;
+
     /**
      * A part that is seen. Immutable.
      *
@@ -190,7 +193,9 @@ public abstract class Windows implements Target {
     /** The process itself writes what the windows show by its mappings only. */
     @Override
     public List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException {
-        int itself = process.source().pid();
+        if (itself == 0) {
+            itself = process.source().pid(); // it may have ended when this is asked again
+        }
         return process.openDescriptors(shown).stream().filter(each -> each.pid() != itself).toList();
     }
 

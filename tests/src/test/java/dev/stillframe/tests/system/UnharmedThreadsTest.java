@@ -3,6 +3,7 @@ package dev.stillframe.tests.system;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.capture.Snapshot;
+import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.target.Probe;
@@ -102,7 +103,7 @@ class UnharmedThreadsTest {
         try {
             Snapshots.takeBetween(target.pid(), new DiscardingSink(), seams);
             return false;
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | SnapshotException e) {
             assertThat(e).hasStackTraceContaining("injected at");
             return true;
         }
