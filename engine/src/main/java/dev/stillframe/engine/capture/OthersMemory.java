@@ -48,7 +48,7 @@ final class OthersMemory {
 
     OthersMemory(Target target, boolean trustsOwnDescriptors) {
         this.target = target;
-        this.trustsOwnDescriptors = trustsOwnDescriptors;
+        this.trustsOwnDescriptors = trustsOwnDescriptors || target.writesByMappingsOnly();
     }
 
     /** Before anything is protected. */

@@ -125,6 +125,6 @@ public final class FaultHandler {
     private static SnapshotOptions options(long stagingBytes, long stallMillis) {
         SnapshotOptions usual = SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
         return new SnapshotOptions(
-                stagingBytes, usual.stopBudget(), usual.pauseBudget(), Duration.ofMillis(stallMillis), usual.workers(), true, usual.tuning());
+                stagingBytes, usual.stopBudget(), usual.pauseBudget(), Duration.ofMillis(stallMillis), usual.workers(), usual.trustsOwnDescriptors(), usual.tuning());
     }
 }

@@ -1,7 +1,6 @@
 package dev.stillframe.engine.target;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,7 +42,7 @@ public record OpenDescriptor(String object, int pid, String program, int number)
         }
         List<OpenDescriptor> found = new ArrayList<>();
         if (!objects.isEmpty()) {
-            for (int pid : SharedElsewhere.processes()) {
+            for (int pid : Processes.all()) {
                 if (pid != ProcessHandle.current().pid()) {
                     addThoseOf(pid, objects, names, found);
                 }
@@ -69,7 +68,7 @@ public record OpenDescriptor(String object, int pid, String program, int number)
                 String object = objectOf(entry);
                 int number = Integer.parseInt(entry.getFileName().toString());
                 if (objects.contains(object) && isWritable(pid, number)) {
-                    found.add(new OpenDescriptor(object, pid, program(pid), number));
+                    found.add(new OpenDescriptor(object, pid, Processes.program(pid), number));
                 }
             }
         } catch (IOException e) {
@@ -99,9 +98,5 @@ public record OpenDescriptor(String object, int pid, String program, int number)
             }
         }
         return false;
-    }
-
-    private static String program(int pid) throws IOException {
-        return Files.readString(Path.of("/proc/" + pid + "/comm"), StandardCharsets.ISO_8859_1).strip();
     }
 }

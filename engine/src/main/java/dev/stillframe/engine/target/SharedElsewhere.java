@@ -3,14 +3,10 @@ package dev.stillframe.engine.target;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Missing;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.TreeSet;
 
 /**
  * Shared memory of the target that somebody maps writable elsewhere: protection is per page table, so such writes are not
@@ -30,7 +26,7 @@ public final class SharedElsewhere {
         boolean more = !shared.isEmpty();
         for (int pass = 0; more && pass < PASSES; pass++) {
             more = false;
-            for (int other : processes()) {
+            for (int other : Processes.all()) {
                 if (seen.add(other)) {
                     more = true;
                     found.addAll(inProcess(shared, other));
@@ -40,22 +36,13 @@ public final class SharedElsewhere {
         return found;
     }
 
-    static Set<Integer> processes() throws IOException {
-        Set<Integer> pids = new TreeSet<>();
-        try (var entries = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
-            entries.forEach(entry -> pids.add(Integer.parseInt(entry.getFileName().toString())));
-        }
-        return pids;
-    }
-
     private static List<Missing> inProcess(List<Mapping> shared, int other) {
         try {
             List<Mapping> theirs = Mapping.sharedOf(other);
             if (compare(shared, theirs, "").isEmpty()) {
                 return List.of();
             }
-            String name = Files.readString(Path.of("/proc/" + other + "/comm"), StandardCharsets.ISO_8859_1).strip();
-            return compare(shared, theirs, "process %d (%s)".formatted(other, name));
+            return compare(shared, theirs, "process %d (%s)".formatted(other, Processes.program(other)));
         } catch (IOException e) {
             return List.of(); // ended since, or hidden from us: then it hides what it maps as well
         }

@@ -78,6 +78,11 @@ public interface Target extends AutoCloseable {
     /** Descriptors of anybody, the target's own as well, by which shared memory among {@code shown} can be written. */
     List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException;
 
+    /** Whether it is known to write its shared memory by its mappings only, whatever descriptors of it it has. */
+    default boolean writesByMappingsOnly() {
+        return false;
+    }
+
     /** By what it is seen whether a child of it has ended, which had its shared memory. */
     EndedChildren endedChildren() throws IOException;
 

@@ -29,9 +29,6 @@ public abstract class Windows implements Target {
     private final Target process;
     private final Window[] windows;
 
-    /** The process's id; 0 until somebody asks. */
-    private int itself;
-
     /**
      * A part that is seen. Immutable.
      *
@@ -190,13 +187,15 @@ public abstract class Windows implements Target {
         return found;
     }
 
-    /** The process itself writes what the windows show by its mappings only. */
     @Override
     public List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException {
-        if (itself == 0) {
-            itself = process.source().pid(); // it may have ended when this is asked again
-        }
-        return process.openDescriptors(shown).stream().filter(each -> each.pid() != itself).toList();
+        return process.openDescriptors(shown);
+    }
+
+    /** What the windows show is a machine's memory, or an arena's: the process does nothing else with it. */
+    @Override
+    public boolean writesByMappingsOnly() {
+        return true;
     }
 
     @Override
