@@ -253,7 +253,9 @@ final class Arming {
 
     private int protectSeized(Worker worker, Run run) throws IOException {
         Block block = run.block();
-        splitHuge(new AddressRange(block.start, block.start + Block.BYTES));
+        if (block.isHuge()) {
+            splitHuge(new AddressRange(block.start, block.start + Block.BYTES));
+        }
         boolean whole = block.isHuge() && block.count(Claim.HOT) == Block.PAGES;
         if (!whole && isBeingLifted(block)) {
             return run.count(); // it stays hot until the next time

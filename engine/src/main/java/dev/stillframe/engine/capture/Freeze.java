@@ -131,8 +131,11 @@ final class Freeze implements Work {
         registration.publish();
         unsettled.forEach(mapping -> registration.settle(mapping.range()));
         capture.aliases = registration.aliases();
-        for (TrackedMapping t : registration.tracked()) { // what was a hole may have been filled from another place
-            if (others.isOpen(t.object()) || capture.aliases.contains(t)) {
+        for (TrackedMapping alias : capture.aliases) { // what was a hole there may have been filled from another place
+            arming.lookIntoFile(alias, alias.range());
+        }
+        for (TrackedMapping t : registration.tracked()) {
+            if (others.isOpen(t.object())) { // or through a descriptor
                 arming.lookIntoFile(t, t.range());
             }
         }
