@@ -65,4 +65,34 @@ public record SnapshotOptions(
                 false,
                 Tuning.DEFAULT);
     }
+
+    /** The same with another size of the staging pool. */
+    public SnapshotOptions withStagingBytes(long other) {
+        return new SnapshotOptions(
+                other, stopBudget, pauseBudget, stallTimeout, workers, trustsOwnDescriptors, tuning);
+    }
+
+    /** The same with another patience for the sink. */
+    public SnapshotOptions withStallTimeout(Duration other) {
+        return new SnapshotOptions(
+                stagingBytes, stopBudget, pauseBudget, other, workers, trustsOwnDescriptors, tuning);
+    }
+
+    /** The same with another number of workers. */
+    public SnapshotOptions withWorkers(int other) {
+        return new SnapshotOptions(
+                stagingBytes, stopBudget, pauseBudget, stallTimeout, other, trustsOwnDescriptors, tuning);
+    }
+
+    /** The same with a target whose own descriptors are trusted. */
+    public SnapshotOptions withTrustInOwnDescriptors() {
+        return new SnapshotOptions(
+                stagingBytes, stopBudget, pauseBudget, stallTimeout, workers, true, tuning);
+    }
+
+    /** The same with another way to answer faults. */
+    public SnapshotOptions withTuning(Tuning other) {
+        return new SnapshotOptions(
+                stagingBytes, stopBudget, pauseBudget, stallTimeout, workers, trustsOwnDescriptors, other);
+    }
 }

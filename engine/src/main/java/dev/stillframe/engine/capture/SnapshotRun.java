@@ -2,11 +2,9 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.Scheduling;
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.Layout;
 import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.ThreadState;

@@ -65,14 +65,7 @@ final class WarmUp {
 
     private static void run(SnapshotOptions options) throws IOException, SnapshotException, InterruptedException {
         SnapshotOptions small =
-                new SnapshotOptions(
-                        SnapshotOptions.MIN_STAGING_BYTES,
-                        options.stopBudget(),
-                        options.pauseBudget(),
-                        Duration.ofSeconds(10),
-                        options.workers(),
-                        options.trustsOwnDescriptors(),
-                        options.tuning());
+                options.withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES).withStallTimeout(Duration.ofSeconds(10));
         Process shell = new ProcessBuilder("/bin/sh", "-c", BUSY_CHILD).start();
         try (BufferedReader output = shell.inputReader(StandardCharsets.US_ASCII)) {
             int pid = Integer.parseInt(String.valueOf(output.readLine()));

@@ -123,8 +123,8 @@ public final class FaultHandler {
     }
 
     private static SnapshotOptions options(long stagingBytes, long stallMillis) {
-        SnapshotOptions usual = SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
-        return new SnapshotOptions(
-                stagingBytes, usual.stopBudget(), usual.pauseBudget(), Duration.ofMillis(stallMillis), usual.workers(), usual.trustsOwnDescriptors(), usual.tuning());
+        return SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors())
+                .withStagingBytes(stagingBytes)
+                .withStallTimeout(Duration.ofMillis(stallMillis));
     }
 }

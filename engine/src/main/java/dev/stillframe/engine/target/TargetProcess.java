@@ -4,7 +4,6 @@ import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.Pidfd;
 import dev.stillframe.engine.linux.ProcessMemory;
-import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.page.Missing;

@@ -72,7 +72,7 @@ final class Turns {
     }
 
     MemoryFile file(MemoryFile file) {
-        return new MemoryFile() {
+        return new ForwardingFile(file) {
             @Override
             public long read(long address, long length, long offset) {
                 return reader((at, bytes, into) -> file.read(into, bytes, at)).read(offset, length, address);
@@ -81,23 +81,13 @@ final class Turns {
             @Override
             public long nextData(long offset) throws IOException {
                 at("look for data at " + offset);
-                return file.nextData(offset);
+                return super.nextData(offset);
             }
 
             @Override
             public long nextHole(long offset) throws IOException {
                 at("look for a hole at " + offset);
-                return file.nextHole(offset);
-            }
-
-            @Override
-            public State state() throws IOException {
-                return file.state();
-            }
-
-            @Override
-            public void close() {
-                file.close();
+                return super.nextHole(offset);
             }
         };
     }

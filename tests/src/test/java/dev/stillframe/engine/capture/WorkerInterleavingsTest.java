@@ -21,7 +21,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-import java.io.IOException;
 import java.util.List;
 
 /**
@@ -202,34 +201,21 @@ class WorkerInterleavingsTest {
     }
 
     /** Gives the pages free, wherever they are mapped, as soon as they are copied once. */
-    private record ReleasingFile(MemoryFile file, WorkerSystem system) implements MemoryFile {
+    private static final class ReleasingFile extends ForwardingFile {
+        private final WorkerSystem system;
+
+        ReleasingFile(MemoryFile file, WorkerSystem system) {
+            super(file);
+            this.system = system;
+        }
+
         @Override
         public long read(long address, long length, long offset) {
-            long bytes = file.read(address, length, offset);
+            long bytes = super.read(address, length, offset);
             if (offset % PAGE + length == PAGE) { // with the second half
                 system.unprotectEverywhere(offset / PAGE * PAGE, PAGE);
             }
             return bytes;
-        }
-
-        @Override
-        public long nextData(long offset) throws IOException {
-            return file.nextData(offset);
-        }
-
-        @Override
-        public long nextHole(long offset) throws IOException {
-            return file.nextHole(offset);
-        }
-
-        @Override
-        public State state() throws IOException {
-            return file.state();
-        }
-
-        @Override
-        public void close() {
-            file.close();
         }
     }
 

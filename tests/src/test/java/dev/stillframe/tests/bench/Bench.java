@@ -186,16 +186,10 @@ public final class Bench {
     }
 
     private static SnapshotOptions options(long stagingBytes, SnapshotOptions.Tuning tuning) {
-        SnapshotOptions defaults =
-                SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
-        return new SnapshotOptions(
-                stagingBytes,
-                defaults.stopBudget(),
-                defaults.pauseBudget(),
-                Duration.ofMinutes(5),
-                defaults.workers(),
-                false,
-                tuning);
+        return SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors())
+                .withStagingBytes(stagingBytes)
+                .withStallTimeout(Duration.ofMinutes(5))
+                .withTuning(tuning);
     }
 
     private static OracleTarget start(long sizeBytes) throws Exception {

@@ -128,7 +128,7 @@ class DiscardStormTest {
 
     private void take(MemoryImage image) throws Exception {
         SnapshotOptions small =
-                Snapshots.withStaging(Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES);
+                Snapshots.options().withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES);
         new Snapshot(small, new SimpleMeterRegistry(), Progress.NONE)
                 .take(
                         new EmulatedTarget(mmu, threads),

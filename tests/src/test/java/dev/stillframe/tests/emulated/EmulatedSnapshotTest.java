@@ -116,8 +116,7 @@ class EmulatedSnapshotTest {
         try (EmulatedOracle oracle =
                 EmulatedOracle.start(CowPolicy.MODERN, shape, Kind.ANONYMOUS)) {
             SnapshotOptions small =
-                    Snapshots.withStaging(
-                            Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES);
+                    Snapshots.options().withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES);
             assertThat(deviation(oracle, small, Snapshot.Seams.NONE)).isEmpty();
         }
     }
@@ -125,16 +124,8 @@ class EmulatedSnapshotTest {
     @ParameterizedTest
     @CsvSource({"1,false,false", "1,true,true", "64,true,false", "512,false,true"})
     void everyTuningIsCorrect(int pages, boolean spin, boolean preCopy) throws Exception {
-        SnapshotOptions options = Snapshots.options();
         SnapshotOptions tuned =
-                new SnapshotOptions(
-                        options.stagingBytes(),
-                        options.stopBudget(),
-                        options.pauseBudget(),
-                        options.stallTimeout(),
-                        2,
-                        false,
-                        new SnapshotOptions.Tuning(pages, spin, preCopy));
+                Snapshots.options().withWorkers(2).withTuning(new SnapshotOptions.Tuning(pages, spin, preCopy));
         try (EmulatedOracle oracle = start(CowPolicy.MODERN, Kind.ANONYMOUS, 2)) {
             assertThat(deviation(oracle, tuned, Snapshot.Seams.NONE)).isEmpty();
         }

@@ -83,7 +83,7 @@ class MoveWhileArmingTest {
 
     private SnapshotReport snapshot(MemoryImage image, Probe probe, int workers) throws Exception {
         Snapshot.Seams seams = new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader());
-        return new Snapshot(Snapshots.withWorkers(Snapshots.options(), workers), new SimpleMeterRegistry(), Progress.NONE, seams)
+        return new Snapshot(Snapshots.options().withWorkers(workers), new SimpleMeterRegistry(), Progress.NONE, seams)
                 .take(new EmulatedTarget(mmu, threads), image);
     }
 

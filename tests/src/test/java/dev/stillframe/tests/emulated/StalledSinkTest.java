@@ -123,16 +123,11 @@ class StalledSinkTest {
     }
 
     private SnapshotReport snapshot(MemoryImage image, int workers, boolean spin) throws Exception {
-        SnapshotOptions usual = Snapshots.options();
         SnapshotOptions small =
-                new SnapshotOptions(
-                        SnapshotOptions.MIN_STAGING_BYTES,
-                        usual.stopBudget(),
-                        usual.pauseBudget(),
-                        usual.stallTimeout(),
-                        workers,
-                        false,
-                        new SnapshotOptions.Tuning(FAULT_AROUND, spin, true));
+                Snapshots.options()
+                        .withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES)
+                        .withWorkers(workers)
+                        .withTuning(new SnapshotOptions.Tuning(FAULT_AROUND, spin, true));
         return new Snapshot(small, new SimpleMeterRegistry(), Progress.NONE)
                 .take(new EmulatedTarget(mmu, threads), new StallingSink(image));
     }

@@ -105,10 +105,7 @@ class BadInputTest {
                                     Snapshots.take(
                                             target.pid(),
                                             sink,
-                                            Snapshots.withStallTimeout(
-                                                    Snapshots.withStaging(
-                                                            Snapshots.options(), 8 << 20),
-                                                    Duration.ofSeconds(2)),
+                                            Snapshots.options().withStagingBytes(8 << 20).withStallTimeout(Duration.ofSeconds(2)),
                                             Progress.NONE))
                     .isInstanceOf(SnapshotException.class);
             assertThat(sink.isFinished()).isFalse();

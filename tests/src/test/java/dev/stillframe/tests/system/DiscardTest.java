@@ -44,8 +44,7 @@ class DiscardTest {
                     Snapshots.take(
                             target.pid(),
                             new ThrottledSink(image, 64 << 20),
-                            Snapshots.withStaging(
-                                    Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES),
+                            Snapshots.options().withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES),
                             Progress.NONE);
                     lost += check(image, facts, target.pid());
                 } finally {

@@ -228,8 +228,7 @@ class MappingsTest {
                 Snapshots.take(
                         target.pid(),
                         image,
-                        Snapshots.withStaging(
-                                Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES),
+                        Snapshots.options().withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES),
                         Progress.NONE);
                 List<Long> stored =
                         LongStream.range(0, changed / PAGE)

@@ -175,15 +175,8 @@ class SharedMemoryTest {
     }
 
     private static SnapshotOptions options(boolean trustsOwnDescriptors) {
-        SnapshotOptions usual = Snapshots.options();
-        return new SnapshotOptions(
-                SnapshotOptions.MIN_STAGING_BYTES,
-                usual.stopBudget(),
-                usual.pauseBudget(),
-                usual.stallTimeout(),
-                usual.workers(),
-                trustsOwnDescriptors,
-                usual.tuning());
+        SnapshotOptions small = Snapshots.options().withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES);
+        return trustsOwnDescriptors ? small.withTrustInOwnDescriptors() : small;
     }
 
     private static Taken taken(MemoryImage image, long address, int pages) {

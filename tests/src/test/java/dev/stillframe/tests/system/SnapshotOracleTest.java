@@ -90,23 +90,15 @@ class SnapshotOracleTest {
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
             checkInMemory(
                     target,
-                    Snapshots.withStaging(Snapshots.options(), SnapshotOptions.MIN_STAGING_BYTES));
+                    Snapshots.options().withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES));
         }
     }
 
     @ParameterizedTest
     @CsvSource({"1,false,false", "1,true,true", "64,true,false", "512,false,true"})
     void everyTuningIsCorrect(int pages, boolean spin, boolean preCopy) throws Exception {
-        SnapshotOptions options = Snapshots.options();
         SnapshotOptions tuned =
-                new SnapshotOptions(
-                        options.stagingBytes(),
-                        options.stopBudget(),
-                        options.pauseBudget(),
-                        options.stallTimeout(),
-                        2,
-                        false,
-                        new SnapshotOptions.Tuning(pages, spin, preCopy));
+                Snapshots.options().withWorkers(2).withTuning(new SnapshotOptions.Tuning(pages, spin, preCopy));
         try (OracleTarget target =
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
             checkInMemory(target, tuned);

@@ -9,7 +9,6 @@ import dev.stillframe.engine.page.PageSink;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 
-import java.time.Duration;
 
 /** Snapshots as the tests take them. Stateless. */
 public final class Snapshots {
@@ -17,44 +16,7 @@ public final class Snapshots {
 
     /** Options that a laptop can afford. */
     public static SnapshotOptions options() {
-        return withStaging(
-                SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors()), 256L << 20);
-    }
-
-    /** The same options with another staging pool. */
-    public static SnapshotOptions withStaging(SnapshotOptions options, long stagingBytes) {
-        return new SnapshotOptions(
-                stagingBytes,
-                options.stopBudget(),
-                options.pauseBudget(),
-                options.stallTimeout(),
-                options.workers(),
-                options.trustsOwnDescriptors(),
-                options.tuning());
-    }
-
-    /** The same options with another number of workers. */
-    public static SnapshotOptions withWorkers(SnapshotOptions options, int workers) {
-        return new SnapshotOptions(
-                options.stagingBytes(),
-                options.stopBudget(),
-                options.pauseBudget(),
-                options.stallTimeout(),
-                workers,
-                options.trustsOwnDescriptors(),
-                options.tuning());
-    }
-
-    /** The same options with another patience for the sink. */
-    public static SnapshotOptions withStallTimeout(SnapshotOptions options, Duration timeout) {
-        return new SnapshotOptions(
-                options.stagingBytes(),
-                options.stopBudget(),
-                options.pauseBudget(),
-                timeout,
-                options.workers(),
-                options.trustsOwnDescriptors(),
-                options.tuning());
+        return SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors()).withStagingBytes(256L << 20);
     }
 
     /** Takes one with {@link #options()}. */

@@ -129,6 +129,36 @@ public record ReceiverLimits(
         }
     }
 
+    /** The same with other deadlines. */
+    public ReceiverLimits withDeadlines(Deadlines other) {
+        return new ReceiverLimits(
+                maxConnections,
+                maxStrangers,
+                maxSessions,
+                maxLanes,
+                maxCredits,
+                sharedBatches,
+                maxEncodingMemoryBytes,
+                maxLayoutBytes,
+                maxDocumentHeapBytes,
+                other);
+    }
+
+    /** The same with other heap for documents. */
+    public ReceiverLimits withDocumentHeapBytes(long other) {
+        return new ReceiverLimits(
+                maxConnections,
+                maxStrangers,
+                maxSessions,
+                maxLanes,
+                maxCredits,
+                sharedBatches,
+                maxEncodingMemoryBytes,
+                maxLayoutBytes,
+                other,
+                deadlines);
+    }
+
     /** Most native memory for batches, all sessions together. */
     public long maxBatchMemoryBytes() {
         return (sharedBatches + (long) maxSessions * MIN_CREDITS) * BatchBuffer.MEMORY_BYTES;

@@ -63,22 +63,13 @@ class HostileReaderTest {
     private void listen(long documentHeapBytes) throws IOException {
         ImageStore store = ImageStore.open(directory);
         Duration idle = Duration.ofMillis(IDLE_MILLIS);
-        ReceiverLimits usual = ReceiverLimits.DEFAULT;
         receiver =
                 Receiver.start(
                         new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                         new StoreSinks(store, true),
-                        new ReceiverLimits(
-                                usual.maxConnections(),
-                                usual.maxStrangers(),
-                                usual.maxSessions(),
-                                usual.maxLanes(),
-                                usual.maxCredits(),
-                                usual.sharedBatches(),
-                                usual.maxEncodingMemoryBytes(),
-                                usual.maxLayoutBytes(),
-                                documentHeapBytes,
-                                new ReceiverLimits.Deadlines(idle, idle, Duration.ofMinutes(5))),
+                        ReceiverLimits.DEFAULT
+                                .withDocumentHeapBytes(documentHeapBytes)
+                                .withDeadlines(new ReceiverLimits.Deadlines(idle, idle, Duration.ofMinutes(5))),
                         Credentials.NONE,
                         registry,
                         ReceiverEvents.NONE);

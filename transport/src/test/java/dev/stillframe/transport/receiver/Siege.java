@@ -54,16 +54,7 @@ final class Siege implements AutoCloseable {
     static Siege patient(Random random) throws IOException {
         return new Siege(
                 random,
-                new ReceiverLimits(
-                        LIMITS.maxConnections(),
-                        LIMITS.maxStrangers(),
-                        LIMITS.maxSessions(),
-                        LIMITS.maxLanes(),
-                        LIMITS.maxCredits(),
-                        LIMITS.sharedBatches(),
-                        LIMITS.maxEncodingMemoryBytes(),
-                        LIMITS.maxLayoutBytes(),
-                        LIMITS.maxDocumentHeapBytes(),
+                LIMITS.withDeadlines(
                         new ReceiverLimits.Deadlines(
                                 Duration.ofMinutes(1), Duration.ofMinutes(1), Duration.ofMinutes(5))));
     }

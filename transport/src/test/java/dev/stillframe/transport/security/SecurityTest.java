@@ -218,18 +218,8 @@ class SecurityTest {
     void aHandshakeThatIsDrippedIsEndedByTheDeadline() throws Exception {
         Credentials credentials =
                 new Credentials(authority.issue("receiver", "DNS:localhost", 30, SslProvider.JDK), null, Set.of());
-        ReceiverLimits usual = ReceiverLimits.DEFAULT;
         ReceiverLimits limits =
-                new ReceiverLimits(
-                        usual.maxConnections(),
-                        usual.maxStrangers(),
-                        usual.maxSessions(),
-                        usual.maxLanes(),
-                        usual.maxCredits(),
-                        usual.sharedBatches(),
-                        usual.maxEncodingMemoryBytes(),
-                        usual.maxLayoutBytes(),
-                        usual.maxDocumentHeapBytes(),
+                ReceiverLimits.DEFAULT.withDeadlines(
                         new ReceiverLimits.Deadlines(
                                 Duration.ofMillis(500), Duration.ofSeconds(30), Duration.ofMinutes(5)));
         try (Loopback loopback = new Loopback(limits, 0, credentials);
