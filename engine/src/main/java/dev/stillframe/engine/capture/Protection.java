@@ -19,6 +19,7 @@ final class Protection {
     private final PageCall unprotecting;
     private final Events events;
     private final BooleanSupplier stopped;
+    private boolean heldUp;
 
     /** What the target does meanwhile. */
     interface Events {
@@ -45,6 +46,11 @@ final class Protection {
         this.unprotecting = tracker::unprotect;
         this.events = events;
         this.stopped = stopped;
+    }
+
+    /** Whether the target changed its mappings all the time while the last range was released. */
+    boolean wasHeldUp() {
+        return heldUp;
     }
 
     /** Protects a range. */
@@ -74,12 +80,14 @@ final class Protection {
             throw new TargetException(
                     "the target has changed its mappings without a pause for %d s".formatted(PATIENCE_NANOS / 1_000_000_000));
         }
+        heldUp = true;
         events.receive(); // the faults among the messages are answered later
         Waiting.giveWay();
     }
 
     /** Unprotects a range and wakes its writers; but not where memory was moved to that is still to be copied. */
     void release(long start, long bytes) throws IOException {
+        heldUp = false;
         events.releasing();
         try {
             releaseUnlessArrived(start, bytes);

@@ -60,7 +60,9 @@ final class Sweep {
         }
 
         private void copySome(Worker worker, Block from) throws IOException {
-            int end = from.isHuge() ? Block.PAGES : first + PAGES_PER_STEP;
+            // Where each release waits for the target's own calls to pause, few of them cost faults the least.
+            boolean inOne = from.isHuge() || worker.protection().wasHeldUp();
+            int end = inOne ? Block.PAGES : first + PAGES_PER_STEP;
             worker.copier().copyClean(from, first, end);
             first = end;
             if (end == Block.PAGES) {

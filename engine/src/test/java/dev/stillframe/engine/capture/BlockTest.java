@@ -73,4 +73,33 @@ class BlockTest {
         assertThat(discards.since(mark, START, START + 8192)).isFalse();
         assertThat(discards.since(mark, START + 4096, START + 8193)).isTrue();
     }
+
+    @Test
+    void aStormOfDiscardsHidesNothing() {
+        Discards discards = new Discards();
+        AddressRange stormed = new AddressRange(START, START + 4096);
+        AddressRange other = new AddressRange(START + 4096, START + 8192);
+        discards.add(stormed);
+        long mark = discards.mark();
+        discards.add(other);
+        for (int i = 0; i < 100_000; i++) {
+            discards.add(stormed);
+        }
+        assertThat(discards.since(mark, other.start(), other.end())).isTrue();
+        assertThat(discards.since(mark + 1, other.start(), other.end())).isFalse();
+        assertThat(discards.since(discards.mark() - 1, START, START + 4096)).isTrue();
+        assertThat(discards.since(discards.mark(), START, START + 4096)).isFalse();
+        assertThat(discards.since(0, START + 8192, START + 12288)).isFalse();
+    }
+
+    @Test
+    void whoLooksBackTooFarMustExpectAnything() {
+        Discards discards = new Discards();
+        for (int i = 0; i < 100_000; i++) {
+            discards.add(new AddressRange(START + i * 4096L, START + (i + 1) * 4096L));
+        }
+        assertThat(discards.since(0, START - 4096, START)).isTrue();
+        assertThat(discards.since(discards.mark() - 10_000, START - 4096, START)).isFalse();
+        assertThat(discards.since(discards.mark() - 10_000, START + 95_000 * 4096L, START + 95_001 * 4096L)).isTrue();
+    }
 }

@@ -56,6 +56,29 @@ class DiscardTest {
         assertThat(lost).as("pages lost; without any this test shows nothing").isPositive();
     }
 
+    /** The memory beside it is whole, and so is the list: whoever discards the same pages all the time loses those at most. */
+    @Test
+    void whatIsDiscardedAllTheTimeSpoilsNothingElse() throws Exception {
+        try (TargetProcess target = TargetProcess.startNative("storm", List.of())) {
+            Map<String, Long> facts = target.awaitReady();
+            long still = facts.getOrDefault("still", 0L);
+            long pages = facts.getOrDefault("pages", 0L);
+            AddressRange whole = new AddressRange(still, still + pages * PAGE);
+            MemoryImage image = new MemoryImage();
+            try {
+                Snapshots.take(target.pid(), image, Snapshots.options(), Progress.NONE);
+                assertThat(image.ending().missing()).noneMatch(missing -> missing.range().overlaps(whole));
+                for (long page = 0; page < pages; page++) {
+                    long at = still + page * PAGE;
+                    assertThat(word(image.read(new AddressRange(at, at + PAGE)))).isEqualTo(page + 1);
+                }
+            } finally {
+                image.free();
+            }
+            assertThat(target.isAlive()).isTrue();
+        }
+    }
+
     /** The number of lost pages. */
     private static long check(MemoryImage image, Map<String, Long> facts, int pid)
             throws IOException {
