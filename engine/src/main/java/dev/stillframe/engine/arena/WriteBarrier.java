@@ -57,6 +57,7 @@ final class WriteBarrier {
     private static final long PARK_NANOS = 20_000;
     private static final VarHandle PAGE_WORD = MethodHandles.arrayElementVarHandle(int[].class);
 
+    private final Runnable fenceAllThreads;
     private final int[] stamps;
     private final int[] claims;
     private final ReentrantReadWriteLock units = new ReentrantReadWriteLock();
@@ -73,6 +74,12 @@ final class WriteBarrier {
     }
 
     WriteBarrier(int pages) {
+        this(pages, WriterSlots::fenceAllThreads);
+    }
+
+    /** {@code fenceAllThreads} stands for {@link WriterSlots#fenceAllThreads}, so that a test can leave it out. */
+    WriteBarrier(int pages, Runnable fenceAllThreads) {
+        this.fenceAllThreads = fenceAllThreads;
         stamps = new int[pages];
         claims = new int[pages];
     }
@@ -199,7 +206,7 @@ final class WriteBarrier {
             throw new IllegalStateException("no more snapshots: the arena has had " + now / 2);
         }
         epoch = now + 1;
-        WriterSlots.fenceAllThreads();
+        fenceAllThreads.run();
         if (!WriterSlots.awaitOutside(limit)) {
             throw new ArenaException(
                     "a writer did not finish its write within %d ms; it may have been stopped (debugger, cgroup freezer)"
