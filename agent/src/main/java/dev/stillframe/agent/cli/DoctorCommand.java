@@ -1,7 +1,7 @@
 package dev.stillframe.agent.cli;
 
-import dev.stillframe.engine.target.Readiness;
-import dev.stillframe.engine.target.Readiness.Finding;
+import dev.stillframe.engine.process.Readiness;
+import dev.stillframe.engine.process.Readiness.Finding;
 
 import org.jspecify.annotations.Nullable;
 

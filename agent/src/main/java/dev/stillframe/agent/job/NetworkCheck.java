@@ -1,8 +1,8 @@
 package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.target.Readiness.Finding;
-import dev.stillframe.engine.target.Readiness.Status;
+import dev.stillframe.engine.process.Readiness.Finding;
+import dev.stillframe.engine.process.Readiness.Status;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.security.TlsIdentity;
 

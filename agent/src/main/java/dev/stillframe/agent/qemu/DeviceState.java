@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.stillframe.engine.linux.Inbox;
 import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.TargetException;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

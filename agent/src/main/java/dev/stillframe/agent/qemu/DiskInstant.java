@@ -1,7 +1,7 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.TargetException;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;

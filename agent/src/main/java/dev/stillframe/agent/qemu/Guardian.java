@@ -1,6 +1,6 @@
 package dev.stillframe.agent.qemu;
 
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.TargetException;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

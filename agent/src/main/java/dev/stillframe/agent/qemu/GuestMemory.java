@@ -2,9 +2,9 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.page.Machine;
 import dev.stillframe.engine.page.Source;
-import dev.stillframe.engine.target.Attachment;
-import dev.stillframe.engine.target.Target;
-import dev.stillframe.engine.target.Windows;
+import dev.stillframe.engine.process.Attachment;
+import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.process.Windows;
 
 import java.io.IOException;
 import java.util.List;

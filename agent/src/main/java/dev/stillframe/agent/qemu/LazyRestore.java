@@ -5,7 +5,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.Machine;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.postcopy.PostCopy;
-import dev.stillframe.engine.target.TargetProcess;
+import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.transport.reader.Arrivals;
 import dev.stillframe.transport.reader.Lane;
 import dev.stillframe.transport.reader.RemoteImage;

@@ -8,9 +8,9 @@ import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.page.Ending;
 import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.target.Probe;
-import dev.stillframe.engine.target.TargetException;
-import dev.stillframe.engine.target.TargetProcess;
+import dev.stillframe.engine.process.Probe;
+import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.process.TargetProcess;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;

@@ -3,9 +3,9 @@ package dev.stillframe.agent.qemu;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.page.Machine;
 import dev.stillframe.engine.page.ThreadState;
-import dev.stillframe.engine.target.Attachment;
-import dev.stillframe.engine.target.Probe;
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.Attachment;
+import dev.stillframe.engine.process.Probe;
+import dev.stillframe.engine.process.TargetException;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;

@@ -3,7 +3,7 @@ package dev.stillframe.agent.qemu;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.TargetException;
 
 import org.jspecify.annotations.Nullable;
 

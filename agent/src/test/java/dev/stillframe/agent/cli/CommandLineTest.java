@@ -23,8 +23,8 @@ import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.page.RootHash;
 import dev.stillframe.engine.page.Source;
-import dev.stillframe.engine.target.Readiness.Finding;
-import dev.stillframe.engine.target.Readiness.Status;
+import dev.stillframe.engine.process.Readiness.Finding;
+import dev.stillframe.engine.process.Readiness.Status;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;

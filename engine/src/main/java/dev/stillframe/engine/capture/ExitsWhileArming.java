@@ -1,10 +1,10 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.target.Attachment.ExitListener;
-import dev.stillframe.engine.target.FrozenThread;
-import dev.stillframe.engine.target.Target;
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.Attachment.ExitListener;
+import dev.stillframe.engine.process.FrozenThread;
+import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.process.TargetException;
 import java.util.List;
 
 /** Keeps what the kernel writes at the end of a thread writable until T0, when it is copied. Called by the tracer. */

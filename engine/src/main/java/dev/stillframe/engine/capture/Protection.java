@@ -2,7 +2,7 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.WriteTracker;
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.TargetException;
 import java.io.IOException;
 import java.util.function.BooleanSupplier;
 

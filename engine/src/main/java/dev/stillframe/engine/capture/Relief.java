@@ -1,7 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.target.Target;
+import dev.stillframe.engine.process.Target;
 import java.util.List;
 
 /**

@@ -2,10 +2,10 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.target.Mapping;
-import dev.stillframe.engine.target.SharedElsewhere;
-import dev.stillframe.engine.target.Target;
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.Mapping;
+import dev.stillframe.engine.process.SharedElsewhere;
+import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.process.TargetException;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;

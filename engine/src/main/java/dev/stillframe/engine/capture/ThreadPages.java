@@ -1,8 +1,8 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.target.FrozenThread;
-import dev.stillframe.engine.target.Target;
+import dev.stillframe.engine.process.FrozenThread;
+import dev.stillframe.engine.process.Target;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.process.Mapping;
 import java.util.Set;
 
 /**

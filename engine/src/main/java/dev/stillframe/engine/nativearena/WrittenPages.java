@@ -2,8 +2,8 @@ package dev.stillframe.engine.nativearena;
 
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.target.Target;
-import dev.stillframe.engine.target.TargetException;
+import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.process.TargetException;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -3,7 +3,7 @@ package dev.stillframe.engine.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.target.Mapping;
+import dev.stillframe.engine.process.Mapping;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -5,7 +5,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.Userfault;
-import dev.stillframe.engine.target.ProtectionView;
+import dev.stillframe.engine.process.ProtectionView;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

@@ -13,7 +13,7 @@ import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.MemoryCalls.Advice;
 import dev.stillframe.engine.mmu.MemoryCalls.Move;
 import dev.stillframe.engine.mmu.SharedObject;
-import dev.stillframe.engine.target.ProtectionView;
+import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.tests.oracle.BlindView;
 import dev.stillframe.tests.system.Campaign;
 

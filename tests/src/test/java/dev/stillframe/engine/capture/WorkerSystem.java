@@ -13,10 +13,10 @@ import dev.stillframe.engine.mmu.Task;
 import dev.stillframe.engine.mmu.Userfault;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
-import dev.stillframe.engine.target.Mapping;
-import dev.stillframe.engine.target.Probe;
-import dev.stillframe.engine.target.ProtectionView;
-import dev.stillframe.engine.target.Target;
+import dev.stillframe.engine.process.Mapping;
+import dev.stillframe.engine.process.Probe;
+import dev.stillframe.engine.process.ProtectionView;
+import dev.stillframe.engine.process.Target;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -61,7 +61,7 @@ final class ArchitectureTest {
             noClasses()
                     .that()
                     .resideInAnyPackage(
-                            ROOT + "engine.capture..", ROOT + "engine.target..", ROOT + "engine.linux..")
+                            ROOT + "engine.capture..", ROOT + "engine.process..", ROOT + "engine.linux..")
                     .should()
                     .dependOnClassesThat()
                     .areAssignableTo(InetAddress.class);
@@ -76,7 +76,7 @@ final class ArchitectureTest {
                     .resideInAnyPackage(
                             ROOT + "engine.capture..",
                             ROOT + "engine.linux..",
-                            ROOT + "engine.target..",
+                            ROOT + "engine.process..",
                             ROOT + "agent..")
                     .allowEmptyShould(true);
 
@@ -93,7 +93,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule targetsKnowMemoryAndLinux =
-            onlyKnows("engine.target", "engine.memory", "engine.page", "engine.linux");
+            onlyKnows("engine.process", "engine.memory", "engine.page", "engine.linux");
 
     @ArchTest
     static final ArchRule captureDoesNotKnowWhoIsBehindASink =
@@ -102,7 +102,7 @@ final class ArchitectureTest {
                     "engine.memory",
                     "engine.page",
                     "engine.staging",
-                    "engine.target",
+                    "engine.process",
                     "engine.linux");
 
     @ArchTest
@@ -125,7 +125,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule memoryThatComesLaterDoesNotKnowFromWhere =
-            onlyKnows("engine.postcopy", "engine.memory", "engine.page", "engine.target", "engine.linux");
+            onlyKnows("engine.postcopy", "engine.memory", "engine.page", "engine.process", "engine.linux");
 
     @ArchTest
     static final ArchRule conformanceKnowsTheKernelAndTheModel =

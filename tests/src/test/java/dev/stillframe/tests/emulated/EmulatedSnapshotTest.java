@@ -14,7 +14,7 @@ import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.Mapped;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
-import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.process.Probe;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.emulated.EmulatedOracle.Kind;
 import dev.stillframe.tests.image.FailingSink;

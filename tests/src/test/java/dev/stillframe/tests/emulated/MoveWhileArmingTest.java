@@ -14,7 +14,7 @@ import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.mmu.Task;
-import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.process.Probe;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.system.Snapshots;
 import dev.stillframe.tests.target.Signals;

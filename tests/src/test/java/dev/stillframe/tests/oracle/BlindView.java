@@ -1,6 +1,6 @@
 package dev.stillframe.tests.oracle;
 
-import dev.stillframe.engine.target.ProtectionView;
+import dev.stillframe.engine.process.ProtectionView;
 
 /** Takes everything for protected, as an engine that does not look. */
 public record BlindView(ProtectionView view) implements ProtectionView {

@@ -3,7 +3,7 @@ package dev.stillframe.tests.qemu;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.process.Probe;
 import dev.stillframe.tests.system.SelfKill;
 import dev.stillframe.tests.system.Snapshots;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
-import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.process.Probe;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.Signals;

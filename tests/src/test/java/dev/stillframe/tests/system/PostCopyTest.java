@@ -137,7 +137,7 @@ class PostCopyTest {
     private static final class Filled implements PostCopy.Needs, AutoCloseable {
         final TargetProcess target = TargetProcess.start(List.of("python3", "-c", PROGRAM));
         final PostCopy postCopy;
-        private final dev.stillframe.engine.target.TargetProcess process;
+        private final dev.stillframe.engine.process.TargetProcess process;
         private final BlockingQueue<PostCopy.Pages> needed = new LinkedBlockingQueue<>();
         private final BlockingQueue<IOException> failures = new LinkedBlockingQueue<>();
         volatile @Nullable Error error;
@@ -146,7 +146,7 @@ class PostCopyTest {
             Map<String, Long> facts = target.awaitReady();
             AddressRange range =
                     new AddressRange(Objects.requireNonNull(facts.get("start")), Objects.requireNonNull(facts.get("end")));
-            process = dev.stillframe.engine.target.TargetProcess.open(target.pid());
+            process = dev.stillframe.engine.process.TargetProcess.open(target.pid());
             postCopy = PostCopy.begin(process, range, this);
             postCopy.listen();
         }

@@ -10,7 +10,7 @@ import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.Missing;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.process.Probe;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.SequenceCheck;
 import dev.stillframe.tests.target.TargetProcess;

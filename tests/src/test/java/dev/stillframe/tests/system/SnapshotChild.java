@@ -2,7 +2,7 @@ package dev.stillframe.tests.system;
 
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.process.Probe;
 
 import java.util.Map;
 import java.util.TreeMap;

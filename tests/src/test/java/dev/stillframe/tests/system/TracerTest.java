@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.target.Attachment.Standing;
-import dev.stillframe.engine.target.Probe;
-import dev.stillframe.engine.target.TargetException;
-import dev.stillframe.engine.target.Tracer;
+import dev.stillframe.engine.process.Attachment.Standing;
+import dev.stillframe.engine.process.Probe;
+import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.process.Tracer;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
@@ -253,8 +253,8 @@ class TracerTest {
         }
     }
 
-    private static dev.stillframe.engine.target.TargetProcess open(TargetProcess target) throws IOException {
-        return dev.stillframe.engine.target.TargetProcess.open(target.pid());
+    private static dev.stillframe.engine.process.TargetProcess open(TargetProcess target) throws IOException {
+        return dev.stillframe.engine.process.TargetProcess.open(target.pid());
     }
 
     private static List<String> userfaultfds(int pid) throws IOException {

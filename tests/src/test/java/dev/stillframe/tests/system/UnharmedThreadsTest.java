@@ -6,7 +6,7 @@ import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.target.Probe;
+import dev.stillframe.engine.process.Probe;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.SequenceCheck;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.target.Probe;
-import dev.stillframe.engine.target.ProtectionView;
+import dev.stillframe.engine.process.Probe;
+import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.oracle.BlindView;

@@ -1,0 +1,116 @@
+package dev.stillframe.engine.process;
+
+import dev.stillframe.engine.linux.PagemapScan;
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.page.Source;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whose memory is captured, looked at from outside: a process, or one that is emulated. Reading changes nothing in it.
+ * Thread-safe but for {@link #scan}.
+ */
+public interface Target extends AutoCloseable {
+    /**
+     * Gets hold of it: from now on its threads can be stopped, and its memory protected.
+     *
+     * @throws IOException if it forbids that; it is then as it was
+     */
+    Attachment attach(Probe probe) throws IOException;
+
+    /**
+     * Refuses a target that has a userfaultfd of its own: it could not register any memory with it while we do (EBUSY).
+     *
+     * @throws TargetException naming the descriptor
+     */
+    default void refuseOwnUserfaultfd() throws IOException {}
+
+    /** Its mappings now, by address. */
+    List<Mapping> mappings() throws IOException;
+
+    /** The kernel's flags of its mappings, by start address; takes a walk of its page tables. */
+    Map<Long, Set<String>> mappingFlags() throws IOException;
+
+    /**
+     * Copies {@code length} bytes at its {@code address} to this process's address {@code into}. Allocates nothing.
+     *
+     * @return bytes copied from the start, or a negative errno
+     */
+    long read(long address, long length, long into);
+
+    /**
+     * Maps pages that are there for writing, as its own first writes would. For memory that was protected and is no more;
+     * best effort.
+     */
+    default void makeWritable(long address, long length) {}
+
+    /**
+     * Reads bytes, all or none.
+     *
+     * @throws IOException if some are not there
+     */
+    byte[] read(long address, int length) throws IOException;
+
+    /** Visits the matching pages of {@code [start, end)} in address order. */
+    void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException;
+
+    /** A view of the protection of its pages for one more thread; the caller closes it. */
+    ProtectionView protection() throws IOException;
+
+    /** Opens what a mapping of shared memory or of a file shows; the caller closes it. */
+    MemoryFile open(Mapping mapping) throws IOException;
+
+    /** What is known of the file of a mapping that has one. */
+    FileReference fileOf(Mapping mapping);
+
+    /**
+     * What of {@code shown}, mappings of it, is shared memory that someone has mapped writable elsewhere at this moment: such
+     * writes are not seen. Looks at the mappings of every process.
+     */
+    List<Missing> sharedElsewhere(List<Mapping> shown) throws IOException;
+
+    /** Descriptors of anybody, the target's own as well, by which shared memory among {@code shown} can be written. */
+    List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException;
+
+    /** Whether it is known to write its shared memory by its mappings only, whatever descriptors of it it has. */
+    default boolean writesByMappingsOnly() {
+        return false;
+    }
+
+    /** By what it is seen whether a child of it has ended, which had its shared memory. */
+    EndedChildren endedChildren() throws IOException;
+
+    /** Bytes of its memory that are resident now. */
+    long residentBytes() throws IOException;
+
+    /** Its threads now. */
+    int threadCount() throws IOException;
+
+    /** The auxiliary vector. */
+    byte[] auxv() throws IOException;
+
+    /** Who it is. */
+    Source source() throws IOException;
+
+    /** The virtual machine that it is, as it was at T0; null if it is none. Asked for after the freeze. */
+    default @Nullable Machine machine() throws IOException {
+        return null;
+    }
+
+    /**
+     * Whether the image accounts for every page of its mappings, populated or not: then they lie in it in one piece, and
+     * it can be mapped.
+     */
+    default boolean isSolid() {
+        return false;
+    }
+
+    @Override
+    void close();
+}
