@@ -1,13 +1,13 @@
 package dev.stillframe.transport;
 
 import dev.stillframe.engine.image.ImageFormatException;
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.RootHash;
 
 import org.jspecify.annotations.Nullable;
 

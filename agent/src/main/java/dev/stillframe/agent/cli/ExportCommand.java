@@ -5,7 +5,7 @@ import dev.stillframe.engine.image.ElfCoreExport;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.RawExport;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 
 import org.jspecify.annotations.Nullable;
 

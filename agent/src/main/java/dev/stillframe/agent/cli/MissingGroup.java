@@ -1,7 +1,7 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 
 import java.util.ArrayList;
 import java.util.Comparator;

@@ -1,8 +1,8 @@
 package dev.stillframe.agent.cli;
 
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.instant.Source;
 
 /** What an image says of where it comes from: nobody has signed it. Stateless. */
 final class Origin {
@@ -11,7 +11,7 @@ final class Origin {
     /** In one line: what it is of, whose it was, where. */
     static String of(Layout layout) {
         Source source = layout.source();
-        Machine machine = layout.machine();
+        MachineState machine = layout.machine();
         String program = machine == null ? source.executable() : machine.hypervisor();
         return "of process %d (%s) of user %d on %s, %s".formatted(source.pid(), source.command(), source.userId(), source.host(), program);
     }

@@ -3,7 +3,7 @@ package dev.stillframe.agent.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
 
-import dev.stillframe.engine.page.Json;
+import dev.stillframe.engine.document.Json;
 
 import org.jspecify.annotations.Nullable;
 

@@ -4,8 +4,8 @@ import dev.stillframe.agent.job.Reception;
 import dev.stillframe.agent.metrics.Metrics;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageStore;
-import dev.stillframe.engine.page.HeapAllowance;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.document.HeapAllowance;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.transport.net.NetworkTransport;
 
 import picocli.CommandLine.Command;

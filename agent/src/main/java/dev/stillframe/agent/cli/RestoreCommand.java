@@ -3,7 +3,7 @@ package dev.stillframe.agent.cli;
 import dev.stillframe.agent.qemu.LazyRestore;
 import dev.stillframe.agent.qemu.MachineRestore;
 import dev.stillframe.agent.qemu.StoredCommand;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.transport.reader.ReaderOptions;
 import dev.stillframe.transport.reader.RemoteImage;
 

@@ -1,7 +1,7 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.image.ImageReader;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 
 import java.io.IOException;
 import java.util.ArrayList;

@@ -5,9 +5,9 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.ThreadState;
 
 import org.jspecify.annotations.Nullable;
 

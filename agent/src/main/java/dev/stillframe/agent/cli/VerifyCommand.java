@@ -3,7 +3,7 @@ package dev.stillframe.agent.cli;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

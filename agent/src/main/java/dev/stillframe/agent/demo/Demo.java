@@ -12,7 +12,7 @@ import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageSink;
 
 import dev.stillframe.transport.security.Credentials;

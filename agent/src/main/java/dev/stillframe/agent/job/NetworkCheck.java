@@ -1,6 +1,6 @@
 package dev.stillframe.agent.job;
 
-import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.process.Readiness.Finding;
 import dev.stillframe.engine.process.Readiness.Status;
 import dev.stillframe.transport.net.NetworkTransport;

@@ -3,7 +3,7 @@ package dev.stillframe.agent.qemu;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.stillframe.engine.linux.Inbox;
-import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.process.TargetException;
 
 import org.slf4j.Logger;
@@ -51,11 +51,11 @@ final class DeviceState implements AutoCloseable {
     /** Has QEMU write it; the machine must stand. */
     byte[] save(Qmp qmp) throws IOException {
         qmp.execute(VirtualMachine.SAVE_DEVICES, Map.of("filename", "/dev/fdset/" + set, "live", false));
-        byte[] state = file.read(Machine.MAX_DEVICES_BYTES + 1);
-        if (state.length > Machine.MAX_DEVICES_BYTES) {
+        byte[] state = file.read(MachineState.MAX_DEVICES_BYTES + 1);
+        if (state.length > MachineState.MAX_DEVICES_BYTES) {
             throw new TargetException(
                     "the state of QEMU's devices takes more than the %d bytes that are stored"
-                            .formatted(Machine.MAX_DEVICES_BYTES));
+                            .formatted(MachineState.MAX_DEVICES_BYTES));
         }
         if (state.length == 0) {
             throw new TargetException("QEMU said that it saved the state of its devices, and wrote nothing");

@@ -1,6 +1,6 @@
 package dev.stillframe.agent.qemu;
 
-import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.process.TargetException;
 
 import org.jspecify.annotations.Nullable;
@@ -54,8 +54,8 @@ final class DiskInstant {
      * @return the disks, with their overlays
      * @throws IOException if it cannot be done; of overlays either all are made or none
      */
-    List<Machine.Disk> hold(VirtualMachine vm) throws IOException {
-        List<Machine.Disk> held = overlays == null ? vm.disks() : overlay(vm, overlays);
+    List<MachineState.Disk> hold(VirtualMachine vm) throws IOException {
+        List<MachineState.Disk> held = overlays == null ? vm.disks() : overlay(vm, overlays);
         if (hook != null) {
             run(hook);
         }
@@ -97,12 +97,12 @@ final class DiskInstant {
         }
     }
 
-    private List<Machine.Disk> overlay(VirtualMachine vm, Path directory) throws IOException {
-        List<Machine.Disk> held = new ArrayList<>();
+    private List<MachineState.Disk> overlay(VirtualMachine vm, Path directory) throws IOException {
+        List<MachineState.Disk> held = new ArrayList<>();
         List<Overlay> planned = new ArrayList<>();
         List<Map<String, Object>> actions = new ArrayList<>();
         String stamp = "%d-%016x".formatted(System.currentTimeMillis(), new SecureRandom().nextLong());
-        for (Machine.Disk disk : vm.disks()) {
+        for (MachineState.Disk disk : vm.disks()) {
             if (!disk.writable()) {
                 held.add(disk);
                 continue;
@@ -117,7 +117,7 @@ final class DiskInstant {
             data.put("snapshot-node-name", above);
             planned.add(new Overlay(isNode ? above : disk.device(), below, file));
             actions.add(Map.of("type", "blockdev-snapshot-sync", "data", data));
-            held.add(new Machine.Disk(disk.device(), disk.file(), disk.format(), true, file));
+            held.add(new MachineState.Disk(disk.device(), disk.file(), disk.format(), true, file));
         }
         if (!actions.isEmpty()) {
             guardian.mayTakeBack(pid, planned);

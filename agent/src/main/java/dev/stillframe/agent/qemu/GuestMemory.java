@@ -1,7 +1,7 @@
 package dev.stillframe.agent.qemu;
 
-import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.Windows;
@@ -29,7 +29,7 @@ final class GuestMemory extends Windows {
     }
 
     @Override
-    public Machine machine() {
+    public MachineState machine() {
         return standstill.machine();
     }
 

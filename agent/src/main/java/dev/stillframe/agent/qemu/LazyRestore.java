@@ -2,7 +2,7 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.postcopy.PostCopy;
 import dev.stillframe.engine.process.TargetProcess;
@@ -68,8 +68,8 @@ public final class LazyRestore implements AutoCloseable {
      * @throws IOException if the image is not of a machine or not complete, or QEMU does not take it; no QEMU is left then
      */
     public static LazyRestore start(RemoteImage image, MachineRestore.Options options) throws IOException {
-        Machine machine = machine(image);
-        Machine.Block lazy = largest(machine);
+        MachineState machine = machine(image);
+        MachineState.Block lazy = largest(machine);
         Path directory = Files.createTempDirectory("stillframe-");
         Path socket = directory.resolve("qmp");
         Path stream = directory.resolve("incoming");
@@ -90,8 +90,8 @@ public final class LazyRestore implements AutoCloseable {
         }
     }
 
-    private static Machine machine(RemoteImage image) throws IOException {
-        Machine machine = image.layout().machine();
+    private static MachineState machine(RemoteImage image) throws IOException {
+        MachineState machine = image.layout().machine();
         if (machine == null) {
             throw new ImageFormatException("the image is of a process, not of a virtual machine, and cannot be run");
         }
@@ -104,17 +104,17 @@ public final class LazyRestore implements AutoCloseable {
     }
 
     /** The rest goes through the stream, before the guest runs. */
-    private static Machine.Block largest(Machine machine) throws ImageFormatException {
+    private static MachineState.Block largest(MachineState machine) throws ImageFormatException {
         return machine.blocks().stream()
-                .filter(Machine.Block::backend)
+                .filter(MachineState.Block::backend)
                 .max(Comparator.comparingLong(block -> block.range().sizeBytes()))
                 .orElseThrow(() -> new ImageFormatException("the image has no memory of a machine that could come later"));
     }
 
     private static LazyRestore start(
             RemoteImage image,
-            Machine machine,
-            Machine.Block lazy,
+            MachineState machine,
+            MachineState.Block lazy,
             IncomingQemu qemu,
             MachineRestore.Options options)
             throws IOException {
@@ -158,7 +158,7 @@ public final class LazyRestore implements AutoCloseable {
     }
 
     /** Where QEMU has the block. */
-    private static AddressRange place(Qmp qmp, Machine.Block block) throws IOException {
+    private static AddressRange place(Qmp qmp, MachineState.Block block) throws IOException {
         List<RamBlock> blocks = RamBlock.find(qmp, Set.of(block.name())).blocks();
         return blocks.stream()
                 .filter(each -> each.name().equals(block.name()))

@@ -2,9 +2,9 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.instant.Source;
 
 import org.jspecify.annotations.Nullable;
 
@@ -78,7 +78,7 @@ public final class MachineRestore {
      */
     public Restored run() throws IOException {
         try (ImageReader reader = ImageReader.open(image)) {
-            Machine machine = machine(reader);
+            MachineState machine = machine(reader);
             Path directory = Files.createTempDirectory("stillframe-");
             Path socket = directory.resolve("qmp");
             Path stream = directory.resolve("incoming");
@@ -122,8 +122,8 @@ public final class MachineRestore {
         }
     }
 
-    private Machine machine(ImageReader reader) throws ImageFormatException {
-        Machine machine = reader.layout().machine();
+    private MachineState machine(ImageReader reader) throws ImageFormatException {
+        MachineState machine = reader.layout().machine();
         if (machine == null) {
             throw new ImageFormatException(
                     "%s is of a process, not of a virtual machine: it can be exported for a debugger, not run".formatted(image));
@@ -142,8 +142,8 @@ public final class MachineRestore {
     }
 
     /** The block that is mapped: the one that begins where the file of pages does. */
-    private QemuArguments.Backing mapped(ImageReader reader, Machine machine) throws IOException {
-        for (Machine.Block block : machine.blocks()) {
+    private QemuArguments.Backing mapped(ImageReader reader, MachineState machine) throws IOException {
+        for (MachineState.Block block : machine.blocks()) {
             ImageReader.Place place = reader.place(block.range());
             if (block.backend() && place != null && place.offsetBytes() == 0) {
                 return options.ram() == null
@@ -154,14 +154,14 @@ public final class MachineRestore {
         throw new ImageFormatException("%s has no memory that QEMU could map".formatted(image));
     }
 
-    private void writeStream(ImageReader reader, Machine machine, Path stream) throws IOException {
+    private void writeStream(ImageReader reader, MachineState machine, Path stream) throws IOException {
         writeStream(MemoryContents.of(reader), machine, mapped(reader, machine).block(), stream);
     }
 
     /** With the memory of all blocks but {@code mapped}, to a new file. */
-    static void writeStream(MemoryContents contents, Machine machine, Machine.Block mapped, Path stream)
+    static void writeStream(MemoryContents contents, MachineState machine, MachineState.Block mapped, Path stream)
             throws IOException {
-        List<Machine.Block> sent = machine.blocks().stream().filter(b -> !b.equals(mapped)).toList();
+        List<MachineState.Block> sent = machine.blocks().stream().filter(b -> !b.equals(mapped)).toList();
         boolean done = false;
         try (OutputStream out = new BufferedOutputStream(create(stream), STREAM_BUFFER_BYTES)) {
             MigrationStream.write(contents, machine, sent, out);
@@ -182,7 +182,7 @@ public final class MachineRestore {
                         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))));
     }
 
-    private QemuArguments arguments(ImageReader reader, Machine machine) throws IOException {
+    private QemuArguments arguments(ImageReader reader, MachineState machine) throws IOException {
         return arguments(options, reader.layout().source()).mapping(mapped(reader, machine));
     }
 
@@ -198,7 +198,7 @@ public final class MachineRestore {
         return new QemuArguments(words).without("incoming").withoutFlag("daemonize");
     }
 
-    private Restored start(QemuArguments arguments, Path stream, Path socket, Machine machine) throws IOException {
+    private Restored start(QemuArguments arguments, Path stream, Path socket, MachineState machine) throws IOException {
         IncomingQemu qemu = IncomingQemu.start(arguments, stream, socket, new IncomingQemu.Place(false, options.aside()));
         boolean done = false;
         try (Qmp qmp = qemu.connect()) {

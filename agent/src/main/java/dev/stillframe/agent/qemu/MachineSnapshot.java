@@ -5,7 +5,7 @@ import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.process.Probe;

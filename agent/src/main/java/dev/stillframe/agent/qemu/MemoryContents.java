@@ -5,9 +5,9 @@ import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.transport.reader.RemoteImage;
 
 import org.jspecify.annotations.Nullable;

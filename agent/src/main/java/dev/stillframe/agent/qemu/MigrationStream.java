@@ -1,7 +1,7 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
-import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.instant.MachineState;
 
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -45,7 +45,7 @@ final class MigrationStream {
      * @param sent the blocks whose memory goes through the stream
      * @throws ImageFormatException if the state is not one that QEMU wrote, or a page is damaged or missing
      */
-    static void write(MemoryContents image, Machine machine, List<Machine.Block> sent, OutputStream into)
+    static void write(MemoryContents image, MachineState machine, List<MachineState.Block> sent, OutputStream into)
             throws IOException {
         byte[] devices = machine.devices();
         check(devices);
@@ -82,19 +82,19 @@ final class MigrationStream {
                 .get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), offset);
     }
 
-    private static void writeRam(MemoryContents image, List<Machine.Block> blocks, DataOutputStream out)
+    private static void writeRam(MemoryContents image, List<MachineState.Block> blocks, DataOutputStream out)
             throws IOException {
         out.writeByte(SECTION_FULL);
         out.writeInt(RAM_SECTION);
         writeName("ram", out);
         out.writeInt(0); // instance
         out.writeInt(RAM_VERSION);
-        out.writeLong(blocks.stream().mapToLong(Machine.Block::usedBytes).sum() | SIZES);
-        for (Machine.Block block : blocks) {
+        out.writeLong(blocks.stream().mapToLong(MachineState.Block::usedBytes).sum() | SIZES);
+        for (MachineState.Block block : blocks) {
             writeName(block.name(), out);
             out.writeLong(block.usedBytes());
         }
-        for (Machine.Block block : blocks) {
+        for (MachineState.Block block : blocks) {
             writePages(image, block, out);
         }
         out.writeLong(END_OF_RAM);
@@ -102,7 +102,7 @@ final class MigrationStream {
         out.writeInt(RAM_SECTION);
     }
 
-    private static void writePages(MemoryContents image, Machine.Block block, DataOutputStream out) throws IOException {
+    private static void writePages(MemoryContents image, MachineState.Block block, DataOutputStream out) throws IOException {
         long start = block.range().start();
         image.visit(
                 block.range(),

@@ -1,6 +1,6 @@
 package dev.stillframe.agent.qemu;
 
-import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.instant.MachineState;
 
 import org.jspecify.annotations.Nullable;
 
@@ -33,7 +33,7 @@ record QemuArguments(List<String> words) {
      * @param file what to map; null for memory of its own, which is filled from outside
      * @param shared whether writes of the guest go to the file
      */
-    record Backing(Machine.Block block, @Nullable Path file, boolean shared) {}
+    record Backing(MachineState.Block block, @Nullable Path file, boolean shared) {}
 
     /** With {@code backing}'s block from its file, in place of what the user's arguments say of it. */
     QemuArguments mapping(Backing backing) {

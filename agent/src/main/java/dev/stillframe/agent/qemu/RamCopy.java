@@ -3,9 +3,9 @@ package dev.stillframe.agent.qemu;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageKind;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -31,7 +31,7 @@ final class RamCopy {
      *
      * @throws IOException if it exists, or a page is damaged; the file is not there then
      */
-    static void write(ImageReader image, Machine.Block block, Path file) throws IOException {
+    static void write(ImageReader image, MachineState.Block block, Path file) throws IOException {
         Set<StandardOpenOption> mode = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         boolean done = false;
         try (FileChannel out =

@@ -1,8 +1,8 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.memory.WriteTracker;
-import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
@@ -31,7 +31,7 @@ final class Standstill implements Attachment {
     private final Guardian guardian;
     private final Probe probe;
     private boolean stopped;
-    private @Nullable Machine machine;
+    private @Nullable MachineState machine;
     private long stopNanos;
     private long devicesNanos;
     private long disksNanos;
@@ -55,7 +55,7 @@ final class Standstill implements Attachment {
     }
 
     /** The machine as it stood. */
-    Machine machine() {
+    MachineState machine() {
         return Objects.requireNonNull(machine, "the machine was not stopped yet");
     }
 
@@ -96,19 +96,19 @@ final class Standstill implements Attachment {
         byte[] state = devices.save(qmp);
         probe.at("machine: devices saved");
         long saved = System.nanoTime();
-        List<Machine.Disk> held = disks.hold(vm);
+        List<MachineState.Disk> held = disks.hold(vm);
         probe.at("machine: disks held");
         stopNanos = standing - begin;
         devicesNanos = saved - standing;
         disksNanos = System.nanoTime() - saved;
         machine =
-                new Machine(
+                new MachineState(
                         vm.version(),
                         vm.type(),
                         vm.running(),
                         state,
                         vm.ram().stream()
-                                .map(b -> new Machine.Block(b.name(), b.range(), b.usedBytes(), b.backend()))
+                                .map(b -> new MachineState.Block(b.name(), b.range(), b.usedBytes(), b.backend()))
                                 .toList(),
                         held);
         return new Standing(List.of(), begin);

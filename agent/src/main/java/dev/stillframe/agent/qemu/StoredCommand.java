@@ -1,7 +1,7 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
-import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.instant.Source;
 
 import org.jspecify.annotations.Nullable;
 

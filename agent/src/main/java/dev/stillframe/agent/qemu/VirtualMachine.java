@@ -2,7 +2,7 @@ package dev.stillframe.agent.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.process.TargetException;
 
 import org.jspecify.annotations.Nullable;
@@ -32,7 +32,7 @@ record VirtualMachine(
         String type,
         boolean running,
         List<RamBlock> ram,
-        List<Machine.Disk> disks,
+        List<MachineState.Disk> disks,
         Map<String, String> nodes,
         long balloonBytes,
         List<String> remarks) {
@@ -179,7 +179,7 @@ record VirtualMachine(
     }
 
     /** What QEMU's block graph calls what is in a disk: its own name, if it has no device's. */
-    String node(Machine.Disk disk) {
+    String node(MachineState.Disk disk) {
         return nodes.getOrDefault(disk.device(), disk.device());
     }
 
@@ -195,14 +195,14 @@ record VirtualMachine(
         return nodes;
     }
 
-    private static List<Machine.Disk> disks(JsonNode answer) {
-        List<Machine.Disk> disks = new ArrayList<>();
+    private static List<MachineState.Disk> disks(JsonNode answer) {
+        List<MachineState.Disk> disks = new ArrayList<>();
         for (JsonNode device : answer) {
             JsonNode inserted = device.path("inserted");
             if (!inserted.isMissingNode()) {
                 String name = device.path("device").asText();
                 disks.add(
-                        new Machine.Disk(
+                        new MachineState.Disk(
                                 name.isEmpty() ? inserted.path("node-name").asText() : name,
                                 inserted.path("file").asText(),
                                 inserted.path("drv").asText(),

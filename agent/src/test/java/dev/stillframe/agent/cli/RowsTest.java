@@ -3,7 +3,7 @@ package dev.stillframe.agent.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 import org.junit.jupiter.api.Test;
 
 import java.util.ArrayList;

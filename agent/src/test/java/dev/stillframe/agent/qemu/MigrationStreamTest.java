@@ -10,15 +10,15 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.PageRecords;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.page.RunBatch;
-import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.instant.Source;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -35,9 +35,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** What QEMU reads, byte for byte as its own sources say. */
 class MigrationStreamTest {
     private static final int PAGE = 4096;
-    private static final Machine.Block RAM = new Machine.Block("ram0", new AddressRange(0, PAGE), PAGE, true);
-    private static final Machine.Block BIOS =
-            new Machine.Block("bios", new AddressRange(PAGE, 3 * PAGE), 2 * PAGE, false);
+    private static final MachineState.Block RAM = new MachineState.Block("ram0", new AddressRange(0, PAGE), PAGE, true);
+    private static final MachineState.Block BIOS =
+            new MachineState.Block("bios", new AddressRange(PAGE, 3 * PAGE), 2 * PAGE, false);
 
     /** Magic, version, a section that holds nothing, end. */
     private static final String DEVICES = "5145564d" + "00000003" + "04aabbcc" + "00";
@@ -83,9 +83,9 @@ class MigrationStreamTest {
         }
     }
 
-    private String stream(String devices, List<Machine.Block> sent) throws IOException {
-        Machine machine =
-                new Machine("QEMU", "pc", true, HexFormat.of().parseHex(devices), List.of(RAM, BIOS), List.of());
+    private String stream(String devices, List<MachineState.Block> sent) throws IOException {
+        MachineState machine =
+                new MachineState("QEMU", "pc", true, HexFormat.of().parseHex(devices), List.of(RAM, BIOS), List.of());
         Path image = directory.resolve("image-" + System.nanoTime());
         write(image, machine);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -96,7 +96,7 @@ class MigrationStreamTest {
     }
 
     /** A page of zeros, one of data, one of zeros. */
-    private static void write(Path image, Machine machine) throws IOException {
+    private static void write(Path image, MachineState machine) throws IOException {
         Region region =
                 new Region(
                         new AddressRange(0, 3 * PAGE),

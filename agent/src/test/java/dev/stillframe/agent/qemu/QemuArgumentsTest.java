@@ -3,14 +3,14 @@ package dev.stillframe.agent.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.instant.MachineState;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The user's command line keeps everything but where the memory comes from. */
 class QemuArgumentsTest {
-    private static final Machine.Block BLOCK = new Machine.Block("ram0", new AddressRange(0, 1 << 30), 1 << 30, true);
+    private static final MachineState.Block BLOCK = new MachineState.Block("ram0", new AddressRange(0, 1 << 30), 1 << 30, true);
     private static final QemuArguments.Backing CLONE = new QemuArguments.Backing(BLOCK, Path.of("/i/pages"), false);
     private static final String OBJECT = "memory-backend-file,id=ram0,size=1073741824,mem-path=/i/pages,share=off";
 
@@ -52,7 +52,7 @@ class QemuArgumentsTest {
 
     @Test
     void aNameOrAPropertyWithACommaRemainsOne() {
-        Machine.Block named = new Machine.Block("x,mem-path=/etc/passwd", new AddressRange(0, 1 << 30), 1 << 30, true);
+        MachineState.Block named = new MachineState.Block("x,mem-path=/etc/passwd", new AddressRange(0, 1 << 30), 1 << 30, true);
         QemuArguments.Backing odd = new QemuArguments.Backing(named, Path.of("/i"), false);
         assertThat(new QemuArguments(List.of("qemu")).mapping(odd).words())
                 .containsExactly(

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.image.ImageFormatException;
-import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.instant.Source;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

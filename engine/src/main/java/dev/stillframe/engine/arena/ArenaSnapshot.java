@@ -1,9 +1,9 @@
 package dev.stillframe.engine.arena;
 
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.staging.Encoder;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;

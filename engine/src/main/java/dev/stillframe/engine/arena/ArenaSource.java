@@ -1,6 +1,6 @@
 package dev.stillframe.engine.arena;
 
-import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.instant.Source;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,8 +1,8 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.staging.Encoder;
 import dev.stillframe.engine.staging.Places;
 import java.io.IOException;

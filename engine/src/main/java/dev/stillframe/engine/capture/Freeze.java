@@ -4,7 +4,7 @@ import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.process.FrozenThread;
 import dev.stillframe.engine.process.Mapping;

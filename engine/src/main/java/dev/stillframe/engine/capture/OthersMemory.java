@@ -3,7 +3,7 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.linux.KernelVersion;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.process.EndedChildren;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.OpenDescriptor;

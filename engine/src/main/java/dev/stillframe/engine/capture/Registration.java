@@ -7,7 +7,7 @@ import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.PagemapScan.Query;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Errno;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.SharedElsewhere;
 import dev.stillframe.engine.process.Target;

@@ -1,6 +1,6 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 import java.util.List;
 
 /**

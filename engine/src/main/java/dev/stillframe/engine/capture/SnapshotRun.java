@@ -2,12 +2,12 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.Scheduling;
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.page.RootHash;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.staging.Encoder;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;

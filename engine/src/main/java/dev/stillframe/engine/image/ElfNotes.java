@@ -2,9 +2,9 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Source;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.instant.ThreadState;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageHash;
 
 import java.io.BufferedOutputStream;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.page.Checkpoint;
-import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.instant.PageHash;
 
 import net.openhft.chronicle.bytes.MappedBytes;
 import net.openhft.chronicle.core.io.BackgroundResourceReleaser;

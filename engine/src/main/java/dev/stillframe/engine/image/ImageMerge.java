@@ -2,7 +2,7 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.instant.Ending;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;

@@ -2,12 +2,12 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.HeapAllowance;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.document.HeapAllowance;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
 
 import java.io.EOFException;
 import java.io.IOException;

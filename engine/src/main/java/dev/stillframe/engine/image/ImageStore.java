@@ -1,8 +1,8 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.page.DurableSink;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.page.PageSink;
 
 import org.jspecify.annotations.Nullable;

@@ -1,8 +1,8 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
 
 import net.openhft.chronicle.bytes.MappedBytes;
 import net.openhft.chronicle.core.io.BackgroundResourceReleaser;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageRecords;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -8,11 +8,11 @@ import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.ObjectWriter;
 
-import dev.stillframe.engine.page.DocumentWeight;
-import dev.stillframe.engine.page.HeapAllowance;
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.document.DocumentWeight;
+import dev.stillframe.engine.document.HeapAllowance;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 
 import org.jspecify.annotations.Nullable;
 

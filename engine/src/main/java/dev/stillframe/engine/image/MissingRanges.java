@@ -1,6 +1,6 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Missing;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;

@@ -2,7 +2,7 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 
 import java.util.Arrays;
 import java.util.List;

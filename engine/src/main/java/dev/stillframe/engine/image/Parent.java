@@ -1,6 +1,6 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.HeapAllowance;
+import dev.stillframe.engine.document.HeapAllowance;
 
 import java.io.IOException;
 import java.nio.file.DirectoryStream;

@@ -5,9 +5,9 @@ import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -2,8 +2,8 @@ package dev.stillframe.engine.nativearena;
 
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.WriteTracker;
-import dev.stillframe.engine.page.Source;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.FrozenThread;
 import dev.stillframe.engine.process.Target;

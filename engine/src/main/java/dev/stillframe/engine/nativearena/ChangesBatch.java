@@ -1,8 +1,8 @@
 package dev.stillframe.engine.nativearena;
 
 import dev.stillframe.engine.arena.MemoryArena;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
 import java.lang.foreign.MemorySegment;
 

@@ -3,7 +3,7 @@ package dev.stillframe.engine.nativearena;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import dev.stillframe.engine.arena.MemoryArena;
-import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.instant.PageHash;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

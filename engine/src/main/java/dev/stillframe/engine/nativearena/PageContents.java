@@ -1,7 +1,7 @@
 package dev.stillframe.engine.nativearena;
 
 import dev.stillframe.engine.arena.MemoryArena;
-import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.staging.ZeroPage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.nativearena;
 
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Missing;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;

@@ -2,10 +2,10 @@ package dev.stillframe.engine.nativearena;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;

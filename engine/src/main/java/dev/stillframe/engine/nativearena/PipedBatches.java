@@ -3,8 +3,8 @@ package dev.stillframe.engine.nativearena;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.engine.staging.StagingBlock;
 import java.io.DataInputStream;

@@ -1,12 +1,12 @@
 package dev.stillframe.engine.nativearena;
 
 import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.page.ForwardingSink;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 

@@ -1,5 +1,8 @@
 package dev.stillframe.engine.page;
 
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
+
 /** Takes every page and keeps none: for dry runs and measurements. Owned by one thread. */
 public final class DiscardingSink implements PageSink {
     @Override

@@ -1,5 +1,7 @@
 package dev.stillframe.engine.page;
 
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
 import java.io.IOException;
 
 /**

@@ -1,5 +1,7 @@
 package dev.stillframe.engine.page;
 
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import java.lang.foreign.MemorySegment;
 
 /**

@@ -1,4 +1,4 @@
-/** Pages on the move: batches, their hashes, and the sink that takes them. No I/O and no kernel here. */
+/** Pages on their way: batches, and the sinks that take them. No I/O and no kernel here. */
 @NullMarked
 package dev.stillframe.engine.page;
 

@@ -5,7 +5,7 @@ import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.process;
 
 import dev.stillframe.engine.memory.WriteTracker;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.ThreadState;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;

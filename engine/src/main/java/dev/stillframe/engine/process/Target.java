@@ -3,9 +3,9 @@ package dev.stillframe.engine.process;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
-import dev.stillframe.engine.page.Machine;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.Source;
+import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.Source;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -99,7 +99,7 @@ public interface Target extends AutoCloseable {
     Source source() throws IOException;
 
     /** The virtual machine that it is, as it was at T0; null if it is none. Asked for after the freeze. */
-    default @Nullable Machine machine() throws IOException {
+    default @Nullable MachineState machine() throws IOException {
         return null;
     }
 

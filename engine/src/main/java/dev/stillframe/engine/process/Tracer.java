@@ -4,7 +4,7 @@ import dev.stillframe.engine.linux.Machine;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.ThreadState;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;

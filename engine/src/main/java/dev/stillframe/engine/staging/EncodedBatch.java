@@ -1,7 +1,7 @@
 package dev.stillframe.engine.staging;
 
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

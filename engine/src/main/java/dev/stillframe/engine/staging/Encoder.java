@@ -1,8 +1,8 @@
 package dev.stillframe.engine.staging;
 
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.io.InterruptedIOException;

@@ -2,7 +2,7 @@ package dev.stillframe.engine.staging;
 
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import java.util.Arrays;
 
 /** Where an address is in the image: the layout's extents as sorted arrays. Immutable; a look-up allocates nothing. */

@@ -9,7 +9,7 @@ import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.page.ForwardingSink;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;

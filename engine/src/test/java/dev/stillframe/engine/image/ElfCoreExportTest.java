@@ -9,11 +9,11 @@ import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.Source;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.instant.ThreadState;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

@@ -8,9 +8,9 @@ import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageKind;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

@@ -3,7 +3,7 @@ package dev.stillframe.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.page.Json;
+import dev.stillframe.engine.document.Json;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

@@ -5,15 +5,15 @@ import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.PageRecords;
-import dev.stillframe.engine.page.RootHash;
-import dev.stillframe.engine.page.Source;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
+import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.instant.ThreadState;
 
 import org.jspecify.annotations.Nullable;
 

@@ -9,7 +9,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.Mmu;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.process.Attachment;
 import java.io.IOException;
 import java.time.Duration;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.page.Checkpoint;
-import dev.stillframe.engine.page.Json;
+import dev.stillframe.engine.document.Json;
 
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;

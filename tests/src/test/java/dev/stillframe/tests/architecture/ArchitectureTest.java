@@ -33,7 +33,7 @@ final class ArchitectureTest {
                     .that()
                     .resideOutsideOfPackage(ROOT + "engine.linux..")
                     .and()
-                    .doNotHaveFullyQualifiedName(ROOT + "engine.page.SystemXxHash")
+                    .doNotHaveFullyQualifiedName(ROOT + "engine.instant.SystemXxHash")
                     .should()
                     .dependOnClassesThat()
                     .areAssignableTo(Linker.class)
@@ -89,17 +89,26 @@ final class ArchitectureTest {
     static final ArchRule theModelOfTheMmuKnowsErrorNumbersOnly =
             onlyKnows("engine.mmu", "engine.memory", "engine.linux");
 
-    @ArchTest static final ArchRule pagesKnowMemoryOnly = onlyKnows("engine.page", "engine.memory");
+    @ArchTest static final ArchRule documentsKnowNothing = onlyKnows("engine.document");
+
+    @ArchTest
+    static final ArchRule anInstantKnowsMemoryOnly =
+            onlyKnows("engine.instant", "engine.memory", "engine.document");
+
+    @ArchTest
+    static final ArchRule pagesKnowTheInstantThatTheyAreOf =
+            onlyKnows("engine.page", "engine.memory", "engine.instant");
 
     @ArchTest
     static final ArchRule targetsKnowMemoryAndLinux =
-            onlyKnows("engine.process", "engine.memory", "engine.page", "engine.linux");
+            onlyKnows("engine.process", "engine.memory", "engine.instant", "engine.linux");
 
     @ArchTest
     static final ArchRule captureDoesNotKnowWhoIsBehindASink =
             onlyKnows(
                     "engine.capture",
                     "engine.memory",
+                    "engine.instant",
                     "engine.page",
                     "engine.staging",
                     "engine.process",
@@ -107,7 +116,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule stagingKnowsMemoryAndPagesOnly =
-            onlyKnows("engine.staging", "engine.memory", "engine.page");
+            onlyKnows("engine.staging", "engine.memory", "engine.instant", "engine.page");
 
     /** Above all not linux: arenas are for every operating system. */
     @ArchTest
@@ -115,17 +124,18 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.arena",
                     "engine.memory",
+                    "engine.instant",
                     "engine.page",
                     "engine.staging",
                     "engine.image");
 
     @ArchTest
     static final ArchRule imagesAreForEveryOperatingSystem =
-            onlyKnows("engine.image", "engine.memory", "engine.page");
+            onlyKnows("engine.image", "engine.memory", "engine.document", "engine.instant", "engine.page");
 
     @ArchTest
     static final ArchRule memoryThatComesLaterDoesNotKnowFromWhere =
-            onlyKnows("engine.postcopy", "engine.memory", "engine.page", "engine.process", "engine.linux");
+            onlyKnows("engine.postcopy", "engine.memory", "engine.instant", "engine.page", "engine.process", "engine.linux");
 
     @ArchTest
     static final ArchRule conformanceKnowsTheKernelAndTheModel =

@@ -11,7 +11,7 @@ import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.nativearena.NativeArena;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.image.FailingSink;

@@ -5,7 +5,7 @@ import dev.stillframe.engine.arena.ArenaReport;
 import dev.stillframe.engine.arena.MemoryArena;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.page.ForwardingSink;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package dev.stillframe.tests.bench;
 
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.transport.encoding.BatchDecoder;
 import dev.stillframe.transport.encoding.BatchEncoder;

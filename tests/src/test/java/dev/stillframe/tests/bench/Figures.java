@@ -1,6 +1,6 @@
 package dev.stillframe.tests.bench;
 
-import dev.stillframe.engine.page.Json;
+import dev.stillframe.engine.document.Json;
 import dev.stillframe.tests.target.NativeProgram;
 
 import java.io.IOException;

@@ -9,7 +9,7 @@ import dev.stillframe.engine.mmu.BlockingTask.Start;
 import dev.stillframe.engine.mmu.MemoryCalls.Advice;
 import dev.stillframe.engine.mmu.MemoryCalls.Move;
 import dev.stillframe.engine.mmu.Outcome;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
 

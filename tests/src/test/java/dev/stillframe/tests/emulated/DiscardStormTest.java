@@ -14,7 +14,7 @@ import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.MemoryCalls.Advice;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.ThrottledSink;
 import dev.stillframe.tests.system.Campaign;

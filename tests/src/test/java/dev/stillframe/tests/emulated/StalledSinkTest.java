@@ -15,7 +15,7 @@ import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.system.Snapshots;

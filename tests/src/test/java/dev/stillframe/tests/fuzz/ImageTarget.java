@@ -8,7 +8,7 @@ import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.fasterxml.jackson.core.JsonProcessingException;
 
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.transport.receiver.Documents;
 
 import org.junit.jupiter.params.provider.MethodSource;

@@ -8,10 +8,10 @@ import dev.stillframe.engine.image.Headers;
 import dev.stillframe.engine.image.Manifests;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.RootHash;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -5,9 +5,9 @@ import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Source;
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.instant.ThreadState;
 
 import java.util.List;
 

@@ -1,7 +1,7 @@
 package dev.stillframe.tests.fuzz;
 
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.transport.wire.Limits;
 
 import java.io.ByteArrayOutputStream;

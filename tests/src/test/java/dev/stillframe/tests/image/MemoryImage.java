@@ -3,14 +3,14 @@ package dev.stillframe.tests.image;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.RootHash;
 
 import org.jspecify.annotations.Nullable;
 

@@ -1,7 +1,7 @@
 package dev.stillframe.tests.image;
 
 import dev.stillframe.engine.page.ForwardingSink;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 

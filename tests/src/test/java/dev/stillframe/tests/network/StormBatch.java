@@ -1,7 +1,7 @@
 package dev.stillframe.tests.network;
 
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
 
 import java.lang.foreign.Arena;

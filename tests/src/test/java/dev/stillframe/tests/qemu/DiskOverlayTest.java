@@ -8,7 +8,7 @@ import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.page.Ending;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;

@@ -12,7 +12,7 @@ import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.image.Verification;
-import dev.stillframe.engine.page.Machine;
+import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.system.Snapshots;
 import dev.stillframe.tests.image.DirectoryTree;
@@ -146,7 +146,7 @@ class MachineTest {
             guest.awaitRunning();
             MachineImages.take(guest, image);
             assertThat(machine(image).blocks())
-                    .extracting(Machine.Block::name)
+                    .extracting(MachineState.Block::name)
                     .contains("near", "far", "pc.bios")
                     .anyMatch(name -> name.endsWith("vga.vram"));
             try (Guest restored = MachineImages.restore(image, guest.arguments())) {
@@ -210,7 +210,7 @@ class MachineTest {
                             "echo $STILLFRAME_QEMU_PID > " + seen);
             MachineImages.take(subject, directory.resolve("image"));
             assertThat(Files.readString(seen).strip()).isEqualTo(Integer.toString(guest.pid()));
-            Machine.Disk recorded = machine(directory.resolve("image")).disks().getFirst();
+            MachineState.Disk recorded = machine(directory.resolve("image")).disks().getFirst();
             assertThat(recorded.file()).isEqualTo(disk.toString());
             assertThat(Path.of(Objects.requireNonNull(recorded.overlay()))).exists().hasParent(overlays);
             try (Monitor monitor = Monitor.of(guest)) {
@@ -303,7 +303,7 @@ class MachineTest {
         }
     }
 
-    private static Machine machine(Path image) throws IOException {
+    private static MachineState machine(Path image) throws IOException {
         try (ImageReader reader = ImageReader.open(image)) {
             return Objects.requireNonNull(reader.layout().machine());
         }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.engine.postcopy.PostCopy;
 import dev.stillframe.tests.target.ProcessFacts;

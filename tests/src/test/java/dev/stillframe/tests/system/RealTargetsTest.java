@@ -9,7 +9,7 @@ import dev.stillframe.engine.image.ElfCoreExport;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.ImageWriter;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.target.AllocatingJvm;
 import dev.stillframe.tests.target.JavaCommand;

@@ -2,7 +2,7 @@ package dev.stillframe.tests.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.page.ThreadState;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.TargetProcess;

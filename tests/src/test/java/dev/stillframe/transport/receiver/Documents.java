@@ -1,7 +1,7 @@
 package dev.stillframe.transport.receiver;
 
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.transport.wire.DocumentReader;
 
 import java.io.IOException;

@@ -3,7 +3,7 @@ package dev.stillframe.transport.receiver;
 import com.fasterxml.jackson.core.JsonProcessingException;
 
 import dev.stillframe.engine.page.Checkpoint;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.receiver.SessionState.Effect;
 import dev.stillframe.transport.receiver.SessionState.Event;

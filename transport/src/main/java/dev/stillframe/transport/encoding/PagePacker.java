@@ -1,8 +1,8 @@
 package dev.stillframe.transport.encoding;
 
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.transport.wire.Limits;
 
 import java.lang.foreign.Arena;

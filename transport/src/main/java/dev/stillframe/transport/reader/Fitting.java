@@ -1,8 +1,8 @@
 package dev.stillframe.transport.reader;
 
-import dev.stillframe.engine.page.HeapAllowance;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.document.HeapAllowance;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.transport.wire.Message;
 
 import java.io.IOException;

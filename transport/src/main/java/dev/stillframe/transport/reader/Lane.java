@@ -1,7 +1,7 @@
 package dev.stillframe.transport.reader;
 
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.client.Backoff;
 import dev.stillframe.transport.client.ClientConnection;

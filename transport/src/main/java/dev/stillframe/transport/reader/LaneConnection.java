@@ -1,8 +1,8 @@
 package dev.stillframe.transport.reader;
 
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.transport.client.ClientConnection;
 import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.wire.BatchBuffer;

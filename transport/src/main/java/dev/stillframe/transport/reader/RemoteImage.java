@@ -1,10 +1,10 @@
 package dev.stillframe.transport.reader;
 
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.staging.PageLedger;
 import dev.stillframe.transport.client.Dialer;
 import dev.stillframe.transport.net.NetworkTransport;

@@ -1,8 +1,8 @@
 package dev.stillframe.transport.reader;
 
 import com.sun.management.OperatingSystemMXBean;
-import dev.stillframe.engine.page.HeapAllowance;
-import dev.stillframe.engine.page.PageRecords;
+import dev.stillframe.engine.document.HeapAllowance;
+import dev.stillframe.engine.instant.PageRecords;
 
 import java.lang.management.ManagementFactory;
 
@@ -10,7 +10,7 @@ import java.lang.management.ManagementFactory;
  * What an image that comes from another host may take of this one, whatever that host says of it. Immutable.
  *
  * @param documentHeapBytes most heap for its layout and the list of what it lacks: their bytes, and what can be made of
- *     them by {@link dev.stillframe.engine.page.DocumentWeight}
+ *     them by {@link dev.stillframe.engine.document.DocumentWeight}
  * @param recordBytes most native memory for the records of its pages, {@link PageRecords#RECORD_BYTES} each
  */
 public record Room(long documentHeapBytes, long recordBytes) {

@@ -1,6 +1,6 @@
 package dev.stillframe.transport.receiver;
 
-import dev.stillframe.engine.page.HeapAllowance;
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.transport.wire.ErrorCode;
 
 import java.io.IOException;

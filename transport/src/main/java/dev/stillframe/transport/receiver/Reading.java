@@ -3,7 +3,7 @@ package dev.stillframe.transport.receiver;
 import dev.stillframe.engine.image.ImageBatch;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
-import dev.stillframe.engine.page.Json;
+import dev.stillframe.engine.document.Json;
 import dev.stillframe.transport.wire.BatchFrame;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;

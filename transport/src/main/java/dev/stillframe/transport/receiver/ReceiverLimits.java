@@ -1,6 +1,6 @@
 package dev.stillframe.transport.receiver;
 
-import dev.stillframe.engine.page.HeapAllowance;
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Limits;
 
@@ -23,7 +23,7 @@ import java.time.Duration;
  *     for which there is none gets its pages as they are
  * @param maxLayoutBytes longest layout
  * @param maxDocumentHeapBytes most heap for documents, all sessions and images that are read together: their bytes, and
- *     what can be made of them by {@link dev.stillframe.engine.page.DocumentWeight}
+ *     what can be made of them by {@link dev.stillframe.engine.document.DocumentWeight}
  * @param deadlines when a peer is given up
  */
 public record ReceiverLimits(

@@ -6,8 +6,8 @@ import dev.stillframe.engine.image.ImageBusyException;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.engine.page.DurableSink;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.transport.wire.DocumentReader;
@@ -261,7 +261,7 @@ final class SessionWorker {
                     String published =
                             opened()
                                     .finish(
-                                            new dev.stillframe.engine.page.Ending(
+                                            new dev.stillframe.engine.instant.Ending(
                                                     missing, end.rootHash()));
                     place = published;
                     outcome.done(new SessionState.Event.Published(published));

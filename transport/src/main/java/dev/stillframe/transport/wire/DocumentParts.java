@@ -1,7 +1,7 @@
 package dev.stillframe.transport.wire;
 
-import dev.stillframe.engine.page.DocumentWeight;
-import dev.stillframe.engine.page.HeapAllowance;
+import dev.stillframe.engine.document.DocumentWeight;
+import dev.stillframe.engine.document.HeapAllowance;
 
 import java.io.IOException;
 import java.util.ArrayList;

@@ -5,9 +5,9 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.Layout;
-import dev.stillframe.engine.page.Missing;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 
 import org.jspecify.annotations.Nullable;
 

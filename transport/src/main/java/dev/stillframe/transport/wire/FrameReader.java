@@ -1,7 +1,7 @@
 package dev.stillframe.transport.wire;
 
-import dev.stillframe.engine.page.PageHash;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 
 import io.netty.buffer.ByteBuf;
 

@@ -1,6 +1,6 @@
 package dev.stillframe.transport.wire;
 
-import dev.stillframe.engine.page.PageHash;
+import dev.stillframe.engine.instant.PageHash;
 
 /** The bounds of the protocol. A peer that exceeds one is refused with its name. */
 public final class Limits {

@@ -162,7 +162,7 @@ public sealed interface Message {
      *
      * @param batches how many batches the image has
      * @param pages how many pages they hold
-     * @param rootHash see {@link dev.stillframe.engine.page.RootHash}
+     * @param rootHash see {@link dev.stillframe.engine.instant.RootHash}
      */
     record End(long batches, long pages, byte[] rootHash) implements Message {}
 

@@ -1,6 +1,6 @@
 package dev.stillframe.transport.wire;
 
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.RootHash;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

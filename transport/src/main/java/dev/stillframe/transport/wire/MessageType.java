@@ -1,6 +1,6 @@
 package dev.stillframe.transport.wire;
 
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.RootHash;
 
 /**
  * The types of frames, with the lengths that their bodies can have. The numbers are frozen; 0 is

@@ -3,7 +3,7 @@ package dev.stillframe.transport.encoding;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.Seed;

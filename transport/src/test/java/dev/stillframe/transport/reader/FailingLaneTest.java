@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.transport.Fault;
 import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.Seed;

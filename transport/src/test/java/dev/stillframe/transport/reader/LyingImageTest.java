@@ -3,9 +3,9 @@ package dev.stillframe.transport.reader;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.PageRecords;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.PageRecords;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.wire.Frames;
 import dev.stillframe.transport.wire.Limits;

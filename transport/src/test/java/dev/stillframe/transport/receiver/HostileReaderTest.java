@@ -3,7 +3,7 @@ package dev.stillframe.transport.receiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.image.ImageStore;
-import dev.stillframe.engine.page.DocumentWeight;
+import dev.stillframe.engine.document.DocumentWeight;
 import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.SampleImage;

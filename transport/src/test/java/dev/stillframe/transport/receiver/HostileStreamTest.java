@@ -2,8 +2,8 @@ package dev.stillframe.transport.receiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.MemorySink;

@@ -2,7 +2,7 @@ package dev.stillframe.transport.receiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.MemorySink;
 import dev.stillframe.transport.SampleBatch;

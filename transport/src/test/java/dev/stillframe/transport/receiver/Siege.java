@@ -2,8 +2,8 @@ package dev.stillframe.transport.receiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.wire.ErrorCode;

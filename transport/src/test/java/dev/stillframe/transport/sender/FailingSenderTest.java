@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.transport.Fault;
 import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.MemorySink;

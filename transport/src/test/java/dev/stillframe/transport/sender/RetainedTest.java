@@ -2,7 +2,7 @@ package dev.stillframe.transport.sender;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.page.PageKind;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.transport.SampleBatch;
 
 import org.junit.jupiter.api.Test;

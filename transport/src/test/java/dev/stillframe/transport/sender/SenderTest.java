@@ -3,9 +3,9 @@ package dev.stillframe.transport.sender;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.page.Ending;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.SampleImage;

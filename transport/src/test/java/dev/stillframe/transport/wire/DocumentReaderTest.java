@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 
-import dev.stillframe.engine.page.Json;
-import dev.stillframe.engine.page.Layout;
+import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.transport.SampleImage;
 
 import org.junit.jupiter.api.Test;

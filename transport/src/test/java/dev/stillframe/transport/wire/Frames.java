@@ -1,8 +1,8 @@
 package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageKind;
-import dev.stillframe.engine.page.RootHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.transport.SampleBatch;
 
 import io.netty.buffer.ByteBuf;

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.instant;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.stillframe.engine.memory.Extent;
@@ -28,7 +28,7 @@ public record Layout(
         byte[] auxv,
         List<ThreadState> threads,
         List<Region> regions,
-        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Machine machine) {
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable MachineState machine) {
     /** Of no virtual machine. */
     public Layout(
             int pageSizeBytes,

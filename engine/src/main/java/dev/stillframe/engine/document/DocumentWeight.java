@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.document;
 
 /**
  * How much heap a layout, a list of what is missing or a manifest can take when it is read, whatever its bytes are: an

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.instant;
 
 import dev.stillframe.engine.memory.AddressRange;
 import java.util.List;
@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param disks its block devices, for whoever keeps them; their contents are not in the image
  */
 @SuppressWarnings("ArrayRecordComponent") // opaque, never compared
-public record Machine(
+public record MachineState(
         String hypervisor,
         String type,
         boolean running,
@@ -67,7 +67,7 @@ public record Machine(
     }
 
     /** Copies the lists. */
-    public Machine {
+    public MachineState {
         Objects.requireNonNull(hypervisor, "hypervisor"); // JSON from elsewhere may say null
         Objects.requireNonNull(type, "type");
         Objects.requireNonNull(devices, "devices");

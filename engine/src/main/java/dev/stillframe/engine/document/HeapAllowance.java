@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.document;
 
 import java.io.IOException;
 import java.util.concurrent.atomic.AtomicLong;

@@ -1,5 +1,6 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.instant;
 
+import dev.stillframe.engine.document.Json;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

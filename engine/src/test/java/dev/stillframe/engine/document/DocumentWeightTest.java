@@ -1,9 +1,12 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.document;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.sun.management.ThreadMXBean;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;

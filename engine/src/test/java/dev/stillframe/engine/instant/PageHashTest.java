@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.instant;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.instant;
 
 import java.util.List;
 import java.util.Objects;

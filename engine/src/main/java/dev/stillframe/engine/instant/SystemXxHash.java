@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.instant;
 
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.document;
 
 import java.io.FilterOutputStream;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.instant;
 
 /** What an image knows of a page. The codes are frozen: they are on the wire and in the index. */
 public enum PageKind {

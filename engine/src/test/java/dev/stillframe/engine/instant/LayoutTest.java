@@ -1,8 +1,9 @@
-package dev.stillframe.engine.page;
+package dev.stillframe.engine.instant;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.memory.AddressRange;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -22,14 +23,14 @@ class LayoutTest {
 
     @Test
     void aMachineIsReadAsItWasWritten() throws Exception {
-        Machine machine =
-                new Machine(
+        MachineState machine =
+                new MachineState(
                         "QEMU 7.2.22",
                         "pc-q35-7.2",
                         true,
                         new byte[] {1, 2, 3},
-                        List.of(new Machine.Block("ram0", new AddressRange(0, 8192), 8000, true)),
-                        List.of(new Machine.Disk("vda", "/disk", "qcow2", true, null)));
+                        List.of(new MachineState.Block("ram0", new AddressRange(0, 8192), 8000, true)),
+                        List.of(new MachineState.Disk("vda", "/disk", "qcow2", true, null)));
         Layout layout = new Layout(4096, 7, SOURCE, new byte[0], List.of(), List.of(), machine);
         Layout read = Json.MAPPER.readValue(Json.MAPPER.writeValueAsString(layout), Layout.class);
         assertThat(read.machine()).usingRecursiveComparison().isEqualTo(machine);
@@ -44,7 +45,7 @@ class LayoutTest {
 
     @Test
     void aBlockIsNotLargerThanItsMemory() {
-        assertThatThrownBy(() -> new Machine.Block("ram0", new AddressRange(0, 8192), 8193, true))
+        assertThatThrownBy(() -> new MachineState.Block("ram0", new AddressRange(0, 8192), 8193, true))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 }
