@@ -150,6 +150,23 @@ final class Arming {
             lookIntoFile(mapping, range);
         }
         move(range, Claim.ARMING_HOLE, Claim.UNSEEN);
+        capture.table.within(range.start(), range.end()).stream()
+                .filter(block -> block.count(Claim.HOLE) > 0)
+                .forEach(Block::hollow);
+    }
+
+    /**
+     * In the freeze: a hole that has been filled without a word is none. MADV_GUARD_INSTALL takes the mark of an empty page away,
+     * and after MADV_GUARD_REMOVE nothing tells of the first write. Later would be too late: the target could discard the page,
+     * and whatever was a hole then counts as zeros.
+     */
+    void lookIntoHoles() throws IOException {
+        for (Part part : parts(capture.table.blocks().stream().filter(Block::isHollow).toList())) {
+            if (part.mapping().file() == null) {
+                registration.eachFilled(
+                        part.range(), (start, end) -> move(new AddressRange(start, end), Claim.HOLE, Claim.HOT));
+            }
+        }
     }
 
     private static boolean holdsContent(long categories) {
@@ -182,7 +199,9 @@ final class Arming {
     private void move(AddressRange range, byte from, byte to) {
         for (Block block : capture.table.within(range.start(), range.end())) {
             for (int page = block.firstPage(range); page < block.endPage(range); page++) {
-                block.move(page, from, to);
+                if (block.move(page, from, to) && to == Claim.HOT) {
+                    block.warm();
+                }
             }
         }
     }

@@ -26,6 +26,7 @@ final class Block {
     private volatile List<Piece> pieces = List.of();
     private volatile boolean huge;
     private volatile boolean warm;
+    private volatile boolean hollow;
     private volatile @Nullable Thread owner;
 
     Block(long start) {
@@ -99,6 +100,16 @@ final class Block {
     /** To be called before its pages are protected and looked at. */
     void cool() {
         warm = false;
+    }
+
+    /** Whether a page of it may be a hole. Spares the freeze the look at every page. */
+    boolean isHollow() {
+        return hollow;
+    }
+
+    /** To be called after pages became holes. */
+    void hollow() {
+        hollow = true;
     }
 
     /** Whether it is one huge page, which stays whole only if it is protected and unprotected whole. */

@@ -130,6 +130,7 @@ final class Freeze implements Work {
         }
         registration.publish();
         unsettled.forEach(mapping -> registration.settle(mapping.range()));
+        arming.lookIntoHoles();
         capture.aliases = registration.aliases();
         for (TrackedMapping alias : capture.aliases) { // what was a hole there may have been filled from another place
             arming.lookIntoFile(alias, alias.range());

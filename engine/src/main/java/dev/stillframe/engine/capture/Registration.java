@@ -32,6 +32,13 @@ final class Registration implements AutoCloseable {
                     PagemapScan.PRESENT | PagemapScan.SWAPPED,
                     PagemapScan.HUGE);
 
+    private static final Query FILLED =
+            new Query(
+                    PagemapScan.WRITTEN,
+                    PagemapScan.PFNZERO | PagemapScan.GUARD,
+                    PagemapScan.PRESENT | PagemapScan.SWAPPED,
+                    PagemapScan.WRITTEN);
+
     private final Target target;
     private final Capture capture;
     private final TreeMap<Long, TrackedMapping> tracked = new TreeMap<>();
@@ -367,6 +374,11 @@ final class Registration implements AutoCloseable {
     /** Tells which pages of a registered range are protected now, and whether there is something in them. */
     void eachProtected(long start, long end, PagemapScan.Visitor visitor) throws IOException {
         target.scan(start, end, PagemapScan.PROTECTED, visitor);
+    }
+
+    /** Tells which pages of a registered range of private memory hold something, and are not protected. */
+    void eachFilled(AddressRange range, RangeVisitor visitor) throws IOException {
+        target.scan(range.start(), range.end(), FILLED, (start, end, categories) -> visitor.visit(start, end));
     }
 
     /** Tells what holds data now of a part of a registered range of shared memory. */

@@ -42,6 +42,7 @@ final class Sweep {
         public boolean step(Worker worker) throws IOException {
             int hole = holes.getAndIncrement();
             if (hole < blocks.size()) { // first of all: writes to empty pages need not wait for anything
+                capture.probe.at("sweep: release holes");
                 worker.releaseHoles(blocks.get(hole), 0, Block.PAGES);
                 return true;
             }

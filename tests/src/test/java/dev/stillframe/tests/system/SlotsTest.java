@@ -20,7 +20,7 @@ import java.util.Map;
  * A target that maps, unmaps, replaces, moves and discards small mappings all the time: what the
  * image has of them is what they held at the instant, or it is listed.
  */
-@Timeout(300)
+@Timeout(1800)
 class SlotsTest {
     private static final int PAGE = 4096;
     private static final int NOTE_BYTES = 16;
