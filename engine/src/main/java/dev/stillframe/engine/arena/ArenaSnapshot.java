@@ -4,7 +4,7 @@ import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
-import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
@@ -31,7 +31,7 @@ final class ArenaSnapshot implements AutoCloseable {
     private final Consumer<String> steps;
     private final int pages;
     private @Nullable Staging staging;
-    private @Nullable Encoder encoder;
+    private @Nullable Drain drain;
     private boolean encodes;
 
     /** {@code steps} is told of each step before it is taken. */
@@ -62,18 +62,18 @@ final class ArenaSnapshot implements AutoCloseable {
         staging = blocks;
         steps.accept("copies");
         PageCopies copies = new PageCopies(memory, blocks, barrier, parent == null ? 0 : parent.epoch());
-        steps.accept("encoder");
-        Encoder encoding = new Encoder(blocks, sink, options.stallTimeout(), copies, () -> {});
-        encoder = encoding;
+        steps.accept("drain");
+        Drain draining = new Drain(blocks, sink, options.stallTimeout(), copies, () -> {});
+        drain = draining;
         try {
-            return take(copies, encoding, images, started);
+            return take(copies, draining, images, started);
         } catch (IOException | RuntimeException | Error e) {
-            giveUp(copies, encoding, e);
+            giveUp(copies, draining, e);
             throw e;
         }
     }
 
-    private ArenaReport take(PageCopies copies, Encoder encoding, ArenaLayout images, long started)
+    private ArenaReport take(PageCopies copies, Drain draining, ArenaLayout images, long started)
             throws IOException {
         steps.accept("instant");
         long armed = System.nanoTime();
@@ -81,22 +81,22 @@ final class ArenaSnapshot implements AutoCloseable {
         Instant instant = Instant.now();
         long instantNanos = System.nanoTime();
         steps.accept("thread");
-        Thread.ofPlatform().name("stillframe-encoder").daemon().start(encoding);
+        Thread.ofPlatform().name("stillframe-drain").daemon().start(draining);
         encodes = true;
         steps.accept("layout");
         Layout layout = layout(images, instant, copies);
-        encoding.begin(layout, new Places(layout));
+        draining.begin(layout, new Places(layout));
         steps.accept("sweep");
         sweep(copies);
         long captured = System.nanoTime();
         steps.accept("publish");
-        Published published = publish(copies, encoding, layout);
+        Published published = publish(copies, draining, layout);
         return new ArenaReport(
                 published.image(),
                 HexFormat.of().formatHex(published.rootHash()),
                 copies.epoch(),
                 layout.pageCount(),
-                encoding.zeroPages(),
+                draining.zeroPages(),
                 copies.byWriters(),
                 instantNanos - armed,
                 captured - instantNanos,
@@ -105,13 +105,13 @@ final class ArenaSnapshot implements AutoCloseable {
     }
 
     /** The writers first: from {@link PageCopies#awaitCopies} on none of them needs staging. */
-    private void giveUp(PageCopies copies, Encoder encoding, Throwable cause) {
+    private void giveUp(PageCopies copies, Drain draining, Throwable cause) {
         copies.fail(cause);
         barrier.end();
         copies.awaitCopies();
         if (encodes) {
-            encoding.interrupt();
-            awaitEncoder(encoding);
+            draining.interrupt();
+            awaitDrain(draining);
         }
         sink.abort(String.valueOf(cause.getMessage()));
     }
@@ -160,17 +160,17 @@ final class ArenaSnapshot implements AutoCloseable {
     @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Published(String image, byte[] rootHash) {}
 
-    private Published publish(PageCopies copies, Encoder encoding, Layout layout) throws IOException {
-        encoding.finish();
-        awaitEncoder(encoding);
+    private Published publish(PageCopies copies, Drain draining, Layout layout) throws IOException {
+        draining.finish();
+        awaitDrain(draining);
         copies.check();
-        byte[] rootHash = RootHash.of(layout, List.of(), encoding.ledger());
+        byte[] rootHash = RootHash.of(layout, List.of(), draining.ledger());
         return new Published(sink.finish(new Ending(List.of(), rootHash)), rootHash);
     }
 
-    /** Bounded by the encoder's stall timeout and the sink's own deadline. */
-    private static void awaitEncoder(Encoder encoding) {
-        while (!encoding.awaitEnd(WAIT_NANOS)) {
+    /** Bounded by the drain's stall timeout and the sink's own deadline. */
+    private static void awaitDrain(Drain draining) {
+        while (!draining.awaitEnd(WAIT_NANOS)) {
             Thread.onSpinWait();
         }
     }
@@ -180,8 +180,8 @@ final class ArenaSnapshot implements AutoCloseable {
         try {
             sink.close(); // it may still hold memory of batches
         } finally {
-            if (encoder != null) {
-                encoder.free();
+            if (drain != null) {
+                drain.free();
             }
             if (staging != null) {
                 staging.close();

@@ -1,6 +1,6 @@
 package dev.stillframe.engine.arena;
 
-import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
 import java.io.IOException;
@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * Copies pages of one snapshot into staging, for writers and for the sweep, and knows whether the snapshot has failed.
  * Thread-safe.
  */
-final class PageCopies implements WriteBarrier.Copying, Encoder.Failures {
+final class PageCopies implements WriteBarrier.Copying, Drain.Failures {
     /** So many threads copy side by side. Each stripe holds at most one block, so others are always on their way. */
     static final int STRIPES = 4;
 

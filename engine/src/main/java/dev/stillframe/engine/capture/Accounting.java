@@ -3,7 +3,7 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.PageKind;
-import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import java.io.IOException;
 import java.util.List;
@@ -19,13 +19,13 @@ final class Accounting {
     private final BlockTable table;
     private final Registration registration;
     private final Places places;
-    private final Encoder encoder;
+    private final Drain drain;
 
-    Accounting(BlockTable table, Registration registration, Places places, Encoder encoder) {
+    Accounting(BlockTable table, Registration registration, Places places, Drain drain) {
         this.table = table;
         this.registration = registration;
         this.places = places;
-        this.encoder = encoder;
+        this.drain = drain;
     }
 
     /** Sends what is left to say and adds what was lost to {@code missing}. */
@@ -33,7 +33,7 @@ final class Accounting {
         for (int extent = 0; extent < places.count(); extent++) {
             settle(extent, missing);
         }
-        encoder.endEmpty();
+        drain.endEmpty();
     }
 
     private void settle(int extent, List<Missing> missing) throws IOException {
@@ -46,7 +46,7 @@ final class Accounting {
             }
             end = Math.min(end, places.end(extent));
             if (kind != PageKind.DATA) {
-                encoder.sendEmpty(kind, places.ordinal(extent, at), (end - at) / Block.PAGE_BYTES);
+                drain.sendEmpty(kind, places.ordinal(extent, at), (end - at) / Block.PAGE_BYTES);
             }
             if (kind == PageKind.LOST) {
                 missing.add(new Missing(new AddressRange(at, end), LOST_REASON));
@@ -60,7 +60,7 @@ final class Accounting {
         return table.find(address) == null ? Block.startOf(address) + Block.BYTES : address + Block.PAGE_BYTES;
     }
 
-    /** DATA: it was copied, and the encoder has said what it holds. */
+    /** DATA: it was copied, and the drain has said what it holds. */
     private PageKind kind(long address) {
         Block block = table.find(address);
         if (block == null || !hasPiece(block, Block.pageOf(address))) {

@@ -3,7 +3,7 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RangeSet;
 import dev.stillframe.engine.memory.WriteTracker;
-import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /** What the workers of one snapshot share. Thread-safe. */
-final class Capture implements Encoder.Failures {
+final class Capture implements Drain.Failures {
     /** What a fault means. */
     enum Phase {
         /** Before T0: let the write through and remember the page. */

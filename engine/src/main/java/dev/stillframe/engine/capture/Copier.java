@@ -198,7 +198,7 @@ final class Copier {
         return !isRead || !into.isSame(into.used() - 1, into.used());
     }
 
-    /** What holds only zeros needs neither staging nor the encoder. */
+    /** What holds only zeros needs neither staging nor the drain. */
     private byte doneOrZero(Run run) {
         StagingBlock into = staged();
         if (!into.endsInZeros(run.count())) {
@@ -311,7 +311,7 @@ final class Copier {
         }
     }
 
-    /** Into staging, whole or not at all. Waits for room as long as it takes; the encoder gives up when the sink does. */
+    /** Into staging, whole or not at all. Waits for room as long as it takes; the drain gives up when the sink does. */
     boolean copy(Block at, int first, int end, long from) throws IOException {
         int count = end - first;
         long bytes = (long) count * Block.PAGE_BYTES;
@@ -434,7 +434,7 @@ final class Copier {
         return true;
     }
 
-    /** Hands what is staged on to the encoder. */
+    /** Hands what is staged on to the drain. */
     void flush() {
         StagingBlock now = block;
         block = null;

@@ -8,7 +8,7 @@ import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.instant.ThreadState;
-import dev.stillframe.engine.staging.Encoder;
+import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.process.Attachment;
@@ -60,10 +60,10 @@ final class SnapshotRun implements AutoCloseable {
     private final SharedObjects shared;
     private Map<Long, Set<String>> flags = Map.of();
     private @Nullable Capture capture;
-    private @Nullable Encoder encoder;
+    private @Nullable Drain drain;
     private @Nullable Registration registration;
     private Stage stage = new Stage.Attached();
-    private boolean encoding;
+    private boolean isDraining;
     private boolean closed;
 
     SnapshotRun(Target target, Attachment attachment, Staging staging, PageSink sink, Progress progress, SharedObjects shared) {
@@ -108,9 +108,9 @@ final class SnapshotRun implements AutoCloseable {
         capture.tracker.enable();
         Registration registered = new Registration(target, capture);
         registration = registered;
-        Encoder encoding = new Encoder(staging, sink, capture.options.stallTimeout(), capture, SnapshotRun::giveWay);
-        encoder = encoding;
-        start(capture, encoding);
+        Drain draining = new Drain(staging, sink, capture.options.stallTimeout(), capture, SnapshotRun::giveWay);
+        drain = draining;
+        start(capture, draining);
         progress.at(Progress.Step.ARM, 0, 0);
         Arming arming = new Arming(capture, registered);
         arm(capture, registered, arming);
@@ -136,10 +136,10 @@ final class SnapshotRun implements AutoCloseable {
         Layout layout = layout(capture, registered, freeze, instant, states);
         Places places = new Places(layout);
         // Until the writers are free the processors are theirs and the sweep's, as long as staging holds what comes.
-        awaitWork(capture, staging::isHalfFull, () -> tell(capture, encoding, layout, Progress.Step.SWEEP));
-        encoding.begin(layout, places);
-        shared.afterwards(freeze.mappings()); // not before: staging fills until the encoder takes from it
-        awaitWork(capture, () -> false, () -> tell(capture, encoding, layout, Progress.Step.SWEEP));
+        awaitWork(capture, staging::isHalfFull, () -> tell(capture, draining, layout, Progress.Step.SWEEP));
+        draining.begin(layout, places);
+        shared.afterwards(freeze.mappings()); // not before: staging fills until the drain takes from it
+        awaitWork(capture, () -> false, () -> tell(capture, draining, layout, Progress.Step.SWEEP));
         awaitAnswers(capture);
         List<Missing> missing = new ArrayList<>(shared.atEnd(capture, registered, freeze.mappings(), instant));
         capture.probe.at("release: take the protection away");
@@ -150,16 +150,16 @@ final class SnapshotRun implements AutoCloseable {
         new Relief(target, capture.table.blocks()).run();
         attachment.confirm();
         missing.addAll(freeze.missing());
-        Accounting accounting = new Accounting(capture.table, registered, places, encoding);
-        Published published = publish(capture, encoding, layout, accounting, missing);
+        Accounting accounting = new Accounting(capture.table, registered, places, draining);
+        Published published = publish(capture, draining, layout, accounting, missing);
         return report(
                 published,
                 capture,
-                encoding,
+                draining,
                 new Times(startNanos, attachNanos, freezeNanos, thawNanos));
     }
 
-    /** The encoder gives way to the target and to the workers. */
+    /** The drain gives way to the target and to the workers. */
     private static void giveWay() {
         try {
             Scheduling.nice(ENCODER_NICE);
@@ -173,7 +173,7 @@ final class SnapshotRun implements AutoCloseable {
     @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Published(String image, byte[] rootHash, List<Missing> missing) {}
 
-    private void start(Capture capture, Encoder encoding) throws IOException {
+    private void start(Capture capture, Drain draining) throws IOException {
         // Without spinning a worker sleeps in poll, and the sweep needs another. Each may hold a block that it has begun.
         int least = capture.options.tuning().spin() ? 1 : 2;
         int count = Math.clamp(capture.options.workers(), least, staging.blocks() / 2);
@@ -192,8 +192,8 @@ final class SnapshotRun implements AutoCloseable {
             workers.subList(started, count).forEach(Worker::run); // they end at once
             throw t;
         }
-        Thread.ofPlatform().name("stillframe-encoder").daemon().start(encoding);
-        this.encoding = true;
+        Thread.ofPlatform().name("stillframe-drain").daemon().start(draining);
+        isDraining = true;
     }
 
     private void arm(Capture capture, Registration registered, Arming arming)
@@ -277,13 +277,13 @@ final class SnapshotRun implements AutoCloseable {
         }
     }
 
-    private void tell(Capture capture, Encoder encoding, Layout layout, Progress.Step step) {
-        long done = (encoding.dataPages() + zeroPages(capture, encoding)) * Block.PAGE_BYTES;
+    private void tell(Capture capture, Drain draining, Layout layout, Progress.Step step) {
+        long done = (draining.dataPages() + zeroPages(capture, draining)) * Block.PAGE_BYTES;
         progress.at(step, done, layout.pageCount() * Block.PAGE_BYTES);
     }
 
-    private static long zeroPages(Capture capture, Encoder encoding) {
-        return encoding.zeroPages() + capture.zeroPages.sum();
+    private static long zeroPages(Capture capture, Drain draining) {
+        return draining.zeroPages() + capture.zeroPages.sum();
     }
 
     private Layout layout(
@@ -301,22 +301,22 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     private Published publish(
-            Capture capture, Encoder encoding, Layout layout, Accounting accounting, List<Missing> found)
+            Capture capture, Drain draining, Layout layout, Accounting accounting, List<Missing> found)
             throws IOException {
-        encoding.finish();
-        while (!encoding.awaitEnd(POLL_NANOS)) {
+        draining.finish();
+        while (!draining.awaitEnd(POLL_NANOS)) {
             capture.check();
-            tell(capture, encoding, layout, Progress.Step.DRAIN);
+            tell(capture, draining, layout, Progress.Step.DRAIN);
         }
         capture.check();
         accounting.settle(found);
         List<Missing> missing = Missing.once(found);
         progress.at(Progress.Step.PUBLISH, 0, 0);
-        byte[] rootHash = RootHash.of(layout, missing, encoding.ledger());
+        byte[] rootHash = RootHash.of(layout, missing, draining.ledger());
         return new Published(sink.finish(new Ending(missing, rootHash)), rootHash, missing);
     }
 
-    private SnapshotReport report(Published published, Capture capture, Encoder encoding, Times times)
+    private SnapshotReport report(Published published, Capture capture, Drain draining, Times times)
             throws IOException {
         Histogram latency = new Histogram(3);
         long lastCopy = times.thaw();
@@ -324,8 +324,8 @@ final class SnapshotRun implements AutoCloseable {
             latency.add(worker.latency());
             lastCopy = Math.max(lastCopy, worker.copier().lastCopyNanos());
         }
-        long zeroPages = zeroPages(capture, encoding);
-        long pages = encoding.dataPages() + zeroPages;
+        long zeroPages = zeroPages(capture, draining);
+        long pages = draining.dataPages() + zeroPages;
         return new SnapshotReport(
                 published.image(),
                 HexFormat.of().formatHex(published.rootHash()),
@@ -382,16 +382,16 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     /** It may be waiting for a receiver that never comes back. */
-    private void endEncoder() {
-        Encoder known = encoder;
+    private void endDrain() {
+        Drain known = drain;
         if (known == null) {
             return;
         }
-        if (encoding && !known.awaitEnd(0)) {
+        if (isDraining && !known.awaitEnd(0)) {
             known.interrupt();
             if (!known.awaitEnd(THREAD_WAIT_NANOS)) {
                 staging.abandon();
-                throw new IllegalStateException("the sink keeps the encoder; its memory is left to it");
+                throw new IllegalStateException("the sink keeps the drain; its memory is left to it");
             }
         }
     }
@@ -404,9 +404,9 @@ final class SnapshotRun implements AutoCloseable {
         sink.close();
     }
 
-    private void freeEncoder() {
-        if (encoder != null && (!encoding || encoder.awaitEnd(0))) {
-            encoder.free();
+    private void freeDrain() {
+        if (drain != null && (!isDraining || drain.awaitEnd(0))) {
+            drain.free();
         }
     }
 
@@ -446,9 +446,9 @@ final class SnapshotRun implements AutoCloseable {
                 this::releaseTarget,
                 attachment::close,
                 this::awaitWorkers,
-                this::endEncoder,
+                this::endDrain,
                 () -> closeSink(cause),
-                this::freeEncoder,
+                this::freeDrain,
                 this::closeFiles);
     }
 

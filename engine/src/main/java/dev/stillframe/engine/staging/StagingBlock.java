@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * A piece of staging memory with pages in it: runs of consecutive addresses. Owned by one thread at a time: the worker that
- * fills it, then the encoder.
+ * fills it, then the drain.
  */
 public final class StagingBlock {
     /** Pages of one block: a huge page fits. */

@@ -8,20 +8,20 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
 /**
- * A batch with room for one staging block, used again and again. Filled by the encoder; then the sink's until it is
+ * A batch with room for one staging block, used again and again. Filled by the drain; then the sink's until it is
  * released.
  */
-final class EncodedBatch extends RunBatch {
+final class StagedBatch extends RunBatch {
     /** More runs than pages are possible only without data. */
     static final int MAX_RUNS = StagingBlock.PAGES;
 
-    private final Consumer<EncodedBatch> onRelease;
+    private final Consumer<StagedBatch> onRelease;
     private final long[] offsets = new long[MAX_RUNS];
     private MemorySegment memory = MemorySegment.NULL;
     private boolean apart;
 
     /** Hashes live in {@code arena}; {@code onRelease} is told on the releasing thread. */
-    EncodedBatch(Arena arena, Consumer<EncodedBatch> onRelease) {
+    StagedBatch(Arena arena, Consumer<StagedBatch> onRelease) {
         super(MAX_RUNS, arena.allocate((long) StagingBlock.PAGES * PageHash.BYTES, Long.BYTES));
         this.onRelease = onRelease;
     }

@@ -17,10 +17,10 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * From staging to the sink: finds zero pages, hashes the others, hands batches on, and gives their memory back when the
+ * What empties staging into the sink: finds zero pages, hashes the others, hands batches on, and gives their memory back when the
  * sink has released them. One thread, which gives way to the target and to the workers.
  */
-public final class Encoder implements Runnable {
+public final class Drain implements Runnable {
     /** A receiver may not have them on its disk before many more are on the way. */
     private static final int BATCHES = 128;
     private static final long WAIT_NANOS = 2_000_000;
@@ -31,8 +31,8 @@ public final class Encoder implements Runnable {
     private final PageSink sink;
     private final Duration stallTimeout;
     private final Arena arena = Arena.ofShared();
-    private final ArrayBlockingQueue<EncodedBatch> idle = new ArrayBlockingQueue<>(BATCHES);
-    private final ConcurrentHashMap<EncodedBatch, StagingBlock> inFlight = new ConcurrentHashMap<>();
+    private final ArrayBlockingQueue<StagedBatch> idle = new ArrayBlockingQueue<>(BATCHES);
+    private final ConcurrentHashMap<StagedBatch, StagingBlock> inFlight = new ConcurrentHashMap<>();
     private final PageHash hash = new PageHash();
     private final CountDownLatch started = new CountDownLatch(1);
     private volatile @Nullable Thread thread;
@@ -43,7 +43,7 @@ public final class Encoder implements Runnable {
     private @Nullable Places places;
 
     /** Runs without content that are not yet handed on. */
-    private @Nullable EncodedBatch empty;
+    private @Nullable StagedBatch empty;
 
     private final LongAdder dataPages = new LongAdder();
     private final LongAdder zeroPages = new LongAdder();
@@ -63,7 +63,7 @@ public final class Encoder implements Runnable {
      * @param stallTimeout how long the sink may take nothing
      * @param politely run first on its thread, to give way to others
      */
-    public Encoder(Staging staging, PageSink sink, Duration stallTimeout, Failures failures, Runnable politely) {
+    public Drain(Staging staging, PageSink sink, Duration stallTimeout, Failures failures, Runnable politely) {
         this.staging = staging;
         this.failures = failures;
         this.politely = politely;
@@ -71,7 +71,7 @@ public final class Encoder implements Runnable {
         this.stallTimeout = stallTimeout;
         try {
             for (int i = 0; i < BATCHES; i++) {
-                idle.add(new EncodedBatch(arena, this::released));
+                idle.add(new StagedBatch(arena, this::released));
             }
         } catch (RuntimeException | Error e) {
             arena.close();
@@ -153,7 +153,7 @@ public final class Encoder implements Runnable {
     }
 
     private void encode(StagingBlock block) throws IOException {
-        EncodedBatch batch = idleBatch();
+        StagedBatch batch = idleBatch();
         batch.begin(block.memory());
         for (int run = 0; run < block.runs(); run++) {
             encodeRun(batch, block, run);
@@ -163,7 +163,7 @@ public final class Encoder implements Runnable {
         sink.accept(batch);
     }
 
-    private void encodeRun(EncodedBatch batch, StagingBlock block, int run) {
+    private void encodeRun(StagedBatch batch, StagingBlock block, int run) {
         Places at = known(places);
         MemorySegment memory = block.memory();
         long address = block.address(run);
@@ -196,7 +196,7 @@ public final class Encoder implements Runnable {
      * {@link #endEmpty} at last.
      */
     public void sendEmpty(PageKind kind, long ordinal, long count) throws IOException {
-        EncodedBatch batch = empty;
+        StagedBatch batch = empty;
         if (batch == null) {
             batch = idleBatch();
             batch.begin(MemorySegment.NULL);
@@ -211,7 +211,7 @@ public final class Encoder implements Runnable {
 
     /** Hands on what {@link #sendEmpty} has collected. */
     public void endEmpty() throws IOException {
-        EncodedBatch batch = empty;
+        StagedBatch batch = empty;
         empty = null;
         if (batch != null) {
             known(ledger).record(batch);
@@ -219,9 +219,9 @@ public final class Encoder implements Runnable {
         }
     }
 
-    private EncodedBatch idleBatch() throws IOException {
+    private StagedBatch idleBatch() throws IOException {
         try {
-            EncodedBatch batch = idle.poll(stallTimeout.toNanos(), TimeUnit.NANOSECONDS);
+            StagedBatch batch = idle.poll(stallTimeout.toNanos(), TimeUnit.NANOSECONDS);
             if (batch == null) {
                 throw new IOException(
                         "the receiving end took no page for %d s; look at its disk and network, or give it longer with --timeout"
@@ -234,7 +234,7 @@ public final class Encoder implements Runnable {
         }
     }
 
-    private void released(EncodedBatch batch) {
+    private void released(StagedBatch batch) {
         StagingBlock block = inFlight.remove(batch);
         if (block != null) {
             staging.recycle(block);
