@@ -10,8 +10,8 @@ import dev.stillframe.engine.arena.ArenaReport;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.process.Readiness.Finding;
-import dev.stillframe.engine.process.Readiness.Status;
+import dev.stillframe.agent.doctor.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Status;
 
 import io.micrometer.core.instrument.MeterRegistry;
 

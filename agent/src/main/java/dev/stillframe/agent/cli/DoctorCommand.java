@@ -1,7 +1,7 @@
 package dev.stillframe.agent.cli;
 
-import dev.stillframe.engine.process.Readiness;
-import dev.stillframe.engine.process.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness;
+import dev.stillframe.agent.doctor.Readiness.Finding;
 
 import org.jspecify.annotations.Nullable;
 

@@ -1,7 +1,7 @@
 package dev.stillframe.agent.cli;
 
-import dev.stillframe.engine.process.Readiness.Finding;
-import dev.stillframe.engine.process.Readiness.Status;
+import dev.stillframe.agent.doctor.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Status;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;

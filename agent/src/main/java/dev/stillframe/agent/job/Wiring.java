@@ -1,13 +1,14 @@
 package dev.stillframe.agent.job;
 
+import dev.stillframe.agent.doctor.NetworkCheck;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.process.Readiness;
-import dev.stillframe.engine.process.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness;
+import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;

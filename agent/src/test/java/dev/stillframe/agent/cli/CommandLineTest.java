@@ -23,8 +23,8 @@ import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.instant.Source;
-import dev.stillframe.engine.process.Readiness.Finding;
-import dev.stillframe.engine.process.Readiness.Status;
+import dev.stillframe.agent.doctor.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Status;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;

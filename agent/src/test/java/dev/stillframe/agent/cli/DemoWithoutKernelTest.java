@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.agent.job.Parts;
 import dev.stillframe.agent.job.Wiring;
-import dev.stillframe.engine.process.Readiness.Finding;
-import dev.stillframe.engine.process.Readiness.Status;
+import dev.stillframe.agent.doctor.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Status;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;

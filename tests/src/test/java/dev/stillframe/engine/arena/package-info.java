@@ -1,3 +1,3 @@
-/** Tests of the capture that need what only they and it see. */
+/** Tests of arenas that need what only they and it see. */
 @org.jspecify.annotations.NullMarked
 package dev.stillframe.engine.arena;

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.emulated.EmulatedTarget;
-import dev.stillframe.engine.emulated.EmulatedThreads;
+import dev.stillframe.tests.emulated.EmulatedTarget;
+import dev.stillframe.tests.emulated.EmulatedThreads;
 import dev.stillframe.engine.linux.NativeMemory;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.WriteTracker;

@@ -2,7 +2,6 @@ package dev.stillframe.tests.emulated;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.emulated.EmulatedThreads;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.mmu.BlockingTask.Start;

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotOptions;
-import dev.stillframe.engine.emulated.EmulatedTarget;
-import dev.stillframe.engine.emulated.EmulatedThreads;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.mmu.BlockingTask.Start;
 import dev.stillframe.engine.mmu.CowPolicy;

@@ -1,7 +1,5 @@
 package dev.stillframe.tests.emulated;
 
-import dev.stillframe.engine.emulated.EmulatedTarget;
-import dev.stillframe.engine.emulated.EmulatedThreads;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.mmu.BlockingTask;
 import dev.stillframe.engine.mmu.CowPolicy;

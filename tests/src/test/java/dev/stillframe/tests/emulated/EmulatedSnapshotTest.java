@@ -8,7 +8,6 @@ import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.emulated.EmulatedThreads;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.Mapped;

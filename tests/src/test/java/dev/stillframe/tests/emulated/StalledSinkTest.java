@@ -6,8 +6,6 @@ import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.emulated.EmulatedTarget;
-import dev.stillframe.engine.emulated.EmulatedThreads;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.EmulatedProcess;

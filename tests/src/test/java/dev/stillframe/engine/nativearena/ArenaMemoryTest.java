@@ -3,8 +3,8 @@ package dev.stillframe.engine.nativearena;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.emulated.EmulatedTarget;
-import dev.stillframe.engine.emulated.EmulatedThreads;
+import dev.stillframe.tests.emulated.EmulatedTarget;
+import dev.stillframe.tests.emulated.EmulatedThreads;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.CowPolicy;

@@ -1,18 +1,18 @@
-package dev.stillframe.agent.job;
+package dev.stillframe.agent.doctor;
 
 import dev.stillframe.engine.instant.PageHash;
-import dev.stillframe.engine.process.Readiness.Finding;
-import dev.stillframe.engine.process.Readiness.Status;
+import dev.stillframe.agent.doctor.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Status;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.security.TlsIdentity;
 
 import java.util.List;
 
 /** What sending and receiving will use. Without it everything works, only slower. */
-final class NetworkCheck {
+public final class NetworkCheck {
     private NetworkCheck() {}
 
-    static List<Finding> findings() {
+    public static List<Finding> findings() {
         return List.of(
                 network(),
                 fastOr(

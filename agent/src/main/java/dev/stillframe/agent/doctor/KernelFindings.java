@@ -1,4 +1,4 @@
-package dev.stillframe.engine.process;
+package dev.stillframe.agent.doctor;
 
 import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.Errno;
@@ -7,7 +7,8 @@ import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.Pidfd;
 import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.linux.Userfaultfd;
-import dev.stillframe.engine.process.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Finding;
+import dev.stillframe.engine.process.Mapping;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

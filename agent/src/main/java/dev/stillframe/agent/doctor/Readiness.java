@@ -1,4 +1,4 @@
-package dev.stillframe.engine.process;
+package dev.stillframe.agent.doctor;
 
 import java.nio.file.Path;
 import java.util.ArrayList;

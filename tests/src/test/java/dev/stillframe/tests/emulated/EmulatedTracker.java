@@ -1,4 +1,4 @@
-package dev.stillframe.engine.emulated;
+package dev.stillframe.tests.emulated;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.emulated;
+package dev.stillframe.tests.emulated;
 
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;

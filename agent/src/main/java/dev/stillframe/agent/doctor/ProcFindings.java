@@ -1,6 +1,6 @@
-package dev.stillframe.engine.process;
+package dev.stillframe.agent.doctor;
 
-import dev.stillframe.engine.process.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Finding;
 
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package dev.stillframe.engine.emulated;
+package dev.stillframe.tests.emulated;
 
 import dev.stillframe.engine.mmu.BlockingTask;
 import dev.stillframe.engine.mmu.BlockingTask.Start;

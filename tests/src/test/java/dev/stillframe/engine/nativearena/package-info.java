@@ -1,0 +1,3 @@
+/** Tests of native arenas that need what only they and it see. */
+@org.jspecify.annotations.NullMarked
+package dev.stillframe.engine.nativearena;
