@@ -7,7 +7,7 @@ import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.postcopy.PostCopy;
 import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.transport.reader.Arrivals;
-import dev.stillframe.transport.reader.Lane;
+import dev.stillframe.transport.reader.FetchLane;
 import dev.stillframe.transport.reader.RemoteImage;
 
 import org.HdrHistogram.Histogram;
@@ -216,8 +216,8 @@ public final class LazyRestore implements AutoCloseable {
     private static final class Filling implements PostCopy.Needs, Arrivals, AutoCloseable {
         private final RemoteImage image;
         private final long firstOrdinal;
-        private final Lane urgent;
-        private final Lane streamed;
+        private final FetchLane urgent;
+        private final FetchLane streamed;
         private final CountDownLatch over = new CountDownLatch(1);
         private final AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
         private long beginNanos;

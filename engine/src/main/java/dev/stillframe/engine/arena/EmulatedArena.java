@@ -194,38 +194,38 @@ final class EmulatedArena implements MemoryArena {
 
     @Override
     public boolean compareAndSetInt(long offset, int expected, int value) {
-        Outcome outcome = new Outcome();
+        Found found = new Found();
         write(
                 check(offset, Integer.BYTES),
-                () -> outcome.value = INT.compareAndSet(memory, offset, expected, value) ? 1 : 0);
-        return outcome.value != 0;
+                () -> found.value = INT.compareAndSet(memory, offset, expected, value) ? 1 : 0);
+        return found.value != 0;
     }
 
     @Override
     public boolean compareAndSetLong(long offset, long expected, long value) {
-        Outcome outcome = new Outcome();
+        Found found = new Found();
         write(
                 check(offset, Long.BYTES),
-                () -> outcome.value = LONG.compareAndSet(memory, offset, expected, value) ? 1 : 0);
-        return outcome.value != 0;
+                () -> found.value = LONG.compareAndSet(memory, offset, expected, value) ? 1 : 0);
+        return found.value != 0;
     }
 
     @Override
     public int getAndAddInt(long offset, int delta) {
-        Outcome outcome = new Outcome();
-        write(check(offset, Integer.BYTES), () -> outcome.value = (int) INT.getAndAdd(memory, offset, delta));
-        return (int) outcome.value;
+        Found found = new Found();
+        write(check(offset, Integer.BYTES), () -> found.value = (int) INT.getAndAdd(memory, offset, delta));
+        return (int) found.value;
     }
 
     @Override
     public long getAndAddLong(long offset, long delta) {
-        Outcome outcome = new Outcome();
-        write(check(offset, Long.BYTES), () -> outcome.value = (long) LONG.getAndAdd(memory, offset, delta));
-        return outcome.value;
+        Found found = new Found();
+        write(check(offset, Long.BYTES), () -> found.value = (long) LONG.getAndAdd(memory, offset, delta));
+        return found.value;
     }
 
     /** What a write found; does not outlive its call, so that the compiler can do without it. */
-    private static final class Outcome {
+    private static final class Found {
         long value;
     }
 

@@ -417,13 +417,13 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     @FunctionalInterface
-    private interface Step {
+    private interface Undoing {
         void run() throws IOException;
     }
 
     /** Takes each step, whatever became of those before it. What goes wrong is told with {@code cause}, or logged. */
-    private static void undo(@Nullable Throwable cause, Step... steps) {
-        for (Step step : steps) {
+    private static void undo(@Nullable Throwable cause, Undoing... steps) {
+        for (Undoing step : steps) {
             try {
                 step.run();
             } catch (Throwable t) { // nothing may keep the steps behind it from being taken

@@ -49,12 +49,12 @@ sealed interface Stage {
      * @throws IllegalStateException if it cannot happen in this stage: a bug in the engine
      */
     default Stage on(Event event) {
-        record Step(Stage from, Event event) {}
-        return switch (new Step(this, event)) {
-            case Step(Attached _, Event e) when e == Event.PROTECT -> new Arming();
-            case Step(Arming _, Event e) when e == Event.STOP -> new Frozen();
-            case Step(Frozen _, Event e) when e == Event.THAW -> new Sweeping();
-            case Step(_, Event e) when e == Event.RELEASE -> new Free();
+        record Happening(Stage from, Event event) {}
+        return switch (new Happening(this, event)) {
+            case Happening(Attached _, Event e) when e == Event.PROTECT -> new Arming();
+            case Happening(Arming _, Event e) when e == Event.STOP -> new Frozen();
+            case Happening(Frozen _, Event e) when e == Event.THAW -> new Sweeping();
+            case Happening(_, Event e) when e == Event.RELEASE -> new Free();
             default -> throw new IllegalStateException(event + " in " + this);
         };
     }

@@ -444,12 +444,12 @@ public final class ImageWriter implements DurableSink {
     }
 
     /**
-     * Runs a step after whose failure nothing more may be added and the image is never published.
+     * Writes something after whose failure nothing more may be added and the image is never published.
      */
-    private void failing(Step step) throws IOException {
+    private void failing(Writing writing) throws IOException {
         boolean done = false;
         try {
-            step.run();
+            writing.run();
             done = true;
         } catch (IOException | RuntimeException e) {
             failure = String.valueOf(e.getMessage());
@@ -494,7 +494,7 @@ public final class ImageWriter implements DurableSink {
     }
 
     @FunctionalInterface
-    private interface Step {
+    private interface Writing {
         void run() throws IOException;
     }
 }

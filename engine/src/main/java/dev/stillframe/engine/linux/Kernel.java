@@ -46,7 +46,7 @@ final class Kernel {
         try {
             long result =
                     (long) SYSCALL.invokeExact(
-                            frame.state(), (long) call.number(Machine.CURRENT), a, b, c, d, e, f);
+                            frame.state(), (long) call.number(Architecture.CURRENT), a, b, c, d, e, f);
             return result == -1 ? -frame.state().get(JAVA_INT, 0) : result;
         } catch (Throwable t) { // a wrong descriptor is our bug, not the caller's
             throw new LinkageError("syscall " + call, t);

@@ -27,8 +27,8 @@ public final class SeccompFilter {
     /** Whether the filter lets the call through untouched. */
     public boolean allows(Syscall call, long... arguments) {
         ByteBuffer data = ByteBuffer.allocate(DATA_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        data.putInt(call.number(Machine.CURRENT));
-        data.putInt(Machine.CURRENT == Machine.X86_64 ? AUDIT_ARCH_X86_64 : AUDIT_ARCH_AARCH64);
+        data.putInt(call.number(Architecture.CURRENT));
+        data.putInt(Architecture.CURRENT == Architecture.X86_64 ? AUDIT_ARCH_X86_64 : AUDIT_ARCH_AARCH64);
         data.putLong(0); // the instruction pointer: filters that depend on it do not exist in practice
         for (long argument : arguments) {
             data.putLong(argument);

@@ -83,7 +83,7 @@ public enum Syscall {
     }
 
     /** The number on {@code machine}. */
-    public int number(Machine machine) {
+    public int number(Architecture machine) {
         return switch (machine) {
             case X86_64 -> x86Number;
             case AARCH64 -> armNumber;

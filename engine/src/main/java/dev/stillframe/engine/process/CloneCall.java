@@ -1,6 +1,6 @@
 package dev.stillframe.engine.process;
 
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Syscall;
 import dev.stillframe.engine.process.Registers.X86;
 import java.io.IOException;
@@ -25,10 +25,10 @@ record CloneCall(boolean sharesMemory, boolean isThread, long exitWord) {
     /** The registers must be those of a stop at which the maker has not come back from the call. */
     static CloneCall of(Registers registers, Target memory) throws IOException {
         long number = registers.get(X86.ORIG_RAX);
-        if (number == Syscall.CLONE.number(Machine.X86_64)) {
+        if (number == Syscall.CLONE.number(Architecture.X86_64)) {
             return of(registers.get(X86.RDI), registers.get(X86.R10));
         }
-        if (number == Syscall.CLONE3.number(Machine.X86_64)) {
+        if (number == Syscall.CLONE3.number(Architecture.X86_64)) {
             byte[] read = memory.read(registers.get(X86.RDI), ARGUMENTS_BYTES);
             ByteBuffer arguments = ByteBuffer.wrap(read).order(ByteOrder.LITTLE_ENDIAN);
             return of(arguments.getLong(0), arguments.getLong(CHILD_TID_OFFSET));

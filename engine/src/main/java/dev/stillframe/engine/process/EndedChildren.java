@@ -1,8 +1,6 @@
 package dev.stillframe.engine.process;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -38,7 +36,7 @@ public record EndedChildren(long faults, Set<Integer> unwaited) {
     private static int[] children(int pid, int tid) throws IOException {
         try {
             Path list = Path.of("/proc/%d/task/%d/children".formatted(pid, tid));
-            return Files.readString(list, StandardCharsets.US_ASCII)
+            return Processes.read(list)
                     .lines()
                     .flatMap(line -> Arrays.stream(line.strip().split(" ")))
                     .filter(word -> !word.isEmpty())

@@ -1,8 +1,6 @@
 package dev.stillframe.engine.process;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -23,8 +21,7 @@ final class ProcessStatus {
     static ProcessStatus of(int pid) throws IOException {
         try {
             Map<String, String> fields = new HashMap<>();
-            for (String line :
-                    Files.readAllLines(Path.of("/proc/" + pid + "/status"), StandardCharsets.ISO_8859_1)) {
+            for (String line : Processes.read(Path.of("/proc/" + pid + "/status")).lines().toList()) {
                 int colon = line.indexOf(':');
                 fields.put(line.substring(0, colon), line.substring(colon + 1).strip());
             }
@@ -58,7 +55,7 @@ final class ProcessStatus {
     }
 
     List<String> arguments() throws IOException {
-        String line = Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.ISO_8859_1);
+        String line = Processes.read(Path.of("/proc/" + pid + "/cmdline"));
         return line.isEmpty() ? List.of() : Arrays.asList(line.split("\0"));
     }
 
@@ -75,7 +72,7 @@ final class ProcessStatus {
 
     /** The name may hold blanks and brackets; it ends at the last ')'. */
     private String[] statBehindName() throws IOException {
-        String stat = Files.readString(Path.of("/proc/" + pid + "/stat"), StandardCharsets.ISO_8859_1);
+        String stat = Processes.read(Path.of("/proc/" + pid + "/stat"));
         return stat.substring(stat.lastIndexOf(')') + 2).split(" ");
     }
 }

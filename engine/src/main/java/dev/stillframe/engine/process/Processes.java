@@ -3,6 +3,7 @@ package dev.stillframe.engine.process;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Set;
 import java.util.TreeSet;
@@ -21,6 +22,24 @@ final class Processes {
 
     /** What is running in a process. */
     static String program(int pid) throws IOException {
-        return Files.readString(Path.of("/proc/" + pid + "/comm"), StandardCharsets.ISO_8859_1).strip();
+        return read(Path.of("/proc/" + pid + "/comm")).strip();
+    }
+
+    /**
+     * What a file of a process or a thread holds.
+     *
+     * @throws NoSuchFileException if it has ended, be it between the opening and the reading, which the kernel answers with ESRCH
+     */
+    static String read(Path file) throws IOException {
+        try {
+            return Files.readString(file, StandardCharsets.ISO_8859_1);
+        } catch (IOException e) {
+            if (Files.exists(file)) {
+                throw e;
+            }
+            NoSuchFileException ended = new NoSuchFileException(file.toString());
+            ended.initCause(e);
+            throw ended;
+        }
     }
 }

@@ -1,6 +1,6 @@
 package dev.stillframe.engine.process;
 
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -14,10 +14,10 @@ final class Registers {
     private static final int ARM_BYTES = 272;
 
     private final ByteBuffer values;
-    private final Machine machine;
+    private final Architecture machine;
 
-    Registers(byte[] values, Machine machine) {
-        int expected = machine == Machine.X86_64 ? X86_BYTES : ARM_BYTES;
+    Registers(byte[] values, Architecture machine) {
+        int expected = machine == Architecture.X86_64 ? X86_BYTES : ARM_BYTES;
         if (values.length != expected) {
             throw new IllegalArgumentException("general registers of " + values.length + " bytes");
         }

@@ -1,6 +1,6 @@
 package dev.stillframe.engine.process;
 
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Syscall;
 import dev.stillframe.engine.process.Registers.X86;
 import java.nio.ByteBuffer;
@@ -105,6 +105,6 @@ final class SignalFrame {
         for (int i = 0; i < places.length; i++) {
             registers.set(places[i], i < arguments.length ? arguments[i] : 0);
         }
-        return registers.set(X86.RAX, call.number(Machine.X86_64)).set(X86.ORIG_RAX, -1).set(X86.RIP, gadget);
+        return registers.set(X86.RAX, call.number(Architecture.X86_64)).set(X86.ORIG_RAX, -1).set(X86.RIP, gadget);
     }
 }

@@ -1,8 +1,6 @@
 package dev.stillframe.engine.process;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
@@ -32,7 +30,7 @@ record StuckThread(int tid, String name, String state, String waitsIn) {
 
     private static String read(int tid, String file) {
         try {
-            String text = Files.readString(Path.of("/proc/" + tid + "/" + file), StandardCharsets.ISO_8859_1).strip();
+            String text = Processes.read(Path.of("/proc/" + tid + "/" + file)).strip();
             return text.equals(NOWHERE) ? "" : text;
         } catch (IOException e) {
             return ""; // it has ended, or we may not know

@@ -310,7 +310,7 @@ public final class TargetProcess implements Target {
                 status.arguments(),
                 Files.readSymbolicLink(Path.of("/proc/" + pid + "/exe")).toString(),
                 hostName(),
-                dev.stillframe.engine.linux.Machine.CURRENT.unameName(),
+                dev.stillframe.engine.linux.Architecture.CURRENT.unameName(),
                 System.getProperty("os.version"));
     }
 

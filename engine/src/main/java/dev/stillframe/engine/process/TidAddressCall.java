@@ -1,7 +1,7 @@
 package dev.stillframe.engine.process;
 
 import dev.stillframe.engine.linux.Errno;
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
 import dev.stillframe.engine.linux.Syscall;
@@ -104,7 +104,7 @@ final class TidAddressCall {
         Ptrace.resume(tid, 0);
         wait = stops.await(tid);
         expect(wait, wait instanceof Wait.Interrupted || wait instanceof Wait.GroupStop);
-        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT).get(X86.RAX);
+        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT).get(X86.RAX);
     }
 
     private Wait toSyscall() throws IOException {

@@ -2,7 +2,7 @@ package dev.stillframe.engine.process;
 
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
 import dev.stillframe.engine.linux.RobustList;
@@ -52,7 +52,7 @@ final class Tracee {
 
     /** Where it is, while it stands at any stop. */
     Registers readRegisters() throws ErrnoException {
-        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT);
+        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT);
     }
 
     /** As it is for those who must know where the kernel writes on its behalf. */

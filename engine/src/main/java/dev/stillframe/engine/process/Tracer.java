@@ -1,6 +1,6 @@
 package dev.stillframe.engine.process;
 
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
@@ -349,6 +349,6 @@ public final class Tracer implements Attachment {
                 Ptrace.signalMask(tid),
                 registers.bytes(),
                 Ptrace.registers(tid, Ptrace.NT_PRFPREG),
-                Machine.CURRENT == Machine.X86_64 ? Ptrace.registers(tid, Ptrace.NT_X86_XSTATE) : new byte[0]);
+                Architecture.CURRENT == Architecture.X86_64 ? Ptrace.registers(tid, Ptrace.NT_X86_XSTATE) : new byte[0]);
     }
 }

@@ -2,7 +2,7 @@ package dev.stillframe.engine.process;
 
 import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.Errno;
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Pidfd;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
@@ -85,8 +85,8 @@ final class UserfaultfdInjection {
      *     target either was put back already or puts itself back
      */
     Answer call() throws IOException {
-        if (Machine.CURRENT != Machine.X86_64) {
-            throw new TargetException("attaching to a process is only known for x86-64, this is " + Machine.CURRENT);
+        if (Architecture.CURRENT != Architecture.X86_64) {
+            throw new TargetException("attaching to a process is only known for x86-64, this is " + Architecture.CURRENT);
         }
         probe.at("inject: seize");
         Ptrace.seize(tid, Ptrace.O_TRACEVFORK | Ptrace.O_TRACEVFORKDONE | Ptrace.O_TRACESYSGOOD);
@@ -217,7 +217,7 @@ final class UserfaultfdInjection {
     }
 
     private static long result(int tid) throws IOException {
-        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT).get(X86.RAX);
+        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT).get(X86.RAX);
     }
 
     private static void expect(Wait wait, Class<? extends Wait> expected) throws TargetException {
@@ -275,7 +275,7 @@ final class UserfaultfdInjection {
             Ptrace.resume(tid, signal);
             wait = await(tid);
         }
-        Registers registers = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Machine.CURRENT);
+        Registers registers = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT);
         if (wait instanceof Wait.Interrupted && InterruptedCalls.restart(registers)) {
             set(registers);
         }

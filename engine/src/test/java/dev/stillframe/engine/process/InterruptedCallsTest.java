@@ -2,7 +2,7 @@ package dev.stillframe.engine.process;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.process.Registers.X86;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,7 +45,7 @@ class InterruptedCallsTest {
     }
 
     private static Registers registers(long number, long result, long third, long fourth) {
-        return new Registers(new byte[216], Machine.X86_64)
+        return new Registers(new byte[216], Architecture.X86_64)
                 .set(X86.ORIG_RAX, number)
                 .set(X86.RAX, result)
                 .set(X86.RDX, third)

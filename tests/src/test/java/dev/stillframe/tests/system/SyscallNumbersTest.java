@@ -2,7 +2,7 @@ package dev.stillframe.tests.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.linux.Machine;
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Syscall;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.Tool;
@@ -21,7 +21,7 @@ class SyscallNumbersTest {
                         .map(line -> line.split(" ", 2))
                         .collect(Collectors.toMap(pair -> pair[0], pair -> Integer.parseInt(pair[1])));
         for (Syscall call : Syscall.values()) {
-            assertThat(call.number(Machine.CURRENT)).as(call.name()).isEqualTo(headers.get(call.name()));
+            assertThat(call.number(Architecture.CURRENT)).as(call.name()).isEqualTo(headers.get(call.name()));
         }
     }
 }

@@ -83,9 +83,9 @@ public final class SessionReplay implements AutoCloseable {
     }
 
     private void on(Event event) throws ProtocolException {
-        SessionState.Step step = state.on(event, ReceiverLimits.DEFAULT);
-        state = step.state();
-        switch (step.effect()) {
+        SessionState.Transition transition = state.on(event, ReceiverLimits.DEFAULT);
+        state = transition.state();
+        switch (transition.effect()) {
             case Effect.Collect(var bytes) -> document.add(bytes);
             case Effect.Begin(var bytes) -> begin(bytes);
             case Effect.Store(var batch) -> store(batch);

@@ -23,7 +23,7 @@ import java.io.IOException;
 
 /** One connection of a lane. Owned by the event loop. */
 final class LaneConnection extends ClientConnection {
-    private final Lane lane;
+    private final FetchLane lane;
     private final boolean described;
     private final PageCheck check = new PageCheck();
     private final Fitting fitting;
@@ -35,7 +35,7 @@ final class LaneConnection extends ClientConnection {
     private boolean over;
 
     /** Not yet connected; {@code memory} holds one batch. */
-    LaneConnection(Terms terms, Lane lane, boolean described, BatchBuffer memory, Room room) {
+    LaneConnection(Terms terms, FetchLane lane, boolean described, BatchBuffer memory, Room room) {
         super(terms, memory(memory, described));
         this.lane = lane;
         this.described = described;

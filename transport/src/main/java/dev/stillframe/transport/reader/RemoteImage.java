@@ -39,7 +39,7 @@ public final class RemoteImage implements AutoCloseable {
     private final Dialer dialer;
     private final String name;
     private final ReaderOptions options;
-    private final Lane own;
+    private final FetchLane own;
     private final Object recording = new Object();
     private @Nullable PageLedger ledger;
     private final BlockingQueue<Answer> answers = new ArrayBlockingQueue<>(1);
@@ -55,7 +55,7 @@ public final class RemoteImage implements AutoCloseable {
         this.dialer = dialer;
         this.name = name;
         this.options = options;
-        own = new Lane(dialer, name, options, "image", null, this::record, new Own());
+        own = new FetchLane(dialer, name, options, "image", null, this::record, new Own());
     }
 
     /**
@@ -112,8 +112,8 @@ public final class RemoteImage implements AutoCloseable {
     }
 
     /** Another connection to the same image; closed before this. {@code title} is for its thread. */
-    public Lane lane(String title, Arrivals arrivals) {
-        return new Lane(dialer, name, options, title, own.readable(), this::record, arrivals);
+    public FetchLane lane(String title, Arrivals arrivals) {
+        return new FetchLane(dialer, name, options, title, own.readable(), this::record, arrivals);
     }
 
     /** Pages, zeros included, as soon as they are here; one call at a time. At most {@link Limits#MAX_DATA_BYTES}. */

@@ -27,7 +27,7 @@ import java.util.Set;
  * what messages mean, and does it. Owned by the event loop of the control connection, to which lanes
  * and the {@link SessionWorker} hand what they have.
  */
-final class Session implements Connection.Party, SessionWorker.Outcome {
+final class Session implements Connection.Party, SessionWorker.Results {
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
 
     /** Of every lane: some thousand pages that may come again. */
@@ -41,7 +41,7 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     private final HeapLoan heap;
     private final DocumentParts document;
     private final SessionWorker worker;
-    private final List<Lane> lanes = new ArrayList<>();
+    private final List<IncomingLane> lanes = new ArrayList<>();
     private final Set<Integer> laneNumbers = new HashSet<>();
     private SessionState state = new SessionState.Opening();
     private byte[] rootHash;
@@ -142,7 +142,7 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
                     "lane %d of attempt %d is not one that is open"
                             .formatted(attach.lane(), attach.attempt()));
         }
-        Lane lane = new Lane(this, newcomer, urgent);
+        IncomingLane lane = new IncomingLane(this, newcomer, urgent);
         newcomer.become(lane, attach.idleMillis());
         connection.execute(
                 () -> {
@@ -193,11 +193,11 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     private void onBatch(Message.Batch batch, boolean urgent) {
         boolean handed = false;
         try {
-            SessionState.Step step = state.on(new Event.Received(batch), services.limits());
+            SessionState.Transition transition = state.on(new Event.Received(batch), services.limits());
             handed = true;
-            state = step.state();
+            state = transition.state();
             worker.store(batch, urgent);
-            if (step.effect() instanceof Effect.StoreAndFinish(var _, var end)) {
+            if (transition.effect() instanceof Effect.StoreAndFinish(var _, var end)) {
                 finish(end);
             }
         } catch (ProtocolException e) {
@@ -258,9 +258,9 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     }
 
     private void on(Event event) throws ProtocolException {
-        SessionState.Step step = state.on(event, services.limits());
-        state = step.state();
-        perform(step.effect());
+        SessionState.Transition transition = state.on(event, services.limits());
+        state = transition.state();
+        perform(transition.effect());
     }
 
     private void perform(Effect effect) {
@@ -398,7 +398,7 @@ final class Session implements Connection.Party, SessionWorker.Outcome {
     /** Everything that an end has to undo, in one place. */
     private void end(ErrorCode code, String reason, Message.@Nullable Refusal toLanes) {
         state = new SessionState.Ended();
-        for (Lane lane : lanes) {
+        for (IncomingLane lane : lanes) {
             if (toLanes == null) {
                 lane.end();
             } else {

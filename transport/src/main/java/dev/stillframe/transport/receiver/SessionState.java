@@ -95,7 +95,7 @@ sealed interface SessionState {
     }
 
     /** A state and what to do on entering it. */
-    record Step(SessionState state, Effect effect) {}
+    record Transition(SessionState state, Effect effect) {}
 
     /**
      * The whole transition table: pure.
@@ -103,45 +103,45 @@ sealed interface SessionState {
      * @throws ProtocolException if the peer broke a rule; the session has to be failed with it
      * @throws IllegalStateException if {@code event} cannot happen in this state: a bug
      */
-    default Step on(Event event, ReceiverLimits limits) throws ProtocolException {
+    default Transition on(Event event, ReceiverLimits limits) throws ProtocolException {
         return switch (event) {
             case Event.Received(var message) -> received(message, limits);
             case Event.Opened(var durable) when this instanceof Opening ->
-                    new Step(
+                    new Transition(
                             new AwaitingLayout(Collected.NOTHING), new Effect.Welcome(durable));
             case Event.Begun(var shape, var durable) when this instanceof Beginning ->
-                    new Step(
+                    new Transition(
                             new Receiving(Arrival.behind(shape, durable)), new Effect.Accepted());
             case Event.Published(var place)
                     when this instanceof Publishing || this instanceof Opening ->
-                    new Step(new Ended(), new Effect.Announce(place));
+                    new Transition(new Ended(), new Effect.Announce(place));
             default -> throw new IllegalStateException(event + " in " + this);
         };
     }
 
-    private Step received(Message message, ReceiverLimits limits) throws ProtocolException {
+    private Transition received(Message message, ReceiverLimits limits) throws ProtocolException {
         record In(SessionState state, Message message) {}
         return switch (new In(this, message)) {
             case In(var _, Message.Ping(var stamp)) ->
-                    new Step(this, new Effect.Answer(new Message.Pong(stamp)));
+                    new Transition(this, new Effect.Answer(new Message.Pong(stamp)));
             case In(var _, Message.Abort(var reason)) ->
-                    new Step(new Ended(), new Effect.Abandon(reason));
+                    new Transition(new Ended(), new Effect.Abandon(reason));
             case In(AwaitingLayout(var collected), Message.LayoutPart(var part)) -> {
                 checkLayoutBytes(part, limits);
                 yield part.isLast()
                         ? complete(collected, part, new Beginning(), new Effect.Begin(part.bytes()))
-                        : new Step(
+                        : new Transition(
                                 new AwaitingLayout(collected.with(part)),
                                 new Effect.Collect(part.bytes()));
             }
             case In(Receiving(var arrival), Message.Batch batch) ->
-                    new Step(new Receiving(arrival.with(batch)), new Effect.Store(batch));
+                    new Transition(new Receiving(arrival.with(batch)), new Effect.Store(batch));
             case In(AwaitingMissing(var arrival, var collected), Message.Batch batch) ->
-                    new Step(
+                    new Transition(
                             new AwaitingMissing(arrival.with(batch), collected),
                             new Effect.Store(batch));
             case In(AwaitingEnd(var arrival), Message.Batch batch) ->
-                    new Step(new AwaitingEnd(arrival.with(batch)), new Effect.Store(batch));
+                    new Transition(new AwaitingEnd(arrival.with(batch)), new Effect.Store(batch));
             case In(Draining(var arrival, var end), Message.Batch batch) ->
                     drained(arrival.with(batch), batch, end);
             case In(Receiving(var arrival), Message.MissingPart(var part)) ->
@@ -159,37 +159,37 @@ sealed interface SessionState {
         };
     }
 
-    private static Step missing(Arrival arrival, Collected collected, Message.Part part)
+    private static Transition missing(Arrival arrival, Collected collected, Message.Part part)
             throws ProtocolException {
         Effect keep = new Effect.Collect(part.bytes());
         return part.isLast()
                 ? complete(collected, part, new AwaitingEnd(arrival), keep)
-                : new Step(new AwaitingMissing(arrival, collected.with(part)), keep);
+                : new Transition(new AwaitingMissing(arrival, collected.with(part)), keep);
     }
 
-    private static Step complete(
+    private static Transition complete(
             Collected before, Message.Part last, SessionState next, Effect effect)
             throws ProtocolException {
         Collected all = before.with(last);
         if (all.receivedBytes() != all.totalBytes()) {
             throw new IllegalStateException("last part, but " + all);
         }
-        return new Step(next, effect);
+        return new Transition(next, effect);
     }
 
-    private static Step ended(Arrival arrival, Message.End end) throws ProtocolException {
+    private static Transition ended(Arrival arrival, Message.End end) throws ProtocolException {
         arrival.checkEnd(end);
         return arrival.isComplete(end)
-                ? new Step(new Publishing(), new Effect.Finish(end))
-                : new Step(new Draining(arrival, end), new Effect.None());
+                ? new Transition(new Publishing(), new Effect.Finish(end))
+                : new Transition(new Draining(arrival, end), new Effect.None());
     }
 
-    private static Step drained(Arrival arrival, Message.Batch last, Message.End end)
+    private static Transition drained(Arrival arrival, Message.Batch last, Message.End end)
             throws ProtocolException {
         arrival.checkEnd(end);
         return arrival.isComplete(end)
-                ? new Step(new Publishing(), new Effect.StoreAndFinish(last, end))
-                : new Step(new Draining(arrival, end), new Effect.Store(last));
+                ? new Transition(new Publishing(), new Effect.StoreAndFinish(last, end))
+                : new Transition(new Draining(arrival, end), new Effect.Store(last));
     }
 
     private static void checkLayoutBytes(Message.Part part, ReceiverLimits limits)

@@ -35,7 +35,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The thread of a session, and the sink, which only this thread touches. Its methods are called by
- * the event loop and return at once; results go to the {@link Outcome}. After a failure or {@link
+ * the event loop and return at once; results go to the {@link Results}. After a failure or {@link
  * #end} nothing more reaches the sink but its end.
  */
 final class SessionWorker {
@@ -51,7 +51,7 @@ final class SessionWorker {
     private static final long CHECKPOINT_BYTES = 128L << 20;
 
     /** Where results go. Called on the worker's thread. */
-    interface Outcome {
+    interface Results {
         /** The sink is open, and has all batches up to this one. */
         void opened(long reached);
 
@@ -78,7 +78,7 @@ final class SessionWorker {
     }
 
     private final Message.Hello hello;
-    private final Outcome outcome;
+    private final Results results;
     private final ThreadPoolExecutor thread;
     private final Queue<Message.Batch> ordinary = new ConcurrentLinkedQueue<>();
     private final Queue<Message.Batch> urgent = new ConcurrentLinkedQueue<>();
@@ -93,9 +93,9 @@ final class SessionWorker {
     private long forcedNanos = System.nanoTime();
 
     /** Starts no thread before it is needed. */
-    SessionWorker(String threadName, Message.Hello hello, Outcome outcome) {
+    SessionWorker(String threadName, Message.Hello hello, Results results) {
         this.hello = hello;
-        this.outcome = outcome;
+        this.results = results;
         this.thread =
                 new ThreadPoolExecutor(
                         1,
@@ -107,12 +107,12 @@ final class SessionWorker {
     }
 
     void open(SinkFactory factory) {
-        step(
+        enqueue(
                 () -> {
                     Optional<String> known = published(factory);
                     if (known.isPresent()) {
                         place = known.get();
-                        outcome.done(new SessionState.Event.Published(known.get()));
+                        results.done(new SessionState.Event.Published(known.get()));
                         return;
                     }
                     PageSink opened = factory.open(hello.imageName(), key(hello.token()));
@@ -131,8 +131,8 @@ final class SessionWorker {
                         return;
                     }
                     stored = new StoredBatches(durable);
-                    outcome.opened(durable.batches());
-                    outcome.done(new SessionState.Event.Opened(durable));
+                    results.opened(durable.batches());
+                    results.done(new SessionState.Event.Opened(durable));
                 });
     }
 
@@ -148,7 +148,7 @@ final class SessionWorker {
     }
 
     void begin(List<byte[]> document) {
-        step(
+        enqueue(
                 () -> {
                     Layout layout = DocumentReader.layout(document);
                     long pageCount = layout.pageCount();
@@ -160,7 +160,7 @@ final class SessionWorker {
                     opened().begin(layout);
                     SessionState.Shape shape =
                             new SessionState.Shape(layout.pageSizeBytes(), pageCount);
-                    outcome.done(new SessionState.Event.Begun(shape, durable));
+                    results.done(new SessionState.Event.Begun(shape, durable));
                 });
     }
 
@@ -218,7 +218,7 @@ final class SessionWorker {
     /** To be called now and then: what came last must not wait for more to come. */
     void checkpointIfDue() {
         if (!over && checkpointAsked.compareAndSet(false, true)) {
-            step(
+            enqueue(
                     () -> {
                         checkpointAsked.set(false);
                         if (sink != null && place == null) {
@@ -240,7 +240,7 @@ final class SessionWorker {
                         || unforcedBytes >= most
                         || System.nanoTime() - forcedNanos > CHECKPOINT_NANOS)) {
             force();
-            outcome.durable(durable.batches());
+            results.durable(durable.batches());
         }
     }
 
@@ -255,7 +255,7 @@ final class SessionWorker {
     }
 
     void finish(List<byte[]> document, Message.End end) {
-        step(
+        enqueue(
                 () -> {
                     List<Missing> missing = DocumentReader.missing(document);
                     String published =
@@ -264,7 +264,7 @@ final class SessionWorker {
                                             new dev.stillframe.engine.instant.Ending(
                                                     missing, end.rootHash()));
                     place = published;
-                    outcome.done(new SessionState.Event.Published(published));
+                    results.done(new SessionState.Event.Published(published));
                 });
     }
 
@@ -337,18 +337,18 @@ final class SessionWorker {
         return thread.awaitTermination(deadline.toNanos(), TimeUnit.NANOSECONDS);
     }
 
-    private void step(Step step) {
+    private void enqueue(Job job) {
         thread.execute(
                 () -> {
                     if (!over) {
-                        run(step);
+                        run(job);
                     }
                 });
     }
 
-    private void run(Step step) {
+    private void run(Job job) {
         try {
-            step.run();
+            job.run();
         } catch (JsonProcessingException e) {
             fail(ErrorCode.DOCUMENT, "a document that cannot be read: " + e.getOriginalMessage());
         } catch (ImageFormatException e) {
@@ -365,7 +365,7 @@ final class SessionWorker {
 
     private void fail(ErrorCode code, String text) {
         over = true;
-        outcome.failed(code, text);
+        results.failed(code, text);
     }
 
     private PageSink opened() {
@@ -385,7 +385,7 @@ final class SessionWorker {
     }
 
     @FunctionalInterface
-    private interface Step {
+    private interface Job {
         void run() throws IOException;
     }
 }

@@ -421,14 +421,14 @@ public final class Sender implements PageSink {
         }
     }
 
-    /** A step that can be done again in another attempt. */
+    /** What can be done again in another attempt. */
     @FunctionalInterface
-    private interface Step {
+    private interface Exchange {
         void run(Attempt open) throws IOException;
     }
 
-    /** Does a step, in as many attempts as it takes; the attempt in which it was done. */
-    private Attempt trying(Step step) throws IOException {
+    /** Does it, in as many attempts as it takes; the attempt in which it was done. */
+    private Attempt trying(Exchange exchange) throws IOException {
         IOException before = failure;
         if (before != null) {
             throw new IOException(before.getMessage(), before);
@@ -437,7 +437,7 @@ public final class Sender implements PageSink {
             try {
                 Attempt open = current();
                 catchUp(open);
-                step.run(open);
+                exchange.run(open);
                 return open;
             } catch (LostException e) {
                 lose(e);

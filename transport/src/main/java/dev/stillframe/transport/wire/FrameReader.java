@@ -19,7 +19,7 @@ import java.util.zip.CRC32C;
  * here. After an exception the stream has no meaning any more and the reader must only be closed. Owned by one thread.
  */
 public final class FrameReader implements AutoCloseable {
-    private enum Step {
+    private enum Expected {
         HEADER,
         BODY,
         BATCH_FIXED,
@@ -32,9 +32,9 @@ public final class FrameReader implements AutoCloseable {
     private final CRC32C crc = new CRC32C();
     private final ByteBuffer headerBytes = FrameHeader.buffer();
     private @Nullable FrameHeader header;
-    private Step step = Step.HEADER;
+    private Expected expected = Expected.HEADER;
 
-    /** What is being filled; its limit is where the next step begins. */
+    /** What is being filled; its limit is where the next part begins. */
     private ByteBuffer target = headerBytes;
 
     private @Nullable BatchBuffer batch;
@@ -74,7 +74,7 @@ public final class FrameReader implements AutoCloseable {
      * #written}.
      */
     public @Nullable ByteBuffer directTarget() {
-        return step == Step.BATCH_DATA && target.hasRemaining() ? target : null;
+        return expected == Expected.BATCH_DATA && target.hasRemaining() ? target : null;
     }
 
     /** So many bytes were written to {@link #directTarget}; the message that is whole by that. */
@@ -85,7 +85,7 @@ public final class FrameReader implements AutoCloseable {
 
     /** Whether the stream ended inside a frame, were it to end now. */
     public boolean isInsideFrame() {
-        return step != Step.HEADER || headerBytes.position() > 0;
+        return expected != Expected.HEADER || headerBytes.position() > 0;
     }
 
     /** Gives back all memory, and the buffer of a batch that did not become whole. */
@@ -111,7 +111,7 @@ public final class FrameReader implements AutoCloseable {
             int start = target.position();
             target.limit(start + count);
             in.readBytes(target);
-            if (step != Step.HEADER && step != Step.BATCH_DATA) { // contents have their pages' hashes
+            if (expected != Expected.HEADER && expected != Expected.BATCH_DATA) { // contents have their pages' hashes
                 crc.update(target.position(start)); // while it is in the processor's cache
             }
             target.limit(end);
@@ -120,7 +120,7 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private @Nullable Message next() throws ProtocolException {
-        switch (step) {
+        switch (expected) {
             case HEADER -> beginBody();
             case BODY -> {
                 return body();
@@ -128,7 +128,7 @@ public final class FrameReader implements AutoCloseable {
             case BATCH_FIXED -> fixedPart();
             case BATCH_RUNS -> {
                 runTable = target;
-                expect(Step.BATCH_HASHES, begun().hashTarget(announcedDataPages));
+                expect(Expected.BATCH_HASHES, begun().hashTarget(announcedDataPages));
             }
             case BATCH_HASHES -> hashes();
             case BATCH_DATA -> {
@@ -143,14 +143,14 @@ public final class FrameReader implements AutoCloseable {
         header = read;
         crc.reset();
         if (read.type() == MessageType.BATCH) {
-            expect(Step.BATCH_FIXED, heap(BatchFormat.FIXED_BYTES));
+            expect(Expected.BATCH_FIXED, heap(BatchFormat.FIXED_BYTES));
         } else {
             if ((read.type() == MessageType.LAYOUT || read.type() == MessageType.MISSING) && !memory.takesDocuments()) {
                 throw new ProtocolException(
                         ErrorCode.ORDER,
                         "a %s of %d bytes on a connection that takes no documents".formatted(read.type(), read.bodyBytes()));
             }
-            expect(Step.BODY, heap(read.bodyBytes()));
+            expect(Expected.BODY, heap(read.bodyBytes()));
         }
     }
 
@@ -216,7 +216,7 @@ public final class FrameReader implements AutoCloseable {
         BatchBuffer buffer = memory.acquire();
         batch = buffer;
         buffer.begin(sequence, (int) pageBytes);
-        expect(Step.BATCH_RUNS, heap(runCount * BatchFormat.RUN_BYTES));
+        expect(Expected.BATCH_RUNS, heap(runCount * BatchFormat.RUN_BYTES));
     }
 
     private void runs() throws ProtocolException {
@@ -258,12 +258,12 @@ public final class FrameReader implements AutoCloseable {
         runs();
         BatchBuffer buffer = begun();
         if (Contents.arePages(encoding)) {
-            expect(Step.BATCH_DATA, buffer.contents().asByteBuffer());
+            expect(Expected.BATCH_DATA, buffer.contents().asByteBuffer());
         } else {
             if (encoded.byteSize() == 0) {
                 encoded = arena.allocate(Limits.MAX_DATA_BYTES, Limits.MIN_PAGE_BYTES);
             }
-            expect(Step.BATCH_DATA, encoded.asSlice(0, contentsBytes).asByteBuffer());
+            expect(Expected.BATCH_DATA, encoded.asSlice(0, contentsBytes).asByteBuffer());
         }
     }
 
@@ -300,25 +300,25 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private void expectHeader() {
-        expect(Step.HEADER, headerBytes.clear());
+        expect(Expected.HEADER, headerBytes.clear());
         header = null;
     }
 
-    private void expect(Step next, ByteBuffer into) {
-        step = next;
+    private void expect(Expected next, ByteBuffer into) {
+        expected = next;
         target = into;
     }
 
     private FrameHeader known() {
         if (header == null) {
-            throw new IllegalStateException("no header was read before " + step);
+            throw new IllegalStateException("no header was read before " + expected);
         }
         return header;
     }
 
     private BatchBuffer begun() {
         if (batch == null) {
-            throw new IllegalStateException("no batch was begun before " + step);
+            throw new IllegalStateException("no batch was begun before " + expected);
         }
         return batch;
     }

@@ -58,7 +58,7 @@ class FailingLaneTest {
     /** The thread that connects: of the lane that the image is opened with. */
     @Test
     void whoeverOpensTheImageHearsOfTheEndOfTheThread() {
-        try (Lane lane = lane(null)) {
+        try (FetchLane lane = lane(null)) {
             assertThatThrownBy(lane::awaitReady).isInstanceOf(IOException.class).hasMessageContaining(Fault.WORDS);
         }
     }
@@ -66,7 +66,7 @@ class FailingLaneTest {
     /** The same of the lanes behind it. */
     @Test
     void whoeverWaitsForPagesHearsOfTheEndOfTheThread() throws Exception {
-        try (Lane lane = lane(new Message.Found(10_000, 4096, 100, new byte[RootHash.BYTES]))) {
+        try (FetchLane lane = lane(new Message.Found(10_000, 4096, 100, new byte[RootHash.BYTES]))) {
             lane.fetch(0, 1);
             assertThat(failure.get(20, TimeUnit.SECONDS)).hasMessageContaining(Fault.WORDS);
         }
@@ -99,13 +99,13 @@ class FailingLaneTest {
                                 new SimpleMeterRegistry(),
                                 ReceiverEvents.NONE);
                 RemoteImage image = RemoteImage.open(receiver.address(), "image", patient);
-                Lane lane = image.lane("test", arrivals)) {
+                FetchLane lane = image.lane("test", arrivals)) {
             lane.fetch(0, 1);
             assertThat(failure.get(20, TimeUnit.SECONDS)).hasMessageContaining(Fault.WORDS);
         }
     }
 
-    private Lane lane(Message.@Nullable Found expected) {
+    private FetchLane lane(Message.@Nullable Found expected) {
         EventLoopGroup failing =
                 new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory()) {
                     @Override
@@ -125,6 +125,6 @@ class FailingLaneTest {
                         failure.complete(cause);
                     }
                 };
-        return new Lane(dialer, "image", ReaderOptions.DEFAULT, "test", expected, _ -> {}, arrivals);
+        return new FetchLane(dialer, "image", ReaderOptions.DEFAULT, "test", expected, _ -> {}, arrivals);
     }
 }

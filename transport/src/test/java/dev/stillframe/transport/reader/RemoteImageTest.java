@@ -93,7 +93,7 @@ class RemoteImageTest {
         Receiver first = receiver(store, 0, true, Credentials.NONE);
         int port = ((InetSocketAddress) first.address()).getPort();
         try (RemoteImage image = open(first, "image", ReaderOptions.DEFAULT);
-                Lane lane = image.lane("test", collected)) {
+                FetchLane lane = image.lane("test", collected)) {
             lane.fetch(0, AT_ONCE);
             collected.await(1);
             first.close();
@@ -118,7 +118,7 @@ class RemoteImageTest {
         ImageStore other = ImageStore.open(directory.resolve("other"));
         SampleImage.of(PAGES, Seed.random()).send(other.create("image"), AT_ONCE);
         try (RemoteImage image = open(first, "image", ReaderOptions.DEFAULT);
-                Lane lane = image.lane("test", collected)) {
+                FetchLane lane = image.lane("test", collected)) {
             lane.fetch(0, AT_ONCE);
             collected.await(1);
             first.close();
@@ -137,7 +137,7 @@ class RemoteImageTest {
         Receiver receiver = receiver(stored("image"), 0, true, Credentials.NONE);
         try (RemoteImage image =
                         open(receiver, "image", ReaderOptions.DEFAULT.withPatience(Duration.ofMillis(200)));
-                Lane lane = image.lane("test", collected)) {
+                FetchLane lane = image.lane("test", collected)) {
             lane.fetch(0, 1);
             collected.await(1);
             receiver.close();

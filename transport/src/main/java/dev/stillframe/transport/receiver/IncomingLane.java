@@ -7,12 +7,12 @@ import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
 
 /** A lane of a session: brings batches. Owned by its connection's event loop. */
-final class Lane implements Connection.Party {
+final class IncomingLane implements Connection.Party {
     private final Session session;
     private final Connection connection;
     private final boolean urgent;
 
-    Lane(Session session, Connection connection, boolean urgent) {
+    IncomingLane(Session session, Connection connection, boolean urgent) {
         this.session = session;
         this.connection = connection;
         this.urgent = urgent;

@@ -40,8 +40,8 @@ import java.util.function.Consumer;
  * next. A thread of its own, {@code stillframe-reader-NAME}, connects. Thread-safe.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
-public final class Lane implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
+public final class FetchLane implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(FetchLane.class);
 
     private final Dialer dialer;
     private final String imageName;
@@ -75,7 +75,7 @@ public final class Lane implements AutoCloseable {
      * @param expected the image that it must be; null for whatever has the name
      * @param recorder sees all pages before the {@code arrivals} do
      */
-    Lane(
+    FetchLane(
             Dialer dialer,
             String imageName,
             ReaderOptions options,
