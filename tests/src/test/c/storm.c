@@ -19,7 +19,7 @@ static void *discard(void *pages) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t pages = number(argc, argv, "--pages", "25600");
+    uint64_t pages = number(argc, argv, "--pages", "4096");
     board = map(PAGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     *board = 0;
     unsigned char *still = map(pages * PAGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);

@@ -269,8 +269,8 @@ final class SnapshotRun implements AutoCloseable {
     /** What the sweep found claimed is being copied for a fault, or because it was moved. */
     private static void awaitAnswers(Capture capture) throws IOException {
         for (Worker worker : capture.workers) {
-            long turn = worker.faultTurn();
-            while (((turn & 1) == 1 && worker.faultTurn() == turn) || capture.movedPages.get() > 0) {
+            long mark = worker.answering().mark();
+            while (!worker.answering().hasEnded(mark) || capture.movedPages.get() > 0) {
                 capture.check();
                 LockSupport.parkNanos(POLL_NANOS);
             }

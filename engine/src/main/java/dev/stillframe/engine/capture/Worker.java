@@ -1,22 +1,13 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Errno;
-import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.memory.WriteTracker;
-import dev.stillframe.engine.staging.ThreadEnd;
 import dev.stillframe.engine.process.ProtectionView;
-import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.staging.ThreadEnd;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import org.HdrHistogram.Histogram;
@@ -25,51 +16,32 @@ import org.jspecify.annotations.Nullable;
 /**
  * A thread that answers the target's faults and, between them, does its {@link Work}. Faults come first: after every step
  * the descriptor is read again, which is all the spinning there is while a capture is hot. Without work it sleeps in poll.
- *
- * <p>Nothing on the way of a fault allocates for a page or takes a lock; the only thing that it can wait for is free staging.
  */
 final class Worker implements Runnable {
-    private static final int MESSAGES = 64;
-    private static final int PENDING = 4096;
-    private static final int LEAST_FAULT_AROUND = 16;
     private static final long SLEEP_NANOS = 2_000_000;
     private static final long LIFT_PATIENCE_MILLIS = 1_000;
     private static final long SPIN_NANOS = 20_000_000;
-    private static final long HISTOGRAM_MAX_NANOS = 3_600_000_000_000L;
 
     private final Capture capture;
-    private final WriteTracker tracker;
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment messages = arena.allocate((long) MESSAGES * Userfaultfd.MESSAGE_BYTES, 8);
-    private final long[] pending = new long[PENDING];
-    private final long[] pendingSince = new long[PENDING];
-    private final Histogram latency = new Histogram(HISTOGRAM_MAX_NANOS, 2);
     private final ThreadEnd ended = new ThreadEnd();
     private final ProtectionView view;
     private final Protection protection;
     private final Copier copier;
-    private int pendingCount;
-    private int faultAround;
-
-    private final List<Capture.Move> moves = new ArrayList<>();
-
-    /** How many discards were logged when the last reading began, and with those that it has logged since. */
-    private long logged;
-
-    private long told;
+    private final Messages messages;
+    private final Answers answers;
     private final ConcurrentLinkedQueue<LiftRequest> requests = new ConcurrentLinkedQueue<>();
 
     /** Addresses of faults that another worker read, on pages that this one, which arms, is still to arm. */
     private final ConcurrentLinkedQueue<Long> handedOver = new ConcurrentLinkedQueue<>();
 
-    /** Odd while messages are read and the events among them are being logged. */
-    private final AtomicLong eventTurn = new AtomicLong();
+    /** While messages are read and the events among them are being logged. */
+    private final Turn reading = new Turn();
 
-    /** Odd while faults are being answered. */
-    private final AtomicLong faultTurn = new AtomicLong();
+    /** While faults are being answered. */
+    private final Turn answering = new Turn();
 
-    /** Odd while something is being unprotected, onto which the target may just be moving other memory. */
-    private final AtomicLong releaseTurn = new AtomicLong();
+    /** While something is being unprotected, onto which the target may just be moving other memory. */
+    private final Turn releasing = new Turn();
 
     private volatile @Nullable Work work;
     private volatile @Nullable Thread assigner;
@@ -78,7 +50,7 @@ final class Worker implements Runnable {
     private final class TargetEvents implements Protection.Events {
         @Override
         public void receive() throws IOException {
-            Worker.this.receive();
+            messages.receive();
         }
 
         @Override
@@ -94,17 +66,34 @@ final class Worker implements Runnable {
 
         @Override
         public void releasing() {
-            releaseTurn.incrementAndGet();
+            releasing.begin();
         }
 
         @Override
         public void released() {
-            releaseTurn.incrementAndGet();
+            releasing.end();
         }
 
         @Override
         public void spoilt(long start, long bytes) {
             capture.discards.add(new AddressRange(start, start + bytes));
+        }
+    }
+
+    /** For the answers. */
+    private final class OtherWorkers implements Answers.Others {
+        @Override
+        public void awaitEventsLogged() {
+            Worker.this.awaitEventsLogged();
+        }
+
+        @Override
+        public boolean isArmedHere(long address) {
+            Worker arming = capture.workers.getFirst();
+            if (arming != Worker.this) {
+                arming.handedOver.add(address);
+            }
+            return arming == Worker.this;
         }
     }
 
@@ -114,15 +103,11 @@ final class Worker implements Runnable {
     /** {@code view} is its own from now on. */
     Worker(Capture capture, ProtectionView view) {
         this.capture = capture;
-        this.tracker = capture.tracker;
         this.view = view;
-        this.protection = new Protection(tracker, new TargetEvents(), capture::isStopped);
+        this.messages = new Messages(capture, reading);
+        this.protection = new Protection(capture.tracker, new TargetEvents(), capture::isStopped);
         this.copier = new Copier(capture, protection, view, this::awaitEventsLogged, this::awaitReleased);
-        this.faultAround = leastFaultAround();
-    }
-
-    private int leastFaultAround() {
-        return Math.min(LEAST_FAULT_AROUND, capture.options.tuning().maxFaultAroundPages());
+        this.answers = new Answers(capture, messages, new OtherWorkers(), view, protection, copier);
     }
 
     /** Gives it something to do; the previous work must be finished. The calling thread is unparked at its end. */
@@ -142,7 +127,12 @@ final class Worker implements Runnable {
 
     /** Latencies of the faults that were answered from T0 on; read after the end. */
     Histogram latency() {
-        return latency;
+        return answers.latency();
+    }
+
+    /** Its turn of answering faults. */
+    Turn answering() {
+        return answering;
     }
 
     /** What this worker protects and unprotects with. */
@@ -160,6 +150,11 @@ final class Worker implements Runnable {
         return copier;
     }
 
+    /** Releases the empty pages from {@code first} to {@code end}: there is nothing to copy. */
+    void releaseHoles(Block at, int first, int end) throws IOException {
+        answers.releaseHoles(at, first, end);
+    }
+
     @Override
     @SuppressWarnings("ThreadPriorityCheck") // a hint that makes the spinning polite; nothing relies on it
     public void run() {
@@ -171,7 +166,7 @@ final class Worker implements Runnable {
                 } else if (spins() && System.nanoTime() - idleSince < SPIN_NANOS) {
                     Thread.yield(); // spins only while nobody else wants the processor
                 } else {
-                    tracker.await(SLEEP_NANOS);
+                    capture.tracker.await(SLEEP_NANOS);
                 }
             }
         } catch (Throwable t) { // the thread's top: nobody else would see it
@@ -179,7 +174,7 @@ final class Worker implements Runnable {
         } finally {
             copier.flush();
             view.close();
-            arena.close();
+            messages.close();
             ended.reached();
         }
     }
@@ -211,7 +206,7 @@ final class Worker implements Runnable {
                     if (on != null
                             && capture.phase() == Capture.Phase.ARM
                             && on.claim(Block.pageOf(at)) != Claim.ARMING) {
-                        lift(on, Block.pageOf(at));
+                        answers.lift(on, Block.pageOf(at));
                     }
                 }
             }
@@ -242,339 +237,51 @@ final class Worker implements Runnable {
 
     /** Reads what there is and answers it; false if there was nothing. */
     boolean serve() throws IOException {
-        faultTurn.incrementAndGet();
+        answering.begin();
         try {
             Capture.Phase phase = capture.phase();
             if (phase == Capture.Phase.FREEZE && capture.workers.getFirst() != this) {
                 return false; // what is known of the target is being put in order, and who waits in it stands anyway
             }
-            receive();
+            messages.receive();
             for (Long address = handedOver.poll(); address != null; address = handedOver.poll()) {
-                remember(address, System.nanoTime());
+                messages.remember(address, System.nanoTime());
             }
-            followMoves();
-            if (pendingCount == 0) {
-                faultAround = Math.max(leastFaultAround(), faultAround / 2);
+            answers.followMoves();
+            if (!messages.hasFaults()) {
+                answers.sparse();
                 return false;
             }
-            while (pendingCount > 0) {
-                pendingCount--;
-                answer(pending[pendingCount], phase, pendingSince[pendingCount]);
+            while (messages.hasFaults()) {
+                long address = messages.takeFault();
+                answers.answer(address, phase, messages.since());
             }
         } finally {
-            faultTurn.incrementAndGet();
+            answering.end();
         }
-        faultAround = Math.min(capture.options.tuning().maxFaultAroundPages(), faultAround * 2);
+        answers.dense();
         return true;
-    }
-
-    /** Odd while it answers; what it had begun to answer is answered when this has changed. */
-    long faultTurn() {
-        return faultTurn.get();
-    }
-
-    /** Reads messages; events are dealt with at once, faults are put aside. */
-    private void receive() throws IOException {
-        eventTurn.incrementAndGet();
-        try {
-            logged = capture.discards.mark();
-            told = logged;
-            int count = tracker.read(messages);
-            if (count < 0 && !capture.isStopped()) {
-                throw new TargetException("reading the userfaultfd answered " + Errno.nameOf(-count));
-            }
-            long now = count > 0 ? System.nanoTime() : 0;
-            for (int i = 0; i < count; i++) {
-                long start = Userfaultfd.messageStart(messages, i);
-                switch (Userfaultfd.messageEvent(messages, i)) {
-                    case FAULT -> remember(start, now);
-                    case REMOVE -> discarded(start, Userfaultfd.messageEnd(messages, i), false);
-                    case UNMAP -> discarded(start, Userfaultfd.messageEnd(messages, i), true);
-                    case REMAP -> moved(start, Userfaultfd.messageEnd(messages, i), Userfaultfd.messageTarget(messages, i));
-                }
-            }
-        } finally {
-            eventTurn.incrementAndGet();
-        }
-    }
-
-    private void remember(long address, long now) {
-        for (int i = 0; i < pendingCount; i++) {
-            if (pending[i] == address) {
-                return; // many threads on one page, or a signal: one answer wakes them all
-            }
-        }
-        if (pendingCount == PENDING) {
-            // Its writer is woken when the sweep comes to the page, or faults again.
-            tracker.wake(address & -Block.PAGE_BYTES, Block.PAGE_BYTES);
-            return;
-        }
-        pending[pendingCount] = address;
-        pendingSince[pendingCount++] = now;
-    }
-
-    private void discarded(long start, long end, boolean gone) {
-        AddressRange range = new AddressRange(start, end);
-        if (capture.phase() == Capture.Phase.ARM) {
-            (gone ? capture.unmapped : capture.stale).add(range);
-            return;
-        }
-        for (Block each : capture.table.within(start, end)) {
-            for (Piece piece : each.pieces()) {
-                // A discard of shared memory may only unmap it here; whether the content has gone is seen when it is read.
-                if (gone || piece.mapping().kind() != RegionKind.SHARED) {
-                    lose(each, piece, range);
-                } else {
-                    capture.givenUp.add(range);
-                    capture.elsewhere(piece.mapping(), range).forEach(capture.givenUp::add);
-                }
-            }
-            forgetHoles(each, range);
-        }
-        log(range);
-    }
-
-    /** Behind the claims: what another worker has claimed meanwhile, it did after its mark. */
-    private void log(AddressRange range) {
-        capture.discards.add(range);
-        told++;
-    }
-
-    /** What was empty until now is accounted for. */
-    private static void forgetHoles(Block block, AddressRange range) {
-        for (int page = block.firstPage(range); page < block.endPage(range); page++) {
-            block.move(page, Claim.HOLE, Claim.ZERO);
-        }
-    }
-
-    private static void lose(Block block, Piece piece, AddressRange range) {
-        for (int page = piece.firstPage(); page < piece.endPage(); page++) {
-            if (range.contains(block.address(page))) {
-                block.move(page, Claim.CLEAN, Claim.LOST);
-            }
-        }
-    }
-
-    private void moved(long from, long end, long target) {
-        if (from == end) {
-            mappedOnceMore(from); // nothing has moved: mremap(2) with an old size of 0
-            return;
-        }
-        AddressRange range = new AddressRange(from, end);
-        if (capture.phase() == Capture.Phase.ARM) {
-            capture.unmapped.add(range);
-            capture.stale.add(new AddressRange(target, target + range.sizeBytes()));
-            return;
-        }
-        // Claimed now, so that nobody looks for them at their old place.
-        for (Block each : capture.table.within(from, end)) {
-            for (int page = 0; page < Block.PAGES; page++) {
-                if (range.contains(each.address(page)) && each.move(page, Claim.CLEAN, Claim.MOVED)) {
-                    capture.movedPages.incrementAndGet();
-                }
-            }
-            forgetHoles(each, range);
-        }
-        // What we were told before the move was before it; what others were told meanwhile may have been after it.
-        long mark = capture.discards.mark();
-        Capture.Move move = new Capture.Move(range, target, mark == told ? mark : logged);
-        log(range);
-        capture.moves.add(move);
-        moves.add(move);
-    }
-
-    private void mappedOnceMore(long address) {
-        if (capture.phase() != Capture.Phase.ARM) { // before T0 the freeze finds the mapping
-            long page = address & -Block.PAGE_BYTES;
-            capture.mappedOnceMore.add(new AddressRange(page, page + Block.PAGE_BYTES));
-        }
-    }
-
-    /**
-     * The content of T0 is at its new place, still protected: it is copied from there. Only what was told before: a target may
-     * go on moving for ever.
-     */
-    private void followMoves() throws IOException {
-        for (int count = moves.size(); count > 0; count--) {
-            Capture.Move move = moves.removeLast();
-            AddressRange from = move.from();
-            for (Block each : capture.table.within(from.start(), from.end())) {
-                for (int page = 0; page < Block.PAGES; page++) {
-                    if (from.contains(each.address(page)) && each.move(page, Claim.MOVED, Claim.COPYING)) {
-                        each.set(page, copier.copyMoved(each, page, move) ? Claim.DONE : Claim.LOST);
-                        capture.movedPages.decrementAndGet();
-                    }
-                }
-            }
-            capture.moves.remove(move);
-            protection.release(move.target(), from.sizeBytes());
-        }
-    }
-
-    /** Lets the writer of {@code address} go on, as soon as the law allows it. */
-    private void answer(long address, Capture.Phase phase, long since) throws IOException {
-        Block at = capture.table.find(address);
-        int page = Block.pageOf(address);
-        if (at == null || at.claim(page) == Claim.UNSEEN) {
-            // Memory that was moved there, or a message that is out of date.
-            long start = address & -Block.PAGE_BYTES;
-            protection.release(start, Block.PAGE_BYTES);
-            if (phase == Capture.Phase.ARM) { // another worker may have begun to arm it meanwhile
-                capture.stale.add(new AddressRange(start, start + Block.PAGE_BYTES));
-            }
-        } else if (phase == Capture.Phase.ARM) {
-            lift(at, page);
-        } else {
-            capture(at, page);
-            latency.recordValue(Math.min(System.nanoTime() - since, HISTOGRAM_MAX_NANOS));
-        }
-    }
-
-    private void lift(Block at, int page) throws IOException {
-        if (isBeingArmed(at, page)) {
-            liftUnarmed(at, page);
-            return;
-        }
-        boolean seized = at.seize();
-        try {
-            int first = at.isHuge() ? 0 : page;
-            int end = at.isHuge() ? Block.PAGES : page + 1;
-            boolean ours = false;
-            for (int each = first; each < end; each++) {
-                ours |= beginLift(at, each);
-            }
-            if (!ours) { // another worker lifts it, and wakes all who wait for it
-                if (isBeingArmed(at, page)) {
-                    liftUnarmed(at, page);
-                }
-                return;
-            }
-            protection.release(at.address(first), (long) (end - first) * Block.PAGE_BYTES);
-            for (int each = first; each < end; each++) {
-                at.move(each, Claim.LIFTING, Claim.HOT);
-            }
-            at.warm();
-        } finally {
-            at.letGo(seized);
-        }
-    }
-
-    /** What is protected there came with memory that was moved. Only the worker that arms the page must unprotect it. */
-    private void liftUnarmed(Block at, int page) throws IOException {
-        Worker arming = capture.workers.getFirst();
-        if (arming == this) {
-            protection.release(at.address(page), Block.PAGE_BYTES); // we arm it in a later step
-        } else {
-            arming.handedOver.add(at.address(page));
-        }
-    }
-
-    /** Whether the page is ours to unprotect: without its claim it could have been protected again by another worker. */
-    private static boolean beginLift(Block at, int page) {
-        return at.move(page, Claim.CLEAN, Claim.LIFTING)
-                || at.move(page, Claim.HOLE, Claim.LIFTING)
-                || at.move(page, Claim.HOT, Claim.LIFTING); // hot, but what was moved onto it is protected
-    }
-
-    private static boolean isBeingArmed(Block at, int page) {
-        byte claim = at.claim(page);
-        return claim == Claim.ARMING || claim == Claim.ARMING_HOLE;
-    }
-
-    private void capture(Block at, int page) throws IOException {
-        boolean seized = at.seize();
-        try {
-            captureSeized(at, page);
-        } finally {
-            at.letGo(seized);
-        }
-    }
-
-    private void captureSeized(Block at, int page) throws IOException {
-        switch (at.claim(page)) {
-            case Claim.CLEAN -> {
-                int window = at.isHuge() ? Block.PAGES : faultAround;
-                int first = page & -window;
-                copier.copyClean(at, first, first + window);
-            }
-            case Claim.HOLE -> releaseHoles(at, page);
-            // Whoever copies it unprotects and wakes.
-            case Claim.COPYING, Claim.COPIED, Claim.MOVED, Claim.RELEASING -> {}
-            // Still the freeze's, which may protect it now: its writer faults again if so.
-            case Claim.HOT, Claim.LIFTING, Claim.ARMING, Claim.ARMING_HOLE -> tracker.wake(at.address(page), Block.PAGE_BYTES);
-            default -> {
-                // A message out of date. A part of a huge page must not be touched by itself: that would split it.
-                if (at.isHuge() && at.count(Claim.CLEAN) == 0) {
-                    protection.release(at.start, Block.BYTES);
-                } else {
-                    protection.release(at.address(page), Block.PAGE_BYTES);
-                }
-            }
-        }
-    }
-
-    private void releaseHoles(Block at, int page) throws IOException {
-        int window = at.isHuge() ? Block.PAGES : faultAround;
-        int first = page & -window;
-        releaseHoles(at, first, first + window);
-    }
-
-    /** Releases the empty pages from {@code first} to {@code end}: there is nothing to copy. */
-    void releaseHoles(Block at, int first, int end) throws IOException {
-        boolean seized = at.seize();
-        try {
-            int page = first;
-            while (page < end) {
-                long mark = capture.discards.mark();
-                int after = at.moveRun(page, end, Claim.HOLE, Claim.RELEASING);
-                if (after > page) {
-                    releaseHoles(new Run(at, page, after), mark);
-                }
-                page = after + 1;
-            }
-        } finally {
-            at.letGo(seized);
-        }
-    }
-
-    /** What is still protected was empty until now, and so was what the target has just discarded. */
-    private void releaseHoles(Run run, long mark) throws IOException {
-        if (sees(run)) {
-            run.set(Claim.ZERO);
-        } else {
-            receive();
-            awaitEventsLogged();
-            for (int page = run.first(); page < run.end(); page++) {
-                Run one = new Run(run.block(), page, page + 1);
-                boolean known = sees(one) || capture.discards.since(mark, one.start(), one.start() + one.bytes());
-                run.block().set(page, known ? Claim.ZERO : Claim.LOST);
-            }
-        }
-        protection.release(run.start(), run.bytes());
     }
 
     /** Returns when every event that any worker had read before the call is in the log. */
     private void awaitEventsLogged() {
-        awaitOthers(other -> other.eventTurn);
+        awaitOthers(other -> other.reading);
     }
 
     /** Returns when no other worker is still releasing what it had begun to release before the call. */
     private void awaitReleased() {
-        awaitOthers(other -> other.releaseTurn);
+        awaitOthers(other -> other.releasing);
     }
 
     /** Returns when no other worker is still answering a fault as it was meant before the call. */
     void awaitFaultsAnswered() {
-        awaitOthers(other -> other.faultTurn);
+        awaitOthers(other -> other.answering);
     }
 
-    /** Returns when everybody's turn that is odd, if it is, has changed. */
-    private void awaitOthers(Function<Worker, AtomicLong> turnOf) {
+    private void awaitOthers(Function<Worker, Turn> turnOf) {
         for (Worker other : capture.workers) {
-            AtomicLong turn = turnOf.apply(other);
-            long now = turn.get();
-            while (other != this && (now & 1) == 1 && turn.get() == now && !capture.isStopped()) {
-                Waiting.giveWay();
+            if (other != this) {
+                turnOf.apply(other).awaitEnd(capture::isStopped);
             }
         }
     }
