@@ -1,5 +1,6 @@
 package dev.stillframe.agent;
 
+import dev.stillframe.engine.thread.Role;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -27,10 +28,7 @@ final class OrderlyStop {
     static int run(IntSupplier command) {
         CompletableFuture<Integer> exitCode = new CompletableFuture<>();
         Thread worker = Thread.currentThread();
-        Thread hook =
-                Thread.ofPlatform()
-                        .name("stop")
-                        .unstarted(() -> Runtime.getRuntime().halt(stop(worker, exitCode)));
+        Thread hook = Role.STOP.unstarted(() -> Runtime.getRuntime().halt(stop(worker, exitCode)));
         Runtime.getRuntime().addShutdownHook(hook);
         int code = FAILED;
         try {

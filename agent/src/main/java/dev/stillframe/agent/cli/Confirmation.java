@@ -1,5 +1,6 @@
 package dev.stillframe.agent.cli;
 
+import dev.stillframe.engine.thread.Role;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Locale;
@@ -30,7 +31,7 @@ final class Confirmation {
         output.note(question + " [yes/no]");
         FutureTask<String> answer = new FutureTask<>(Confirmation::line);
         // Nothing ends a read of a terminal: a thread that is left in one ends with the program.
-        Thread.ofPlatform().name("stillframe-answer").daemon().start(answer);
+        Role.ANSWER.start(answer);
         try {
             String line = answer.get(PATIENCE.toMinutes(), TimeUnit.MINUTES);
             return line.strip().toLowerCase(Locale.ROOT).matches("y|yes");

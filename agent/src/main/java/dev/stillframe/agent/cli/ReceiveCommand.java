@@ -8,6 +8,7 @@ import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.transport.net.NetworkTransport;
 
+import dev.stillframe.transport.receiver.ReceiverEvents;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -103,10 +104,10 @@ final class ReceiveCommand implements Callable<Integer> {
     /** What happened, from the receiver's threads to ours. */
     private sealed interface Happening {
         /** An image is published. */
-        record Finished(String name, String peer) implements Happening {}
+        record Published(String name, String peer) implements Happening {}
 
         /** A connection was lost. */
-        record Interrupted(String name, String peer, String reason) implements Happening {}
+        record Suspended(String name, String peer, String reason) implements Happening {}
 
         /** An image was given up. */
         record Failed(String name, String peer, String reason) implements Happening {}
@@ -175,22 +176,25 @@ final class ReceiveCommand implements Callable<Integer> {
         return address;
     }
 
-    private static Reception.Events events(
-            BlockingQueue<Happening> happenings, AtomicLong unprinted) {
-        return new Reception.Events() {
+    private static ReceiverEvents events(BlockingQueue<Happening> happenings, AtomicLong unprinted) {
+        return new ReceiverEvents() {
             @Override
-            public void finished(String name, String peer) {
-                add(new Happening.Finished(name, peer));
+            public void published(SessionInfo session, String place) {
+                add(new Happening.Published(session.imageName(), peer(session)));
             }
 
             @Override
-            public void interrupted(String name, String peer, String reason) {
-                add(new Happening.Interrupted(name, peer, reason));
+            public void suspended(SessionInfo session, String reason) {
+                add(new Happening.Suspended(session.imageName(), peer(session), reason));
             }
 
             @Override
-            public void failed(String name, String peer, String reason) {
-                add(new Happening.Failed(name, peer, reason));
+            public void failed(SessionInfo session, String reason) {
+                add(new Happening.Failed(session.imageName(), peer(session), reason));
+            }
+
+            private static String peer(SessionInfo session) {
+                return NetworkTransport.words(session.peer());
             }
 
             private void add(Happening happening) {
@@ -210,15 +214,15 @@ final class ReceiveCommand implements Callable<Integer> {
 
     private void print(ImageStore images, Happening happening) {
         switch (happening) {
-            case Happening.Finished finished -> finished(images, finished);
-            case Happening.Interrupted(var name, var peer, var reason) ->
+            case Happening.Published published -> published(images, published);
+            case Happening.Suspended(var name, var peer, var reason) ->
                     told("interrupted", name, peer, reason);
             case Happening.Failed(var name, var peer, var reason) ->
                     told("failed", name, peer, reason);
         }
     }
 
-    private void finished(ImageStore images, Happening.Finished happening) {
+    private void published(ImageStore images, Happening.Published happening) {
         HeapAllowance heap = HeapAllowance.ofPart(PART_OF_HEAP);
         try (ImageReader reader = ImageReader.open(images.resolve(happening.name()), heap)) {
             ImageFact fact = fact(reader, happening);
@@ -253,7 +257,7 @@ final class ReceiveCommand implements Callable<Integer> {
         output.note("stillframe receive: " + event + " " + what + " from " + peer + ": " + why);
     }
 
-    private static ImageFact fact(ImageReader reader, Happening.Finished happening) {
+    private static ImageFact fact(ImageReader reader, Happening.Published happening) {
         Layout layout = reader.layout();
         return new ImageFact(
                 "image",

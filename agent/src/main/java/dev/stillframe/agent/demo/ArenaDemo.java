@@ -11,6 +11,8 @@ import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.PageSink;
 
+import dev.stillframe.engine.thread.Role;
+import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.security.Credentials;
 
 import io.micrometer.core.instrument.MeterRegistry;
@@ -84,7 +86,7 @@ public final class ArenaDemo {
             throws IOException, InterruptedException, DemoException {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (Reception reception =
-                        parts.receptions().start(anyPort, new Reception.Shelf(store, false), Credentials.NONE, new Demo.Silent(), registry);
+                        parts.receptions().start(anyPort, new Reception.Shelf(store, false), Credentials.NONE, ReceiverEvents.NONE, registry);
                 MemoryArena arena = MemoryArena.emulated("demo", pattern.sizeBytes())) {
             PatternWriter writer = new PatternWriter(pattern, arena::putLong);
             List<Thread> writers = start(writer);
@@ -108,11 +110,7 @@ public final class ArenaDemo {
         List<Thread> writers = new ArrayList<>();
         for (int thread = 0; thread < pattern.threads(); thread++) {
             int slice = thread;
-            writers.add(
-                    Thread.ofPlatform()
-                            .daemon()
-                            .name("demo-writer-" + thread)
-                            .start(() -> write(writer, slice)));
+            writers.add(Role.DEMO.start(thread, () -> write(writer, slice)));
         }
         return writers;
     }

@@ -15,6 +15,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageSink;
 
+import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.security.Credentials;
 
 import java.io.IOException;
@@ -117,7 +118,7 @@ public final class Demo {
                                         anyPort,
                                         new Reception.Shelf(store, false),
                                         Credentials.NONE,
-                                        new Silent(),
+                                        ReceiverEvents.NONE, // the sender hears the same, and fails
                                         setting.registry());
                 WriterProcess writer = WriterProcess.start(pattern, stepsPerSecond)) {
             runUndisturbed(writer);
@@ -219,17 +220,5 @@ public final class Demo {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    /** The sender hears the same, and fails. */
-    static final class Silent implements Reception.Events {
-        @Override
-        public void interrupted(String name, String peer, String reason) {}
-
-        @Override
-        public void finished(String name, String peer) {}
-
-        @Override
-        public void failed(String name, String peer, String reason) {}
     }
 }

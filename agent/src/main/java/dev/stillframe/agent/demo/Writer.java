@@ -1,5 +1,6 @@
 package dev.stillframe.agent.demo;
 
+import dev.stillframe.engine.thread.Role;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -40,18 +41,14 @@ public final class Writer {
                     ProcessHandle.current().pid(), start, start + memory.byteSize());
             for (int thread = 0; thread < pattern.threads(); thread++) {
                 int slice = thread;
-                daemon("writer-" + thread, () -> write(writer, slice, stepsPerSecond));
+                Role.DEMO.start(thread, () -> write(writer, slice, stepsPerSecond));
             }
-            daemon("rate", () -> publish(writer));
+            Role.DEMO.start("rate", () -> publish(writer));
             while (System.in.read() >= 0) {
                 // whatever is said on standard input, only its end matters
             }
             System.exit(0); // without waiting for the writers, which would touch freed memory
         }
-    }
-
-    private static void daemon(String name, Runnable work) {
-        Thread.ofPlatform().daemon().name(name).start(work);
     }
 
     private static void write(PatternWriter writer, int slice, long stepsPerSecond) {

@@ -2,6 +2,7 @@ package dev.stillframe.agent.demo;
 
 import dev.stillframe.engine.memory.AddressRange;
 
+import dev.stillframe.engine.thread.Role;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -63,7 +64,7 @@ public final class WriterProcess implements AutoCloseable {
         ProcessBuilder builder =
                 new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
         WriterProcess writer = new WriterProcess(builder.start());
-        Thread.ofPlatform().daemon().name("writer-output").start(writer::listen);
+        Role.DEMO.start("output", writer::listen);
         boolean started = false;
         try {
             writer.ready.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);

@@ -1,5 +1,6 @@
 package dev.stillframe.agent.job;
 
+import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.sender.RateLimit;
 
 import org.slf4j.Logger;
@@ -25,9 +26,7 @@ public final class RateFile implements AutoCloseable {
     private final Path file;
     private final ToLongFunction<String> parser;
     private final RateLimit limit;
-    private final ScheduledExecutorService thread =
-            Executors.newSingleThreadScheduledExecutor(
-                    task -> new Thread(task, "stillframe-rate"));
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(Role.RATE::unstarted);
     private String lastText = "";
 
     /**

@@ -2,6 +2,7 @@ package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.image.ImageStore;
 
+import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.security.Credentials;
 
 import io.micrometer.core.instrument.MeterRegistry;
@@ -17,28 +18,6 @@ public interface Reception extends AutoCloseable {
     /** Stops listening, gives up what is being received, and waits for its threads. Idempotent. */
     @Override
     void close();
-
-    /**
-     * Told what happens; calls come from the receiver's threads, return at once and never throw.
-     */
-    interface Events {
-        /**
-         * The image called {@code name} came whole from {@code peer}, was verified and is
-         * published.
-         */
-        void finished(String name, String peer);
-
-        /**
-         * The connection to {@code peer} was lost; what has come of the image is kept, and the sender
-         * can go on.
-         */
-        void interrupted(String name, String peer, String reason);
-
-        /**
-         * What came from {@code peer} was given up; {@code name} is empty if it was not even told.
-         */
-        void failed(String name, String peer, String reason);
-    }
 
     /**
      * Where images go.
@@ -59,7 +38,7 @@ public interface Reception extends AutoCloseable {
                 SocketAddress listen,
                 Shelf shelf,
                 Credentials credentials,
-                Events events,
+                ReceiverEvents events,
                 MeterRegistry registry)
                 throws IOException;
     }

@@ -9,7 +9,6 @@ import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.agent.doctor.Readiness;
 import dev.stillframe.agent.doctor.Readiness.Finding;
-import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
@@ -66,7 +65,7 @@ public final class Wiring {
             SocketAddress listen,
             Reception.Shelf shelf,
             Credentials credentials,
-            Reception.Events events,
+            ReceiverEvents events,
             MeterRegistry registry)
             throws IOException {
         Receiver receiver =
@@ -76,7 +75,7 @@ public final class Wiring {
                         ReceiverLimits.DEFAULT,
                         credentials,
                         registry,
-                        new Forwarding(events));
+                        events);
         return new Reception() {
             @Override
             public SocketAddress address() {
@@ -88,22 +87,5 @@ public final class Wiring {
                 receiver.close();
             }
         };
-    }
-
-    private record Forwarding(Reception.Events events) implements ReceiverEvents {
-        @Override
-        public void published(SessionInfo session, String place) {
-            events.finished(session.imageName(), NetworkTransport.words(session.peer()));
-        }
-
-        @Override
-        public void suspended(SessionInfo session, String reason) {
-            events.interrupted(session.imageName(), NetworkTransport.words(session.peer()), reason);
-        }
-
-        @Override
-        public void failed(SessionInfo session, String reason) {
-            events.failed(session.imageName(), NetworkTransport.words(session.peer()), reason);
-        }
     }
 }

@@ -2,6 +2,7 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.process.TargetException;
 
+import dev.stillframe.engine.thread.Role;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -72,10 +73,7 @@ final class Guardian implements AutoCloseable {
     /** Waits until it watches. */
     void awaitReady() throws IOException {
         Thread killer =
-                Thread.ofPlatform()
-                        .name("stillframe-guardian-start")
-                        .daemon()
-                        .start(
+                Role.GUARDIAN_START.start(
                                 () -> {
                                     try {
                                         Thread.sleep(START_PATIENCE);

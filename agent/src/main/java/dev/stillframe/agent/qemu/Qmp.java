@@ -66,7 +66,7 @@ public final class Qmp implements AutoCloseable {
         this.patience = patience;
         NetworkTransport transport = NetworkTransport.chosen();
         UnixDomainSocketAddress address = UnixDomainSocketAddress.of(socket);
-        group = transport.group(1, "stillframe-qmp");
+        group = transport.group(1, "qmp");
         ChannelFuture connected =
                 new Bootstrap()
                         .group(group)
@@ -122,7 +122,7 @@ public final class Qmp implements AutoCloseable {
     /** Loads what a connection needs, so that the first one is made at once. */
     static void prepare() {
         NetworkTransport.chosen()
-                .group(1, "stillframe-qmp")
+                .group(1, "qmp")
                 .shutdownGracefully(0, 1, TimeUnit.SECONDS);
         JSON.createObjectNode();
     }

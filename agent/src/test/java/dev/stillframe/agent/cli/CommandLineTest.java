@@ -26,6 +26,7 @@ import dev.stillframe.engine.instant.Source;
 import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.agent.doctor.Readiness.Status;
 
+import dev.stillframe.transport.receiver.ReceiverEvents;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -347,10 +348,10 @@ class CommandLineTest {
         Thread receiving = Thread.currentThread();
         starter =
                 (listen, store, credentials, events, registry) -> {
-                    events.finished("monday", "127.0.0.1:9");
-                    events.interrupted("tuesday", "127.0.0.1:9", "cut off");
-                    events.failed("tuesday", "127.0.0.1:9", "cut off");
-                    events.finished("wednesday", "127.0.0.1:9");
+                    events.published(session("monday"), "monday");
+                    events.suspended(session("tuesday"), "cut off");
+                    events.failed(session("tuesday"), "cut off");
+                    events.published(session("wednesday"), "wednesday");
                     return reception(listen, () -> stopped[0] = true);
                 };
         Thread stopper =
@@ -516,6 +517,10 @@ class CommandLineTest {
     void aProcessHasNoStopOfAMachine() throws IOException {
         assertThat(run("snapshot", "--pid", "1", "--out", "y", "--json")).isZero();
         assertThat(json().has("stop")).isFalse();
+    }
+
+    private static ReceiverEvents.SessionInfo session(String imageName) {
+        return new ReceiverEvents.SessionInfo(1, new InetSocketAddress("127.0.0.1", 9), imageName);
     }
 
     private static Reception reception(SocketAddress address, Runnable stop) {

@@ -8,6 +8,7 @@ import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
+import dev.stillframe.engine.thread.Role;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -81,7 +82,7 @@ final class ArenaSnapshot implements AutoCloseable {
         Instant instant = Instant.now();
         long instantNanos = System.nanoTime();
         steps.accept("thread");
-        Thread.ofPlatform().name("stillframe-drain").daemon().start(draining);
+        Role.DRAIN.start(draining);
         encodes = true;
         steps.accept("layout");
         Layout layout = layout(images, instant, copies);

@@ -16,6 +16,7 @@ import dev.stillframe.engine.process.FrozenThread;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.thread.Role;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -185,14 +186,14 @@ final class SnapshotRun implements AutoCloseable {
         int started = 0;
         try {
             for (; started < count; started++) {
-                Thread.ofPlatform().name("stillframe-worker-" + started).daemon().start(workers.get(started));
+                Role.WORKER.start(started, workers.get(started));
             }
         } catch (Throwable t) { // no thread could be made
             capture.fail(t);
             workers.subList(started, count).forEach(Worker::run); // they end at once
             throw t;
         }
-        Thread.ofPlatform().name("stillframe-drain").daemon().start(draining);
+        Role.DRAIN.start(draining);
         isDraining = true;
     }
 

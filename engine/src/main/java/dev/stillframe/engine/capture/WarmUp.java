@@ -2,6 +2,7 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.page.DiscardingSink;
+import dev.stillframe.engine.thread.Role;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -46,7 +47,7 @@ final class WarmUp {
         try {
             if (DONE.compareAndSet(false, true)
                     // Threads inherit niceness: all of it gives way to the target, which is to notice nothing yet.
-                    && !Thread.ofPlatform().name("stillframe-warm-up").daemon().start(() -> runQuietly(options)).join(LIMIT)) {
+                    && !Role.WARM_UP.start(() -> runQuietly(options)).join(LIMIT)) {
                 LOG.warn("the dry run has not ended within {} s; the first snapshot's pause will be longer", LIMIT.toSeconds());
             }
         } finally {

@@ -8,6 +8,7 @@ import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.thread.Role;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -250,7 +251,7 @@ final class HandlerProcess implements AutoCloseable {
         private volatile long limitNanos;
         private volatile long untilNanos;
         private volatile boolean over;
-        private final Thread thread = Thread.ofPlatform().name("stillframe-arena-watchdog").daemon().unstarted(this::watch);
+        private final Thread thread = Role.ARENA_WATCHDOG.unstarted(this::watch);
 
         Watchdog(Duration usual) {
             this.usual = usual;

@@ -11,6 +11,7 @@ import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.engine.process.Tracer;
+import dev.stillframe.engine.thread.Role;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -78,7 +79,7 @@ public final class PostCopy implements AutoCloseable {
         this.tracer = tracer;
         this.shared = shared;
         this.userfaultfd = shared.userfaultfd();
-        thread = Thread.ofPlatform().name("stillframe-postcopy").daemon().unstarted(this::hear);
+        thread = Role.POST_COPY.unstarted(this::hear);
     }
 
     /**

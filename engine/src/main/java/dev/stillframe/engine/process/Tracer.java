@@ -5,6 +5,7 @@ import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.instant.ThreadState;
+import dev.stillframe.engine.thread.Role;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;
@@ -67,7 +68,7 @@ public final class Tracer implements Attachment {
         this.target = target;
         this.probe = probe;
         this.tracees = new Tracees(target, probe);
-        this.thread = Thread.ofPlatform().name("stillframe-tracer").daemon().start(this::loop);
+        this.thread = Role.TRACER.start(this::loop);
     }
 
     /** Makes the target create a userfaultfd; see {@link UserfaultfdInjection}. */

@@ -1,5 +1,9 @@
 package dev.stillframe.tests.architecture;
 
+import static com.tngtech.archunit.core.domain.JavaAccess.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
@@ -55,6 +59,19 @@ final class ArchitectureTest {
                             ROOT + "transport..",
                             ROOT + "agent..");
 
+    /** So that a thread dump names each, and one list all of them. */
+    @ArchTest
+    static final ArchRule threadsAreMadeInOnePlace =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackage(ROOT + "engine.thread..")
+                    .should()
+                    .callMethodWhere(
+                            target(owner(assignableTo(Thread.class)))
+                                    .and(target(nameMatching("ofPlatform|ofVirtual|startVirtualThread"))))
+                    .orShould()
+                    .callConstructorWhere(target(owner(assignableTo(Thread.class))));
+
     /** A name server that does not answer would hold up a capture. */
     @ArchTest
     static final ArchRule captureLooksUpNoNames =
@@ -82,6 +99,8 @@ final class ArchitectureTest {
 
     @ArchTest static final ArchRule memoryIsPlainValues = onlyKnows("engine.memory");
 
+    @ArchTest static final ArchRule threadsKnowNothing = onlyKnows("engine.thread");
+
     @ArchTest
     static final ArchRule linuxKnowsMemoryOnly = onlyKnows("engine.linux", "engine.memory");
 
@@ -101,13 +120,14 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule targetsKnowMemoryAndLinux =
-            onlyKnows("engine.process", "engine.memory", "engine.instant", "engine.linux");
+            onlyKnows("engine.process", "engine.memory", "engine.thread", "engine.instant", "engine.linux");
 
     @ArchTest
     static final ArchRule captureDoesNotKnowWhoIsBehindASink =
             onlyKnows(
                     "engine.capture",
                     "engine.memory",
+                    "engine.thread",
                     "engine.instant",
                     "engine.page",
                     "engine.staging",
@@ -124,6 +144,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.arena",
                     "engine.memory",
+                    "engine.thread",
                     "engine.instant",
                     "engine.page",
                     "engine.staging",
@@ -135,7 +156,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule memoryThatComesLaterDoesNotKnowFromWhere =
-            onlyKnows("engine.postcopy", "engine.memory", "engine.instant", "engine.page", "engine.process", "engine.linux");
+            onlyKnows("engine.postcopy", "engine.memory", "engine.thread", "engine.instant", "engine.page", "engine.process", "engine.linux");
 
     @ArchTest
     static final ArchRule conformanceKnowsTheKernelAndTheModel =

@@ -1,5 +1,6 @@
 package dev.stillframe.transport.net;
 
+import dev.stillframe.engine.thread.Role;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
@@ -30,8 +31,6 @@ import org.jspecify.annotations.Nullable;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
-import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /** The ways to the kernel's sockets. */
 public enum NetworkTransport {
@@ -96,17 +95,15 @@ public enum NetworkTransport {
         return this != IO_URING;
     }
 
-    /** Event loops on threads {@code NAME-1} to {@code NAME-N}. */
-    public EventLoopGroup group(int threads, String name) {
+    /** Event loops on threads of {@link Role#NETWORK}, named for {@code whose} they are. */
+    public EventLoopGroup group(int threads, String whose) {
         IoHandlerFactory factory =
                 switch (this) {
                     case EPOLL -> EpollIoHandler.newFactory();
                     case IO_URING -> IoUringIoHandler.newFactory();
                     case NIO -> NioIoHandler.newFactory();
                 };
-        AtomicInteger count = new AtomicInteger();
-        ThreadFactory named = task -> new Thread(task, name + "-" + count.incrementAndGet());
-        return new MultiThreadIoEventLoopGroup(threads, named, factory);
+        return new MultiThreadIoEventLoopGroup(threads, Role.NETWORK.factory(whose), factory);
     }
 
     /** The channel that connects to {@code address}, one of the network or of a Unix socket. */

@@ -3,6 +3,7 @@ package dev.stillframe.transport.reader;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.client.Backoff;
 import dev.stillframe.transport.client.ClientConnection;
 import dev.stillframe.transport.client.Dialer;
@@ -90,7 +91,7 @@ public final class FetchLane implements AutoCloseable {
         this.readable = expected;
         this.recorder = recorder;
         this.arrivals = arrivals;
-        thread = Thread.ofPlatform().name("stillframe-reader-" + name).daemon().start(this::keepConnected);
+        thread = Role.FETCH_LANE.start(name, this::keepConnected);
     }
 
     /** Asks for pages; they come to the {@link Arrivals}. Returns at once. */

@@ -69,7 +69,7 @@ public final class RemoteImage implements AutoCloseable {
             throw new IOException(ImageName.rule());
         }
         NetworkTransport transport = NetworkTransport.chosen();
-        EventLoopGroup group = transport.group(THREADS, "stillframe-reader");
+        EventLoopGroup group = transport.group(THREADS, "reader");
         Dialer dialer =
                 new Dialer(
                         transport,

@@ -4,6 +4,7 @@ import dev.stillframe.engine.image.ImageBatch;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.wire.BatchFrame;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
@@ -58,11 +59,7 @@ final class Reading implements Connection.Party {
         this.services = services;
         this.connection = connection;
         this.opening = opening;
-        thread =
-                Thread.ofPlatform()
-                        .name("stillframe-reading-" + connection.number())
-                        .daemon()
-                        .unstarted(this::run);
+        thread = Role.READING.unstarted(connection.number(), this::run);
     }
 
     /** Makes the connection one for reading. */

@@ -92,7 +92,7 @@ public final class Receiver implements AutoCloseable {
         EventLoopGroup group =
                 transport.group(
                         Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors()),
-                        "stillframe-receiver");
+                        "receiver");
         Door door = new Door(services, connections, tls, transport.readsAtOnce(), listen);
         boolean listens = false;
         @Nullable UnixSocketFile file = null;

@@ -64,7 +64,7 @@ final class Session implements Connection.Party, SessionWorker.Results {
                         connection.number(), connection.peer(), hello.imageName());
         heap = new HeapLoan(services.capacity(), services.limits());
         document = new DocumentParts("what describes the image " + hello.imageName(), heap);
-        worker = new SessionWorker("stillframe-session-" + connection.number(), hello, this);
+        worker = new SessionWorker(connection.number(), hello, this);
         window = services.credits().open(); // from here on nothing can fail, which would have to be given back
         services.buffers().opened();
     }

@@ -10,6 +10,7 @@ import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.wire.DocumentReader;
 import dev.stillframe.transport.wire.PageCheck;
 import dev.stillframe.transport.wire.ErrorCode;
@@ -93,7 +94,7 @@ final class SessionWorker {
     private long forcedNanos = System.nanoTime();
 
     /** Starts no thread before it is needed. */
-    SessionWorker(String threadName, Message.Hello hello, Results results) {
+    SessionWorker(long session, Message.Hello hello, Results results) {
         this.hello = hello;
         this.results = results;
         this.thread =
@@ -103,7 +104,7 @@ final class SessionWorker {
                         0,
                         TimeUnit.SECONDS,
                         new ArrayBlockingQueue<>(Limits.MAX_CREDITS + OTHER_TASKS),
-                        task -> new Thread(task, threadName));
+                        task -> Role.SESSION.unstarted(session, task));
     }
 
     void open(SinkFactory factory) {

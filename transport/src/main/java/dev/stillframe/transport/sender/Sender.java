@@ -1,5 +1,6 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.client.Backoff;
 import dev.stillframe.transport.client.Durations;
 import dev.stillframe.transport.client.Dialer;
@@ -79,7 +80,7 @@ public final class Sender implements PageSink {
         this.imageName = imageName;
         this.backoff = new Backoff(network.random());
         network.random().nextBytes(token);
-        keeper = Thread.ofPlatform().name("stillframe-sender-keeper").daemon().unstarted(this::keep);
+        keeper = Role.SENDER_KEEPER.unstarted(this::keep);
     }
 
     /**
@@ -113,7 +114,7 @@ public final class Sender implements PageSink {
                                         Math.min(
                                                 options.lanes(),
                                                 Runtime.getRuntime().availableProcessors()),
-                                        "stillframe-sender"),
+                                        "sender"),
                                 receiver,
                                 options.credentials().tls() == null
                                         ? null
