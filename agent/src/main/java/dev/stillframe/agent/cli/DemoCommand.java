@@ -181,9 +181,9 @@ final class DemoCommand implements Callable<Integer> {
         String faults =
                 "%s, answered in %s (median), %s (99%%)"
                         .formatted(
-                                Units.count(report.faults()),
-                                Units.time(report.faultP50Nanos()),
-                                Units.time(report.faultP99Nanos()));
+                                Units.count(report.waits().faults()),
+                                Units.time(report.waits().faultP50Nanos()),
+                                Units.time(report.waits().faultP99Nanos()));
         return new Rows()
                 .add(
                         "writer",
@@ -194,21 +194,21 @@ final class DemoCommand implements Callable<Integer> {
                                         Units.count(Math.round(result.rateBefore()))))
                 .add(
                         "captured",
-                        Units.bytes(report.bytesCaptured())
+                        Units.bytes(report.captured().bytes())
                                 + " in "
-                                + Units.count(report.pages())
+                                + Units.count(report.captured().pages())
                                 + " pages")
-                .add("paused", Units.time(report.pauseNanos()))
+                .add("paused", Units.time(report.times().pauseNanos()))
                 .add("slowed", Units.time(result.slowedNanos()) + " under half of its rate before")
                 .add(
                         "throughput",
                         "%s copied in %s, %s; received and on disk after %s"
                                 .formatted(
-                                        Units.bytes(report.bytesCaptured()),
-                                        Units.time(report.captureNanos()),
-                                        Units.rate(report.bytesCaptured(), report.captureNanos()),
-                                        Units.time(report.totalNanos())))
-                .add("faults", report.faults() == 0 ? "none" : faults)
+                                        Units.bytes(report.captured().bytes()),
+                                        Units.time(report.times().captureNanos()),
+                                        Units.rate(report.captured().bytes(), report.times().captureNanos()),
+                                        Units.time(report.times().totalNanos())))
+                .add("faults", report.waits().faults() == 0 ? "none" : faults)
                 .add(
                         "missing",
                         report.missing().isEmpty()

@@ -1,12 +1,14 @@
 package dev.stillframe.agent.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.instant.ThreadState;
 
 import org.jspecify.annotations.Nullable;
@@ -65,22 +67,28 @@ final class ShowCommand implements Callable<Integer> {
             String image,
             String rootHash,
             String instant,
+            @JsonUnwrapped ProcessFacts process,
+            @JsonUnwrapped HostFacts host,
+            @JsonUnwrapped Sizes sizes,
+            boolean complete,
+            List<ThreadFact> threads,
+            List<RegionFact> regions,
+            List<MissingFact> missing) {}
+
+    /** What was captured. */
+    record ProcessFacts(
             int pid,
             int userId,
             String command,
             List<String> arguments,
             String executable,
-            @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String hypervisor,
-            String host,
-            String machine,
-            String kernel,
-            int pageSizeBytes,
-            long pages,
-            long mappedBytes,
-            boolean complete,
-            List<ThreadFact> threads,
-            List<RegionFact> regions,
-            List<MissingFact> missing) {}
+            @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String hypervisor) {}
+
+    /** Where it ran. */
+    record HostFacts(String host, String machine, String kernel) {}
+
+    /** How much it holds. */
+    record Sizes(int pageSizeBytes, long pages, long mappedBytes) {}
 
     /** A thread in JSON. */
     record ThreadFact(int tid, String name) {}
@@ -103,22 +111,27 @@ final class ShowCommand implements Callable<Integer> {
                 reader.image().toString(),
                 HexFormat.of().formatHex(reader.rootHash()),
                 instant(layout).toString(),
-                layout.source().pid(),
-                layout.source().userId(),
-                layout.source().command(),
-                layout.source().arguments(),
-                layout.source().executable(),
-                layout.machine() == null ? null : layout.machine().hypervisor(),
-                layout.source().host(),
-                layout.source().machine(),
-                layout.source().kernel(),
-                layout.pageSizeBytes(),
-                layout.pageCount(),
-                layout.regions().stream().mapToLong(region -> region.range().sizeBytes()).sum(),
+                process(layout),
+                new HostFacts(layout.source().host(), layout.source().machine(), layout.source().kernel()),
+                new Sizes(
+                        layout.pageSizeBytes(),
+                        layout.pageCount(),
+                        layout.regions().stream().mapToLong(region -> region.range().sizeBytes()).sum()),
                 reader.missing().isEmpty(),
                 layout.threads().stream().map(ShowCommand::fact).toList(),
                 layout.regions().stream().map(ShowCommand::fact).toList(),
                 MissingFact.of(reader.missing()));
+    }
+
+    private static ProcessFacts process(Layout layout) {
+        Source source = layout.source();
+        return new ProcessFacts(
+                source.pid(),
+                source.userId(),
+                source.command(),
+                source.arguments(),
+                source.executable(),
+                layout.machine() == null ? null : layout.machine().hypervisor());
     }
 
     private List<String> lines(Facts facts, ImageReader reader) throws IOException {
@@ -129,20 +142,20 @@ final class ShowCommand implements Callable<Integer> {
                         .parent(reader)
                         .add("instant", facts.instant())
                         .add("says it is", Origin.of(reader.layout()))
-                        .add("command line", String.join(" ", facts.arguments()))
-                        .add("kernel", facts.kernel() + " " + facts.machine())
+                        .add("command line", String.join(" ", facts.process().arguments()))
+                        .add("kernel", facts.host().kernel() + " " + facts.host().machine())
                         .add("threads", Units.count(facts.threads().size()))
                         .add(
                                 "mappings",
                                 Units.count(facts.regions().size())
                                         + ", "
-                                        + Units.bytes(facts.mappedBytes()))
+                                        + Units.bytes(facts.sizes().mappedBytes()))
                         .add(
                                 "memory",
                                 "%s in %s pages"
                                         .formatted(
-                                                Units.bytes(facts.pages() * facts.pageSizeBytes()),
-                                                Units.count(facts.pages())))
+                                                Units.bytes(facts.sizes().pages() * facts.sizes().pageSizeBytes()),
+                                                Units.count(facts.sizes().pages())))
                         .missing(reader.missing());
         List<String> lines = new ArrayList<>(rows.lines());
         if (regions) {

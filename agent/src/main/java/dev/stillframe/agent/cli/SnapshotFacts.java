@@ -1,6 +1,7 @@
 package dev.stillframe.agent.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.SnapshotReport;
@@ -18,20 +19,20 @@ record SnapshotFacts(
         String rootHash,
         int pid,
         boolean complete,
-        long bytesCaptured,
-        long pages,
-        long zeroPages,
-        double pauseMs,
-        double armMs,
-        double captureMs,
-        double totalMs,
-        long faults,
-        double faultP50Us,
-        double faultP99Us,
-        double faultMaxUs,
-        double stagingWaitsMs,
+        @JsonUnwrapped Sizes sizes,
+        @JsonUnwrapped Times times,
+        @JsonUnwrapped Waits waits,
         List<MissingFact> missing,
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable StopFacts stop) {
+    /** How much it holds. */
+    record Sizes(long bytesCaptured, long pages, long zeroPages) {}
+
+    /** How long it took. */
+    record Times(double pauseMs, double armMs, double captureMs, double totalMs) {}
+
+    /** What the target waited for. */
+    record Waits(long faults, double faultP50Us, double faultP99Us, double faultMaxUs, double stagingWaitsMs) {}
+
     /** What the pause of a virtual machine was made of; absent for a process. */
     record StopFacts(double stopMs, double devicesMs, double disksMs, double oursMs, double contMs) {}
 
@@ -58,18 +59,18 @@ record SnapshotFacts(
                 report.rootHash(),
                 pid,
                 report.missing().isEmpty(),
-                report.bytesCaptured(),
-                report.pages(),
-                report.zeroPages(),
-                Units.millis(report.pauseNanos()),
-                Units.millis(report.armNanos()),
-                Units.millis(report.captureNanos()),
-                Units.millis(report.totalNanos()),
-                report.faults(),
-                Units.micros(report.faultP50Nanos()),
-                Units.micros(report.faultP99Nanos()),
-                Units.micros(report.faultMaxNanos()),
-                Units.millis(report.stagingWaitNanos()),
+                new Sizes(report.captured().bytes(), report.captured().pages(), report.captured().zeroPages()),
+                new Times(
+                        Units.millis(report.times().pauseNanos()),
+                        Units.millis(report.times().armNanos()),
+                        Units.millis(report.times().captureNanos()),
+                        Units.millis(report.times().totalNanos())),
+                new Waits(
+                        report.waits().faults(),
+                        Units.micros(report.waits().faultP50Nanos()),
+                        Units.micros(report.waits().faultP99Nanos()),
+                        Units.micros(report.waits().faultMaxNanos()),
+                        Units.millis(report.waits().stagingNanos())),
                 MissingFact.of(report.missing()),
                 stop);
     }
@@ -97,19 +98,19 @@ record SnapshotFacts(
 
     private static Rows rows(SnapshotReport report) {
         String faults =
-                report.faults() == 0
+                report.waits().faults() == 0
                         ? "none"
                         : "%s, answered in %s (median), %s (99%%), %s (longest)"
                                 .formatted(
-                                        Units.count(report.faults()),
-                                        Units.time(report.faultP50Nanos()),
-                                        Units.time(report.faultP99Nanos()),
-                                        Units.time(report.faultMaxNanos()));
+                                        Units.count(report.waits().faults()),
+                                        Units.time(report.waits().faultP50Nanos()),
+                                        Units.time(report.waits().faultP99Nanos()),
+                                        Units.time(report.waits().faultMaxNanos()));
         String staging =
-                report.stagingWaitNanos() == 0
+                report.waits().stagingNanos() == 0
                         ? "never full"
                         : "full for "
-                                + Units.time(report.stagingWaitNanos())
+                                + Units.time(report.waits().stagingNanos())
                                 + ": more --staging spares writers that";
         return new Rows()
                 .add("image", report.image())
@@ -118,21 +119,21 @@ record SnapshotFacts(
                         "captured",
                         "%s in %s pages, %s of them zero"
                                 .formatted(
-                                        Units.bytes(report.bytesCaptured()),
-                                        Units.count(report.pages()),
-                                        Units.count(report.zeroPages())))
+                                        Units.bytes(report.captured().bytes()),
+                                        Units.count(report.captured().pages()),
+                                        Units.count(report.captured().zeroPages())))
                 .add(
                         "paused",
-                        Units.time(report.pauseNanos())
+                        Units.time(report.times().pauseNanos())
                                 + ", after arming for "
-                                + Units.time(report.armNanos()))
+                                + Units.time(report.times().armNanos()))
                 .add(
                         "copied",
                         "in %s after the pause began, %s; all done in %s"
                                 .formatted(
-                                        Units.time(report.captureNanos()),
-                                        Units.rate(report.bytesCaptured(), report.captureNanos()),
-                                        Units.time(report.totalNanos())))
+                                        Units.time(report.times().captureNanos()),
+                                        Units.rate(report.captured().bytes(), report.times().captureNanos()),
+                                        Units.time(report.times().totalNanos())))
                 .add("faults", faults)
                 .add("staging", staging)
                 .missing(report.missing());

@@ -156,7 +156,7 @@ public final class MachineSnapshot {
                         times.stopNanos(),
                         times.devicesNanos(),
                         times.disksNanos(),
-                        Math.max(0, report.pauseNanos() - qemu),
+                        Math.max(0, report.times().pauseNanos() - qemu),
                         times.contNanos());
         record("stop", "until the processors stood", stop.stopNanos());
         record("devices", "the state of the devices", stop.devicesNanos());

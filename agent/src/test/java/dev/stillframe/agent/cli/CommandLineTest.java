@@ -586,18 +586,9 @@ class CommandLineTest {
         return new SnapshotReport(
                 "/data/x.image",
                 "ab".repeat(32),
-                1L << 30,
-                262_144,
-                1000,
-                4_212_345,
-                31_000_000,
-                380_000_000,
-                1_900_000_000,
-                1204,
-                26_000,
-                110_512,
-                400_000,
-                0,
+                new SnapshotReport.Captured(1L << 30, 262_144, 1000),
+                new SnapshotReport.Times(4_212_345, 31_000_000, 380_000_000, 1_900_000_000),
+                new SnapshotReport.Waits(1204, 26_000, 110_512, 400_000, 0),
                 missing);
     }
 }

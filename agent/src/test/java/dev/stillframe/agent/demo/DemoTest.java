@@ -41,7 +41,7 @@ class DemoTest {
     @Test
     void anImageOfOneInstantIsVerifiedAndNothingIsLeft() throws Exception {
         Demo.Result result = demo(this::takeStopped).run(setting);
-        assertThat(result.report().pages()).isGreaterThanOrEqualTo(pattern.pageCount());
+        assertThat(result.report().captured().pages()).isGreaterThanOrEqualTo(pattern.pageCount());
         assertThat(result.memory().sizeBytes()).isEqualTo(pattern.sizeBytes());
         assertThat(result.steps()).hasSize(2).allMatch(step -> step > 100);
         assertThat(result.rateBefore()).isPositive();
@@ -127,18 +127,9 @@ class DemoTest {
             return new SnapshotReport(
                     "demo",
                     "",
-                    pages * Pattern.PAGE_BYTES,
-                    pages,
-                    0,
-                    1,
-                    1,
-                    1,
-                    1,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
+                    new SnapshotReport.Captured(pages * Pattern.PAGE_BYTES, pages, 0),
+                    new SnapshotReport.Times(1, 1, 1, 1),
+                    new SnapshotReport.Waits(0, 0, 0, 0, 0),
                     List.of());
         } catch (IOException e) {
             throw new SnapshotException("cannot read it", e);

@@ -330,18 +330,18 @@ final class SnapshotRun implements AutoCloseable {
         return new SnapshotReport(
                 published.image(),
                 HexFormat.of().formatHex(published.rootHash()),
-                pages * Block.PAGE_BYTES,
-                pages,
-                zeroPages,
-                times.thaw() - times.freeze(),
-                times.freeze() - times.attach(),
-                lastCopy - times.freeze(),
-                System.nanoTime() - times.start(),
-                latency.getTotalCount(),
-                latency.getValueAtPercentile(50),
-                latency.getValueAtPercentile(99),
-                latency.getMaxValue(),
-                staging.waitedNanos(),
+                new SnapshotReport.Captured(pages * Block.PAGE_BYTES, pages, zeroPages),
+                new SnapshotReport.Times(
+                        times.thaw() - times.freeze(),
+                        times.freeze() - times.attach(),
+                        lastCopy - times.freeze(),
+                        System.nanoTime() - times.start()),
+                new SnapshotReport.Waits(
+                        latency.getTotalCount(),
+                        latency.getValueAtPercentile(50),
+                        latency.getValueAtPercentile(99),
+                        latency.getMaxValue(),
+                        staging.waitedNanos()),
                 published.missing());
     }
 

@@ -400,13 +400,13 @@ public final class NativeArena implements MemoryArena {
                 report.image(),
                 report.rootHash(),
                 epoch.incrementAndGet(),
-                report.pages(),
-                report.zeroPages(),
-                report.faults(),
-                report.armNanos(),
-                report.captureNanos(),
+                report.captured().pages(),
+                report.captured().zeroPages(),
+                report.waits().faults(),
+                report.times().armNanos(),
+                report.times().captureNanos(),
                 System.nanoTime() - started,
-                report.stagingWaitNanos());
+                report.waits().stagingNanos());
     }
 
     /** Process id of the child that handles faults; -1 if none runs. For those who watch processes. */

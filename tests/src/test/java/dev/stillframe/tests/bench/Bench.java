@@ -92,7 +92,7 @@ public final class Bench {
                                 target,
                                 options(2 * GIB, SnapshotOptions.Tuning.DEFAULT),
                                 new DiscardingSink());
-                pauses.add(report.pauseNanos() / 1e6);
+                pauses.add(report.times().pauseNanos() / 1e6);
                 System.out.printf("%d MiB, turn %d: %s%n", sizeBytes >> 20, turn, report);
             }
         }
@@ -110,8 +110,8 @@ public final class Bench {
                                 target,
                                 options(3 * GIB / 2, SnapshotOptions.Tuning.DEFAULT),
                                 new DiscardingSink());
-                speeds.add((double) report.bytesCaptured() / report.captureNanos());
-                millis.add(report.captureNanos() / 1e6);
+                speeds.add((double) report.captured().bytes() / report.times().captureNanos());
+                millis.add(report.times().captureNanos() / 1e6);
             }
         }
         figures.addAll("capture_gb_per_s", speeds);

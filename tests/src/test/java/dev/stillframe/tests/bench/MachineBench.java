@@ -206,7 +206,7 @@ final class MachineBench {
                 MachineSnapshot.Taken taken = take(guest, directory.resolve("stop.image"));
                 DirectoryTree.delete(directory.resolve("stop.image"));
                 System.out.printf("%d MiB: %s%n", memoryMib, taken.stop());
-                all.add(taken.report().pauseNanos() / 1e6);
+                all.add(taken.report().times().pauseNanos() / 1e6);
                 ours.add(taken.stop().oursNanos() / 1e6);
                 devices.add(taken.stop().devicesNanos() / 1e6);
                 pause(Duration.ofMillis(500));

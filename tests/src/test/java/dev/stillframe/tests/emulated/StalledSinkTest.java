@@ -95,8 +95,8 @@ class StalledSinkTest {
             goesOn.countDown();
             SnapshotReport report = snapshot.get(2 * PATIENCE.toSeconds(), TimeUnit.SECONDS);
             assertThat(report.missing()).isEmpty();
-            assertThat(report.pages()).isEqualTo(PAGES);
-            assertThat(report.zeroPages()).isEqualTo(PAGES - ZEROS_FROM);
+            assertThat(report.captured().pages()).isEqualTo(PAGES);
+            assertThat(report.captured().zeroPages()).isEqualTo(PAGES - ZEROS_FROM);
             for (int page = 0; page < PAGES; page++) {
                 assertPage(image, page);
             }

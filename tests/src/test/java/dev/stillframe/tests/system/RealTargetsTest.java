@@ -198,7 +198,7 @@ class RealTargetsTest {
         try (ImageWriter writer = ImageWriter.create(image)) {
             report = Snapshots.take(pid, writer);
         }
-        assertThat(report.pages()).isPositive();
+        assertThat(report.captured().pages()).isPositive();
         assertThat(ImageVerifier.verify(image, ImageVerifier.Progress.NONE).intact()).isTrue();
         try (ImageReader reader = ImageReader.open(image)) {
             ElfCoreExport.write(reader, core(), true);
