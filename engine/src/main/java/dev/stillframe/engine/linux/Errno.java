@@ -44,6 +44,8 @@ public enum Errno {
     ENOSPC(28),
     /** Illegal seek. */
     ESPIPE(29),
+    /** Resource deadlock avoided. */
+    EDEADLK(35),
     /** Function not implemented. */
     ENOSYS(38),
     /** Operation not supported. */

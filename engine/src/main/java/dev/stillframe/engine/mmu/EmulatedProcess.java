@@ -87,7 +87,7 @@ public final class EmulatedProcess {
         synchronized (mmu) {
             long start = map(0, bytes, object, offset, true, Vma.Units.PAGES);
             mm.change(start, start + bytes, v -> new Vma(v.start(), v.end(), true, false, object, offset, true, false,
-                    Vma.Units.PAGES, false, false, null, 0));
+                    Vma.Units.PAGES, Vma.Marks.NONE, null, null, 0));
             return start;
         }
     }
@@ -100,7 +100,9 @@ public final class EmulatedProcess {
                 throw new IllegalArgumentException("not pages: %d bytes at %d".formatted(bytes, offset));
             }
             long start = fixed != 0 ? fixed : mm.freeRange(bytes, units);
-            mm.add(new Vma(start, start + bytes, true, true, object, offset, shared, true, units, false, false, null, 0));
+            long at = object == null ? start : offset;
+            mm.add(new Vma(
+                    start, start + bytes, true, true, object, at, shared, true, units, Vma.Marks.NONE, null, null, 0));
             return start;
         }
     }
@@ -116,7 +118,7 @@ public final class EmulatedProcess {
                             v.writable(),
                             v.shared(),
                             v.object(),
-                            v.objectOffset(),
+                            v.object() == null ? 0 : v.objectOffset(),
                             v.context() != null))
                     .toList();
         }

@@ -69,13 +69,8 @@ public final class PageHold {
     }
 
     private void count(Frame frame, int by) {
-        if (frame.kind == Frame.Kind.ZERO) {
-            return; // nobody counts references to the zero page
-        }
-        if (grab.isPin()) {
-            frame.pins += by;
-        } else if (grab == Grab.GET) {
-            frame.references += by;
+        if (grab.isReference()) {
+            frame.hold(grab.isPin(), by);
         }
     }
 }

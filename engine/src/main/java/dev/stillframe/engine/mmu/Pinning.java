@@ -7,9 +7,10 @@ final class Pinning implements Operation {
     private final byte[] bytes;
     private final boolean toMemory;
 
-    Pinning(Task task, EmulatedProcess target, long address, byte[] bytes, boolean toMemory) {
+    Pinning(
+            Task task, EmulatedProcess target, long address, byte[] bytes, boolean toMemory, boolean allOrNothing) {
         this.pins = new PageHold(task.mmu(), Grab.PIN, address);
-        this.holding = new Holding(target, Grab.PIN, address, bytes.length, toMemory, pins);
+        this.holding = new Holding(target, Grab.PIN, address, bytes.length, toMemory, pins, allOrNothing);
         this.bytes = bytes;
         this.toMemory = toMemory;
     }

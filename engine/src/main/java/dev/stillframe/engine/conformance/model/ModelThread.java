@@ -78,9 +78,9 @@ final class ModelThread {
             case FUTEX_WAKE_SHARED -> transfers.futex(FutexCall.WAIT_SHARED, address);
             case FUTEX_WAKE_OP -> transfers.futex(FutexCall.WAKE_OP, address);
             case FUTEX_LOCK_PI -> transfers.futex(FutexCall.LOCK_PI, address);
-            case MLOCK -> transfers.mlock(address, bytes);
-            case POPULATE_READ -> transfers.populate(address, bytes, false);
-            case POPULATE_WRITE -> transfers.populate(address, bytes, true);
+            case MLOCK -> task.memory().lock(address, bytes);
+            case POPULATE_READ -> task.memory().populate(address, bytes, false);
+            case POPULATE_WRITE -> task.memory().populate(address, bytes, true);
             case MADVISE -> task.memory().advise(address, bytes, advice(act.name()));
             case MPROTECT -> task.memory()
                     .protect(address, bytes, (act.value() & 1) != 0, (act.value() & 2) != 0);
@@ -89,7 +89,7 @@ final class ModelThread {
                 if (act.value() == 0) {
                     task.memory().remap(address, bytes, bytes, Move.ELSEWHERE);
                 } else {
-                    task.memory().remapTo(address, bytes, act.value());
+                    task.memory().remapTo(address, bytes, bytes, act.value());
                 }
             }
             case FORK -> task.memory().fork();
