@@ -49,7 +49,9 @@ public enum Errno {
     /** Function not implemented. */
     ENOSYS(38),
     /** Operation not supported. */
-    EOPNOTSUPP(95);
+    EOPNOTSUPP(95),
+    /** Memory page has hardware error. */
+    EHWPOISON(133);
 
     private final int number;
 

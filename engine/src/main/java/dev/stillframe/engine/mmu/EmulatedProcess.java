@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 public final class EmulatedProcess {
     private final Mmu mmu;
     private final int id;
-    private final AddressSpace mm;
+    private AddressSpace mm;
     private final List<Task> tasks = new ArrayList<>();
     private final List<Userfault> descriptors = new ArrayList<>();
     private boolean alive = true;
@@ -60,6 +60,15 @@ public final class EmulatedProcess {
     /** The same at {@code address}, where nothing is mapped. */
     public long mapAnonymousAt(long address, long bytes) {
         return map(address, bytes, null, 0, false, Vma.Units.PAGES);
+    }
+
+    /** An address where nothing is mapped, for so many bytes of the mapping at {@code like}. */
+    public long freeAddress(long like, long bytes) {
+        synchronized (mmu) {
+            Vma vma = mm.find(like);
+            long pages = bytes + Mmu.PAGE_BYTES - 1 & -Mmu.PAGE_BYTES;
+            return mm.freeRange(pages, vma == null ? Vma.Units.PAGES : vma.units());
+        }
     }
 
     /** Private anonymous memory that starts at a multiple of 2 MiB and uses huge pages where it can. */
@@ -186,6 +195,25 @@ public final class EmulatedProcess {
         };
     }
 
+    /** execve(2): other threads end, memory is new and empty, and userfaultfds, which are closed on exec, are gone. */
+    public void exec() {
+        synchronized (mmu) {
+            tasks.stream().skip(1).forEach(Task::kill);
+            tasks.subList(1, tasks.size()).clear();
+            leaveMemory();
+            mm = new AddressSpace(mmu);
+            List.copyOf(descriptors).forEach(Userfault::close);
+        }
+    }
+
+    private void leaveMemory() {
+        mm.users--;
+        if (!mm.isAlive()) {
+            mmu.ranges().clear(mm, 0, Mmu.TASK_SIZE);
+            mm.all().forEach(mm::remove);
+        }
+    }
+
     /** Its end, as by SIGKILL or exit_group(2): threads, memory, then descriptors. */
     public void exit() {
         synchronized (mmu) {
@@ -194,11 +222,7 @@ public final class EmulatedProcess {
             }
             alive = false;
             tasks.forEach(Task::kill);
-            mm.users--;
-            if (!mm.isAlive()) {
-                mmu.ranges().clear(mm, 0, Mmu.TASK_SIZE);
-                mm.all().forEach(mm::remove);
-            }
+            leaveMemory();
             List.copyOf(descriptors).forEach(Userfault::close);
         }
     }

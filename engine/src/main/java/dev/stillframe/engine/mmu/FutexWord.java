@@ -32,6 +32,7 @@ final class FutexWord implements Operation {
                 }
                 yield found.isFrame() ? Outcome.OK : Outcome.failed(Errno.EFAULT);
             }
+            case OWNER_DIES -> mark(task);
             case WAIT_PRIVATE -> throw new IllegalStateException("reads as a program does");
         };
     }
@@ -62,6 +63,19 @@ final class FutexWord implements Operation {
         }
         write(own.get(), owner == 0 ? word & ~OWNER | task.id() : word | WAITERS);
         return owner == 0 ? Outcome.OK : Outcome.failed(Errno.ESRCH); // of a scenario's bytes nobody is the owner
+    }
+
+    /** The owner has died; those who wait stay written there. */
+    private Outcome mark(Task task) {
+        Found found = get(task, Origin.GRAB_AT_ONCE, false);
+        if (found.isFrame() && (read(found.get()) & OWNER) == task.id()) {
+            int waiters = read(found.get()) & WAITERS;
+            Found own = get(task, Origin.GRAB_AT_ONCE, true);
+            if (own.isFrame()) {
+                write(own.get(), waiters | OWNER_DIED);
+            }
+        }
+        return Outcome.OK;
     }
 
     private Found get(Task task, Origin origin, boolean write) {

@@ -58,7 +58,7 @@ final class Holding implements Operation {
                         ? new Outcome.Done(hold.heldBytes(bytes))
                         : task.stopped(found.result(), at, Origin.GRAB);
             }
-            hold.add(found.get());
+            hold.add(found.get(), (int) Math.min(Mmu.PAGE_BYTES - at % Mmu.PAGE_BYTES, address + bytes - at));
         }
         return new Outcome.Done(bytes);
     }

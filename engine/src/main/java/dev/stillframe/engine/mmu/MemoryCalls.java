@@ -66,6 +66,20 @@ public final class MemoryCalls {
         return task.start(_ -> new Outcome.Done(task.process().cloneInSameMemory().id()));
     }
 
+    /** mmap(2) with MAP_FIXED of private anonymous memory: what is mapped there goes. */
+    public Outcome mapOver(long start, long length) {
+        return task.start(begin(() -> {
+            long bytes = wholePages(length);
+            if (Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)) {
+                return fails(Errno.EINVAL);
+            }
+            List<Step> steps = unmapSteps(start, start + bytes);
+            task.process().mapAnonymousAt(start, bytes);
+            mm.join(start, start + bytes);
+            return new Announced(steps, new Outcome.Done(start));
+        }));
+    }
+
     /** munmap(2). */
     public Outcome unmap(long start, long length) {
         return task.start(begin(() -> {

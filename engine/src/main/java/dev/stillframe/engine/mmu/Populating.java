@@ -43,7 +43,7 @@ final class Populating implements Operation {
             if (!found.isFrame()) {
                 return found.result() == Result.PARKED
                         ? task.stopped(Result.PARKED, at, Origin.GRAB)
-                        : Outcome.failed(purpose == Purpose.LOCK ? Errno.ENOMEM : Errno.EFAULT);
+                        : Outcome.failed(failure(task.mm().entry(Mmu.pageOf(at))));
             }
         }
         return Outcome.OK;
@@ -58,6 +58,14 @@ final class Populating implements Operation {
             case WRITE -> vma.writable() ? null : Errno.EINVAL;
             case LOCK -> isAccessible(vma) ? null : Errno.ENOMEM;
         };
+    }
+
+    /** Who asks for memory hears of poison; who locks hears that there was not enough. */
+    private Errno failure(Entry entry) {
+        if (purpose == Purpose.LOCK) {
+            return Errno.ENOMEM;
+        }
+        return entry instanceof Entry.Marker(_, boolean poisoned) && poisoned ? Errno.EHWPOISON : Errno.EFAULT;
     }
 
     private static boolean isAccessible(Vma vma) {

@@ -102,6 +102,8 @@ public final class Transfers {
         /** FUTEX_WAKE_OP: changes the word where waiting is impossible. */
         WAKE_OP,
         /** FUTEX_LOCK_PI, contended: the same. */
-        LOCK_PI
+        LOCK_PI,
+        /** No call: what the kernel does to a robust lock whose owner ends. */
+        OWNER_DIES
     }
 }
