@@ -201,6 +201,11 @@ final class AddressSpace {
         return tables.contains(page & -Mmu.HUGE_PAGES);
     }
 
+    /** Makes the table of entries for {@code page}, which whoever looks for its entry needs first. */
+    void needTable(long page) {
+        tables.add(page & -Mmu.HUGE_PAGES);
+    }
+
     /** Gives the table of the 2 MiB of {@code page} back, all of whose entries are empty. */
     void dropTable(long page) {
         tables.remove(page & -Mmu.HUGE_PAGES);

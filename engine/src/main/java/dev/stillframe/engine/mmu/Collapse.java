@@ -20,7 +20,8 @@ final class Collapse {
     /** Goes on after a unit that cannot be collapsed, and answers why the last one could not: madvise_collapse. */
     Outcome run(long start, long end) {
         long first = start + Mmu.HUGE_BYTES - 1 & -Mmu.HUGE_BYTES;
-        if (vma.units() != Vma.Units.HUGE_WHERE_POSSIBLE || !fits()) {
+        boolean within = (end & -Mmu.HUGE_BYTES) < first; // the kernel counts the units of such a range as less than none
+        if (vma.units() != Vma.Units.HUGE_WHERE_POSSIBLE || !fits() || within || vma.family() == null) {
             return Outcome.failed(Errno.EINVAL);
         }
         Errno last = null;
@@ -45,7 +46,7 @@ final class Collapse {
     }
 
     private @Nullable Errno obstacle(long first) {
-        if (!mm.hasTable(first) || vma.family() == null) {
+        if (!mm.hasTable(first)) {
             return Errno.EINVAL;
         }
         boolean noHoles = vma.context() != null; // a missing page that appeared would not be told

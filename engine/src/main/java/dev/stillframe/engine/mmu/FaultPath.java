@@ -123,10 +123,13 @@ final class FaultPath {
 
     private Result missingAnonymous(Fault fault, boolean wp) {
         Vma vma = fault.vma;
+        boolean huge = vma.isHugetlb() || mayBecomeHuge(fault);
+        if (!huge) {
+            fault.mm.needTable(fault.page()); // from now on no huge page fits here, even if nothing comes of this
+        }
         if (vma.isMissing()) {
             return handOver(fault, Reason.MISSING);
         }
-        boolean huge = vma.isHugetlb() || mayBecomeHuge(fault);
         if (huge && !vma.isHugetlb() && !fault.isWrite()) {
             mapZeros(fault);
         } else if (huge) {
@@ -173,6 +176,7 @@ final class FaultPath {
     private Result missingOf(SharedObject object, Fault fault, boolean wp) {
         Vma vma = fault.vma;
         long index = vma.objectPage(fault.page());
+        fault.mm.needTable(fault.page());
         if (index >= object.pageCount()) {
             return Result.SIGBUS;
         }

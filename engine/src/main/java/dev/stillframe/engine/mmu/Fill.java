@@ -121,6 +121,7 @@ public final class Fill {
         if (caller.mm() != context.mm || bad) {
             return -Errno.EINVAL.number();
         }
+        context.mm.expectPrivatePage(target);
         Vma from = context.mm.find(source);
         Vma to = context.mm.find(target);
         if (from == null || to == null) {
@@ -178,7 +179,6 @@ public final class Fill {
             if (refusal != 0) {
                 return new Filled(refusal, refusal);
             }
-            context.mm.expectPrivatePage(start);
             long done = 0;
             int error = 0;
             while (done < bytes && error == 0) {
@@ -216,6 +216,7 @@ public final class Fill {
         if (!context.mm.isAlive()) {
             return -Errno.ESRCH.number();
         }
+        context.mm.expectPrivatePage(start); // also if nothing comes of it: lock_vma
         Vma vma = context.mm.find(start);
         if (vma == null || vma.context() == null || start + bytes > vma.end()) {
             return -Errno.ENOENT.number();

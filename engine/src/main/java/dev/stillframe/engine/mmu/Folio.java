@@ -81,8 +81,23 @@ final class Folio {
         }
         for (Frame frame : frames) {
             frame.leaveFolio();
-            frame.mappings().forEach(mapping -> mapping.mm().splitHuge(mapping.page()));
+            for (Frame.Mapping mapping : frame.mappings()) {
+                mapping.mm().splitHuge(mapping.page());
+                if (frame.isZeros()) {
+                    giveBack(mapping);
+                }
+            }
         }
         return true;
+    }
+
+    /** A part without content becomes the page of zeros: try_to_map_unused_to_zeropage. */
+    private static void giveBack(Frame.Mapping mapping) {
+        AddressSpace mm = mapping.mm();
+        Vma vma = mm.find(mapping.page() * Mmu.PAGE_BYTES);
+        if (vma != null && !vma.marks().locked()) {
+            boolean uffdWp = mm.entry(mapping.page()).uffdWp();
+            mm.set(mapping.page(), new Entry.Present(mm.mmu.zero(), false, uffdWp, false));
+        }
     }
 }

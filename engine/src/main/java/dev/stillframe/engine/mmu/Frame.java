@@ -17,6 +17,8 @@ final class Frame {
         CACHE
     }
 
+    private static final byte[] ZEROS = new byte[Mmu.PAGE_BYTES];
+
     final long number;
     final Kind kind;
 
@@ -156,6 +158,10 @@ final class Frame {
                 bytes[index + i] = get(offset + i);
             }
         }
+    }
+
+    boolean isZeros() {
+        return content == null || Arrays.equals(content, ZEROS);
     }
 
     int contentHash() {

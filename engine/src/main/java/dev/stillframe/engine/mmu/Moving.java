@@ -26,7 +26,6 @@ final class Moving {
 
     /** Up to the first page that does not go; its answer is that of the other calls that fill. */
     Filled run() {
-        mm.expectPrivatePage(target);
         long done = 0;
         int error = 0;
         while (done < bytes && error == 0) {
@@ -75,6 +74,7 @@ final class Moving {
         if (entry instanceof Entry.Empty && !mm.hasTable(from) && (mode & Fill.ALLOW_SRC_HOLES) == 0) {
             return -Errno.ENOENT.number();
         }
+        mm.needTable(to);
         if (!(mm.entry(to) instanceof Entry.Empty)) {
             return -Errno.EEXIST.number();
         }
@@ -92,8 +92,9 @@ final class Moving {
                 if (isBusy(frame) || frame.folio != null && !frame.folio.split()) {
                     yield -Errno.EBUSY.number();
                 }
+                Frame apart = ((Present) mm.entry(from)).frame(); // the page of zeros, if there was nothing in it
                 mm.set(from, Entry.EMPTY);
-                mm.set(to, moved(frame));
+                mm.set(to, moved(apart));
                 yield 0;
             }
         };

@@ -142,6 +142,11 @@ final class Ranges {
         if (!child.isWp() && parent.family() == null) {
             return;
         }
+        for (long unit = parent.start(); unit < parent.end(); unit = (unit & -Mmu.HUGE_BYTES) + Mmu.HUGE_BYTES) {
+            if (mm.hasTable(Mmu.pageOf(unit))) {
+                childMm.needTable(Mmu.pageOf(unit)); // also if all of it is empty
+            }
+        }
         for (long page : mm.populated(parent.start(), parent.end())) {
             if (mm.isHuge(page) && page % Mmu.HUGE_PAGES == 0 && !parent.isHugetlb() && copies(mm.firstOfUnit(page))) {
                 mm.splitHuge(page);
