@@ -27,6 +27,7 @@ final class RandomActs {
             List.of("dontneed", "free", "remove", "cold", "collapse", "wipeonfork", "dontfork", "dontneed-locked");
     private static final int SMALL_PAGES = 6;
     private static final int HUGE_PAGES = 1024;
+    private static final long ADDRESSES = 1L << 32;
 
     private final Random random;
     private final List<Machine> machines;
@@ -75,7 +76,8 @@ final class RandomActs {
         map(new Memory(Memory.Kind.THP, HUGE_PAGES, ""));
         machines.forEach(machine -> machine.newThread(THREAD, Machine.MAIN));
         boolean async = random.nextInt(5) == 0;
-        long features = async ? 1L << 15 : random.nextBoolean() ? 1L << 13 | 1L << 10 : 1L << 10;
+        long events = random.nextInt(3) == 0 ? 1L << 3 | 1L << 6 : 0; // of discards and of unmapping
+        long features = async ? 1L << 15 : events | (random.nextBoolean() ? 1L << 13 | 1L << 10 : 1L << 10);
         both("userfaultfd u %x".formatted(features), (machine, _) -> {
             machine.open(Machine.MAIN, UFFD, false, false);
             return machine.control(Machine.MAIN, UFFD, new Control.Api(0xaa, features));
@@ -97,7 +99,7 @@ final class RandomActs {
                 : 1 + random.nextInt(Math.min(3, pages - first));
         long bytes = (long) count * PAGE;
         String place = "%d[%d,%d)".formatted(memory, first, first + count);
-        switch (random.nextInt(26)) {
+        switch (random.nextInt(28)) {
             case 0, 1, 2 -> act(Kind.STORE, memory, first, 1, 'a' + random.nextInt(4), "");
             case 3, 4 -> act(Kind.LOAD, memory, first, 1, 0, "");
             case 5, 6 -> act(Kind.MADVISE, memory, first, bytes, 0, ADVICE.get(random.nextInt(ADVICE.size())));
@@ -144,6 +146,11 @@ final class RandomActs {
                     act(random.nextBoolean() ? Kind.IO_REGISTER : Kind.VMSPLICE, memory, first, PAGE, 0, "p");
                 }
             }
+            case 25 -> {
+                if (random.nextInt(3) == 0) {
+                    act(random.nextBoolean() ? Kind.MUNMAP : Kind.MMAP, memory, first, bytes, 0, "");
+                }
+            }
             default -> {
                 int from = random.nextInt(SMALL_PAGES - 1);
                 int to = random.nextInt(2) == 0 ? 0 : 3;
@@ -181,7 +188,8 @@ final class RandomActs {
 
     private static String shown(Reply reply) {
         return switch (reply) {
-            case Reply.Done(long result, byte[] data) -> result + " " + Arrays.hashCode(data);
+            case Reply.Done(long result, byte[] data) when result < ADDRESSES -> result + " " + Arrays.hashCode(data);
+            case Reply.Done _ -> "an address";
             case Reply.Parked(boolean interruptible) -> "parked " + interruptible;
             case Reply.Signalled(String signal) -> signal;
             default -> reply.toString();
