@@ -20,7 +20,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** {@code stillframe doctor --conformance} and its options. */
 final class ConformanceCheck {
@@ -40,13 +42,19 @@ final class ConformanceCheck {
     private List<Path> files = new ArrayList<>();
 
     @Option(
+            names = "--only",
+            paramLabel = "ID",
+            description = "Of these scenarios only the one of this name; can be repeated.")
+    private List<String> only = new ArrayList<>();
+
+    @Option(
             names = "--backend",
             paramLabel = "NAME",
             converter = BackendName.class,
             description =
                     "Only this: kernel, model (under all rules), or one rule: PRE, FORCED_WRITE,"
-                            + " V2, V3, PAGECOUNT, MODERN.")
-    private @Nullable Selection backend;
+                            + " V2, V3, PAGECOUNT, MODERN; can be repeated.")
+    private List<Selection> chosen = new ArrayList<>();
 
     @Option(
             names = "--html",
@@ -99,8 +107,12 @@ final class ConformanceCheck {
         if (!asked) {
             throw new IllegalStateException("not asked for");
         }
-        Suite suite = files.isEmpty() ? Suite.builtIn() : new Suite(read(files));
-        List<Backend> backends = backend == null ? List.of(Backend.values()) : backend.backends();
+        List<Scenario> known = files.isEmpty() ? Suite.builtIn().scenarios() : read(files);
+        Suite suite = new Suite(only.isEmpty() ? known : named(known, only));
+        List<Backend> backends =
+                Arrays.stream(Backend.values())
+                        .filter(each -> chosen.isEmpty() || chosen.stream().anyMatch(some -> some.backends().contains(each)))
+                        .toList();
         Matrix matrix =
                 suite.run(
                         backends,
@@ -123,6 +135,19 @@ final class ConformanceCheck {
         List<CellFacts> results = matrix.cells().stream().map(CellFacts::of).toList();
         output.facts(new Facts(matrix.isAsExpected(), results), MatrixText.lines(matrix));
         return matrix.isAsExpected() ? ExitCode.DONE : ExitCode.FAILED;
+    }
+
+    private static List<Scenario> named(List<Scenario> all, List<String> ids) throws Failure {
+        for (String id : ids) {
+            if (all.stream().noneMatch(each -> each.id().equals(id))) {
+                throw new Failure(
+                        "there is no scenario %s; there are %s"
+                                .formatted(
+                                        id,
+                                        all.stream().map(Scenario::id).collect(Collectors.joining(", "))));
+            }
+        }
+        return all.stream().filter(each -> ids.contains(each.id())).toList();
     }
 
     private static List<Scenario> read(List<Path> files) throws IOException, Failure {

@@ -34,7 +34,7 @@ import java.util.function.Supplier;
             "  sudo stillframe doctor --store /data/images",
             "  stillframe doctor --json",
             "  sudo stillframe doctor --conformance --html conformance.html",
-            "  sudo stillframe doctor --conformance --scenario mine.txt --backend kernel"
+            "  sudo stillframe doctor --conformance --scenario mine.txt --backend kernel --backend MODERN"
         })
 final class DoctorCommand implements Callable<Integer> {
     private final Supplier<List<Finding>> readiness;

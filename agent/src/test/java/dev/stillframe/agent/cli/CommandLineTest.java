@@ -290,6 +290,27 @@ class CommandLineTest {
     }
 
     @Test
+    void scenariosAndBackendsAreChosenByName() throws IOException {
+        Path file =
+                Files.writeString(
+                        directory.resolve("mine.txt"),
+                        """
+                        scenario M1 memory
+                          memory a anon 1
+                        scenario M2 what the model has not
+                          kernel only: it is so
+                          memory a anon 1
+                        """);
+        String[] command = {"doctor", "--conformance", "--scenario", file.toString(), "--json"};
+        assertThat(run(with(command, "--backend", "PRE", "--backend", "MODERN", "--only", "M1"))).isZero();
+        assertThat(json().get("results")).hasSize(2);
+        out.getBuffer().setLength(0);
+        assertThat(run(with(command, "--backend", "MODERN", "--only", "M2"))).isEqualTo(1); // nothing was run
+        assertThat(run(with(command, "--only", "M3"))).isEqualTo(1);
+        assertThat(err.toString()).contains("there is no scenario M3; there are M1, M2");
+    }
+
+    @Test
     void aScenarioThatCannotBeReadIsNamedByLine() throws IOException {
         Path file = Files.writeString(directory.resolve("mine.txt"), "scenario M1 t\n  frob a\n");
         assertThat(run("doctor", "--conformance", "--scenario", file.toString())).isEqualTo(1);

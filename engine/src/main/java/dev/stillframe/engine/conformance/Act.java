@@ -12,6 +12,9 @@ package dev.stillframe.engine.conformance;
  * @param name a name that the kind explains
  */
 public record Act(Kind kind, String process, long address, long bytes, long value, long other, String name) {
+    /** Instead of the address of a {@link Kind#MREMAP}: where it is. */
+    public static final long IN_PLACE = -1;
+
     /** Kinds of acts. */
     public enum Kind {
         /** One byte is loaded; it is the result. */
@@ -50,6 +53,8 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         PIPE_READ,
         /** The range becomes a registered buffer of an io_uring. */
         IO_REGISTER,
+        /** IORING_OP_READ_FIXED of the byte into the range, which lies in the thread's last registered buffer. */
+        IO_READ,
         /** FUTEX_WAIT with a private key and a value that is not there. */
         FUTEX_WAIT,
         /** FUTEX_WAKE with a key that processes share. */
@@ -58,6 +63,8 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         FUTEX_WAKE_OP,
         /** FUTEX_LOCK_PI of a word that says it is owned. */
         FUTEX_LOCK_PI,
+        /** The word becomes a lock of the thread, on its robust list, which has none but this. */
+        ROBUST_FUTEX,
         /** mlock(2). */
         MLOCK,
         /** MADV_POPULATE_READ. */
@@ -70,9 +77,12 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         MPROTECT,
         /** munmap(2). */
         MUNMAP,
+        /** mmap(2) of private anonymous memory to where the range is, MAP_FIXED. */
+        MMAP,
         /**
-         * mremap(2) to another address, which is the result; the memory there gets {@code name}. The address is {@code
-         * value}, and what is mapped there goes; or one where nothing is, if that is 0.
+         * mremap(2) to {@code other} bytes at another address, which is the result; the memory there gets {@code name}. The
+         * address is {@code value}, and what is mapped there goes; or one where nothing is, if that is 0; or the same, if it
+         * is {@link #IN_PLACE}.
          */
         MREMAP,
         /** fork(2); the child and its thread get {@code name}. */
@@ -81,7 +91,9 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         SPAWN,
         /** vfork(2): as {@link #SPAWN}, and the parent waits until the child has gone. */
         VFORK,
-        /** The thread, and its process if it was the last. */
+        /** execve(2) of the same program by the first thread of a process: its memory and descriptors are gone. */
+        EXEC,
+        /** The end of the thread; that of the first one ends its process. */
         EXIT,
         /** A thread of the same process that clears its word at {@code address} when it exits; it gets {@code name}. */
         CLONE_CLEARTID

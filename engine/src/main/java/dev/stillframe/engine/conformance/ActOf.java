@@ -13,7 +13,7 @@ final class ActOf {
         String own = world.machine().processOf(thread);
         return switch (kind) {
             case FORK, SPAWN, VFORK -> Act.named(kind, own, 0, 0, world.text(operands.getFirst()));
-            case EXIT -> Act.on(kind, own, 0, 0);
+            case EXEC, EXIT -> Act.on(kind, own, 0, 0);
             case PIPE_READ -> Act.named(kind, own, 0, Integer.decode(operands.get(1)), operands.getFirst());
             case CLONE_CLEARTID -> {
                 Range word = world.range(operands.get(1), own);
@@ -35,7 +35,7 @@ final class ActOf {
         long start = range.start();
         long bytes = range.bytes();
         return switch (kind) {
-            case STORE, STORE8, READ, DIRECT_READ, VM_WRITE, MEM_WRITE, POKE ->
+            case STORE, STORE8, READ, IO_READ, DIRECT_READ, VM_WRITE, MEM_WRITE, POKE ->
                 Act.with(kind, range.process(), start, bytes, Bytes.parse(operands.get(1)));
             case CAS -> new Act(
                     kind, range.process(), start, 1, Bytes.parse(operands.get(2)), Bytes.parse(operands.get(1)), "");
@@ -43,8 +43,15 @@ final class ActOf {
             case MPROTECT -> Act.with(kind, range.process(), start, bytes, protection(operands.get(1)));
             case MREMAP -> {
                 String over = step.option("over", "");
-                long target = over.isEmpty() ? 0 : world.range(over, own).start();
-                yield new Act(kind, range.process(), start, bytes, target, 0, step.option("as", operands.getFirst()));
+                long target = step.has("in-place")
+                        ? Act.IN_PLACE
+                        : over.isEmpty() ? 0 : world.range(over, own).start();
+                long to = step.has("to")
+                        ? Long.decode(world.text(step.option("to", ""))) * Machine.PAGE_BYTES
+                        : bytes;
+                String whole = world.text(operands.getFirst());
+                String as = step.option("as", whole.equals(Place.of(whole).memory()) ? whole : "");
+                yield new Act(kind, range.process(), start, bytes, target, to, world.text(as));
             }
             default -> Act.on(kind, range.process(), start, bytes);
         };

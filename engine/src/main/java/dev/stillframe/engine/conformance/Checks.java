@@ -79,15 +79,16 @@ final class Checks {
         }
     }
 
-    /** A page of a process. */
-    private record At(String process, long address, int number) {}
+    /** A page of a process, and what the scenario calls it. */
+    private record At(String process, long address, String name) {}
 
     private List<At> pages(String text) {
         Range range = world.range(text);
         List<At> pages = new ArrayList<>();
         long first = range.start() & -Machine.PAGE_BYTES;
         for (long at = first; at < range.start() + range.bytes(); at += Machine.PAGE_BYTES) {
-            pages.add(new At(range.process(), at, (int) ((at - first) / Machine.PAGE_BYTES)));
+            String owner = range.process().equals(Machine.MAIN) ? "" : range.process() + ":";
+            pages.add(new At(range.process(), at, owner + world.nameOf(at)));
         }
         return pages;
     }
@@ -115,9 +116,9 @@ final class Checks {
             char wanted = pattern.charAt(i);
             Mismatch.unless(
                     wanted == '?' || bits.charAt(i) == wanted,
-                    "expected bits %s of page %d, found %s",
+                    "expected bits %s of %s, found %s",
                     pattern,
-                    at.number(),
+                    at.name(),
                     bits);
         }
     }
@@ -133,7 +134,7 @@ final class Checks {
     private void frame(At at, String change) {
         Long before = frames.get(at.address());
         if (before == null) {
-            throw new Mismatch("page %d was not remembered", at.number());
+            throw new Mismatch("%s was not remembered", at.name());
         }
         long now = page(at).frame();
         if (before == 0 || now == 0) {
@@ -141,9 +142,9 @@ final class Checks {
         }
         Mismatch.unless(
                 now == before == change.equals("same"),
-                "expected the %s frame of page %d, it was %x and is %x",
+                "expected the %s frame of %s, it was %x and is %x",
                 change,
-                at.number(),
+                at.name(),
                 before,
                 now);
     }
@@ -172,48 +173,45 @@ final class Checks {
         MessageCheck check = MessageCheck.of(world.text(step.operands().getFirst()));
         String userfaultfd = step.option("on", world.firstUserfaultfd());
         String process = step.doer().isEmpty() ? world.holder(userfaultfd) : step.doer();
-        String child =
-                check.patterns().stream().map(MessageCheck.Pattern::child).filter(name -> !name.isEmpty()).findFirst().orElse("child");
+        List<String> children =
+                check.patterns().stream().map(MessageCheck.Pattern::child).filter(name -> !name.isEmpty()).toList();
         if (check.how() == MessageCheck.How.AT_LEAST) {
             await(
                     DEADLINE_NANOS,
-                    () -> world.drain(userfaultfd, process, child).size() >= check.count(),
+                    () -> world.drain(userfaultfd, process, children).size() >= check.count(),
                     "fewer than %d messages".formatted(check.count()));
         }
-        Deque<Message> seen = world.drain(userfaultfd, process, child);
+        Deque<Message> seen = world.drain(userfaultfd, process, children);
         List<Message> found = new ArrayList<>(seen);
         seen.clear();
         switch (check.how()) {
             case EXACTLY -> exactly(found, new ArrayDeque<>(check.patterns()));
             case EACH_PAGE -> eachPage(found, check.patterns().getFirst());
             case COUNT -> {
-                Mismatch.unless(found.size() == check.count(), "%d messages: %s", found.size(), found);
+                Mismatch.unless(found.size() == check.count(), "%d messages: %s", found.size(), world.describe(found));
                 found.forEach(message -> mustBeWithin(message, check.patterns().getFirst()));
             }
             case AT_LEAST -> found.forEach(message -> mustMatch(message, check.patterns().getFirst()));
-        }
-        if (found.stream().anyMatch(message -> message.kind() == Message.Kind.FORK)) {
-            world.opened(child, process, true);
         }
     }
 
     private void exactly(List<Message> found, Deque<MessageCheck.Pattern> patterns) {
         for (Message message : found) {
             MessageCheck.Pattern pattern = patterns.poll();
-            Mismatch.unless(pattern != null, "a message that was not expected: %s", message);
+            Mismatch.unless(pattern != null, "a message that was not expected: %s", world.describe(message));
             if (pattern != null) {
                 mustMatch(message, pattern);
             }
         }
-        Mismatch.unless(patterns.isEmpty(), "no message %s; there are %d in all", patterns.peek(), found.size());
+        Mismatch.unless(patterns.isEmpty(), "no message %s; there are: %s", patterns.peek(), found.isEmpty() ? "none" : world.describe(found));
     }
 
     private void eachPage(List<Message> found, MessageCheck.Pattern pattern) {
         Set<Long> missing = new HashSet<>();
         pages(pattern.range()).forEach(at -> missing.add(at.address()));
         for (Message message : found) {
-            Mismatch.unless(message.kind() == pattern.kind(), "expected %s, found %s", pattern.kind(), message);
-            Mismatch.unless(missing.remove(message.start()), "twice, or not of this range: %s", message);
+            Mismatch.unless(message.kind() == pattern.kind(), "expected %s, found %s", pattern, world.describe(message));
+            Mismatch.unless(missing.remove(message.start()), "twice, or not of this range: %s", world.describe(message));
         }
         Mismatch.unless(missing.isEmpty(), "no message for %d pages", missing.size());
     }
@@ -221,7 +219,7 @@ final class Checks {
     private void mustBeWithin(Message message, MessageCheck.Pattern pattern) {
         Range range = world.range(pattern.range());
         boolean within = message.start() >= range.start() && message.start() < range.start() + range.bytes();
-        Mismatch.unless(within && message.kind() == pattern.kind(), "expected %s, found %s", pattern, message);
+        Mismatch.unless(within && message.kind() == pattern.kind(), "expected %s, found %s", pattern, world.describe(message));
     }
 
     private void mustMatch(Message message, MessageCheck.Pattern pattern) {
@@ -236,8 +234,8 @@ final class Checks {
         }
         String thread = pattern.thread();
         if (thread != null) {
-            matches &= message.thread().equals(thread.equals("nobody") ? "" : thread);
+            matches &= message.name().equals(thread.equals("nobody") ? "" : thread);
         }
-        Mismatch.unless(matches, "expected %s, found %s", pattern, message);
+        Mismatch.unless(matches, "expected %s, found %s", pattern, world.describe(message));
     }
 }

@@ -94,7 +94,7 @@ final class Eviction {
 
     /** Answers the messages that are there; whether there were any. */
     private boolean serve() {
-        List<Message> messages = machine.read(holder, userfaultfd, 16, "child");
+        List<Message> messages = machine.read(holder, userfaultfd, 16, () -> "child");
         for (Message message : messages) {
             long page = message.start() & -Machine.PAGE_BYTES;
             if (resident.contains(page)) {

@@ -31,8 +31,10 @@ final class HolderSteps {
             }
             case READ_BYTES -> expect(
                     step, world.machine().readBytes(doer(step, named(step)), named(step), number(step, 1)));
-            case FETCH -> world.messages(named(step))
-                    .addAll(world.machine().read(doer(step, named(step)), named(step), number(step, 1), "child"));
+            case FETCH -> {
+                List<String> wanted = step.has("as") ? List.of(world.text(step.option("as", ""))) : List.of();
+                world.fetch(named(step), doer(step, named(step)), number(step, 1), world.names(wanted));
+            }
             case SCAN -> scan(step);
             case COLLECT -> collect(step);
             default -> throw new IllegalArgumentException(step.verb().word());

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.conformance;
 
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * Where scenarios run: processes with threads, their memory, and userfaultfds. A new machine has one process, {@link
@@ -44,8 +45,8 @@ public interface Machine extends AutoCloseable {
     /** An ioctl of a userfaultfd that {@code process} holds. */
     long control(String process, String userfaultfd, Control control);
 
-    /** Reads messages: at most {@code max}, and none if the answer is empty. A fork's descriptor becomes {@code child}. */
-    List<Message> read(String process, String userfaultfd, int max, String child);
+    /** Reads messages: at most {@code max}, and none if the answer is empty. Descriptors of forks get these names. */
+    List<Message> read(String process, String userfaultfd, int max, Supplier<String> children);
 
     /** read(2) of so many bytes, for its error; the messages are gone. */
     long readBytes(String process, String userfaultfd, int bytes);
@@ -76,6 +77,9 @@ public interface Machine extends AutoCloseable {
 
     /** As {@link #changeFile}, for a hole. */
     void punchHole(String object, long offset, long bytes);
+
+    /** As {@link #changeFile}, for its length: ftruncate(2). */
+    void truncate(String object, long bytes);
 
     /** SIGKILL; waits until the process has gone. */
     void kill(String process);

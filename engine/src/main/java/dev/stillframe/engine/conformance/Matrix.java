@@ -98,8 +98,13 @@ public final class Matrix {
                 .toList();
     }
 
-    /** Whether every result is what the scenarios say, and the kernel agrees with the rule that is its own. */
+    /** Whether anything was run at all. */
+    public boolean hasRun() {
+        return verdicts.values().stream().anyMatch(verdict -> !(verdict instanceof Verdict.NotRun));
+    }
+
+    /** Whether every result is what the scenarios say, and the kernel agrees with the rule that is its own; if nothing was run, it is not. */
     public boolean isAsExpected() {
-        return disagreements().isEmpty() && cells().stream().allMatch(Cell::expected);
+        return hasRun() && disagreements().isEmpty() && cells().stream().allMatch(Cell::expected);
     }
 }

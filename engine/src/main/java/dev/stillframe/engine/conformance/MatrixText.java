@@ -79,6 +79,8 @@ public final class MatrixText {
                         counts.getOrDefault("ok", 0L),
                         counts.getOrDefault("fails", 0L),
                         counts.getOrDefault("-", 0L),
-                        unexpected == 0 ? "nothing unexpected" : unexpected + " NOT AS EXPECTED");
+                        !matrix.hasRun()
+                                ? "NOTHING WAS RUN"
+                                : unexpected == 0 ? "nothing unexpected" : unexpected + " NOT AS EXPECTED");
     }
 }

@@ -7,9 +7,9 @@ package dev.stillframe.engine.conformance;
  * @param start the faulting address, or the first address of the range
  * @param end the address behind the range; 0 for a fault
  * @param target where the range went, for {@link Kind#REMAP}
- * @param thread name of the faulting thread; empty if the message has none
+ * @param name of the faulting thread, empty if the message has none; of a fork's descriptor
  */
-public record Message(Kind kind, long start, long end, long target, String thread) {
+public record Message(Kind kind, long start, long end, long target, String name) {
     /** Kinds of messages. */
     public enum Kind {
         /** A write to a protected page; flags WRITE and WP. */

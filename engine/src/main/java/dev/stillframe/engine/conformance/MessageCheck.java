@@ -29,7 +29,17 @@ record MessageCheck(How how, int count, List<Pattern> patterns) {
     }
 
     /** One message; {@code thread} is {@code nobody} if it must have none, null if it does not matter. */
-    record Pattern(Message.Kind kind, String range, String to, @Nullable String thread, String child) {}
+    record Pattern(Message.Kind kind, String range, String to, @Nullable String thread, String child) {
+        /** As it was written. */
+        @Override
+        public String toString() {
+            return Operand.word(kind)
+                    + (range.isEmpty() ? "" : " " + range)
+                    + (to.isEmpty() ? "" : " to " + to)
+                    + (thread == null ? "" : " by " + thread)
+                    + (child.isEmpty() ? "" : " as " + child);
+        }
+    }
 
     static MessageCheck of(String text) {
         if (text.equals("none")) {

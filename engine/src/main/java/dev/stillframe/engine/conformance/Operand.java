@@ -8,7 +8,7 @@ import java.util.stream.Collectors;
 /** Kinds of operands of a {@link Verb}. A {@code %} is the number of the turn of a {@code repeat}. */
 enum Operand {
     NAME("a name", "[A-Za-z][A-Za-z0-9_%-]*"),
-    RANGE("memory such as a, a[3], a[2,5), a[3]+123 or child:a", Place.SYNTAX),
+    RANGE("memory such as a, a[3], a[2,5), a[3]+123, a/5000 or child:a", Place.SYNTAX),
     START("memory or a number", Place.SYNTAX + "|0x[0-9a-f]+|\\d+"),
     VALUE("a byte such as 'x' or 0", "'.'|0x[0-9a-f]{1,2}|\\d{1,3}"),
     NUMBER("a number", "0x[0-9a-f]+|\\d+|%"),
@@ -18,8 +18,8 @@ enum Operand {
     FLAGS("get, protect, get+protect, each with +check", "(get|protect|get\\+protect)(\\+check)?"),
     CATEGORY(oneOf(Scan.Category.values()), anyOf(Scan.Category.values())),
     ADVICE(
-            "dontneed, free, remove, dontfork, wipeonfork, mergeable, hugepage, pageout or collapse",
-            "dontneed|free|remove|dontfork|wipeonfork|mergeable|hugepage|pageout|collapse"),
+            "dontneed, dontneed-locked, free, remove, dontfork, wipeonfork, mergeable, hugepage, cold, pageout or collapse",
+            "dontneed(-locked)?|free|remove|dontfork|wipeonfork|mergeable|hugepage|cold|pageout|collapse"),
     PROTECTION("none, r or rw", "none|r|rw"),
     HANDLING("unprotect or off", "unprotect|off"),
     BITS("five of PSFWX, each itself, - or ?", "[P?-][S?-][F?-][W?-][X?-]"),

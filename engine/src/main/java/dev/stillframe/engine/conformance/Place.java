@@ -11,11 +11,12 @@ import java.util.regex.Pattern;
  * @param firstPage first page
  * @param endPage the page behind the last; -1: to the end of the memory
  * @param offset bytes into the first page
+ * @param length bytes; -1: to the end of the last page
  */
-record Place(String process, String memory, int firstPage, int endPage, int offset) {
+record Place(String process, String memory, int firstPage, int endPage, int offset, int length) {
     static final String SYNTAX =
             "(?:(?<process>[A-Za-z][\\w%-]*):)?(?<memory>[A-Za-z][\\w%]*)"
-                    + "(?:\\[(?<first>\\d+|%)(?:,(?<end>\\d+|%)\\)|\\]))?(?:\\+(?<offset>\\d+|%))?";
+                    + "(?:\\[(?<first>\\d+|%)(?:,(?<end>\\d+|%)\\)|\\]))?(?:\\+(?<offset>\\d+|%))?(?:/(?<length>\\d+))?";
     private static final Pattern PATTERN = Pattern.compile(SYNTAX);
 
     /** Reads text that {@link Operand#RANGE} accepted, with turns filled in. */
@@ -31,7 +32,8 @@ record Place(String process, String memory, int firstPage, int endPage, int offs
                 matcher.group("memory"),
                 first,
                 number(matcher, "end", onePage ? first + 1 : -1),
-                number(matcher, "offset", 0));
+                number(matcher, "offset", 0),
+                number(matcher, "length", -1));
     }
 
     private static int number(Matcher matcher, String group, int otherwise) {

@@ -30,6 +30,7 @@ public final class ScenarioParser {
         private final Map<String, String> failsUnder = new HashMap<>();
         private final Deque<List<Step>> blocks = new ArrayDeque<>(List.of(new ArrayList<>()));
         private final Deque<Step> repeats = new ArrayDeque<>();
+        private final Extents extents = new Extents();
 
         Draft(Line head, int line, String id, String title) {
             this.head = head;
@@ -91,6 +92,10 @@ public final class ScenarioParser {
 
     private static void accept(Draft draft, Line line) throws ScenarioFormatException {
         Step step = line.step();
+        String problem = draft.extents.problem(step);
+        if (problem != null) {
+            throw line.wrong(problem);
+        }
         switch (step.verb()) {
             case REPEAT -> {
                 draft.repeats.push(step);
@@ -116,6 +121,9 @@ public final class ScenarioParser {
         }
         if (scenarios.stream().anyMatch(each -> each.id().equals(draft.id))) {
             throw draft.head.wrong("expected another id: %s is there already".formatted(draft.id));
+        }
+        if (draft.blocks.element().isEmpty()) {
+            throw draft.head.wrong("expected at least one line in scenario " + draft.id);
         }
         scenarios.add(
                 new Scenario(

@@ -57,7 +57,7 @@ final class ScenarioRun {
             return;
         }
         switch (step.verb()) {
-            case MEMORY, PROCESS, THREAD, FILL, FILE_WRITE, PUNCH_HOLE -> prepare(step);
+            case MEMORY, PROCESS, THREAD, FILL, FILE_WRITE, PUNCH_HOLE, TRUNCATE -> prepare(step);
             case KILL, STOP, CONT, SIGNAL, HALT -> disturb(step);
             case HANDLER -> world.unprotecting(step.operands().getFirst().equals("unprotect"));
             case COLLECT_GARBAGE -> System.gc();
@@ -110,6 +110,11 @@ final class ScenarioRun {
                 } else {
                     world.machine().punchHole(object, offset, range.bytes());
                 }
+            }
+            case TRUNCATE -> {
+                String object = world.memory(name).memory().object();
+                long pages = Long.decode(world.text(operands.get(1)));
+                world.machine().truncate(object, pages * Machine.PAGE_BYTES);
             }
             default -> throw new IllegalArgumentException(step.verb().word());
         }

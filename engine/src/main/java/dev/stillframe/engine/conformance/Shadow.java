@@ -2,6 +2,7 @@ package dev.stillframe.engine.conformance;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.LongFunction;
 
 /**
  * What the first process' anonymous memory must hold, from what its threads were seen to do: the check behind all
@@ -26,6 +27,10 @@ final class Shadow {
         if (!(reply instanceof Reply.Done(long result, _))) {
             return;
         }
+        if (act.kind() == Act.Kind.DIRECT_READ && result < 0) {
+            forget(act.address(), act.bytes()); // a part may have been read
+            return;
+        }
         switch (act.kind()) {
             case STORE -> put(act.address(), 1, (byte) act.value());
             case STORE8 -> put(act.address(), Long.BYTES, (byte) act.value());
@@ -43,10 +48,10 @@ final class Shadow {
             case MREMAP -> {
                 forget(act.address(), act.bytes());
                 if (act.value() != 0) {
-                    forget(act.value(), act.bytes());
+                    forget(act.value(), Math.max(act.bytes(), act.other()));
                 }
             }
-            case HAMMER, FUTEX_WAKE_OP, FUTEX_LOCK_PI, MADVISE, MUNMAP, CLONE_CLEARTID ->
+            case IO_READ, ROBUST_FUTEX, MMAP, HAMMER, FUTEX_WAKE_OP, FUTEX_LOCK_PI, MADVISE, MUNMAP, CLONE_CLEARTID ->
                 forget(act.address(), Math.max(act.bytes(), 1));
             default -> {
                 // The others do not write to memory.
@@ -63,16 +68,20 @@ final class Shadow {
         }
     }
 
+    void clear() {
+        pages.clear();
+    }
+
     /** Compares all that is known with what the machine has. */
-    void check(Machine machine) {
+    void check(Machine machine, LongFunction<String> nameOf) {
         pages.forEach((address, expected) -> {
             byte[] found = machine.content(Machine.MAIN, address, Machine.PAGE_BYTES);
             for (int i = 0; i < expected.length; i++) {
                 Mismatch.unless(
                         expected[i] == found[i],
-                        "in the end, byte %d of the page at %x is %s; by what the threads did it is %s",
+                        "in the end, byte %d of %s is %s; by what the threads did it is %s",
                         i,
-                        address,
+                        nameOf.apply(address),
                         Bytes.describe(found[i]),
                         Bytes.describe(expected[i]));
             }

@@ -19,7 +19,8 @@ public final class Suite {
                     "d-fork.txt",
                     "e-memory.txt",
                     "f-lifecycle.txt",
-                    "g-async.txt");
+                    "g-async.txt",
+                    "h-huge.txt");
 
     private final List<Scenario> scenarios;
 

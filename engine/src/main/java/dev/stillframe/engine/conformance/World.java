@@ -2,6 +2,7 @@ package dev.stillframe.engine.conformance;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -9,6 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /** What a running scenario has given names to. Owned by one run. */
 final class World {
@@ -22,6 +25,7 @@ final class World {
     private final Set<String> sameMemory = new HashSet<>(Set.of(Machine.MAIN));
     private final Set<String> dead = new HashSet<>();
     private long hammered;
+    private int forks;
     private int turn;
     private boolean isUnprotecting;
 
@@ -67,16 +71,64 @@ final class World {
         return mapped;
     }
 
+    /** An address as a scenario writes it: {@code a[3]}, or {@code a[3]+17}. */
+    String nameOf(long address) {
+        for (Map.Entry<String, Mapped> each : memories.entrySet()) {
+            long into = address - each.getValue().start();
+            if (into >= 0 && into < each.getValue().memory().bytes()) {
+                long offset = into % Machine.PAGE_BYTES;
+                String page = "%s[%d]".formatted(each.getKey(), into / Machine.PAGE_BYTES);
+                return offset == 0 ? page : page + "+" + offset;
+            }
+        }
+        return Long.toHexString(address);
+    }
+
+    /** A range as a scenario writes it. */
+    String nameOf(long start, long end) {
+        String first = nameOf(start);
+        long pages = (end - start) / Machine.PAGE_BYTES;
+        int bracket = first.indexOf('[');
+        if (pages == 1 || bracket < 0) {
+            return bracket < 0 ? "%x-%x".formatted(start, end) : first;
+        }
+        int page = Integer.parseInt(first.substring(bracket + 1, first.indexOf(']')));
+        return "%s[%d,%d)".formatted(first.substring(0, bracket), page, page + pages);
+    }
+
+    /** A message as a scenario expects it. */
+    String describe(Message message) {
+        String what = Operand.word(message.kind());
+        return switch (message.kind()) {
+            case WP, MISSING, MISSING_WRITE, MINOR -> "%s %s%s"
+                    .formatted(
+                            what,
+                            nameOf(message.start()),
+                            message.name().isEmpty() ? "" : " by " + message.name());
+            case FORK -> what + " as " + message.name();
+            case REMAP -> "%s %s to %s"
+                    .formatted(what, nameOf(message.start(), message.end()), nameOf(message.target()));
+            case REMOVE, UNMAP -> what + " " + nameOf(message.start(), message.end());
+        };
+    }
+
+    String describe(Collection<Message> several) {
+        return several.stream().map(this::describe).collect(Collectors.joining(", "));
+    }
+
     /** The range that a scenario means, in the named process or else in {@code otherwise}. */
     Range range(String text, String otherwise) {
         Place place = Place.of(text(text));
         Mapped mapped = memory(place.memory());
         int end = place.endPage() < 0 ? mapped.memory().pages() : place.endPage();
+        if (end > mapped.memory().pages()) {
+            throw new Mismatch("%s ends at page %d, %s has %d", text, end, place.memory(), mapped.memory().pages());
+        }
         long first = (long) place.firstPage() * Machine.PAGE_BYTES + place.offset();
         return new Range(
                 place.process().isEmpty() ? otherwise : place.process(),
                 mapped.start() + first,
-                (long) end * Machine.PAGE_BYTES - first);
+                place.length() < 0 ? (long) end * Machine.PAGE_BYTES - first : place.length());
     }
 
     Range range(String text) {
@@ -118,15 +170,38 @@ final class World {
         return messages.computeIfAbsent(userfaultfd, _ -> new ArrayDeque<>());
     }
 
-    /** Reads all messages that are there. */
-    Deque<Message> drain(String userfaultfd, String process, String child) {
-        Deque<Message> seen = messages(userfaultfd);
-        List<Message> read = machine.read(process, userfaultfd, 64, child);
-        while (!read.isEmpty()) {
-            seen.addAll(read);
-            read = machine.read(process, userfaultfd, 64, child);
+    /** Reads all messages that are there; descriptors of forks get these names, then {@code child}, {@code child2}, ... */
+    Deque<Message> drain(String userfaultfd, String process, List<String> children) {
+        Supplier<String> names = names(children);
+        while (fetch(userfaultfd, process, 64, names) > 0) {
+            // All of them.
         }
-        return seen;
+        return messages(userfaultfd);
+    }
+
+    /** Reads so many messages at most, and how many there were. */
+    int fetch(String userfaultfd, String process, int most, Supplier<String> names) {
+        List<Message> read = machine.read(process, userfaultfd, most, names);
+        for (Message message : read) {
+            if (message.kind() == Message.Kind.FORK) {
+                opened(message.name(), process, true);
+            }
+        }
+        messages(userfaultfd).addAll(read);
+        return read.size();
+    }
+
+    /** Names for the descriptors of forks. */
+    Supplier<String> names(List<String> wanted) {
+        Deque<String> left = new ArrayDeque<>(wanted);
+        return () -> {
+            String next = left.poll();
+            if (next == null) {
+                forks++;
+                next = forks == 1 ? "child" : "child" + forks;
+            }
+            return next;
+        };
     }
 
     /** How often threads that hammered and stopped have stored. */
@@ -142,8 +217,16 @@ final class World {
         return dead.contains(process);
     }
 
+    /** The process has ended: what its threads had begun is over, and a child that was on its way is none. */
     void died(String process) {
         dead.add(process);
+        for (String thread : List.copyOf(acts.keySet())) {
+            Act act = acts.get(thread);
+            if (act != null && act.kind() == Act.Kind.FORK && act.process().equals(process)) {
+                acts.remove(thread);
+                threads.remove(act.name());
+            }
+        }
     }
 
     /** Makes the thread if there is none of that name. */
@@ -189,9 +272,13 @@ final class World {
         Act act = acts.get(thread);
         if (act != null && hasEnded(reply)) {
             acts.remove(thread);
-            if (act.kind() == Act.Kind.MREMAP && reply instanceof Reply.Done(long to, _) && to > 0) {
-                int pages = (int) (act.bytes() / Machine.PAGE_BYTES);
+            boolean moved = act.kind() == Act.Kind.MREMAP && !act.name().isEmpty();
+            if (moved && reply instanceof Reply.Done(long to, _) && to > 0) {
+                int pages = (int) ((act.other() + Machine.PAGE_BYTES - 1) / Machine.PAGE_BYTES);
                 memories.put(act.name(), new Mapped(to, new Memory(Memory.Kind.ANON, pages, "")));
+            }
+            if (act.kind() == Act.Kind.EXEC && reply instanceof Reply.Done) {
+                executed(act.process());
             }
             if (act.kind() == Act.Kind.HAMMER && reply instanceof Reply.Done(long stores, _)) {
                 hammered += stores;
@@ -201,6 +288,14 @@ final class World {
             }
         }
         return reply;
+    }
+
+    /** Nothing of the process is left but its number and its first thread. */
+    private void executed(String process) {
+        userfaultfds.values().removeIf(holder -> holder.process().equals(process));
+        if (process.equals(Machine.MAIN)) {
+            shadow.clear();
+        }
     }
 
     private static boolean hasEnded(Reply reply) {
@@ -216,7 +311,7 @@ final class World {
         for (String userfaultfd : readable()) {
             String process = holder(userfaultfd);
             int known = messages(userfaultfd).size();
-            List<Message> all = new ArrayList<>(drain(userfaultfd, process, "child"));
+            List<Message> all = new ArrayList<>(drain(userfaultfd, process, List.of()));
             for (Message message : all.subList(known, all.size())) {
                 if (message.kind() == Message.Kind.WP) {
                     long page = message.start() & -Machine.PAGE_BYTES;
@@ -240,11 +335,15 @@ final class World {
                     Outcome.describe(reply));
         }
         for (String userfaultfd : readable()) {
-            Deque<Message> left = drain(userfaultfd, holder(userfaultfd), "child");
-            Mismatch.unless(left.isEmpty(), "in the end, %s has messages that nobody expected: %s", userfaultfd, left);
+            Deque<Message> left = drain(userfaultfd, holder(userfaultfd), List.of());
+            Mismatch.unless(
+                    left.isEmpty(),
+                    "in the end, %s has messages that nobody expected: %s",
+                    userfaultfd,
+                    describe(left));
         }
         if (!dead.contains(Machine.MAIN)) {
-            shadow.check(machine);
+            shadow.check(machine, this::nameOf);
         }
     }
 }

@@ -44,10 +44,14 @@ public enum Errno {
     ENOSPC(28),
     /** Illegal seek. */
     ESPIPE(29),
+    /** Resource deadlock avoided. */
+    EDEADLK(35),
     /** Function not implemented. */
     ENOSYS(38),
     /** Operation not supported. */
-    EOPNOTSUPP(95);
+    EOPNOTSUPP(95),
+    /** Memory page has hardware error. */
+    EHWPOISON(133);
 
     private final int number;
 

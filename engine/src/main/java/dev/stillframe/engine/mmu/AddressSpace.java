@@ -40,6 +40,13 @@ final class AddressSpace {
         return below != null && address < below.getValue().end() ? below.getValue() : null;
     }
 
+    /** The mapping at {@code address}, or the next one behind it. */
+    @Nullable Vma findFrom(long address) {
+        Vma vma = find(address);
+        Map.Entry<Long, Vma> above = vma == null ? vmas.ceilingEntry(address) : null;
+        return above == null ? vma : above.getValue();
+    }
+
     /** The mappings that share an address with the range, in order, whole. */
     List<Vma> overlapping(long start, long end) {
         List<Vma> found = new ArrayList<>();
@@ -79,6 +86,24 @@ final class AddressSpace {
         nextAddress = Math.max(nextAddress, end + Mmu.PAGE_BYTES);
     }
 
+    /** The mapping at {@code address} gets a private page: it has a family from now on. The kernel's anon_vma_prepare. */
+    void expectPrivatePage(long address) {
+        Vma vma = find(address);
+        if (vma == null || vma.family() != null || vma.shared()) {
+            return;
+        }
+        Vma.Family family = null;
+        Vma right = vmas.get(vma.end());
+        Map.Entry<Long, Vma> left = vmas.lowerEntry(vma.start());
+        if (right != null && vma.mayShareFamilyWith(right)) {
+            family = right.family();
+        }
+        if (family == null && left != null && left.getValue().mayShareFamilyWith(vma.withFamily(null))) {
+            family = left.getValue().family();
+        }
+        vmas.put(vma.start(), vma.withFamily(family == null ? new Vma.Family() : family));
+    }
+
     /** Replaces what lies in the range, splitting mappings at its ends; neighbours that are alike then are one. */
     void change(long start, long end, UnaryOperator<Vma> change) {
         for (Vma vma : isolate(start, end)) {
@@ -88,13 +113,14 @@ final class AddressSpace {
     }
 
     /** As vma_merge in mm/vma.c does for parts of one mapping. Events and mremap(2) tell one mapping from two. */
-    private void join(long start, long end) {
+    void join(long start, long end) {
         Map.Entry<Long, Vma> below = vmas.lowerEntry(start);
         Vma left = below == null ? null : below.getValue();
         for (Vma vma : List.copyOf(vmas.subMap(start, true, end, true).values())) {
             if (left != null && left.isContinuedBy(vma)) {
                 vmas.remove(vma.start());
-                left = left.withBounds(left.start(), vma.end());
+                left = left.withBounds(left.start(), vma.end())
+                        .withFamily(left.family() == null ? vma.family() : left.family());
                 vmas.put(left.start(), left);
             } else {
                 left = vma;
@@ -118,9 +144,9 @@ final class AddressSpace {
         }
     }
 
-    /** A free range with a hole on either side. */
+    /** A free range with a hole on either side. Windows of {@link FaultPath#AROUND_PAGES} begin where it does. */
     long freeRange(long bytes, Vma.Units units) {
-        long alignment = units == Vma.Units.PAGES ? Mmu.PAGE_BYTES : Mmu.HUGE_BYTES;
+        long alignment = units == Vma.Units.PAGES ? FaultPath.AROUND_PAGES * Mmu.PAGE_BYTES : Mmu.HUGE_BYTES;
         long start = (nextAddress + Mmu.PAGE_BYTES + alignment - 1) & -alignment;
         nextAddress = start + bytes;
         return start;
@@ -138,8 +164,8 @@ final class AddressSpace {
      */
     void set(long page, Entry now) {
         Entry before = entry(page);
-        count(before, -1);
-        count(now, 1);
+        leave(page, before);
+        enter(page, now);
         boolean stays = before instanceof Present was && now instanceof Present is && was.frame() == is.frame();
         long unit = page & -Mmu.HUGE_PAGES;
         boolean wasHuge = !stays && huge.remove(unit);
@@ -154,17 +180,35 @@ final class AddressSpace {
         }
     }
 
-    private static void count(Entry entry, int by) {
+    private void leave(long page, Entry entry) {
         if (entry instanceof Present present) {
-            present.frame().mapCount += by;
+            present.frame().unmapped(this, page);
         } else if (entry instanceof Swapped swapped) {
-            swapped.frame().swapCount += by;
+            swapped.frame().swapCount--;
+        }
+    }
+
+    private void enter(long page, Entry entry) {
+        if (entry instanceof Present present) {
+            present.frame().mapped(this, page);
+        } else if (entry instanceof Swapped swapped) {
+            swapped.frame().swapCount++;
         }
     }
 
     /** Whether there is an entry for {@code page}, empty or not; where nothing ever was there is none. */
     boolean hasTable(long page) {
         return tables.contains(page & -Mmu.HUGE_PAGES);
+    }
+
+    /** Makes the table of entries for {@code page}, which whoever looks for its entry needs first. */
+    void needTable(long page) {
+        tables.add(page & -Mmu.HUGE_PAGES);
+    }
+
+    /** Gives the table of the 2 MiB of {@code page} back, all of whose entries are empty. */
+    void dropTable(long page) {
+        tables.remove(page & -Mmu.HUGE_PAGES);
     }
 
     /** The pages of a range whose entries are not empty. */
@@ -176,6 +220,11 @@ final class AddressSpace {
 
     boolean isHuge(long page) {
         return huge.contains(page & -Mmu.HUGE_PAGES);
+    }
+
+    /** The first frame of the unit of {@code page}, which one entry maps. */
+    Frame firstOfUnit(long page) {
+        return ((Present) entry(page & -Mmu.HUGE_PAGES)).frame();
     }
 
     /** Says that the unit of {@code page}, all of whose entries are present, is one. */

@@ -71,6 +71,11 @@ public enum CowPolicy {
         }
 
         @Override
+        boolean reusesWhole(Frame first) {
+            return isOneMapping(first);
+        }
+
+        @Override
         boolean copiesPinnedAtFork() {
             return true;
         }
@@ -91,7 +96,16 @@ public enum CowPolicy {
 
         @Override
         boolean reuses(Frame frame) {
-            return frame.exclusive || frame.referenceCount() == 1;
+            if (frame.exclusive || frame.folio == null) {
+                return frame.exclusive || frame.referenceCount() == 1;
+            }
+            int mapCount = frame.folio.mapCount(); // the last page of many is copied, so that the many can go
+            return mapCount > 1 && mapCount == frame.referenceCount() && !frame.isMappedByMany();
+        }
+
+        @Override
+        boolean reusesWhole(Frame first) {
+            return first.exclusive || isOneMapping(first);
         }
 
         @Override
@@ -134,6 +148,11 @@ public enum CowPolicy {
     /** Whether an anonymous page may be kept when copy-on-write breaks. */
     abstract boolean reuses(Frame frame);
 
+    /** The same for all of a huge page that one entry maps; {@code first} is its first part. */
+    boolean reusesWhole(Frame first) {
+        return reuses(first);
+    }
+
     /** Whether an anonymous page may be made writable without waiting for the write. */
     boolean isSurelyOwned(Frame frame) {
         return false;
@@ -145,10 +164,14 @@ public enum CowPolicy {
     }
 
     private static boolean isShared(Present entry) {
-        return entry.frame().kind != Frame.Kind.ANON || !soleMapping(entry.frame());
+        return entry.frame().kind != Frame.Kind.ANON || entry.frame().mapCount() + entry.frame().swapCount != 1;
     }
 
     private static boolean soleMapping(Frame frame) {
-        return frame.mapCount + frame.swapCount == 1;
+        return frame.folio == null ? frame.mapCount() + frame.swapCount == 1 : frame.folio.isMappedOnce();
+    }
+
+    private static boolean isOneMapping(Frame first) {
+        return first.folio == null ? first.referenceCount() == 1 : first.folio.isOneMapping();
     }
 }

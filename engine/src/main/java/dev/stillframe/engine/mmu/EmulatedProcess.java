@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 public final class EmulatedProcess {
     private final Mmu mmu;
     private final int id;
-    private final AddressSpace mm;
+    private AddressSpace mm;
     private final List<Task> tasks = new ArrayList<>();
     private final List<Userfault> descriptors = new ArrayList<>();
     private boolean alive = true;
@@ -62,6 +62,15 @@ public final class EmulatedProcess {
         return map(address, bytes, null, 0, false, Vma.Units.PAGES);
     }
 
+    /** An address where nothing is mapped, for so many bytes of the mapping at {@code like}. */
+    public long freeAddress(long like, long bytes) {
+        synchronized (mmu) {
+            Vma vma = mm.find(like);
+            long pages = bytes + Mmu.PAGE_BYTES - 1 & -Mmu.PAGE_BYTES;
+            return mm.freeRange(pages, vma == null ? Vma.Units.PAGES : vma.units());
+        }
+    }
+
     /** Private anonymous memory that starts at a multiple of 2 MiB and uses huge pages where it can. */
     public long mapHuge(long bytes) {
         return map(0, bytes, null, 0, false, Vma.Units.HUGE_WHERE_POSSIBLE);
@@ -87,7 +96,7 @@ public final class EmulatedProcess {
         synchronized (mmu) {
             long start = map(0, bytes, object, offset, true, Vma.Units.PAGES);
             mm.change(start, start + bytes, v -> new Vma(v.start(), v.end(), true, false, object, offset, true, false,
-                    Vma.Units.PAGES, false, false, null, 0));
+                    Vma.Units.PAGES, Vma.Marks.NONE, null, null, 0));
             return start;
         }
     }
@@ -100,7 +109,9 @@ public final class EmulatedProcess {
                 throw new IllegalArgumentException("not pages: %d bytes at %d".formatted(bytes, offset));
             }
             long start = fixed != 0 ? fixed : mm.freeRange(bytes, units);
-            mm.add(new Vma(start, start + bytes, true, true, object, offset, shared, true, units, false, false, null, 0));
+            long at = object == null ? start : offset;
+            mm.add(new Vma(
+                    start, start + bytes, true, true, object, at, shared, true, units, Vma.Marks.NONE, null, null, 0));
             return start;
         }
     }
@@ -116,7 +127,7 @@ public final class EmulatedProcess {
                             v.writable(),
                             v.shared(),
                             v.object(),
-                            v.objectOffset(),
+                            v.object() == null ? 0 : v.objectOffset(),
                             v.context() != null))
                     .toList();
         }
@@ -184,6 +195,25 @@ public final class EmulatedProcess {
         };
     }
 
+    /** execve(2): other threads end, memory is new and empty, and userfaultfds, which are closed on exec, are gone. */
+    public void exec() {
+        synchronized (mmu) {
+            tasks.stream().skip(1).forEach(Task::kill);
+            tasks.subList(1, tasks.size()).clear();
+            leaveMemory();
+            mm = new AddressSpace(mmu);
+            List.copyOf(descriptors).forEach(Userfault::close);
+        }
+    }
+
+    private void leaveMemory() {
+        mm.users--;
+        if (!mm.isAlive()) {
+            mmu.ranges().clear(mm, 0, Mmu.TASK_SIZE);
+            mm.all().forEach(mm::remove);
+        }
+    }
+
     /** Its end, as by SIGKILL or exit_group(2): threads, memory, then descriptors. */
     public void exit() {
         synchronized (mmu) {
@@ -192,11 +222,7 @@ public final class EmulatedProcess {
             }
             alive = false;
             tasks.forEach(Task::kill);
-            mm.users--;
-            if (!mm.isAlive()) {
-                mmu.ranges().clear(mm, 0, Mmu.TASK_SIZE);
-                mm.all().forEach(mm::remove);
-            }
+            leaveMemory();
             List.copyOf(descriptors).forEach(Userfault::close);
         }
     }

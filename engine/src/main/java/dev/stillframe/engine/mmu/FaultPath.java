@@ -1,6 +1,7 @@
 package dev.stillframe.engine.mmu;
 
 import dev.stillframe.engine.mmu.Entry.Present;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -68,6 +69,9 @@ final class FaultPath {
         }
     }
 
+    /** Pages that a read maps with the one it is about, if they are there: fault_around_bytes. */
+    static final int AROUND_PAGES = 16;
+
     private final Mmu mmu;
 
     FaultPath(Mmu mmu) {
@@ -119,33 +123,52 @@ final class FaultPath {
 
     private Result missingAnonymous(Fault fault, boolean wp) {
         Vma vma = fault.vma;
+        boolean huge = vma.isHugetlb() || mayBecomeHuge(fault);
+        if (!huge) {
+            fault.mm.needTable(fault.page()); // from now on no huge page fits here, even if nothing comes of this
+        }
         if (vma.isMissing()) {
             return handOver(fault, Reason.MISSING);
         }
-        if (vma.isHugetlb()) {
+        if (huge && !vma.isHugetlb() && !fault.isWrite()) {
+            mapZeros(fault);
+        } else if (huge) {
             mapUnit(fault, wp);
         } else if (!fault.isWrite()) {
             map(fault, new Present(mmu.zero(), false, wp, false));
-        } else if (vma.units() == Vma.Units.HUGE_WHERE_POSSIBLE && isUnitEmpty(fault)) {
-            mapUnit(fault, wp);
         } else {
-            Frame frame = mmu.newExclusive();
-            map(fault, new Present(frame, vma.writable() && !wp, wp, true));
+            fault.mm.expectPrivatePage(fault.address);
+            map(fault, new Present(mmu.newExclusive(), vma.writable() && !wp, wp, true));
         }
         return Result.RESOLVED;
     }
 
-    private static boolean isUnitEmpty(Fault fault) {
+    /** Whether a huge page fits, and no table of entries has ever been needed there. */
+    private static boolean mayBecomeHuge(Fault fault) {
         long start = fault.address & -Mmu.HUGE_BYTES;
-        long end = start + Mmu.HUGE_BYTES;
-        return start >= fault.vma.start() && end <= fault.vma.end() && fault.mm.populated(start, end).isEmpty();
+        return fault.vma.units() == Vma.Units.HUGE_WHERE_POSSIBLE
+                && start >= fault.vma.start()
+                && start + Mmu.HUGE_BYTES <= fault.vma.end()
+                && !fault.mm.hasTable(fault.page());
     }
 
     private void mapUnit(Fault fault, boolean wp) {
+        fault.mm.expectPrivatePage(fault.address);
         long first = fault.page() & -Mmu.HUGE_PAGES;
         boolean writable = fault.isWrite() && fault.vma.writable() && !wp;
+        List<Frame> frames = mmu.newFolio();
+        for (int i = 0; i < frames.size(); i++) {
+            fault.mm.set(first + i, new Present(frames.get(i), writable, wp, true));
+        }
+        fault.mm.joinHuge(first);
+    }
+
+    /** The huge page of zeros, which everybody shares. */
+    private void mapZeros(Fault fault) {
+        fault.mm.expectPrivatePage(fault.address);
+        long first = fault.page() & -Mmu.HUGE_PAGES;
         for (long page = first; page < first + Mmu.HUGE_PAGES; page++) {
-            fault.mm.set(page, new Present(mmu.newExclusive(), writable, wp, true));
+            fault.mm.set(page, new Present(mmu.zero(), false, false, false));
         }
         fault.mm.joinHuge(first);
     }
@@ -153,6 +176,16 @@ final class FaultPath {
     private Result missingOf(SharedObject object, Fault fault, boolean wp) {
         Vma vma = fault.vma;
         long index = vma.objectPage(fault.page());
+        fault.mm.needTable(fault.page());
+        if (index >= object.pageCount()) {
+            return Result.SIGBUS;
+        }
+        if (fault.access == Access.READ && !vma.isWp() && !vma.isMinor()) {
+            mapAround(object, fault);
+            if (fault.mm.entry(fault.page()) instanceof Present) {
+                return Result.RESOLVED;
+            }
+        }
         Frame cached = object.cached(index);
         if (cached == null && vma.isMissing()) {
             return handOver(fault, Reason.MISSING);
@@ -160,17 +193,31 @@ final class FaultPath {
         if (cached != null && vma.isMinor()) {
             return handOver(fault, Reason.MINOR);
         }
-        Frame frame = cached == null ? object.page(index) : cached;
+        Frame frame = object.page(index);
         if (vma.shared()) {
             boolean tracked = vma.isWp(); // then each first write must be seen, so reads map without the right to
             boolean writable = vma.writable() && !wp && (fault.isWrite() || !tracked);
             map(fault, new Present(frame, writable, wp, fault.isWrite()));
         } else if (fault.isWrite()) {
+            fault.mm.expectPrivatePage(fault.address);
             map(fault, new Present(copyOf(frame), vma.writable() && !wp, wp, true));
         } else {
             map(fault, new Present(frame, false, wp, false));
         }
         return Result.RESOLVED;
+    }
+
+    /** What of an aligned window of the mapping is in memory and not mapped, is mapped: do_fault_around. */
+    private static void mapAround(SharedObject object, Fault fault) {
+        Vma vma = fault.vma;
+        long window = fault.page() & -AROUND_PAGES;
+        long end = Math.min(window + AROUND_PAGES, Mmu.pageOf(vma.end()));
+        for (long page = Math.max(window, Mmu.pageOf(vma.start())); page < end; page++) {
+            Frame frame = object.resident(vma.objectPage(page));
+            if (frame != null && fault.mm.entry(page) instanceof Entry.Empty) {
+                fault.mm.set(page, new Present(frame, vma.shared() && vma.writable(), false, false));
+            }
+        }
     }
 
     private Result swapIn(Fault fault, Entry.Swapped swapped) {
@@ -204,6 +251,7 @@ final class FaultPath {
         if (reused) {
             frame.exclusive = true;
         } else {
+            fault.mm.expectPrivatePage(fault.address);
             frame = copyOf(frame);
         }
         if (fault.isWrite()) {
@@ -222,32 +270,51 @@ final class FaultPath {
         if (told && !fault.vma.isWpAsync()) {
             return handOver(fault, Reason.WP);
         }
-        boolean reused = reusesUnit(fault.mm, first);
-        if (!fault.vma.isHugetlb() && (told || !reused)) {
-            fault.mm.splitHuge(first);
+        if (fault.vma.isHugetlb()) {
+            ownHugetlb(fault, first, told);
             return Result.RESOLVED;
         }
-        for (long page = first; page < first + Mmu.HUGE_PAGES; page++) {
-            Present each = (Present) fault.mm.entry(page);
-            Frame frame = reused ? each.frame() : copyOf(each.frame());
-            frame.exclusive = true;
-            boolean writable = fault.vma.writable();
-            boolean wp = reused && each.uffdWp() && !told;
-            fault.mm.set(page, fault.isWrite()
-                    ? new Present(frame, writable, wp, true)
-                    : mmu.policy().broken(each, frame, writable));
+        Frame firstFrame = fault.mm.firstOfUnit(first);
+        if (firstFrame.kind == Frame.Kind.ZERO && !told) {
+            mapUnit(fault, false);
+        } else if (!told && mmu.policy().reusesWhole(firstFrame)) {
+            own(fault, first, false);
+        } else {
+            fault.mm.splitHuge(first);
         }
-        fault.mm.joinHuge(first);
         return Result.RESOLVED;
     }
 
-    private boolean reusesUnit(AddressSpace mm, long first) {
+    /** All of a unit is this process' own. */
+    private void own(Fault fault, long first, boolean told) {
         for (long page = first; page < first + Mmu.HUGE_PAGES; page++) {
-            if (!mmu.policy().reuses(((Present) mm.entry(page)).frame())) {
-                return false;
-            }
+            Present each = (Present) fault.mm.entry(page);
+            each.frame().exclusive = true;
+            boolean writable = fault.vma.writable();
+            fault.mm.set(page, fault.isWrite()
+                    ? new Present(each.frame(), writable, each.uffdWp() && !told, true)
+                    : mmu.policy().broken(each, each.frame(), writable));
         }
-        return true;
+    }
+
+    /** A page of the huge pool cannot be split: it is kept if only one entry maps it, or copied whole. */
+    private void ownHugetlb(Fault fault, long first, boolean told) {
+        if (fault.mm.firstOfUnit(first).mapCount() == 1) {
+            own(fault, first, told);
+            return;
+        }
+        fault.mm.expectPrivatePage(fault.address);
+        List<Frame> copies = mmu.newFolio();
+        for (int i = 0; i < copies.size(); i++) {
+            Present each = (Present) fault.mm.entry(first + i);
+            Frame copy = copies.get(i);
+            copy.copyFrom(each.frame());
+            boolean writable = fault.vma.writable();
+            fault.mm.set(first + i, fault.isWrite()
+                    ? new Present(copy, writable, false, true)
+                    : mmu.policy().broken(each, copy, writable));
+        }
+        fault.mm.joinHuge(first);
     }
 
     /** Tells the context and lets the thread wait, if both are possible: handle_userfault. */

@@ -3,7 +3,6 @@ package dev.stillframe.engine.mmu;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.mmu.Entry.Marker;
 import dev.stillframe.engine.mmu.Entry.Present;
-import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.LongToIntFunction;
 
@@ -45,20 +44,26 @@ public final class Fill {
             if (vma.isHugetlb()) {
                 return -Errno.EINVAL.number();
             }
+            if (vma.shared()) {
+                return install(page, false, _ -> {});
+            }
             if (!(context.mm.entry(page) instanceof Entry.Empty)) {
                 return -Errno.EEXIST.number();
             }
-            if (vma.isAnonymous()) {
-                context.mm.set(page, new Present(context.mm.mmu.zero(), false, false, false));
-                return 0;
+            if (isBeyond(vma, page)) {
+                return -Errno.EFAULT.number();
             }
-            return install(page, false, _ -> {});
+            context.mm.set(page, new Present(context.mm.mmu.zero(), false, false, false));
+            return 0;
         });
     }
 
     /** {@code UFFDIO_POISON}: whoever touches the pages gets SIGBUS. */
     public Filled poison(long start, long bytes, int mode) {
         return fill(start, bytes, mode, DONTWAKE, page -> {
+            if (isBeyond(vmaOf(page), page)) {
+                return -Errno.EFAULT.number();
+            }
             if (!(context.mm.entry(page) instanceof Entry.Empty)) {
                 return -Errno.EEXIST.number();
             }
@@ -67,76 +72,71 @@ public final class Fill {
         });
     }
 
-    /** {@code UFFDIO_CONTINUE}: maps what the object has. */
+    /** {@code UFFDIO_CONTINUE}: maps what the object has; in private memory without the right to write. */
     public Filled resume(long start, long bytes, int mode) {
         return fill(start, bytes, mode, DONTWAKE | WP, page -> {
             Vma vma = vmaOf(page);
             SharedObject object = vma.object();
-            if (object == null || !vma.shared()) {
+            boolean wp = (mode & WP) != 0;
+            if (object == null || wp && !vma.isWp()) {
                 return -Errno.EINVAL.number();
             }
             Frame frame = object.cached(vma.objectPage(page));
-            if (frame == null) {
+            if (frame == null || isBeyond(vma, page)) {
                 return -Errno.EFAULT.number();
             }
             if (!mayOverwrite(page)) {
                 return -Errno.EEXIST.number();
             }
-            boolean wp = (mode & WP) != 0;
-            context.mm.set(page, new Present(frame, vma.writable() && !wp, wp, true));
+            boolean writable = vma.shared() && vma.writable() && !wp;
+            context.mm.set(page, new Present(object.page(vma.objectPage(page)), writable, wp, true));
             return 0;
         });
+    }
+
+    private static boolean isBeyond(Vma vma, long page) {
+        return vma.object() != null && vma.objectPage(page) >= vma.object().pageCount();
     }
 
     /** {@code UFFDIO_MOVE} of pages within the memory of the context; the {@code caller} must live in it. */
     public Filled move(EmulatedProcess caller, long target, long source, long bytes, int mode) {
         synchronized (context.mm.mmu) {
-            List<Vma> from = context.mm.overlapping(source, source + bytes);
-            boolean refused = caller.mm() != context.mm
-                    || Userfault.isBadRange(source, bytes)
-                    || from.size() != 1
-                    || !from.getFirst().isAnonymous()
-                    || from.getFirst().isHugetlb()
-                    || source < from.getFirst().start()
-                    || source + bytes > from.getFirst().end();
-            if (refused && context.changing == 0) {
-                return new Filled(-Errno.EINVAL.number(), -Errno.EINVAL.number());
-            }
-            long shift = Mmu.pageOf(source) - Mmu.pageOf(target);
-            return fill(target, bytes, mode, DONTWAKE | ALLOW_SRC_HOLES, page -> movePage(page + shift, page, mode));
+            int refusal = refusalToMove(caller, target, source, bytes, mode);
+            return refusal != 0
+                    ? new Filled(refusal, refusal)
+                    : new Moving(context, target, source, bytes, mode).run();
         }
     }
 
-    private int movePage(long source, long target, int mode) {
-        AddressSpace mm = context.mm;
-        Vma vma = vmaOf(target);
-        if (!vma.isAnonymous() || vma.isHugetlb()) {
+    private int refusalToMove(EmulatedProcess caller, long target, long source, long bytes, int mode) {
+        if (!context.initialized) {
             return -Errno.EINVAL.number();
         }
-        if (!(mm.entry(target) instanceof Entry.Empty)) {
-            return -Errno.EEXIST.number();
+        if (context.changing > 0) {
+            return -Errno.EAGAIN.number();
         }
-        mm.splitHuge(source);
-        return switch (mm.entry(source)) {
-            case Entry.Empty _ -> (mode & ALLOW_SRC_HOLES) != 0 ? 0 : -Errno.ENOENT.number();
-            case Marker _ -> -Errno.EFAULT.number();
-            case Entry.Swapped swapped when !swapped.exclusive() -> -Errno.EBUSY.number();
-            case Entry.Swapped swapped -> {
-                mm.set(source, Entry.EMPTY);
-                mm.set(target, swapped.withUffdWp(false));
-                yield 0;
-            }
-            case Present present -> {
-                Frame frame = present.frame();
-                boolean anon = frame.kind == Frame.Kind.ANON;
-                if (anon && (!frame.exclusive || frame.pins > 0)) {
-                    yield -Errno.EBUSY.number();
-                }
-                mm.set(source, Entry.EMPTY);
-                mm.set(target, new Present(frame, anon && vma.writable(), false, anon));
-                yield 0;
-            }
-        };
+        boolean bad = (mode & ~(DONTWAKE | ALLOW_SRC_HOLES)) != 0
+                || Userfault.isBadRange(source, bytes)
+                || Userfault.isBadRange(target, bytes);
+        if (caller.mm() != context.mm || bad) {
+            return -Errno.EINVAL.number();
+        }
+        context.mm.expectPrivatePage(target);
+        Vma from = context.mm.find(source);
+        Vma to = context.mm.find(target);
+        if (from == null || to == null) {
+            return -Errno.ENOENT.number();
+        }
+        boolean alike = from.readable() == to.readable()
+                && from.writable() == to.writable()
+                && from.marks().locked() == to.marks().locked();
+        boolean movable = isMovable(from) && isMovable(to) && from.writable() && to.context() == context;
+        boolean within = source + bytes <= from.end() && target + bytes <= to.end();
+        return alike && movable && within ? 0 : -Errno.EINVAL.number();
+    }
+
+    private static boolean isMovable(Vma vma) {
+        return vma.isAnonymous() && !vma.isHugetlb();
     }
 
     /** A page with new content: mfill_atomic_pte. */
@@ -147,6 +147,9 @@ public final class Fill {
         }
         SharedObject object = vma.object();
         long index = vma.objectPage(page);
+        if (isBeyond(vma, page)) {
+            return -Errno.EFAULT.number();
+        }
         if (!mayOverwrite(page) || object != null && vma.shared() && object.cached(index) != null) {
             return -Errno.EEXIST.number();
         }
@@ -156,13 +159,9 @@ public final class Fill {
         return 0;
     }
 
-    /** Nothing is there, or a protection that this call replaces. */
+    /** Nothing is there, or a mark that this call replaces. */
     private boolean mayOverwrite(long page) {
-        return switch (context.mm.entry(page)) {
-            case Entry.Empty _ -> true;
-            case Marker marker -> !marker.poisoned();
-            default -> false;
-        };
+        return context.mm.entry(page) instanceof Entry.Empty || context.mm.entry(page) instanceof Marker;
     }
 
     private Vma vmaOf(long page) {
@@ -217,6 +216,7 @@ public final class Fill {
         if (!context.mm.isAlive()) {
             return -Errno.ESRCH.number();
         }
+        context.mm.expectPrivatePage(start); // also if nothing comes of it: lock_vma
         Vma vma = context.mm.find(start);
         if (vma == null || vma.context() == null || start + bytes > vma.end()) {
             return -Errno.ENOENT.number();

@@ -23,13 +23,17 @@ final class Fork {
         AddressSpace memory = new AddressSpace(task.mmu());
         EmulatedProcess child = task.process().child(memory);
         for (Vma vma : parent.all()) {
-            if (vma.dontFork()) {
+            if (vma.marks().dontFork()) {
                 continue;
             }
             Context context = contextFor(vma, memory);
-            Vma copy = vma.registered(context, context == null ? 0 : vma.modes());
+            boolean wiped = vma.marks().wipeOnFork();
+            Vma.Family family = vma.family() == null || wiped ? null : new Vma.Family(); // never one with the parent's
+            Vma copy = vma.registered(context, context == null ? 0 : vma.modes())
+                    .withFamily(family)
+                    .with(vma.marks().forChild());
             memory.add(copy);
-            if (!vma.wipeOnFork()) {
+            if (!wiped) {
                 task.mmu().ranges().duplicate(parent, vma, memory, copy);
             }
         }

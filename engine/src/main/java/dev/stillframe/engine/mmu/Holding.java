@@ -14,8 +14,22 @@ final class Holding implements Operation {
     private final int bytes;
     private final boolean write;
     private final PageHold hold;
+    private final boolean allOrNothing;
 
     Holding(EmulatedProcess target, Grab grab, long address, int bytes, boolean write, PageHold hold) {
+        this(target, grab, address, bytes, write, hold, false);
+    }
+
+    /** {@code allOrNothing}: whether it fails if any page cannot be had. */
+    Holding(
+            EmulatedProcess target,
+            Grab grab,
+            long address,
+            int bytes,
+            boolean write,
+            PageHold hold,
+            boolean allOrNothing) {
+        this.allOrNothing = allOrNothing;
         this.target = target;
         this.grab = grab;
         this.address = address;
@@ -35,12 +49,16 @@ final class Holding implements Operation {
             Want want = new Want(grab, write, Origin.GRAB, false);
             Found found = task.mmu().pages().grab(task, target.mm(), at, want);
             if (!found.isFrame()) {
-                boolean cutShort = found.result() != Result.PARKED && hold.pageCount() > 0;
-                return cutShort
+                boolean ends = found.result() != Result.PARKED;
+                if (ends && allOrNothing) {
+                    hold.release();
+                    return Outcome.failed(Errno.EFAULT);
+                }
+                return ends && hold.pageCount() > 0
                         ? new Outcome.Done(hold.heldBytes(bytes))
                         : task.stopped(found.result(), at, Origin.GRAB);
             }
-            hold.add(found.get());
+            hold.add(found.get(), (int) Math.min(Mmu.PAGE_BYTES - at % Mmu.PAGE_BYTES, address + bytes - at));
         }
         return new Outcome.Done(bytes);
     }

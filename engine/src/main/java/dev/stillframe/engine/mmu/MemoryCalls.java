@@ -4,7 +4,9 @@ import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.mmu.Announced.Step;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -14,12 +16,18 @@ public final class MemoryCalls {
     public enum Advice {
         /** Discard; what comes back is zeros, or the object's content. */
         DONTNEED,
-        /** May be discarded. The model keeps it. */
+        /** Discard, also what is locked. */
+        DONTNEED_LOCKED,
+        /** May be discarded until it is written to; the model does so when it swaps out. */
         FREE,
         /** Discard from the object too. */
         REMOVE,
         /** Swap out. */
         PAGEOUT,
+        /** Soon to be swapped out: the model does nothing but take huge pages apart that this is a part of. */
+        COLD,
+        /** Use huge pages from now on. */
+        HUGEPAGE,
         /** Make one huge page of each aligned 2 MiB. */
         COLLAPSE,
         /** The child of a fork does not get it. */
@@ -58,56 +66,103 @@ public final class MemoryCalls {
         return task.start(_ -> new Outcome.Done(task.process().cloneInSameMemory().id()));
     }
 
-    /** munmap(2). */
-    public Outcome unmap(long start, long bytes) {
-        return task.start(begin(() -> Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)
-                ? fails(Errno.EINVAL)
-                : new Announced(unmapSteps(start, start + bytes), Outcome.OK)));
+    /** mmap(2) with MAP_FIXED of private anonymous memory: what is mapped there goes. */
+    public Outcome mapOver(long start, long length) {
+        return task.start(begin(() -> {
+            long bytes = wholePages(length);
+            if (Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)) {
+                return fails(Errno.EINVAL);
+            }
+            List<Step> steps = unmapSteps(start, start + bytes);
+            task.process().mapAnonymousAt(start, bytes);
+            mm.join(start, start + bytes);
+            return new Announced(steps, new Outcome.Done(start));
+        }));
     }
 
-    /** mprotect(2) to what is given, or to PROT_NONE. */
-    public Outcome protect(long start, long bytes, boolean read, boolean write) {
+    /** munmap(2). */
+    public Outcome unmap(long start, long length) {
+        return task.start(begin(() -> {
+            long bytes = wholePages(length);
+            return Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)
+                    ? fails(Errno.EINVAL)
+                    : new Announced(unmapSteps(start, start + bytes), Outcome.OK);
+        }));
+    }
+
+    /** mprotect(2) to what is given, or to PROT_NONE: one mapping after the other, up to the first gap. */
+    public Outcome protect(long start, long length, boolean read, boolean write) {
         return task.start(_ -> {
-            if (Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)) {
-                return Outcome.failed(Errno.EINVAL);
+            long end = start + wholePages(length);
+            if (Userfault.isBadRange(start, end - start)) {
+                return length == 0 && start % Mmu.PAGE_BYTES == 0 ? Outcome.OK : Outcome.failed(Errno.EINVAL);
             }
-            List<Vma> vmas = mm.isolate(start, start + bytes);
-            if (vmas.stream().mapToLong(v -> v.end() - v.start()).sum() != bytes) {
-                return Outcome.failed(Errno.ENOMEM);
+            long at = start;
+            for (Vma vma = mm.find(at); at < end; vma = mm.find(at)) {
+                if (vma == null) {
+                    return Outcome.failed(Errno.ENOMEM);
+                }
+                if (write && !vma.mayWrite()) {
+                    return Outcome.failed(Errno.EACCES);
+                }
+                long stop = Math.min(end, vma.end());
+                if (vma.readable() != read || vma.writable() != write) {
+                    if (vma.refuses(at, stop)) {
+                        return Outcome.failed(Errno.EINVAL);
+                    }
+                    mm.change(at, stop, v -> v.withRights(read, write));
+                    mm.overlapping(at, stop).forEach(v -> task.mmu().ranges().reprotect(mm, v));
+                }
+                at = stop;
             }
-            if (write && vmas.stream().anyMatch(v -> !v.mayWrite())) {
-                return Outcome.failed(Errno.EACCES);
-            }
-            mm.change(start, start + bytes, v -> v.withProtection(read, write));
-            mm.overlapping(start, start + bytes).forEach(v -> task.mmu().ranges().reprotect(mm, v));
             return Outcome.OK;
         });
     }
 
-    /** madvise(2). */
-    public Outcome advise(long start, long bytes, Advice advice) {
+    /** mlock(2): marks the mappings up to the first gap, then makes all pages present that a program could touch. */
+    public Outcome lock(long start, long length) {
         return task.start(begin(() -> {
-            if (Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)) {
+            long first = start & -Mmu.PAGE_BYTES;
+            long end = first + wholePages(start + length - first);
+            for (long at = first; at < end; ) {
+                Vma vma = mm.find(at);
+                if (vma == null) {
+                    return fails(Errno.ENOMEM);
+                }
+                long stop = Math.min(end, vma.end());
+                if (!vma.isHugetlb() && !vma.marks().locked()) { // the huge pool is never swapped out
+                    mm.change(at, stop, v -> v.with(v.marks().withLocked()));
+                }
+                at = stop;
+            }
+            return new Populating(first, end, Populating.Purpose.LOCK);
+        }));
+    }
+
+    /** madvise(2) MADV_POPULATE_READ or MADV_POPULATE_WRITE. */
+    public Outcome populate(long start, long length, boolean write) {
+        return task.start(begin(() -> {
+            long bytes = wholePages(length);
+            return bytes > 0 && Userfault.isBadRange(start, bytes)
+                    ? fails(Errno.EINVAL)
+                    : new Populating(
+                            start, start + bytes, write ? Populating.Purpose.WRITE : Populating.Purpose.READ);
+        }));
+    }
+
+    /** madvise(2). */
+    public Outcome advise(long start, long length, Advice advice) {
+        return task.start(begin(() -> {
+            long bytes = wholePages(length);
+            if (bytes > 0 && Userfault.isBadRange(start, bytes) || start % Mmu.PAGE_BYTES != 0) {
                 return fails(Errno.EINVAL);
             }
-            return switch (advice) {
-                case DONTNEED, FREE, REMOVE -> discard(start, start + bytes, advice);
-                case PAGEOUT -> _ -> {
-                    mm.overlapping(start, start + bytes).forEach(v -> task.mmu()
-                            .ranges()
-                            .swapOut(mm, v, Math.max(start, v.start()), Math.min(start + bytes, v.end()), false));
-                    return Outcome.OK;
-                };
-                case COLLAPSE -> _ -> new Collapse(mm).run(start, start + bytes);
-                case DONTFORK, WIPEONFORK -> _ -> {
-                    mm.isolate(start, start + bytes);
-                    mm.change(start, start + bytes, v -> v.withForkAdvice(
-                            advice == Advice.DONTFORK || v.dontFork(),
-                            advice == Advice.WIPEONFORK || v.wipeOnFork()));
-                    return Outcome.OK;
-                };
-            };
+            return new Advising(mm, start, start + bytes, advice);
         }));
+    }
+
+    private static long wholePages(long bytes) {
+        return bytes + Mmu.PAGE_BYTES - 1 & -Mmu.PAGE_BYTES;
     }
 
     /** mremap(2); its value is the new address. */
@@ -115,16 +170,53 @@ public final class MemoryCalls {
         return task.start(begin(() -> remapping(start, oldBytes, newBytes, move)));
     }
 
-    /** mremap(2) with MREMAP_FIXED, to where it does not overlap itself: what is mapped at {@code target} goes. */
+    /** The same to another address alone. */
     public Outcome remapTo(long start, long bytes, long target) {
+        return remapTo(start, bytes, bytes, target);
+    }
+
+    /**
+     * mremap(2) with MREMAP_FIXED, to where it does not overlap itself: what is mapped at {@code target} goes. A length that
+     * becomes less is first cut off, then moved.
+     */
+    public Outcome remapTo(long start, long oldLength, long newLength, long target) {
         return task.start(begin(() -> {
-            boolean bad = Userfault.isBadRange(start, bytes) || Userfault.isBadRange(target, bytes);
-            boolean overlap = start < target + bytes && target < start + bytes;
-            if (bad || overlap || refuses(start, start + bytes) || refuses(target, target + bytes)) {
+            long oldBytes = wholePages(oldLength);
+            long newBytes = wholePages(newLength);
+            boolean bad = Userfault.isBadRange(start, oldBytes) || Userfault.isBadRange(target, newBytes);
+            boolean overlap = start < target + newBytes && target < start + oldBytes;
+            if (bad || overlap || refuses(start, start + oldBytes) || refuses(target, target + newBytes)) {
                 return fails(Errno.EINVAL);
             }
-            return moving(start, bytes, target);
+            if (oldBytes == newBytes) {
+                return moving(start, oldBytes, target);
+            }
+            Vma vma = mm.find(start);
+            if (vma == null) {
+                return fails(Errno.EFAULT);
+            }
+            if (vma.isHugetlb() && newBytes > oldBytes) {
+                return fails(Errno.EINVAL); // its pages are reserved when it is mapped
+            }
+            List<Step> steps = unmapSteps(target, target + newBytes);
+            List<Step> cut = oldBytes > newBytes ? unmapSteps(start + newBytes, start + oldBytes) : List.of();
+            long moved = Math.min(oldBytes, newBytes);
+            Vma rest = mm.find(start);
+            if (rest == null || start + moved > rest.end()) {
+                steps.addAll(cut);
+                return new Announced(steps, Outcome.failed(Errno.EFAULT));
+            }
+            List<Step> move = relocate(start, moved, new AddressRange(target, target + newBytes), false);
+            int told = beginsWithMove(move) ? 1 : 0;
+            steps.addAll(move.subList(0, told)); // the kernel tells of the move before it tells of what went
+            steps.addAll(cut);
+            steps.addAll(move.subList(told, move.size()));
+            return new Announced(steps, new Outcome.Done(target));
         }));
+    }
+
+    private static boolean beginsWithMove(List<Step> move) {
+        return !move.isEmpty() && move.getFirst().message() instanceof Message.Remap;
     }
 
     /**
@@ -196,6 +288,7 @@ public final class MemoryCalls {
         boolean told = old.has(Feature.EVENT_REMAP);
         Vma moved = old.movedTo(target, place.end());
         mm.add(told ? moved : moved.registered(null, 0));
+        mm.join(target, place.end());
         moveEntries(old, target, Math.min(oldBytes, place.sizeBytes()), context != null && !told);
         List<Step> steps = new ArrayList<>();
         if (told && context != null) {
@@ -222,54 +315,21 @@ public final class MemoryCalls {
         units.forEach(mm::joinHuge);
     }
 
-    /** Unmaps at once; what is left are the events about it. */
+    /** Unmaps at once; what is left are the events about it: one for each context, of all that was asked for. */
     private List<Step> unmapSteps(long start, long end) {
-        List<Step> steps = new ArrayList<>();
+        Map<Context, Step> steps = new LinkedHashMap<>();
         if (start >= end) {
-            return steps;
+            return new ArrayList<>();
         }
         for (Vma vma : mm.isolate(start, end)) {
             task.mmu().ranges().clear(mm, vma.start(), vma.end());
             mm.remove(vma);
             Context context = vma.context();
             if (context != null && context.has(Feature.EVENT_UNMAP)) {
-                steps.add(Step.told(context, new Message.Unmap(vma.start(), vma.end()), vma.start()));
+                steps.computeIfAbsent(context, c -> Step.told(c, new Message.Unmap(start, end), start));
             }
         }
-        return steps;
-    }
-
-    /** Discards one mapping after the other, each when its event has been read. */
-    private Operation discard(long start, long end, Advice advice) {
-        List<Step> steps = new ArrayList<>();
-        for (Vma vma : mm.overlapping(start, end)) {
-            boolean refused = advice == Advice.FREE && !vma.isAnonymous()
-                    || advice == Advice.REMOVE && (vma.isAnonymous() || !vma.shared());
-            if (refused) {
-                return fails(Errno.EINVAL);
-            }
-            long from = Math.max(start, vma.start());
-            long to = Math.min(end, vma.end());
-            Runnable action = () -> discardNow(from, to, advice);
-            Context context = vma.context();
-            steps.add(context != null && context.has(Feature.EVENT_REMOVE)
-                    ? new Step(context, new Message.Remove(from, to), from, action)
-                    : Step.silent(action));
-        }
-        return new Announced(steps, Outcome.OK);
-    }
-
-    private void discardNow(long start, long end, Advice advice) {
-        for (Vma vma : mm.overlapping(start, end)) { // it may have changed while nobody had read the event
-            long from = Math.max(start, vma.start());
-            long to = Math.min(end, vma.end());
-            SharedObject object = vma.object();
-            if (advice == Advice.DONTNEED) {
-                task.mmu().ranges().zap(mm, vma, from, to);
-            } else if (advice == Advice.REMOVE && object != null) {
-                object.punchHole(vma.objectOffset() + from - vma.start(), to - from);
-            }
-        }
+        return new ArrayList<>(steps.values());
     }
 
     /** An operation that is made when it starts, under the lock, and then goes on. */

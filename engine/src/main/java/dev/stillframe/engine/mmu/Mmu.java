@@ -172,11 +172,22 @@ public final class Mmu {
         return frame;
     }
 
-    /** Each entry that maps the frame becomes a swap entry. */
+    /** The parts of a huge page, for one entry or for 512. */
+    List<Frame> newFolio() {
+        List<Frame> frames = new ArrayList<>();
+        for (int i = 0; i < HUGE_PAGES; i++) {
+            frames.add(newExclusive());
+        }
+        new Folio(frames);
+        return frames;
+    }
+
+    /** Each entry that maps the frame becomes a swap entry; what the program does without is gone. */
     void swapOut(Frame frame) {
         boolean exclusive = frame.exclusive;
         frame.exclusive = false;
-        forEachMapping(frame, (mm, page, present) -> mm.set(page, new Swapped(frame, present.uffdWp(), exclusive)));
+        forEachMapping(frame, (mm, page, present) ->
+                mm.set(page, frame.lazyFree ? Entry.EMPTY : new Swapped(frame, present.uffdWp(), exclusive)));
     }
 
     /** Each entry that maps the frame loses it: unmap_mapping_range, which spares private copies. */
@@ -190,19 +201,27 @@ public final class Mmu {
         });
     }
 
+    /** Each mapping of the object loses what it has of the pages from {@code index} on: unmap_mapping_range. */
+    void unmapBeyond(SharedObject object, long index) {
+        for (AddressSpace mm : processes.stream().map(EmulatedProcess::mm).distinct().toList()) {
+            for (Vma vma : mm.all()) {
+                long kept = index * PAGE_BYTES - vma.objectOffset();
+                if (vma.object() == object && kept < vma.end() - vma.start()) {
+                    ranges.zap(mm, vma, vma.start() + Math.max(0, kept), vma.end());
+                }
+            }
+        }
+    }
+
     @FunctionalInterface
     private interface Visitor {
         void visit(AddressSpace mm, long page, Present present);
     }
 
-    private void forEachMapping(Frame frame, Visitor visitor) {
-        List<AddressSpace> spaces = processes.stream().map(EmulatedProcess::mm).distinct().toList();
-        for (AddressSpace mm : spaces) {
-            for (long page : mm.populated(0, TASK_SIZE)) {
-                if (mm.entry(page) instanceof Present present && present.frame() == frame) {
-                    visitor.visit(mm, page, present);
-                }
-            }
+    private static void forEachMapping(Frame frame, Visitor visitor) {
+        for (Frame.Mapping mapping : frame.mappings()) {
+            Present present = (Present) mapping.mm().entry(mapping.page());
+            visitor.visit(mapping.mm(), mapping.page(), present);
         }
     }
 

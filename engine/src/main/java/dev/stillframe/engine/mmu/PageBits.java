@@ -7,9 +7,10 @@ import dev.stillframe.engine.mmu.Entry.Present;
  *
  * @param present bit 63
  * @param swapped bit 62; a marker looks swapped too, but not in hugetlbfs
- * @param file bit 61: of a file or of shared memory
+ * @param file bit 61: of a file or of shared memory, and the huge page of zeros
  * @param uffdWp bit 57
- * @param exclusive bit 56: one entry maps the page, which is not what decides about copy-on-write
+ * @param exclusive bit 56: one entry maps the page, or the first part of the huge page; that is not what decides about
+ *     copy-on-write
  * @param frame number of the page's frame if it is present, else 0
  */
 public record PageBits(
@@ -25,9 +26,10 @@ public record PageBits(
             case Entry.Swapped swapped -> new PageBits(false, true, false, swapped.uffdWp(), false, 0);
             case Present present -> {
                 Frame frame = present.frame();
-                boolean single = frame.kind != Frame.Kind.ZERO && frame.mapCount == 1;
-                yield new PageBits(
-                        true, false, frame.kind == Frame.Kind.CACHE, present.uffdWp(), single, frame.number);
+                boolean huge = mm.isHuge(Mmu.pageOf(address));
+                boolean file = frame.kind == Frame.Kind.CACHE || frame.kind == Frame.Kind.ZERO && huge;
+                boolean single = (huge ? mm.firstOfUnit(Mmu.pageOf(address)) : frame).mapCount() == 1;
+                yield new PageBits(true, false, file, present.uffdWp(), single, frame.number);
             }
         };
     }

@@ -12,6 +12,7 @@ public final class PageHold {
     private final Grab grab;
     private final int firstOffset;
     private final List<Frame> frames = new ArrayList<>();
+    private int length;
 
     PageHold(Mmu mmu, Grab grab, long address) {
         this.mmu = mmu;
@@ -28,19 +29,35 @@ public final class PageHold {
         }
     }
 
-    /** A device writes: no page table is looked at, and nobody is told. */
-    public void write(byte[] bytes) {
+    /** Bytes that are held. */
+    public int length() {
         synchronized (mmu) {
-            transfer(bytes, bytes.length, true);
+            return length;
         }
     }
 
-    void transfer(byte[] bytes, int length, boolean toMemory) {
+    /** A device writes: no page table is looked at, and nobody is told. */
+    public void write(byte[] bytes) {
+        write(0, bytes);
+    }
+
+    /** The same from byte {@code start} on. */
+    public void write(int start, byte[] bytes) {
+        synchronized (mmu) {
+            transfer(start, bytes, bytes.length, true);
+        }
+    }
+
+    void transfer(byte[] bytes, int count, boolean toMemory) {
+        transfer(0, bytes, count, toMemory);
+    }
+
+    private void transfer(int start, byte[] bytes, int count, boolean toMemory) {
         int done = 0;
-        while (done < length) {
-            int at = firstOffset + done;
+        while (done < count) {
+            int at = firstOffset + start + done;
             int offset = at % Mmu.PAGE_BYTES;
-            int chunk = Math.min(length - done, Mmu.PAGE_BYTES - offset);
+            int chunk = Math.min(count - done, Mmu.PAGE_BYTES - offset);
             frames.get(at / Mmu.PAGE_BYTES).move(offset, bytes, done, chunk, toMemory);
             done += chunk;
         }
@@ -51,10 +68,13 @@ public final class PageHold {
         synchronized (mmu) {
             frames.forEach(frame -> count(frame, -1));
             frames.clear();
+            length = 0;
         }
     }
 
-    void add(Frame frame) {
+    /** One more page, of which {@code bytes} are meant. */
+    void add(Frame frame, int bytes) {
+        length += bytes;
         frames.add(frame);
         count(frame, 1);
     }
@@ -69,13 +89,8 @@ public final class PageHold {
     }
 
     private void count(Frame frame, int by) {
-        if (frame.kind == Frame.Kind.ZERO) {
-            return; // nobody counts references to the zero page
-        }
-        if (grab.isPin()) {
-            frame.pins += by;
-        } else if (grab == Grab.GET) {
-            frame.references += by;
+        if (grab.isReference()) {
+            frame.hold(grab.isPin(), by);
         }
     }
 }

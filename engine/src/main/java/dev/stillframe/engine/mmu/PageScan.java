@@ -145,6 +145,9 @@ public final class PageScan {
     }
 
     private void protect(Vma vma, long at, long to) {
+        if (mm.entry(Mmu.pageOf(at)).uffdWp()) {
+            return; // nor does a huge page split
+        }
         long unit = at & -Mmu.HUGE_BYTES;
         boolean whole = unit >= request.start() && unit + Mmu.HUGE_BYTES <= to && request.pagesMax() == 0;
         if (mm.isHuge(Mmu.pageOf(at)) && (whole || vma.isHugetlb())) {
@@ -177,6 +180,9 @@ public final class PageScan {
     private long categories(Vma vma, long page) {
         Entry entry = mm.entry(page);
         long written = entry.uffdWp() ? 0 : WRITTEN;
+        if (vma.isHugetlb()) {
+            return HUGE | inHugetlb(entry, written);
+        }
         return switch (entry) {
             case Entry.Empty _ -> mm.hasTable(page) || vma.isWp() ? written : 0;
             case Marker _, Entry.Swapped _ -> SWAPPED | written;
@@ -185,6 +191,15 @@ public final class PageScan {
                     | (present.frame().kind == Frame.Kind.CACHE ? FILE : 0)
                     | (present.frame().kind == Frame.Kind.ZERO ? PFNZERO : 0)
                     | (mm.isHuge(page) ? HUGE : 0);
+        };
+    }
+
+    /** In the huge pool what is not there is not written either: pagemap_hugetlb_category. */
+    private static long inHugetlb(Entry entry, long written) {
+        return switch (entry) {
+            case Entry.Empty _ -> 0;
+            case Marker _, Entry.Swapped _ -> SWAPPED | written;
+            case Present _ -> PRESENT | written;
         };
     }
 }

@@ -1,13 +1,21 @@
 package dev.stillframe.engine.mmu;
 
-/** Pins a range, moves all bytes at once, and unpins: direct I/O, and process_vm_readv(2) and its like. */
+import dev.stillframe.engine.linux.Errno;
+
+/**
+ * Pins a range, moves all bytes at once, and unpins: direct I/O, which fails if it could not have all of them, and
+ * process_vm_readv(2) and its like.
+ */
 final class Pinning implements Operation {
     private final Holding holding;
     private final PageHold pins;
     private final byte[] bytes;
     private final boolean toMemory;
+    private final boolean allOrError;
 
-    Pinning(Task task, EmulatedProcess target, long address, byte[] bytes, boolean toMemory) {
+    Pinning(
+            Task task, EmulatedProcess target, long address, byte[] bytes, boolean toMemory, boolean allOrError) {
+        this.allOrError = allOrError;
         this.pins = new PageHold(task.mmu(), Grab.PIN, address);
         this.holding = new Holding(target, Grab.PIN, address, bytes.length, toMemory, pins);
         this.bytes = bytes;
@@ -20,6 +28,9 @@ final class Pinning implements Operation {
         if (held instanceof Outcome.Done(long count)) {
             pins.transfer(bytes, (int) Math.max(0, count), toMemory);
             pins.release();
+            if (allOrError && count >= 0 && count < bytes.length) {
+                return Outcome.failed(Errno.EFAULT); // what could be had has been moved
+            }
         }
         return held;
     }

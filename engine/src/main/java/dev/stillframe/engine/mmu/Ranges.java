@@ -53,6 +53,17 @@ final class Ranges {
         }
     }
 
+    /** Discards a range for madvise(2): tables that it covers and that are empty then go too, try_to_free_pte. */
+    void discard(AddressSpace mm, Vma vma, long start, long end) {
+        zap(mm, vma, start, end);
+        long first = start + Mmu.HUGE_BYTES - 1 & -Mmu.HUGE_BYTES;
+        for (long unit = first; unit + Mmu.HUGE_BYTES <= end; unit += Mmu.HUGE_BYTES) {
+            if (mm.populated(unit, unit + Mmu.HUGE_BYTES).isEmpty()) {
+                mm.dropTable(Mmu.pageOf(unit));
+            }
+        }
+    }
+
     /** Discards a range; memory of an object remembers that it was protected: zap_pte_range. */
     void zap(AddressSpace mm, Vma vma, long start, long end) {
         mm.splitHugeAtEnds(start, end);
@@ -76,36 +87,71 @@ final class Ranges {
 
     /** Swaps out what nobody holds; {@code everywhere}: pages of several processes too, as reclaim does. */
     void swapOut(AddressSpace mm, Vma vma, long start, long end, boolean everywhere) {
-        mm.splitHugeAtEnds(start, end);
+        takeApart(mm, start, end);
         for (long page : mm.populated(start, end)) {
-            if (!(mm.entry(page) instanceof Present present)) {
+            if (!(mm.entry(page) instanceof Present(Frame frame, _, _, _)) || frame.kind == Frame.Kind.ZERO) {
                 continue;
             }
-            Frame frame = present.frame();
-            if (vma.isHugetlb()) {
-                continue; // has no swap
+            boolean spared = frame.isHeld() || !everywhere && isOfOthers(frame);
+            if (spared || vma.isHugetlb()) {
+                continue; // the huge pool has no swap
             }
-            if (frame.kind == Frame.Kind.CACHE && vma.shared()) {
-                zapPage(mm, vma, page); // the object keeps it
-            } else if (frame.kind == Frame.Kind.ANON
-                    && frame.pins + frame.references == 0
-                    && (everywhere || frame.mapCount == 1)) {
-                mmu.swapOut(frame);
+            SharedObject object = vma.object();
+            if (frame.kind == Frame.Kind.CACHE && object != null) {
+                object.evict(frame);
+            } else {
+                frame.parts().forEach(mmu::swapOut);
+                frame.parts().forEach(Frame::leaveFolio); // it comes back page by page
             }
         }
     }
 
-    /** The entries of {@code parent} for a forked child: copy_page_range. */
+    /** Whether it is not this process' alone, or not all of it: then advice leaves it where it is. */
+    private static boolean isOfOthers(Frame frame) {
+        return frame.folio == null ? frame.mapCount() != 1 : frame.folio.mapCount() != Mmu.HUGE_PAGES;
+    }
+
+    /** Advice about a part of a huge page makes pages of it, if it is this process' alone. */
+    void takeApart(AddressSpace mm, long start, long end) {
+        for (long at : new long[] {start, end - Mmu.PAGE_BYTES}) {
+            long unit = at & -Mmu.HUGE_BYTES;
+            boolean whole = start <= unit && unit + Mmu.HUGE_BYTES <= end;
+            Folio folio = mm.entry(Mmu.pageOf(at)) instanceof Present(Frame frame, _, _, _) ? frame.folio : null;
+            if (folio != null && !whole && !folio.isMappedByMany()) {
+                folio.split();
+            }
+        }
+    }
+
+    /** The program does without a range of private memory until it writes to it: madvise_free_pte_range. */
+    void free(AddressSpace mm, long start, long end) {
+        takeApart(mm, start, end);
+        for (long page : mm.populated(start, end)) {
+            switch (mm.entry(page)) {
+                case Swapped _ -> mm.set(page, Entry.EMPTY);
+                case Marker marker when marker.poisoned() -> mm.set(page, Entry.EMPTY);
+                case Present(Frame frame, _, _, _) when frame.kind == Frame.Kind.ANON && !isOfOthers(frame) ->
+                    frame.lazyFree = true;
+                case Entry _ -> {} // what others have too stays as it is
+            }
+        }
+    }
+
+    /** The entries of {@code parent} for a forked child, if a fault could not make them: copy_page_range. */
     void duplicate(AddressSpace mm, Vma parent, AddressSpace childMm, Vma child) {
-        if (parent.shared() && !child.isWp()) {
-            return; // the object has the pages; the child finds them there
+        if (!child.isWp() && parent.family() == null) {
+            return;
+        }
+        for (long unit = parent.start(); unit < parent.end(); unit = (unit & -Mmu.HUGE_BYTES) + Mmu.HUGE_BYTES) {
+            if (mm.hasTable(Mmu.pageOf(unit))) {
+                childMm.needTable(Mmu.pageOf(unit)); // also if all of it is empty
+            }
         }
         for (long page : mm.populated(parent.start(), parent.end())) {
-            boolean huge = mm.isHuge(page);
-            if (huge && !parent.isHugetlb() && hasPins(mm, page)) {
+            if (mm.isHuge(page) && page % Mmu.HUGE_PAGES == 0 && !parent.isHugetlb() && copies(mm.firstOfUnit(page))) {
                 mm.splitHuge(page);
-                huge = false;
             }
+            boolean huge = mm.isHuge(page);
             childMm.set(page, duplicated(mm, page, parent, child));
             if (huge && page % Mmu.HUGE_PAGES == Mmu.HUGE_PAGES - 1) {
                 childMm.joinHuge(page);
@@ -113,14 +159,12 @@ final class Ranges {
         }
     }
 
-    private static boolean hasPins(AddressSpace mm, long inUnit) {
-        long first = inUnit & -Mmu.HUGE_PAGES;
-        for (long page = first; page < first + Mmu.HUGE_PAGES; page++) {
-            if (mm.entry(page) instanceof Present present && present.frame().pins > 0) {
-                return true;
-            }
-        }
-        return false;
+    /** Whether a child gets a page of its own at once, because a device may be at this one. */
+    private boolean copies(Frame frame) {
+        return frame.kind == Frame.Kind.ANON
+                && frame.exclusive
+                && frame.isPinned()
+                && mmu.policy().copiesPinnedAtFork();
     }
 
     private Entry duplicated(AddressSpace mm, long page, Vma parent, Vma child) {
@@ -141,8 +185,7 @@ final class Ranges {
         if (!parent.isCow()) {
             return new Present(frame, present.writable(), wp, false);
         }
-        boolean pinned = frame.pins > 0 && mmu.policy().copiesPinnedAtFork();
-        if (frame.kind == Frame.Kind.ANON && pinned && frame.exclusive) {
+        if (copies(frame)) {
             Frame copy = mmu.newExclusive();
             copy.copyFrom(frame);
             return new Present(copy, child.writable() && !wp, wp, true);

@@ -1,16 +1,23 @@
 package dev.stillframe.engine.mmu;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** A memfd, or a regular file: pages that several mappings and processes can share. Thread-safe. */
 public final class SharedObject {
+    /** Half of the kernel's window for reading a file that is mapped. */
+    private static final int READ_AROUND_PAGES = 16;
+
     private final Mmu mmu;
     private final int number;
     private final boolean regularFile;
     private final TreeMap<Long, Frame> pages = new TreeMap<>();
+    private final Set<Frame> evicted = new HashSet<>();
+    private long pageCount = Long.MAX_VALUE;
 
     SharedObject(Mmu mmu, boolean regularFile) {
         this.mmu = mmu;
@@ -50,24 +57,66 @@ public final class SharedObject {
         return regularFile;
     }
 
+    /** Its length. */
+    long pageCount() {
+        return pageCount;
+    }
+
     @Nullable Frame cached(long index) {
         return pages.get(index);
     }
 
-    /** The page at {@code index}, made if there is none. */
+    /** The page at {@code index} if it is in memory, not in swap. */
+    @Nullable Frame resident(long index) {
+        Frame frame = pages.get(index);
+        return frame == null || evicted.contains(frame) ? null : frame;
+    }
+
+    /** The page at {@code index}, made or brought back if it is not there. A file on disk is read around it. */
     Frame page(long index) {
-        return pages.computeIfAbsent(index, i -> {
+        if (regularFile && pageCount < Long.MAX_VALUE && !pages.containsKey(index)) {
+            long first = Math.max(0, index - READ_AROUND_PAGES);
+            for (long each = first; each < Math.min(index + READ_AROUND_PAGES, pageCount); each++) {
+                newPage(each);
+            }
+        }
+        Frame frame = newPage(index);
+        evicted.remove(frame);
+        return frame;
+    }
+
+    private Frame newPage(long index) {
+        return pages.computeIfAbsent(index, _ -> {
             Frame frame = mmu.newFrame(Frame.Kind.CACHE);
             frame.cached = true;
             return frame;
         });
     }
 
+    /** A page of shared memory went to swap, a page of a file back to it; nobody maps it any more. */
+    void evict(Frame frame) {
+        mmu.unmapEverywhere(frame);
+        evicted.add(frame);
+    }
+
+    /** ftruncate(2): what is beyond is gone, private copies included, and cannot be touched. */
+    public void truncate(long bytes) {
+        synchronized (mmu) {
+            pageCount = bytes / Mmu.PAGE_BYTES;
+            List<Frame> gone = new ArrayList<>(pages.tailMap(pageCount).values());
+            mmu.unmapBeyond(this, pageCount);
+            gone.forEach(frame -> frame.cached = false);
+            pages.values().removeAll(gone);
+        }
+    }
+
     /** pwrite(2): no page table is involved, so nobody is told. */
     public void write(long offset, byte[] bytes) {
         synchronized (mmu) {
             for (int i = 0; i < bytes.length; i++) {
-                page((offset + i) / Mmu.PAGE_BYTES).put((int) ((offset + i) % Mmu.PAGE_BYTES), bytes[i]);
+                Frame frame = newPage((offset + i) / Mmu.PAGE_BYTES);
+                evicted.remove(frame);
+                frame.put((int) ((offset + i) % Mmu.PAGE_BYTES), bytes[i]);
             }
         }
     }

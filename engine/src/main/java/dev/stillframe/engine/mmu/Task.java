@@ -138,6 +138,18 @@ public final class Task {
         }
     }
 
+    /**
+     * The thread ends, and the kernel marks the robust lock at {@code word}, if it is the thread's: handle_futex_death. A
+     * write that would have to wait is dropped.
+     */
+    public void exitHolding(long word) {
+        synchronized (mmu()) {
+            exiting = true;
+            start(new FutexWord(Transfers.FutexCall.OWNER_DIES, word));
+            dead = true;
+        }
+    }
+
     Outcome start(Operation next) {
         synchronized (mmu()) {
             if (operation != null) {

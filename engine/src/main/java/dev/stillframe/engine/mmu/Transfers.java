@@ -25,22 +25,22 @@ public final class Transfers {
 
     /** write(2) with O_DIRECT: the device reads pinned pages. */
     public Outcome directWrite(long address, byte[] into) {
-        return task.start(new Pinning(task, task.process(), address, into, false));
+        return task.start(new Pinning(task, task.process(), address, into, false, true));
     }
 
     /** read(2) with O_DIRECT: the device writes to pinned pages. */
     public Outcome directRead(long address, byte[] from) {
-        return task.start(new Pinning(task, task.process(), address, from, true));
+        return task.start(new Pinning(task, task.process(), address, from, true, true));
     }
 
     /** process_vm_readv(2) of another process. */
     public Outcome processRead(EmulatedProcess target, long address, byte[] into) {
-        return task.start(new Pinning(task, target, address, into, false));
+        return task.start(new Pinning(task, target, address, into, false, false));
     }
 
     /** process_vm_writev(2) to another process: nothing is written before all pages are there. */
     public Outcome processWrite(EmulatedProcess target, long address, byte[] from) {
-        return task.start(new Pinning(task, target, address, from, true));
+        return task.start(new Pinning(task, target, address, from, true, false));
     }
 
     /** PTRACE_PEEKDATA, or a read of /proc/PID/mem. */
@@ -58,9 +58,21 @@ public final class Transfers {
         return task.start(new Holding(task.process(), Grab.GET, address, bytes, false, pipe));
     }
 
-    /** A buffer is registered with a device, which will read from or also write to it. */
+    /** A buffer is registered with a device, which will read from or also write to it; 0 if all of it could be had. */
     public Outcome register(long address, int bytes, boolean write, PageHold buffer) {
-        return task.start(new Holding(task.process(), Grab.LONGTERM_PIN, address, bytes, write, buffer));
+        Holding all = new Holding(task.process(), Grab.LONGTERM_PIN, address, bytes, write, buffer, true);
+        return task.start(new Operation() {
+            @Override
+            public Outcome attempt(Task thread) {
+                Outcome held = all.attempt(thread);
+                return held instanceof Outcome.Done(long count) && count >= 0 ? Outcome.OK : held;
+            }
+
+            @Override
+            public void abandon() {
+                all.abandon();
+            }
+        });
     }
 
     /** An empty pipe for {@link #vmsplice} at {@code address}. */
@@ -75,11 +87,10 @@ public final class Transfers {
 
     /** A call of futex(2) on the word at {@code address}, as far as memory is concerned. */
     public Outcome futex(FutexCall call, long address) {
-        return task.start(switch (call) {
-            case WAIT_PRIVATE -> new Copying(address, new byte[Integer.BYTES], false);
-            case WAIT_SHARED -> new Touching(address, 1, Touching.Right.WRITE, Grab.GET, Origin.GRAB);
-            case WAKE_OP, LOCK_PI -> new Touching(address, 1, Touching.Right.WRITE, Grab.TOUCH, Origin.GRAB_AT_ONCE);
-        });
+        return task.start(
+                call == FutexCall.WAIT_PRIVATE
+                        ? new Copying(address, new byte[Integer.BYTES], false)
+                        : new FutexWord(call, address));
     }
 
     /** What futex(2) does to memory before it does anything else. */
@@ -91,21 +102,8 @@ public final class Transfers {
         /** FUTEX_WAKE_OP: changes the word where waiting is impossible. */
         WAKE_OP,
         /** FUTEX_LOCK_PI, contended: the same. */
-        LOCK_PI
-    }
-
-    /** mlock(2): pages are made present, and one's own where that is what a write would do. */
-    public Outcome mlock(long address, long bytes) {
-        return task.start(new Touching(address, pages(bytes), Touching.Right.AS_MAPPED, Grab.TOUCH, Origin.GRAB));
-    }
-
-    /** madvise(2) MADV_POPULATE_READ or MADV_POPULATE_WRITE. */
-    public Outcome populate(long address, long bytes, boolean write) {
-        Touching.Right right = write ? Touching.Right.WRITE : Touching.Right.READ;
-        return task.start(new Touching(address, pages(bytes), right, Grab.TOUCH, Origin.GRAB));
-    }
-
-    private static long pages(long bytes) {
-        return (bytes + Mmu.PAGE_BYTES - 1) / Mmu.PAGE_BYTES;
+        LOCK_PI,
+        /** No call: what the kernel does to a robust lock whose owner ends. */
+        OWNER_DIES
     }
 }

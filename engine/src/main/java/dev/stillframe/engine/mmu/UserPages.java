@@ -48,6 +48,7 @@ final class UserPages {
                     && (access == Access.READ || present.writable())) {
                 if (access == Access.WRITE) {
                     mm.set(Mmu.pageOf(address), present.withDirty());
+                    present.frame().lazyFree = false;
                 }
                 return new Found(Result.RESOLVED, present.frame());
             }
@@ -70,6 +71,7 @@ final class UserPages {
             if (present != null && follows(vma, present, access, want.forced() || !want.write())) {
                 if (want.write()) {
                     mm.set(Mmu.pageOf(address), present.withDirty());
+                    present.frame().lazyFree = false;
                 }
                 return new Found(Result.RESOLVED, present.frame());
             }
@@ -81,6 +83,10 @@ final class UserPages {
     }
 
     private static boolean mayGrab(Vma vma, Want want) {
+        boolean isSharedFile = vma.object() != null && vma.object().isRegularFile() && vma.shared();
+        if (want.write() && want.grab() == Grab.LONGTERM_PIN && isSharedFile) {
+            return false; // its dirty pages could not be written back: writable_file_mapping_allowed
+        }
         if (want.write()) {
             return vma.writable() || want.forced() && vma.isCow();
         }

@@ -94,10 +94,15 @@ public final class Userfault implements AutoCloseable {
                     return refusal;
                 }
             }
-            context.mm.change(start, start + bytes, vma -> {
+            for (Vma vma : vmas) {
                 boolean has = vma.context() == context && (vma.modes() & modes) == modes;
-                return has ? vma : vma.registered(context, modes);
-            });
+                if (!has) { // and only then it is split
+                    context.mm.change(
+                            Math.max(start, vma.start()),
+                            Math.min(start + bytes, vma.end()),
+                            each -> each.registered(context, modes));
+                }
+            }
             return 0;
         }
     }
@@ -117,7 +122,7 @@ public final class Userfault implements AutoCloseable {
             return true;
         }
         if (vma.object() == null) {
-            return (modes & MODE_MINOR) == 0;
+            return (modes & MODE_MINOR) == 0 || vma.isHugetlb();
         }
         return !vma.object().isRegularFile();
     }
@@ -138,14 +143,19 @@ public final class Userfault implements AutoCloseable {
                     || vmas.stream().anyMatch(vma -> !canUserfault(vma, vma.modes()))) {
                 return -Errno.EINVAL.number();
             }
-            for (Vma vma : mm.isolate(start, start + bytes)) {
+            for (Vma vma : vmas) {
+                long from = Math.max(start, vma.start());
+                long to = Math.min(start + bytes, vma.end());
+                if (vma.context() == null) {
+                    continue; // nor is it split
+                }
                 if (vma.isMissing()) {
-                    context.wake(vma.start(), vma.end());
+                    context.wake(from, to);
                 }
                 if (vma.isWp()) {
-                    mmu().ranges().protect(mm, vma, vma.start(), vma.end(), false);
+                    mmu().ranges().protect(mm, vma, from, to, false);
                 }
-                mm.change(vma.start(), vma.end(), v -> v.registered(null, 0));
+                mm.change(from, to, v -> v.registered(null, 0));
             }
             return 0;
         }

@@ -35,7 +35,7 @@ class ScenarioParserTest {
         assertThat(store.outcome()).isEqualTo("parked D | EINVAL");
         assertThat(store.isFor(Backend.MODERN)).isTrue();
         assertThat(store.isFor(Backend.V2)).isFalse();
-        assertThat(Place.of("child:a[2,5)+7")).isEqualTo(new Place("child", "a", 2, 5, 7));
+        assertThat(Place.of("child:a[2,5)+7")).isEqualTo(new Place("child", "a", 2, 5, 7, -1));
         assertThat(scenario.steps().get(1).options()).containsOnlyKeys("wp", "dontwake", "by");
     }
 
@@ -73,6 +73,53 @@ class ScenarioParserTest {
                 .isInstanceOf(ScenarioFormatException.class)
                 .hasMessageMatching("(?s)x\\.txt:\\d+: .*")
                 .hasMessageContaining(expected);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            quoteCharacter = '"',
+            value = {
+                "wake a[2]; 3: expected at most 2 pages, as a has: not a[2]",
+                "wake a[0,3); 3: expected at most 2 pages, as a has: not a[0,3)",
+                "wake a[1,1); 3: expected a range of pages, not a[1,1)",
+                "T1: mremap a over a[2]; 3: expected at most 2 pages, as a has: not a[2]",
+                "expect messages wp a[1], wp a[2]; 3: expected at most 2 pages, as a has: not a[2]",
+                "T1: mremap a[1] as b|  wake b[1]; 4: expected at most 1 pages, as b has: not b[1]",
+                "memory a memfd 2; 3: expected another name: there is a memory a",
+                "memory h thp 100; 3: expected a multiple of 512 pages of thp, not 100",
+                "memory h hugetlb 513; 3: expected a multiple of 512 pages of hugetlb, not 513",
+                "memory b anon 0; 3: expected a number of pages from 1 on, not 0",
+            })
+    void aRangeThatIsNotThereIsNamedBeforeAnythingRuns(String lines, String expected) {
+        String text =
+                """
+                scenario S1 t
+                  memory a anon 2
+                  %s
+                """
+                        .formatted(lines.replace('|', '\n'));
+        assertThatThrownBy(() -> ScenarioParser.parse("x.txt", text))
+                .isInstanceOf(ScenarioFormatException.class)
+                .hasMessage("x.txt:" + expected);
+    }
+
+    @Test
+    void whatMovesAndGrowsIsAsLongAsItBecame() throws Exception {
+        String text =
+                """
+                scenario S1 t
+                  memory a anon 2
+                  T1: mremap a to 5 as b
+                  wake b[4]
+                """;
+        assertThat(ScenarioParser.parse("x.txt", text)).hasSize(1);
+    }
+
+    @Test
+    void aScenarioWithoutLinesIsWrong() {
+        assertThatThrownBy(() -> ScenarioParser.parse("x.txt", "scenario S1 t\n\nscenario S2 t\n  wake a\n"))
+                .hasMessage("x.txt:1: expected at least one line in scenario S1");
     }
 
     @Test

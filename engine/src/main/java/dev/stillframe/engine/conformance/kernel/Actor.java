@@ -28,13 +28,22 @@ final class Actor implements AutoCloseable {
     /** Offset of bulk data in the control area. */
     static final long BULK = 0x1000;
 
+    /** Offset of the two queues of an io_uring in the control area. */
+    static final long QUEUES = 0xa000;
+
+    /** Bytes of each. */
+    static final int QUEUE_BYTES = 0x1000;
+
+    /** Offset of a list of robust futexes in the control area: its head, then its one entry. */
+    static final long ROBUST = 0xa0;
+
     /** Room for bulk data. */
     static final int BULK_BYTES = 0x8000;
 
     private final String name;
     private final ActorProcess process;
     private final int tid;
-    private final long area;
+    private long area;
     private final Channel channel;
     private @Nullable Task task;
     private boolean isHalted;
@@ -83,6 +92,25 @@ final class Actor implements AutoCloseable {
         task = next;
         isHalted = false;
         channel.send(operation, operands);
+    }
+
+    /**
+     * execve(2). The new program, which begins with the first control area, is asked for its number at once: its answer says
+     * that it runs. {@code done} is run then.
+     */
+    void execute(long path, long arguments, Runnable done) {
+        begin("execve", result -> executed(result, done), Operation.CALL, withNumber(Call.EXECVE, path, arguments, 0));
+        channel.send(Operation.CALL, withNumber(Call.GETTID));
+    }
+
+    private Reply executed(long result, Runnable done) {
+        if (result < 0) {
+            throw new IllegalStateException("execve: errno " + -result);
+        }
+        area = ActorProgram.AREAS;
+        process.executed();
+        done.run();
+        return Reply.Done.of(0);
     }
 
     /** A system call that ends by itself. */

@@ -15,29 +15,45 @@ import java.util.stream.Stream;
 
 /** A process of actors, and the descriptors it has. Owned by the machine's thread. */
 final class ActorProcess implements AutoCloseable {
-    private static final int SIGKILL = 9;
     private static final int SIGUSR1 = 10;
     private static final int SIGSEGV = 11;
     private static final int SIGBUS = 7;
     private static final int SIGCHLD = 17;
     private static final long SA_SIGINFO_NODEFER = 0x4000_0004L;
     private static final long SA_RESTORER_RESTART = 0x1400_0000L;
-    private static final int PR_SET_PDEATHSIG = 1;
     private static final int O_CLOEXEC = 0x80000;
 
     private final String name;
     private final int pid;
-    private final RemoteMemory memory;
+    private RemoteMemory memory;
+    private int generation;
     private final Map<String, Integer> descriptors = new HashMap<>();
 
     ActorProcess(String name, int pid) {
         this.name = name;
         this.pid = pid;
+        this.memory = memoryOf(pid);
+    }
+
+    private static RemoteMemory memoryOf(int pid) {
         try {
-            this.memory = new RemoteMemory(pid);
+            return new RemoteMemory(pid);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** How many programs it has run before this. */
+    int generation() {
+        return generation;
+    }
+
+    /** It runs another program: its memory is new, and what it had open is forgotten. */
+    void executed() {
+        memory.close();
+        memory = memoryOf(pid);
+        generation++;
+        descriptors.clear();
     }
 
     String name() {
@@ -71,25 +87,22 @@ final class ActorProcess implements AutoCloseable {
         actor.call(Call.RT_SIGACTION, signal, actor.structure(action.array()), 0, 8);
     }
 
-    /** The process shall not outlive the thread that made it. */
-    static void dieWithParent(Actor actor) {
-        actor.call(Call.PRCTL, PR_SET_PDEATHSIG, SIGKILL);
-    }
-
     /** Ends of the two pipes of a new thread, as numbers of the process and as streams here. */
     record Pipes(int commandsEnd, int answersEnd, Channel channel) {}
 
-    /** Makes the pipes of a new thread; {@code maker} must be idle. */
+    /**
+     * Makes the pipes of a new thread; {@code maker} must be idle. The ends here are nobody else's, so that all actors end
+     * with this JVM, however it ends.
+     */
     static Pipes pipes(Actor maker) throws IOException {
         int[] commands = pipe(maker);
         int[] answers = pipe(maker);
         String directory = "/proc/" + maker.process().pid() + "/fd/";
-        return new Pipes(
-                commands[0],
-                answers[1],
-                new Channel(
-                        new FileOutputStream(directory + commands[1]),
-                        new FileInputStream(directory + answers[0])));
+        Channel channel = new Channel(
+                new FileOutputStream(directory + commands[1]), new FileInputStream(directory + answers[0]));
+        maker.call(Call.CLOSE, commands[1]);
+        maker.call(Call.CLOSE, answers[0]);
+        return new Pipes(commands[0], answers[1], channel);
     }
 
     /** pipe2(2): the end to read and the end to write. */

@@ -12,15 +12,25 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.function.LongFunction;
 
 /** Everything that one thread does to memory, as instructions and system calls of an actor. Stateless but for its files. */
 final class Acts {
     private static final Map<String, Integer> ADVICE =
-            Map.of(
-                    "dontneed", 4, "free", 8, "remove", 9, "dontfork", 10, "wipeonfork", 18, "mergeable", 12,
-                    "hugepage", 14, "pageout", 21, "collapse", 25);
+            Map.ofEntries(
+                    Map.entry("dontneed", 4),
+                    Map.entry("free", 8),
+                    Map.entry("remove", 9),
+                    Map.entry("dontfork", 10),
+                    Map.entry("mergeable", 12),
+                    Map.entry("hugepage", 14),
+                    Map.entry("wipeonfork", 18),
+                    Map.entry("cold", 20),
+                    Map.entry("pageout", 21),
+                    Map.entry("dontneed-locked", 24),
+                    Map.entry("collapse", 25));
     private static final int POPULATE_READ = 22;
     private static final int POPULATE_WRITE = 23;
     private static final int FUTEX_WAKE = 1;
@@ -28,11 +38,16 @@ final class Acts {
     private static final int FUTEX_LOCK_PI = 6;
     private static final int FUTEX_PRIVATE_WAIT = 128;
     private static final long FUTEX_OP_ADD_1 = 1L << 28 | 1L << 12;
+    private static final int PROT_READ_WRITE = 3;
+    private static final int MAP_PRIVATE_ANONYMOUS_FIXED = 0x32;
     private static final int MREMAP_MAYMOVE_FIXED = 3;
     private static final long SAME_BYTE = 0x0101010101010101L;
 
     private final Storage storage;
     private final Tracing tracing = new Tracing();
+
+    /** The last one that each thread made. */
+    private final Map<Actor, Ring> rings = new HashMap<>();
 
     Acts(Storage storage) {
         this.storage = storage;
@@ -84,7 +99,21 @@ final class Acts {
                 int pipe = pipe(actor, act.name(), 0);
                 call(actor, taken(actor, bytes), Call.READ, pipe, actor.bulk(bytes), bytes);
             }
-            case IO_REGISTER -> ioRegister(actor, address, bytes);
+            case IO_REGISTER -> {
+                Ring ring = Ring.of(actor);
+                rings.put(actor, ring);
+                ring.register(address, bytes);
+            }
+            case IO_READ -> {
+                Ring ring = rings.get(actor);
+                if (ring == null) {
+                    throw new IllegalArgumentException("no buffer was registered by this thread");
+                }
+                int file = storage.buffered(actor);
+                storage.writeDirect(filled(bytes, act.value()));
+                ring.read(file, address, bytes);
+            }
+            case ROBUST_FUTEX -> robust(actor, address);
             case FUTEX_WAIT -> call(
                     actor, Reply.Done::of, Call.FUTEX, address, FUTEX_PRIVATE_WAIT, 0x7fffffff, 0);
             case FUTEX_WAKE_SHARED -> call(actor, Reply.Done::of, Call.FUTEX, address, FUTEX_WAKE, 1);
@@ -105,20 +134,32 @@ final class Acts {
             case MADVISE -> call(actor, Reply.Done::of, Call.MADVISE, address, bytes, advice(act.name()));
             case MPROTECT -> call(actor, Reply.Done::of, Call.MPROTECT, address, bytes, act.value());
             case MUNMAP -> call(actor, Reply.Done::of, Call.MUNMAP, address, bytes);
-            case MREMAP -> call(
+            case MMAP -> call(
                     actor,
-                    Reply.Done::of,
-                    Call.MREMAP,
+                    mapped -> {
+                        if (mapped > 0) {
+                            Maps.inSmallPages(actor, mapped, bytes);
+                        }
+                        return Reply.Done.of(mapped);
+                    },
+                    Call.MMAP,
                     address,
                     bytes,
-                    bytes,
-                    MREMAP_MAYMOVE_FIXED,
-                    act.value() == 0 ? Maps.elsewhere(actor, bytes) : act.value());
+                    PROT_READ_WRITE,
+                    MAP_PRIVATE_ANONYMOUS_FIXED,
+                    -1,
+                    0);
+            case MREMAP -> {
+                boolean stays = act.value() == Act.IN_PLACE;
+                long to = stays ? 0 : act.value() == 0 ? Maps.elsewhere(actor, act.other()) : act.value();
+                int flags = stays ? 0 : MREMAP_MAYMOVE_FIXED;
+                call(actor, Reply.Done::of, Call.MREMAP, address, bytes, act.other(), flags, to);
+            }
             case EXIT -> {
                 boolean first = actor.tid() == actor.process().pid(); // it takes its handler along
                 call(actor, Reply.Done::of, first ? Call.EXIT_GROUP : Call.EXIT, 0);
             }
-            case FORK, SPAWN, VFORK, CLONE_CLEARTID -> throw new IllegalArgumentException("makes a thread: " + act);
+            case FORK, SPAWN, VFORK, CLONE_CLEARTID, EXEC -> throw new IllegalArgumentException("needs more: " + act);
         }
     }
 
@@ -226,14 +267,14 @@ final class Acts {
                 act.address());
     }
 
-    private static void ioRegister(Actor actor, long address, long bytes) {
-        actor.process().memory().write(actor.bulk(120), new byte[120]);
-        long ring = actor.call(Call.IO_URING_SETUP, 1, actor.bulk(120));
-        if (ring < 0) {
-            throw new Unsupported("needs io_uring: io_uring_setup answers errno " + -ring);
-        }
-        long vector = actor.structure(Ioctls.bytes(address, bytes));
-        call(actor, Reply.Done::of, Call.IO_URING_REGISTER, ring, 0, vector, 1);
+    /** Makes the word a lock of the thread's, which the kernel finds on its list when the thread ends. */
+    private static void robust(Actor actor, long address) {
+        long head = actor.area() + Actor.ROBUST;
+        long entry = head + 3L * Long.BYTES;
+        RemoteMemory memory = actor.process().memory();
+        memory.write(head, Ioctls.bytes(entry, address - entry, 0, head));
+        memory.write(address, Arrays.copyOf(Ioctls.bytes(actor.tid()), Integer.BYTES));
+        call(actor, Reply.Done::of, Call.SET_ROBUST_LIST, head, 3L * Long.BYTES);
     }
 
     private static int advice(String name) {

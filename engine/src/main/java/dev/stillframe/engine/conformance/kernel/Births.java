@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
 /** How actors come to be: processes from nothing, threads, and children of clone(2). Owned by the machine's thread. */
@@ -22,6 +23,8 @@ final class Births implements AutoCloseable {
     private static final int CLONE_CHILD_CLEARTID = 0x200000;
     private static final int CLONE_CHILD_SETTID = 0x1000000;
     private static final long CHILD_ID = 88;
+    private static final String COMMANDS = "commands";
+    private static final String ANSWERS = "answers";
 
     private final ActorProgram program = ActorProgram.load();
     private final ExecutableMemory executable;
@@ -93,7 +96,7 @@ final class Births implements AutoCloseable {
                 vfork ? Actor.VFORK : "clone",
                 pid -> {
                     if (pid > 0 && !vfork) {
-                        born.accept(born(parent, act.name(), (int) pid, area, pipes.channel()));
+                        born.accept(born(parent, act.name(), (int) pid, area, pipes));
                     }
                     return Reply.Done.of(pid);
                 },
@@ -105,8 +108,23 @@ final class Births implements AutoCloseable {
                 vfork ? area + CHILD_ID : 0);
         if (vfork) {
             parent.awaitOr(() -> childId(parent, area) != 0);
-            born.accept(born(parent, act.name(), childId(parent, area), area, pipes.channel()));
+            born.accept(born(parent, act.name(), childId(parent, area), area, pipes));
         }
+    }
+
+    /** execve(2) of the program by the first thread of a process, which answers when the new program runs. */
+    void execute(Actor actor) {
+        ActorProcess process = actor.process();
+        if (actor.tid() != process.pid()) {
+            throw new IllegalArgumentException("only the first thread of a process executes a program");
+        }
+        actor.call(Call.DUP2, process.descriptors().getOrDefault(COMMANDS, 0), 0); // where the program looks for them
+        actor.call(Call.DUP2, process.descriptors().getOrDefault(ANSWERS, 1), 1);
+        byte[] path = (executable.path() + "\0").getBytes(StandardCharsets.US_ASCII);
+        ByteBuffer structure = ByteBuffer.allocate(2 * Long.BYTES + path.length).order(ByteOrder.LITTLE_ENDIAN);
+        structure.putLong(actor.area() + Actor.STRUCTURES + 2 * Long.BYTES).putLong(0).put(path);
+        long arguments = actor.structure(structure.array());
+        actor.execute(arguments + 2 * Long.BYTES, arguments, () -> ActorProcess.handleSignals(actor, program));
     }
 
     private static int childId(Actor parent, long area) {
@@ -114,12 +132,12 @@ final class Births implements AutoCloseable {
         return ByteBuffer.wrap(id).order(ByteOrder.LITTLE_ENDIAN).getInt();
     }
 
-    private static Actor born(Actor parent, String name, int pid, long area, Channel channel) {
+    private static Actor born(Actor parent, String name, int pid, long area, Pipes pipes) {
         ActorProcess process = new ActorProcess(name, pid);
         process.descriptors().putAll(parent.process().descriptors());
-        Actor child = new Actor(name, process, pid, area, channel);
-        ActorProcess.dieWithParent(child);
-        return child;
+        process.descriptors().put(COMMANDS, pipes.commandsEnd());
+        process.descriptors().put(ANSWERS, pipes.answersEnd());
+        return new Actor(name, process, pid, area, pipes.channel());
     }
 
     private static Pipes pipes(Actor maker) {

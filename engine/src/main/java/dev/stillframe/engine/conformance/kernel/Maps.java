@@ -8,39 +8,36 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.TreeMap;
 
 /** Mappings of actors: how they are made and what is in them. Owned by the machine's thread. */
 final class Maps {
     private static final int PROT_READ_WRITE = 3;
     private static final int MAP_SHARED = 1;
     private static final int MAP_PRIVATE = 2;
+    private static final int MAP_FIXED = 0x10;
     private static final int MAP_ANONYMOUS = 0x20;
     private static final int MAP_HUGETLB = 0x40000;
     private static final int MADV_MERGEABLE = 12;
     private static final int MADV_HUGEPAGE = 14;
     private static final int MADV_NOHUGEPAGE = 15;
     private static final long HUGE_BYTES = 2 << 20;
+    private static final long WINDOW_BYTES = 16 * Machine.PAGE_BYTES;
 
     private final Storage storage;
-    private final TreeMap<Long, Memory> placed = new TreeMap<>();
 
     Maps(Storage storage) {
         this.storage = storage;
     }
 
     long map(Actor actor, Memory memory) {
-        long address =
-                switch (memory.kind()) {
-                    case ANON -> anonymous(actor, memory.bytes());
-                    case THP -> huge(actor, memory.bytes());
-                    case HUGETLB -> hugetlb(actor, memory.bytes());
-                    case MERGEABLE -> mergeable(actor, memory.bytes());
-                    case MEMFD, EXT4 -> object(actor, memory, MAP_SHARED);
-                    case PRIVATE_MEMFD, PRIVATE_EXT4 -> object(actor, memory, MAP_PRIVATE);
-                };
-        placed.put(address, memory);
-        return address;
+        return switch (memory.kind()) {
+            case ANON -> anonymous(actor, memory.bytes());
+            case THP -> huge(actor, memory.bytes());
+            case HUGETLB -> hugetlb(actor, memory.bytes());
+            case MERGEABLE -> mergeable(actor, memory.bytes());
+            case MEMFD, EXT4 -> object(actor, memory, MAP_SHARED);
+            case PRIVATE_MEMFD, PRIVATE_EXT4 -> object(actor, memory, MAP_PRIVATE);
+        };
     }
 
     private static long mmap(Actor actor, long bytes, int flags, int fd) {
@@ -51,9 +48,24 @@ final class Maps {
         return address;
     }
 
-    /** An address where something of this size can be moved. */
+    /** An address where something of this size can be moved, also in huge pages. */
     static long elsewhere(Actor actor, long bytes) {
-        return anonymous(actor, bytes);
+        return aligned(actor, bytes, HUGE_BYTES);
+    }
+
+    /** An aligned mapping. */
+    private static long aligned(Actor actor, long bytes, long alignment) {
+        long whole = bytes + Machine.PAGE_BYTES - 1 & -Machine.PAGE_BYTES;
+        long around = mmap(actor, whole + 2 * alignment, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+        long address = around + alignment & -alignment;
+        actor.call(Call.MUNMAP, around, address - around);
+        actor.call(Call.MUNMAP, address + whole, around + 2 * alignment - address);
+        return address;
+    }
+
+    /** From here on the kernel does not make huge pages of it by itself. */
+    static void inSmallPages(Actor actor, long address, long bytes) {
+        actor.call(Call.MADVISE, address, bytes, MADV_NOHUGEPAGE);
     }
 
     /** A mapping with nothing mapped on either side, so that it is not merged with another. */
@@ -62,7 +74,7 @@ final class Maps {
         actor.call(Call.MUNMAP, around, Machine.PAGE_BYTES);
         actor.call(Call.MUNMAP, around + Machine.PAGE_BYTES + bytes, Machine.PAGE_BYTES);
         long address = around + Machine.PAGE_BYTES;
-        actor.call(Call.MADVISE, address, bytes, MADV_NOHUGEPAGE);
+        inSmallPages(actor, address, bytes);
         return address;
     }
 
@@ -71,10 +83,7 @@ final class Maps {
         if (enabled.contains("[never]")) {
             throw new Unsupported("needs transparent huge pages: they are switched off");
         }
-        long around = mmap(actor, bytes + 2 * HUGE_BYTES, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-        long address = around + HUGE_BYTES & -HUGE_BYTES;
-        actor.call(Call.MUNMAP, around, address - around);
-        actor.call(Call.MUNMAP, address + bytes, around + 2 * HUGE_BYTES - address);
+        long address = aligned(actor, bytes, HUGE_BYTES);
         actor.call(Call.MADVISE, address, bytes, MADV_HUGEPAGE);
         return address;
     }
@@ -98,8 +107,15 @@ final class Maps {
         return address;
     }
 
+    /** Aligned, so that what a read maps around it does not depend on where the kernel puts it. */
     private long object(Actor actor, Memory memory, int flags) {
-        return mmap(actor, memory.bytes(), flags, storage.open(actor, memory));
+        int fd = storage.open(actor, memory);
+        long address = aligned(actor, memory.bytes(), WINDOW_BYTES);
+        long mapped = actor.call(Call.MMAP, address, memory.bytes(), PROT_READ_WRITE, flags | MAP_FIXED, fd, 0);
+        if (mapped != address) {
+            throw new IllegalStateException("mmap of %d bytes: errno %d".formatted(memory.bytes(), -mapped));
+        }
+        return address;
     }
 
     private static String read(String path) {
@@ -135,33 +151,5 @@ final class Maps {
 
     private static String letter(long entry, int bit, String letter) {
         return (entry >>> bit & 1) == 1 ? letter : "-";
-    }
-
-    /** Reading a page that is not there would change the page table: those are known to be zeros. */
-    byte[] content(ActorProcess process, long address, int bytes) {
-        byte[] content = new byte[bytes];
-        int done = 0;
-        while (done < bytes) {
-            long at = address + done;
-            int chunk = (int) Math.min(bytes - done, Machine.PAGE_BYTES - at % Machine.PAGE_BYTES);
-            if (hasContent(process, at)) {
-                System.arraycopy(process.memory().read(at, chunk), 0, content, done, chunk);
-            }
-            done += chunk;
-        }
-        return content;
-    }
-
-    private boolean hasContent(ActorProcess process, long address) {
-        Page page = page(process, address);
-        if (page.isPresent()) {
-            return true;
-        }
-        var known = placed.floorEntry(address);
-        boolean file =
-                known != null
-                        && address < known.getKey() + known.getValue().bytes()
-                        && !known.getValue().object().isEmpty();
-        return file || page.bits().charAt(1) == 'S' && hasSwap();
     }
 }

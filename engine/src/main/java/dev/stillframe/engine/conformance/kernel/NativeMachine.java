@@ -17,9 +17,12 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -45,6 +48,8 @@ public final class NativeMachine implements Machine {
     private final Maps maps;
     private final Map<String, Actor> actors = new LinkedHashMap<>();
 
+    private final Set<Actor> signalled = new HashSet<>();
+
     /** By process: a thread that no scenario names, so that whoever does is free to park. */
     private final Map<String, Actor> handlers = new HashMap<>();
     private final Map<String, Process> roots = new LinkedHashMap<>();
@@ -58,7 +63,7 @@ public final class NativeMachine implements Machine {
         births = new Births();
         try {
             newProcess(MAIN);
-            storage = new Storage(actor(MAIN));
+            storage = new Storage(this::bystander);
         } catch (IOException | RuntimeException e) {
             roots.values().forEach(Process::destroyForcibly);
             births.close();
@@ -119,6 +124,10 @@ public final class NativeMachine implements Machine {
         Actor actor = actor(thread);
         switch (act.kind()) {
             case FORK, SPAWN, VFORK -> births.child(actor, act, child -> actors.put(act.name(), child));
+            case EXEC -> {
+                births.execute(actor);
+                handlers.remove(actor.process().name());
+            }
             case CLONE_CLEARTID -> {
                 actors.put(act.name(), births.thread(act.name(), actor, act.address()));
                 return Reply.Done.of(0);
@@ -171,7 +180,8 @@ public final class NativeMachine implements Machine {
     }
 
     @Override
-    public List<Message> read(String process, String userfaultfd, int max, String child) {
+    public List<Message> read(String process, String userfaultfd, int max, Supplier<String> children) {
+        letAllGoOn(); // what the last call woke may be on its way to a message of its own
         Actor actor = handler(process);
         int fd = descriptor(process, userfaultfd);
         long room = (long) Math.min(max, Actor.BULK_BYTES / Ioctls.MESSAGE_BYTES) * Ioctls.MESSAGE_BYTES;
@@ -184,19 +194,27 @@ public final class NativeMachine implements Machine {
                     ByteBuffer.wrap(actor.process().memory().read(at, (int) bytes)).order(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < bytes; i += Ioctls.MESSAGE_BYTES) {
                 ByteBuffer slice = read.slice(i, Ioctls.MESSAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-                messages.add(named(Ioctls.message(slice, this::threadName), process, child));
+                messages.add(named(Ioctls.message(slice, this::threadName), process, children));
             }
         }
         return messages;
     }
 
+    /** All but those that had a signal: they may fault again and again. */
+    private void letAllGoOn() {
+        List.copyOf(actors.values()).stream()
+                .filter(actor -> actor.isBusy() && !signalled.contains(actor))
+                .forEach(Actor::settle);
+    }
+
     /** A fork's descriptor is known by its name from now on. */
-    private Message named(Message message, String process, String child) {
+    private Message named(Message message, String process, Supplier<String> children) {
         if (message.kind() != Message.Kind.FORK) {
             return message;
         }
-        process(process).descriptors().put(child, (int) message.start());
-        return new Message(Message.Kind.FORK, 0, 0, 0, "");
+        String name = children.get();
+        process(process).descriptors().put(name, (int) message.start());
+        return new Message(Message.Kind.FORK, 0, 0, 0, name);
     }
 
     private String threadName(int tid) {
@@ -253,7 +271,7 @@ public final class NativeMachine implements Machine {
     @Override
     public Scan.Answer scan(String process, String target, Scan scan) {
         Actor actor = handler(process);
-        return Ioctls.scan(actor, storage.pagemap(actor, process(target).pid()), scan);
+        return Ioctls.scan(actor, storage.pagemap(actor, process(target).pid(), process(target).generation()), scan);
     }
 
     @Override
@@ -263,7 +281,7 @@ public final class NativeMachine implements Machine {
 
     @Override
     public byte[] content(String process, long address, int bytes) {
-        return maps.content(process(process), address, bytes);
+        return Contents.of(process(process), address, bytes);
     }
 
     @Override
@@ -279,7 +297,13 @@ public final class NativeMachine implements Machine {
     }
 
     @Override
+    public void truncate(String object, long bytes) {
+        storage.truncate(object, bytes);
+    }
+
+    @Override
     public void kill(String process) {
+        letAllGoOn(); // so that a child that is there by now is known
         ActorProcess victim = process(process);
         victim.kill();
         await(victim::hasEnded, process + " did not die of SIGKILL");
@@ -297,6 +321,7 @@ public final class NativeMachine implements Machine {
     @Override
     public void signal(String thread) {
         Actor actor = actor(thread);
+        signalled.add(actor);
         bystander().call(Call.TGKILL, actor.process().pid(), actor.tid(), SIGUSR1);
     }
 

@@ -3,6 +3,7 @@ package dev.stillframe.engine.conformance.kernel;
 import dev.stillframe.engine.conformance.Machine.Unsupported;
 import dev.stillframe.engine.conformance.Memory;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -14,6 +15,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** The files of a machine: a temporary directory that goes with it, and memfds of the first process. */
@@ -23,14 +25,16 @@ final class Storage implements AutoCloseable {
     private static final int O_CREAT = 0x40;
     private static final int PUNCH_HOLE_KEEP_SIZE = 3;
     private static final String DIRECT = "direct";
+    private static final String BUFFERED = "buffered";
 
     private final Path directory;
-    private final Actor first;
+    private final Supplier<Actor> keeper;
     private final Map<String, Path> objects = new HashMap<>();
 
-    Storage(Actor first) throws IOException {
+    /** {@code keeper} has the memfds, and outlives all who map them. */
+    Storage(Supplier<Actor> keeper) throws IOException {
         this.directory = Files.createTempDirectory("stillframe-conformance");
-        this.first = first;
+        this.keeper = keeper;
     }
 
     /** A descriptor, in the process of {@code actor}, of the file or memfd behind {@code memory}. */
@@ -43,7 +47,7 @@ final class Storage implements AutoCloseable {
         boolean isFile = memory.kind() == Memory.Kind.EXT4 || memory.kind() == Memory.Kind.PRIVATE_EXT4;
         try {
             Path path = isFile ? onExt4(name) : memfd(name);
-            writeAll(path, memory.bytes() - 1, new byte[1]);
+            setLength(path, memory.bytes());
             return path;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -59,6 +63,7 @@ final class Storage implements AutoCloseable {
     }
 
     private Path memfd(String name) {
+        Actor first = keeper.get();
         long at = first.structure(Arrays.copyOf(name.getBytes(StandardCharsets.US_ASCII), name.length() + 1));
         long fd = first.call(Call.MEMFD_CREATE, at, 1);
         return Path.of("/proc/" + first.process().pid() + "/fd/" + fd);
@@ -67,6 +72,11 @@ final class Storage implements AutoCloseable {
     /** A descriptor with O_DIRECT of the machine's scratch file. */
     int direct(Actor actor) {
         return open(actor, DIRECT, directory.resolve(DIRECT), O_RDWR | O_DIRECT | O_CREAT);
+    }
+
+    /** A descriptor of the same file through the page cache. */
+    int buffered(Actor actor) {
+        return open(actor, BUFFERED, directory.resolve(DIRECT), O_RDWR | O_CREAT);
     }
 
     void writeDirect(byte[] bytes) {
@@ -104,8 +114,24 @@ final class Storage implements AutoCloseable {
     }
 
     long punchHole(String object, long offset, long bytes) {
+        Actor first = keeper.get();
         int fd = open(first, "object " + object, path(object), O_RDWR);
         return first.call(Call.FALLOCATE, fd, PUNCH_HOLE_KEEP_SIZE, offset, bytes);
+    }
+
+    /** ftruncate(2) of an object. */
+    void truncate(String object, long bytes) {
+        try {
+            setLength(path(object), bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void setLength(Path path, long bytes) throws IOException {
+        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+            file.setLength(bytes);
+        }
     }
 
     private Path path(String object) {
@@ -125,9 +151,9 @@ final class Storage implements AutoCloseable {
         }
     }
 
-    /** A descriptor of a process' page map. */
-    int pagemap(Actor actor, int pid) {
-        return open(actor, "pagemap " + pid, Path.of("/proc/" + pid + "/pagemap"), 0);
+    /** A descriptor of a process' page map; {@code generation} counts the programs that it has run. */
+    int pagemap(Actor actor, int pid, int generation) {
+        return open(actor, "pagemap " + pid + " " + generation, Path.of("/proc/" + pid + "/pagemap"), 0);
     }
 
     private static int open(Actor actor, String key, Path path, int flags) {

@@ -14,7 +14,6 @@ import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.mmu.PageBits;
-import dev.stillframe.engine.mmu.PageHold;
 import dev.stillframe.engine.mmu.PageScan;
 import dev.stillframe.engine.mmu.SharedObject;
 import dev.stillframe.engine.mmu.Task;
@@ -25,6 +24,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * The emulated MMU under one rule of copy-on-write. Everything happens in the machine's thread: a woken thread goes on
@@ -37,7 +37,7 @@ public final class ModelMachine implements Machine {
     private final Map<String, Birth> births = new HashMap<>();
     private final Map<String, Map<String, Userfault>> userfaultfds = new HashMap<>();
     private final Map<String, SharedObject> objects = new HashMap<>();
-    private final Map<String, PageHold> pipes = new HashMap<>();
+    private final Map<EmulatedProcess, Map<String, ModelPipe>> pipes = new HashMap<>();
     private final Map<String, Task> fillers = new HashMap<>();
 
     /** A child on its way, and the descriptors that it will have: those of its parent when the call was made. */
@@ -57,12 +57,42 @@ public final class ModelMachine implements Machine {
     private void add(String name, EmulatedProcess process, Map<String, Userfault> descriptors) {
         processes.put(name, process);
         userfaultfds.put(name, descriptors);
-        threads.put(name, new ModelThread(process.task(), pipes, 0));
+        threads.put(name, new ModelThread(process.task(), this, 0));
     }
 
     @Override
     public void newThread(String name, String process) {
-        threads.put(name, new ModelThread(process(process).newTask(), pipes, 0));
+        threads.put(name, new ModelThread(process(process).newTask(), this, 0));
+    }
+
+    /** The pipe that a process knows by this name, made if there is none. */
+    ModelPipe pipe(EmulatedProcess process, String name) {
+        return pipes.computeIfAbsent(process, _ -> new HashMap<>()).computeIfAbsent(name, _ -> {
+            ModelPipe pipe = new ModelPipe();
+            pipe.heldBy(process);
+            return pipe;
+        });
+    }
+
+    /** The process has ended, or has another program: nothing that it had open is left. */
+    void forget(EmulatedProcess process) {
+        Map<String, ModelPipe> own = pipes.remove(process);
+        if (own != null) {
+            own.values().forEach(pipe -> pipe.leftBy(process));
+        }
+        fillers.values().removeIf(task -> task.process() == process);
+        if (process.isAlive()) {
+            processes.forEach((name, each) -> {
+                if (each == process) {
+                    descriptors(name).clear();
+                }
+            });
+        }
+    }
+
+    /** An address where {@code act} can move its memory, and where nothing is. */
+    long elsewhere(EmulatedProcess process, Act act) {
+        return process.freeAddress(act.address(), act.other());
     }
 
     @Override
@@ -104,8 +134,11 @@ public final class ModelMachine implements Machine {
 
     private SharedObject object(Memory memory) {
         boolean isFile = memory.kind() == Memory.Kind.EXT4 || memory.kind() == Memory.Kind.PRIVATE_EXT4;
-        return objects.computeIfAbsent(
-                memory.object(), _ -> isFile ? mmu.newFile() : mmu.newSharedMemory());
+        return objects.computeIfAbsent(memory.object(), _ -> {
+            SharedObject made = isFile ? mmu.newFile() : mmu.newSharedMemory();
+            made.truncate(memory.bytes());
+            return made;
+        });
     }
 
     @Override
@@ -124,7 +157,7 @@ public final class ModelMachine implements Machine {
         mmu.settle(); // and nobody hammers: what happens between two acts is part of what is tried
         ModelThread actor = thread(thread);
         if (act.kind() == Act.Kind.CLONE_CLEARTID) {
-            threads.put(act.name(), new ModelThread(actor.process().newTask(), pipes, act.address()));
+            threads.put(act.name(), new ModelThread(actor.process().newTask(), this, act.address()));
             return Reply.Done.of(0);
         }
         switch (act.kind()) {
@@ -152,20 +185,24 @@ public final class ModelMachine implements Machine {
         }
         String name = birth.act().name();
         if (!processes.containsKey(name)) {
-            born(name, mmu.process(child), birth.descriptors());
+            born(name, mmu.process(child), thread(thread).process(), birth.descriptors());
         }
         boolean waits = birth.act().kind() == Act.Kind.VFORK && process(name).isAlive();
         return waits ? new Reply.Waiting() : reply;
     }
 
     /** A child has its parent's descriptors, in the same order. */
-    private void born(String name, EmulatedProcess child, List<String> names) {
+    private void born(String name, EmulatedProcess child, EmulatedProcess parent, List<String> names) {
         Map<String, Userfault> inherited = new LinkedHashMap<>();
         List<Userfault> copies = child.userfaultfds();
         for (int i = 0; i < names.size(); i++) {
             inherited.put(names.get(i), copies.get(i));
         }
         add(name, child, inherited);
+        pipes.getOrDefault(parent, Map.of()).forEach((pipeName, pipe) -> {
+            pipe.heldBy(child);
+            pipes.computeIfAbsent(child, _ -> new HashMap<>()).put(pipeName, pipe);
+        });
     }
 
     private Map<String, Userfault> descriptors(String process) {
@@ -214,7 +251,7 @@ public final class ModelMachine implements Machine {
     }
 
     @Override
-    public List<Message> read(String process, String userfaultfd, int max, String child) {
+    public List<Message> read(String process, String userfaultfd, int max, Supplier<String> children) {
         run();
         Userfault uffd = descriptor(process, userfaultfd);
         List<Message> messages = new ArrayList<>();
@@ -224,8 +261,9 @@ public final class ModelMachine implements Machine {
                         case dev.stillframe.engine.mmu.Message.Fault fault ->
                             Message.fault(kind(fault), fault.address(), threadName(fault.threadId()));
                         case dev.stillframe.engine.mmu.Message.Fork(Userfault forked) -> {
-                            descriptors(process).put(child, forked);
-                            yield new Message(Message.Kind.FORK, 0, 0, 0, "");
+                            String name = children.get();
+                            descriptors(process).put(name, forked);
+                            yield new Message(Message.Kind.FORK, 0, 0, 0, name);
                         }
                         case dev.stillframe.engine.mmu.Message.Remap(long from, long to, long bytes) ->
                             new Message(Message.Kind.REMAP, from, from + bytes, to, "");
@@ -332,6 +370,11 @@ public final class ModelMachine implements Machine {
         known(object).punchHole(offset, bytes);
     }
 
+    @Override
+    public void truncate(String object, long bytes) {
+        known(object).truncate(bytes);
+    }
+
     private SharedObject known(String name) {
         SharedObject object = objects.get(name);
         if (object == null) {
@@ -342,7 +385,9 @@ public final class ModelMachine implements Machine {
 
     @Override
     public void kill(String process) {
-        process(process).exit();
+        EmulatedProcess victim = process(process);
+        victim.exit();
+        forget(victim);
         mmu.settle();
     }
 

@@ -12,9 +12,10 @@ import dev.stillframe.engine.mmu.PageHold;
 import dev.stillframe.engine.mmu.Task;
 import dev.stillframe.engine.mmu.Transfers;
 import dev.stillframe.engine.mmu.Transfers.FutexCall;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** One thread of the model and what it is doing. Owned by the machine's thread. */
@@ -22,16 +23,22 @@ final class ModelThread {
     private static final byte[] NOTHING = {};
 
     private final Task task;
-    private final Map<String, PageHold> pipes;
+    private final ModelMachine machine;
     private final long clearTid;
+    private long robust;
+    private @Nullable Reply ioReply;
+    private @Nullable Buffer buffer;
     private byte[] data = NOTHING;
     private @Nullable ModelHammer hammer;
     private Act.@Nullable Kind kind;
 
+    /** A registered buffer and where it was. */
+    private record Buffer(PageHold hold, long address) {}
+
     /** {@code clearTid} is the word that is cleared when the thread ends; 0: none. */
-    ModelThread(Task task, Map<String, PageHold> pipes, long clearTid) {
+    ModelThread(Task task, ModelMachine machine, long clearTid) {
         this.task = task;
-        this.pipes = pipes;
+        this.machine = machine;
         this.clearTid = clearTid;
     }
 
@@ -68,40 +75,66 @@ final class ModelThread {
             case PEEK -> transfers.peek(target, address, out(Long.BYTES));
             case POKE -> transfers.poke(target, address, filled(Long.BYTES, act.value()));
             case VMSPLICE -> {
-                PageHold pipe = transfers.pipe(address);
-                pipes.put(act.name(), pipe);
-                transfers.vmsplice(address, (int) bytes, pipe);
+                PageHold spliced = transfers.pipe(address);
+                machine.pipe(process(), act.name()).add(spliced);
+                transfers.vmsplice(address, (int) bytes, spliced);
             }
-            case PIPE_READ -> data = pipe(act.name()).read((int) bytes);
-            case IO_REGISTER -> transfers.register(address, (int) bytes, true, transfers.buffer(address));
+            case PIPE_READ -> data = machine.pipe(process(), act.name()).read((int) bytes);
+            case IO_REGISTER -> {
+                PageHold hold = transfers.buffer(address);
+                buffer = new Buffer(hold, address);
+                machine.pipe(process(), "ring " + task.id() + " " + address).add(hold);
+                transfers.register(address, (int) bytes, true, hold);
+            }
+            case IO_READ -> {
+                data = in(act);
+                ioReply = ioRead(act);
+            }
+            case ROBUST_FUTEX -> {
+                robust = address;
+                transfers.poke(process(), address, word(task.id()));
+            }
             case FUTEX_WAIT -> transfers.futex(FutexCall.WAIT_PRIVATE, address);
             case FUTEX_WAKE_SHARED -> transfers.futex(FutexCall.WAIT_SHARED, address);
             case FUTEX_WAKE_OP -> transfers.futex(FutexCall.WAKE_OP, address);
             case FUTEX_LOCK_PI -> transfers.futex(FutexCall.LOCK_PI, address);
-            case MLOCK -> transfers.mlock(address, bytes);
-            case POPULATE_READ -> transfers.populate(address, bytes, false);
-            case POPULATE_WRITE -> transfers.populate(address, bytes, true);
+            case MLOCK -> task.memory().lock(address, bytes);
+            case POPULATE_READ -> task.memory().populate(address, bytes, false);
+            case POPULATE_WRITE -> task.memory().populate(address, bytes, true);
             case MADVISE -> task.memory().advise(address, bytes, advice(act.name()));
             case MPROTECT -> task.memory()
                     .protect(address, bytes, (act.value() & 1) != 0, (act.value() & 2) != 0);
             case MUNMAP -> task.memory().unmap(address, bytes);
             case MREMAP -> {
-                if (act.value() == 0) {
-                    task.memory().remap(address, bytes, bytes, Move.ELSEWHERE);
+                if (act.value() == Act.IN_PLACE) {
+                    task.memory().remap(address, bytes, act.other(), Move.IN_PLACE);
+                } else if (act.value() == 0) {
+                    task.memory().remapTo(address, bytes, act.other(), machine.elsewhere(process(), act));
                 } else {
-                    task.memory().remapTo(address, bytes, act.value());
+                    task.memory().remapTo(address, bytes, act.other(), act.value());
                 }
             }
             case FORK -> task.memory().fork();
             case SPAWN, VFORK -> task.memory().cloneInSameMemory();
+            case MMAP -> task.memory().mapOver(address, bytes);
+            case EXEC -> {
+                if (task != process().task()) {
+                    throw new IllegalArgumentException("only the first thread of a process executes a program");
+                }
+                process().exec();
+                machine.forget(process());
+            }
             case EXIT -> exit();
             case CLONE_CLEARTID -> throw new IllegalArgumentException("makes a thread: " + act);
         }
     }
 
     private void exit() {
-        if (process().tasks().size() == 1) {
-            process().exit();
+        if (task == process().task()) {
+            process().exit(); // its other threads are taken along
+            machine.forget(process());
+        } else if (robust != 0) {
+            task.exitHolding(robust);
         } else if (clearTid != 0) {
             task.exit(clearTid);
         } else {
@@ -111,18 +144,27 @@ final class ModelThread {
 
     private static Advice advice(String name) {
         try {
-            return Advice.valueOf(name.toUpperCase(Locale.ROOT));
+            return Advice.valueOf(name.toUpperCase(Locale.ROOT).replace('-', '_'));
         } catch (IllegalArgumentException _) {
             throw new Unsupported("the model has no madvise " + name);
         }
     }
 
-    private PageHold pipe(String name) {
-        PageHold pipe = pipes.get(name);
-        if (pipe == null) {
-            throw new IllegalArgumentException("nothing was written to pipe " + name);
+    private static byte[] word(int value) {
+        return ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(value).array();
+    }
+
+    /** IORING_OP_READ_FIXED: through the buffer, if the range lies in it. */
+    private Reply ioRead(Act act) {
+        if (buffer == null) {
+            throw new IllegalArgumentException("no buffer was registered by this thread");
         }
-        return pipe;
+        long from = act.address() - buffer.address();
+        if (from < 0 || from + act.bytes() > buffer.hold().length()) {
+            return Reply.Done.of(-Errno.EFAULT.number());
+        }
+        buffer.hold().write((int) from, data);
+        return Reply.Done.of(act.bytes());
     }
 
     private byte[] out(long bytes) {
@@ -173,6 +215,12 @@ final class ModelThread {
         }
         if (kind == Act.Kind.PIPE_READ) {
             return new Reply.Done(data.length, data);
+        }
+        if (kind == Act.Kind.IO_READ && ioReply != null) {
+            return ioReply;
+        }
+        if (kind == Act.Kind.EXEC) {
+            return Reply.Done.of(0);
         }
         return reply(kind, task.outcome());
     }

@@ -1,0 +1,36 @@
+package dev.stillframe.tests.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.stillframe.engine.conformance.kernel.NativeMachine;
+import dev.stillframe.engine.conformance.model.ModelMachine;
+import dev.stillframe.engine.mmu.CowPolicy;
+import dev.stillframe.tests.system.Campaign;
+import java.io.IOException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Kernel and model do the same under acts that nobody chose. A seed repeats its run. */
+@Timeout(value = 60, unit = TimeUnit.MINUTES)
+class RandomActsTest {
+    private static final int STEPS = 40;
+
+    @Test
+    void kernelAndModelAnswerAlike() throws Exception {
+        boolean isRepeated = System.getProperty("stillframe.seed") != null;
+        long first = Long.getLong("stillframe.seed", System.nanoTime());
+        for (long seed = first; seed < first + (isRepeated ? 1 : Campaign.turns(30, 2000)); seed++) {
+            if (!difference(seed).isEmpty()) { // the kernel makes huge pages in the background too, now and then
+                assertThat(difference(seed)).as("twice, -Dstillframe.seed=%d", seed).isEmpty();
+            }
+        }
+    }
+
+    private static String difference(long seed) throws IOException {
+        try (NativeMachine kernel = new NativeMachine();
+                ModelMachine model = new ModelMachine(CowPolicy.MODERN)) {
+            return new RandomActs(seed, kernel, model).run(STEPS);
+        }
+    }
+}
