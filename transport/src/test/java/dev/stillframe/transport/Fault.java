@@ -4,7 +4,6 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.cumulative.CumulativeCounter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 import java.util.concurrent.atomic.AtomicReference;
 
 /** An error of the virtual machine at one place, once. Thread-safe. */

@@ -3,7 +3,6 @@ package dev.stillframe.transport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBufAllocator;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 

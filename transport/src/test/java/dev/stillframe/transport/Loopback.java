@@ -10,10 +10,8 @@ import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 import dev.stillframe.transport.wire.RawPeer;
-
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -66,14 +64,7 @@ public final class Loopback implements AutoCloseable {
     private Loopback(ReceiverLimits limits, SocketAddress listen, Credentials credentials)
             throws IOException {
         this.limits = limits;
-        receiver =
-                Receiver.start(
-                        listen,
-                        this::sink,
-                        limits,
-                        credentials,
-                        registry,
-                        new Told());
+        receiver = Receiver.start(listen, this::sink, limits, credentials, registry, new Told());
     }
 
     private MemorySink sink(String name, byte[] key) {
@@ -104,8 +95,7 @@ public final class Loopback implements AutoCloseable {
 
     /** A peer of the test's. */
     public RawPeer raw() throws IOException {
-        return new RawPeer(
-                new Socket(address().getAddress(), address().getPort()));
+        return new RawPeer(new Socket(address().getAddress(), address().getPort()));
     }
 
     /** The next sink that was opened. */

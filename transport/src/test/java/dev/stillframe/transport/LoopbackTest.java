@@ -3,13 +3,8 @@ package dev.stillframe.transport;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.PageHash;
@@ -17,22 +12,17 @@ import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.instant.ThreadState;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
-
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
@@ -52,6 +42,14 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** A sender and a receiver over a real socket. */
 @Timeout(120)
@@ -124,8 +122,7 @@ class LoopbackTest {
     /** Over a Unix socket, whose file nobody else can open. */
     @ParameterizedTest
     @EnumSource(NetworkTransport.class)
-    void aUnixSocketIsAsGood(NetworkTransport transport, @TempDir Path directory)
-            throws Exception {
+    void aUnixSocketIsAsGood(NetworkTransport transport, @TempDir Path directory) throws Exception {
         SocketAddress socket = UnixDomainSocketAddress.of(directory.resolve("socket"));
         System.setProperty(NetworkTransport.PROPERTY, transport.word());
         try (Loopback own = new Loopback(ReceiverLimits.DEFAULT, socket)) {
@@ -365,8 +362,7 @@ class LoopbackTest {
     @Test
     void aReceiverThatShutsDownSaysSo() throws Exception {
         SampleImage image = SampleImage.of(20, random);
-        SenderOptions impatient =
-                SenderOptions.DEFAULT.withGiveUpAfter(Duration.ZERO);
+        SenderOptions impatient = SenderOptions.DEFAULT.withGiveUpAfter(Duration.ZERO);
         try (Sender sender = loopback.connect("interrupted", impatient)) {
             sender.begin(image.layout());
             loopback.close();

@@ -3,14 +3,11 @@ package dev.stillframe.transport;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
-
-import org.jspecify.annotations.Nullable;
-
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An image on the heap, as strict as a sink must be. Owned by one thread at a time; its results may

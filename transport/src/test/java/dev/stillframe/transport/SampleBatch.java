@@ -1,9 +1,8 @@
 package dev.stillframe.transport;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
-
+import dev.stillframe.engine.page.PageBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

@@ -1,17 +1,16 @@
 package dev.stillframe.transport;
 
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.instant.Source;
-
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,8 +21,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * An image to be sent: stretches of random pages, of text, of pages that repeat, and of zeros, in one
- * region.
+ * An image to be sent: stretches of random pages, of text, of pages that repeat, and of zeros, in
+ * one region.
  *
  * @param layout one region with one extent
  * @param pages all pages by ordinal

@@ -1,10 +1,9 @@
 package dev.stillframe.agent.cli;
 
-import picocli.CommandLine.TypeConversionException;
-
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * A size as it is typed: {@code 512M}, {@code 2G}, {@code 1048576}. Units are powers of 1024.

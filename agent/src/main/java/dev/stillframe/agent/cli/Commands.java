@@ -2,15 +2,13 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.job.Parts;
 import dev.stillframe.engine.memory.AddressRange;
-
-import picocli.CommandLine;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
-
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 
 /** Puts the command line together. Stateless. */
 public final class Commands {

@@ -23,11 +23,13 @@ final class Confirmation {
     }
 
     /**
-     * Whether the answer is yes. Takes one line of the input and no byte more, because the rest is for whoever comes next.
+     * Whether the answer is yes. Takes one line of the input and no byte more, because the rest is
+     * for whoever comes next.
      *
      * @throws Failure if there is no answer for too long
      */
-    static boolean ask(Output output, String question) throws IOException, InterruptedException, Failure {
+    static boolean ask(Output output, String question)
+            throws IOException, InterruptedException, Failure {
         output.note(question + " [yes/no]");
         FutureTask<String> answer = new FutureTask<>(Confirmation::line);
         // Nothing ends a read of a terminal: a thread that is left in one ends with the program.
@@ -36,7 +38,8 @@ final class Confirmation {
             String line = answer.get(PATIENCE.toMinutes(), TimeUnit.MINUTES);
             return line.strip().toLowerCase(Locale.ROOT).matches("y|yes");
         } catch (TimeoutException e) {
-            throw new Failure("no answer for %d minutes; nothing was run".formatted(PATIENCE.toMinutes()));
+            throw new Failure(
+                    "no answer for %d minutes; nothing was run".formatted(PATIENCE.toMinutes()));
         } catch (ExecutionException e) {
             throw new IOException("the answer could not be read: " + e.getMessage(), e);
         }

@@ -9,13 +9,6 @@ import dev.stillframe.engine.conformance.ScenarioFormatException;
 import dev.stillframe.engine.conformance.ScenarioParser;
 import dev.stillframe.engine.conformance.Suite;
 import dev.stillframe.engine.conformance.backend.LocalMachines;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +16,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** {@code stillframe doctor --conformance} and its options. */
 final class ConformanceCheck {
@@ -31,8 +28,8 @@ final class ConformanceCheck {
             required = true,
             description =
                     "Instead, run scenarios of userfaultfd write-protection on this kernel, and on"
-                        + " a model of it under each rule of copy-on-write that Linux had. Only"
-                        + " processes made for it are touched.")
+                            + " a model of it under each rule of copy-on-write that Linux had. Only"
+                            + " processes made for it are touched.")
     private boolean asked;
 
     @Option(
@@ -111,7 +108,14 @@ final class ConformanceCheck {
         Suite suite = new Suite(only.isEmpty() ? known : named(known, only));
         List<Backend> backends =
                 Arrays.stream(Backend.values())
-                        .filter(each -> chosen.isEmpty() || chosen.stream().anyMatch(some -> some.backends().contains(each)))
+                        .filter(
+                                each ->
+                                        chosen.isEmpty()
+                                                || chosen.stream()
+                                                        .anyMatch(
+                                                                some ->
+                                                                        some.backends()
+                                                                                .contains(each)))
                         .toList();
         Matrix matrix =
                 suite.run(
@@ -144,7 +148,9 @@ final class ConformanceCheck {
                         "there is no scenario %s; there are %s"
                                 .formatted(
                                         id,
-                                        all.stream().map(Scenario::id).collect(Collectors.joining(", "))));
+                                        all.stream()
+                                                .map(Scenario::id)
+                                                .collect(Collectors.joining(", "))));
             }
         }
         return all.stream().filter(each -> ids.contains(each.id())).toList();

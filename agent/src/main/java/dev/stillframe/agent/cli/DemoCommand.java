@@ -3,6 +3,8 @@ package dev.stillframe.agent.cli;
 import dev.stillframe.agent.demo.ArenaDemo;
 import dev.stillframe.agent.demo.Demo;
 import dev.stillframe.agent.demo.Pattern;
+import dev.stillframe.agent.doctor.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Status;
 import dev.stillframe.agent.job.Parts;
 import dev.stillframe.agent.job.SnapshotTaker;
 import dev.stillframe.agent.metrics.Metrics;
@@ -10,23 +12,17 @@ import dev.stillframe.engine.arena.ArenaReport;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.agent.doctor.Readiness.Finding;
-import dev.stillframe.agent.doctor.Readiness.Status;
-
 import io.micrometer.core.instrument.MeterRegistry;
-
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.Callable;
 
 /** {@code stillframe demo}. */
 @Command(
@@ -36,12 +32,12 @@ import java.util.concurrent.Callable;
                     + " right.",
             "",
             "Starts a process that writes its memory all the time, in an order that can be"
-                + " computed; takes its image through a receiver on a loopback port; then computes"
-                + " what every byte must have been at that instant. Takes some seconds, needs about"
-                + " three times --memory on disk and in memory together, and leaves nothing behind.",
+                    + " computed; takes its image through a receiver on a loopback port; then computes"
+                    + " what every byte must have been at that instant. Takes some seconds, needs about"
+                    + " three times --memory on disk and in memory together, and leaves nothing behind.",
             "",
             "Where the kernel or the privileges do not allow that, it says why and what to do, and"
-                + " shows an arena of a Java program instead, which needs neither."
+                    + " shows an arena of a Java program instead, which needs neither."
         },
         footer = {
             "",
@@ -140,7 +136,11 @@ final class DemoCommand implements Callable<Integer> {
 
     /** What JSON shows where processes cannot be captured. */
     record ArenaFacts(
-            boolean verified, List<Finding> inTheWay, long memoryBytes, List<Long> steps, ArenaReport snapshot) {}
+            boolean verified,
+            List<Finding> inTheWay,
+            long memoryBytes,
+            List<Long> steps,
+            ArenaReport snapshot) {}
 
     private int callWithoutTheKernel(
             Pattern pattern, List<Finding> inTheWay, MeterRegistry registry) throws Exception {
@@ -148,18 +148,37 @@ final class DemoCommand implements Callable<Integer> {
         ArenaReport report = result.report();
         List<String> lines = new ArrayList<>();
         lines.add("Processes cannot be captured here:");
-        inTheWay.forEach(each -> lines.add("  %s: %s; to do: %s".formatted(each.name(), each.found(), each.remedy())));
+        inTheWay.forEach(
+                each ->
+                        lines.add(
+                                "  %s: %s; to do: %s"
+                                        .formatted(each.name(), each.found(), each.remedy())));
         lines.add("What needs no kernel is an arena of a Java program; this was one:");
         lines.addAll(
                 new Rows()
-                        .add("arena", "%d threads over %s".formatted(threads, Units.bytes(result.sizeBytes())))
-                        .add("held", "nobody: T0 came " + Units.time(report.armNanos()) + " after the call")
-                        .add("saved", Units.count(report.firstWrites()) + " pages by their writers, before the first write")
-                        .add("captured", Units.bytes(result.sizeBytes()) + " in " + Units.time(report.captureNanos()))
+                        .add(
+                                "arena",
+                                "%d threads over %s"
+                                        .formatted(threads, Units.bytes(result.sizeBytes())))
+                        .add(
+                                "held",
+                                "nobody: T0 came "
+                                        + Units.time(report.armNanos())
+                                        + " after the call")
+                        .add(
+                                "saved",
+                                Units.count(report.firstWrites())
+                                        + " pages by their writers, before the first write")
+                        .add(
+                                "captured",
+                                Units.bytes(result.sizeBytes())
+                                        + " in "
+                                        + Units.time(report.captureNanos()))
                         .add("received", "and on disk after " + Units.time(report.totalNanos()))
                         .add("verified", "yes: every hash, and every byte is that of one instant")
                         .lines());
-        output.facts(new ArenaFacts(true, inTheWay, result.sizeBytes(), result.steps(), report), lines);
+        output.facts(
+                new ArenaFacts(true, inTheWay, result.sizeBytes(), result.steps(), report), lines);
         return ExitCode.DONE;
     }
 
@@ -206,7 +225,9 @@ final class DemoCommand implements Callable<Integer> {
                                 .formatted(
                                         Units.bytes(report.captured().bytes()),
                                         Units.time(report.times().captureNanos()),
-                                        Units.rate(report.captured().bytes(), report.times().captureNanos()),
+                                        Units.rate(
+                                                report.captured().bytes(),
+                                                report.times().captureNanos()),
                                         Units.time(report.times().totalNanos())))
                 .add("faults", report.waits().faults() == 0 ? "none" : faults)
                 .add(

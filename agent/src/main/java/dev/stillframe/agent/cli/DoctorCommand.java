@@ -2,20 +2,17 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.doctor.Readiness;
 import dev.stillframe.agent.doctor.Readiness.Finding;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.ArgGroup;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** {@code stillframe doctor}. */
 @Command(
@@ -24,8 +21,8 @@ import java.util.function.Supplier;
             "Check whether snapshots will work here, and say what to change if not.",
             "",
             "Looks at the kernel, its userfaultfd, the privileges of this user, limits and memory."
-                + " Changes nothing. The exit code is 0 if snapshots will work and 1 if something"
-                + " is in the way."
+                    + " Changes nothing. The exit code is 0 if snapshots will work and 1 if something"
+                    + " is in the way."
         },
         footer = {
             "",
@@ -68,7 +65,8 @@ final class DoctorCommand implements Callable<Integer> {
             findings.addAll(new StoreCheck(store).findings());
         }
         boolean ready = Readiness.isReady(findings);
-        output.facts(new Facts(ready, ready ? "native" : "emulated", findings), lines(findings, ready));
+        output.facts(
+                new Facts(ready, ready ? "native" : "emulated", findings), lines(findings, ready));
         return ready ? ExitCode.DONE : ExitCode.FAILED;
     }
 

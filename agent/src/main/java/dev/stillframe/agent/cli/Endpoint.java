@@ -1,12 +1,11 @@
 package dev.stillframe.agent.cli;
 
-import picocli.CommandLine.TypeConversionException;
-
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import picocli.CommandLine.TypeConversionException;
 
 /** Where to listen or to connect, as it is typed: {@link HostPort}, or {@code unix:PATH}. */
 sealed interface Endpoint permits HostPort, Endpoint.UnixSocket {
@@ -27,8 +26,7 @@ sealed interface Endpoint permits HostPort, Endpoint.UnixSocket {
             }
             return new UnixSocket(path);
         } catch (InvalidPathException e) {
-            throw new TypeConversionException(
-                    "'" + typed + "' names no file: " + e.getMessage());
+            throw new TypeConversionException("'" + typed + "' names no file: " + e.getMessage());
         }
     }
 

@@ -1,12 +1,10 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.image.ImageStore;
-
-import picocli.CommandLine.Option;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import picocli.CommandLine.Option;
 
 /**
  * The option for a store that must be there: who lists or removes has mistyped the directory if it

@@ -1,7 +1,6 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.instant.Missing;
-
 import java.util.List;
 
 /** The exit codes of every command; the README explains them. */

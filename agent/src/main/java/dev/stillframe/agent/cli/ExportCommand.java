@@ -4,11 +4,16 @@ import dev.stillframe.agent.qemu.MachineRestore;
 import dev.stillframe.engine.image.ElfCoreExport;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.RawExport;
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
-
+import dev.stillframe.engine.memory.AddressRange;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -17,14 +22,6 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
-
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Objects;
-import java.util.concurrent.Callable;
 
 /** {@code stillframe export}. */
 @Command(
@@ -66,7 +63,9 @@ final class ExportCommand implements Callable<Integer> {
                     .orElseThrow(
                             () ->
                                     new TypeConversionException(
-                                            "'" + typed + "' is none of raw, elf-core, qemu-state"));
+                                            "'"
+                                                    + typed
+                                                    + "' is none of raw, elf-core, qemu-state"));
         }
     }
 
@@ -141,7 +140,10 @@ final class ExportCommand implements Callable<Integer> {
         return switch (format) {
             case RAW ->
                     RawExport.write(
-                            reader, Objects.requireNonNull(range), file, new RawExport.Options(true, force));
+                            reader,
+                            Objects.requireNonNull(range),
+                            file,
+                            new RawExport.Options(true, force));
             case ELF_CORE -> ElfCoreExport.write(reader, file, force);
             case QEMU_STATE -> {
                 if (force) {

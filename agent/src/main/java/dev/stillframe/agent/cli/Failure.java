@@ -2,7 +2,6 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.demo.Demo.DemoException;
 import dev.stillframe.engine.capture.SnapshotException;
-
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;

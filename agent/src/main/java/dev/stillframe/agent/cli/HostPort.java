@@ -1,14 +1,12 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.transport.net.NetworkTransport;
-
-import picocli.CommandLine.TypeConversionException;
-
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * An address as it is typed: {@code 127.0.0.1:7070}, {@code host:7070}, {@code [::1]:7070}.

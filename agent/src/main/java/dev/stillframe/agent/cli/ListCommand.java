@@ -1,16 +1,13 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.image.ImageStore;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
 /** {@code stillframe list}. */
 @Command(
@@ -54,8 +51,7 @@ final class ListCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        List<ImageFact> images =
-                store.open().list().stream().map(ImageFact::of).toList();
+        List<ImageFact> images = store.open().list().stream().map(ImageFact::of).toList();
         List<String> lines = new ArrayList<>();
         for (ImageFact image : images) {
             String about = image.problem() != null ? image.problem() : image.instant();

@@ -1,13 +1,10 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.qemu.MachineSnapshot;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.Option;
-
 import java.nio.file.Path;
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
 
 /** Options of a snapshot of a virtual machine. */
 final class MachineOptions {

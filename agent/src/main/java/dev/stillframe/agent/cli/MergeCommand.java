@@ -2,15 +2,13 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.image.ImageMerge;
 import dev.stillframe.engine.image.ImageReader;
-
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.nio.file.Path;
-import java.util.HexFormat;
-import java.util.concurrent.Callable;
 
 /** {@code stillframe merge}. */
 @Command(

@@ -1,8 +1,7 @@
 package dev.stillframe.agent.cli;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
-
+import dev.stillframe.engine.memory.AddressRange;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -22,7 +21,10 @@ record MissingGroup(String reason, List<AddressRange> ranges) {
     /** By reason, the one with the most memory first. */
     static List<MissingGroup> of(List<Missing> missing) {
         Map<String, List<AddressRange>> byReason = new TreeMap<>();
-        missing.forEach(each -> byReason.computeIfAbsent(each.reason(), _ -> new ArrayList<>()).add(each.range()));
+        missing.forEach(
+                each ->
+                        byReason.computeIfAbsent(each.reason(), _ -> new ArrayList<>())
+                                .add(each.range()));
         return byReason.entrySet().stream()
                 .map(entry -> new MissingGroup(entry.getKey(), entry.getValue()))
                 .sorted(Comparator.comparingLong(MissingGroup::bytes).reversed())

@@ -13,6 +13,7 @@ final class Origin {
         Source source = layout.source();
         MachineState machine = layout.machine();
         String program = machine == null ? source.executable() : machine.hypervisor();
-        return "of process %d (%s) of user %d on %s, %s".formatted(source.pid(), source.command(), source.userId(), source.host(), program);
+        return "of process %d (%s) of user %d on %s, %s"
+                .formatted(source.pid(), source.command(), source.userId(), source.host(), program);
     }
 }

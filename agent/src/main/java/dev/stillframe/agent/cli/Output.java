@@ -2,17 +2,13 @@ package dev.stillframe.agent.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
-
 import dev.stillframe.engine.document.Json;
-
+import java.io.PrintWriter;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-
-import java.io.PrintWriter;
-import java.util.List;
 
 /**
  * The options that every command has, and where its facts go: standard output. Owned by the
@@ -68,10 +64,16 @@ final class Output {
         writer.flush();
     }
 
-    /** In ASCII, because the terminal's commands are not JSON's alone: some stand behind its letters. */
+    /**
+     * In ASCII, because the terminal's commands are not JSON's alone: some stand behind its
+     * letters.
+     */
     static String toJson(Object facts) {
         try {
-            return Json.MAPPER.writer().with(JsonWriteFeature.ESCAPE_NON_ASCII).writeValueAsString(facts);
+            return Json.MAPPER
+                    .writer()
+                    .with(JsonWriteFeature.ESCAPE_NON_ASCII)
+                    .writeValueAsString(facts);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("cannot be written as JSON: " + facts, e);
         }

@@ -1,9 +1,8 @@
 package dev.stillframe.agent.cli;
 
-import picocli.CommandLine.Option;
-
 import java.nio.file.Path;
 import java.util.List;
+import picocli.CommandLine.Option;
 
 /** Where the images are that an image shares pages with. */
 final class Parents {

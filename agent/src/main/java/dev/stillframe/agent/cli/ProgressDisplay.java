@@ -1,16 +1,14 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.capture.Progress;
-
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
 
 /** A progress bar on standard error. Thread-safe. */
 final class ProgressDisplay implements Progress, AutoCloseable {
@@ -47,7 +45,9 @@ final class ProgressDisplay implements Progress, AutoCloseable {
     /** Whether a descriptor of ours is a terminal. */
     static boolean isTerminal(int descriptor) {
         try {
-            String name = Files.readSymbolicLink(Path.of("/proc/self/fd", Integer.toString(descriptor))).toString();
+            String name =
+                    Files.readSymbolicLink(Path.of("/proc/self/fd", Integer.toString(descriptor)))
+                            .toString();
             return name.startsWith("/dev/pts/")
                     || name.startsWith("/dev/tty")
                     || name.equals("/dev/console");

@@ -2,17 +2,12 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.job.Reception;
 import dev.stillframe.agent.metrics.Metrics;
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageStore;
-import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.transport.net.NetworkTransport;
-
 import dev.stillframe.transport.receiver.ReceiverEvents;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.file.Path;
@@ -23,6 +18,9 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicLong;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** {@code stillframe receive}. */
 @Command(
@@ -31,11 +29,11 @@ import java.util.concurrent.atomic.AtomicLong;
             "Receive images and keep them in a store, until told to stop (SIGINT or SIGTERM).",
             "",
             "An image appears under its name when all of it has arrived, is checked and is on the"
-                + " disk. What was cut off on the way stays under a name with .partial- in it, and"
-                + " its sender goes on there when it comes again, also after a restart; see list"
-                + " and remove. Without TLS it listens on loopback only, and whoever can connect"
-                + " can send; with --tls-cert, --tls-key and --tls-ca a sender needs a certificate by"
-                + " that authority.",
+                    + " disk. What was cut off on the way stays under a name with .partial- in it, and"
+                    + " its sender goes on there when it comes again, also after a restart; see list"
+                    + " and remove. Without TLS it listens on loopback only, and whoever can connect"
+                    + " can send; with --tls-cert, --tls-key and --tls-ca a sender needs a certificate by"
+                    + " that authority.",
             "",
             "What was interrupted or failed is said on standard error, with the reason.",
             "",
@@ -51,7 +49,10 @@ final class ReceiveCommand implements Callable<Integer> {
     /** Lines that wait to be printed; an image takes far longer than its line. */
     private static final int LINES_MAX = 1024;
 
-    /** Of the heap that one image may take to be shown, beside the half that the receiver has for others. */
+    /**
+     * Of the heap that one image may take to be shown, beside the half that the receiver has for
+     * others.
+     */
     private static final int PART_OF_HEAP = 4;
 
     private final Reception.Starter starter;
@@ -176,7 +177,8 @@ final class ReceiveCommand implements Callable<Integer> {
         return address;
     }
 
-    private static ReceiverEvents events(BlockingQueue<Happening> happenings, AtomicLong unprinted) {
+    private static ReceiverEvents events(
+            BlockingQueue<Happening> happenings, AtomicLong unprinted) {
         return new ReceiverEvents() {
             @Override
             public void published(SessionInfo session, String place) {
@@ -242,9 +244,14 @@ final class ReceiveCommand implements Callable<Integer> {
                                             missing,
                                             fact.rootHash())));
         } catch (IOException e) {
-            // Removed by someone already, damaged, or too much to be shown: either way the receiver goes on serving
+            // Removed by someone already, damaged, or too much to be shown: either way the receiver
+            // goes on serving
             // others.
-            told("failed", happening.name(), happening.peer(), "it was received, but cannot be shown: " + Failure.describe(e));
+            told(
+                    "failed",
+                    happening.name(),
+                    happening.peer(),
+                    "it was received, but cannot be shown: " + Failure.describe(e));
         }
     }
 

@@ -1,13 +1,12 @@
 package dev.stillframe.agent.cli;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.Callable;
 
 /** {@code stillframe remove}. */
 @Command(
@@ -26,7 +25,8 @@ final class RemoveCommand implements Callable<Integer> {
 
     @Option(
             names = "--force",
-            description = "Remove an image also if others share pages with it; they cannot be read then.")
+            description =
+                    "Remove an image also if others share pages with it; they cannot be read then.")
     private boolean force;
 
     @Parameters(arity = "1..*", paramLabel = "NAME", description = "Names of images.")

@@ -6,11 +6,13 @@ import dev.stillframe.agent.qemu.StoredCommand;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.transport.reader.ReaderOptions;
 import dev.stillframe.transport.reader.RemoteImage;
-
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
 import org.HdrHistogram.Histogram;
-
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -19,12 +21,6 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-import java.nio.file.Path;
-import java.time.Duration;
-import java.util.List;
-import java.util.Set;
-import java.util.concurrent.Callable;
-
 /** {@code stillframe restore}. */
 @Command(
         name = "restore",
@@ -32,14 +28,14 @@ import java.util.concurrent.Callable;
             "Run a virtual machine again from an image of it, in milliseconds.",
             "",
             "QEMU maps its memory from the image and reads only what the guest touches. The image stays as"
-                + " it is whatever the guest writes, so that any number of machines can run from one at once;"
-                + " they share what they have not changed. Its disks are yours: they must be as they were at"
-                + " the instant of the image. QEMU goes on when this command has ended.",
+                    + " it is whatever the guest writes, so that any number of machines can run from one at once;"
+                    + " they share what they have not changed. Its disks are yours: they must be as they were at"
+                    + " the instant of the image. QEMU goes on when this command has ended.",
             "",
             "With --from, the image is in the store of a receiver on another host (stillframe receive"
-                + " --serve). The machine runs at once: what it touches is fetched when it touches it, all else"
-                + " streams in beside. This command ends when all is here and checked; until then the machine"
-                + " needs it, and a connection that is lost is made again.",
+                    + " --serve). The machine runs at once: what it touches is fetched when it touches it, all else"
+                    + " streams in beside. This command ends when all is here and checked; until then the machine"
+                    + " needs it, and a connection that is lost is made again.",
             "",
             "With --from and --json, one object a line: event running, then event whole."
         },
@@ -49,17 +45,20 @@ import java.util.concurrent.Callable;
             "  stillframe restore vm1.image --qemu",
             "  stillframe restore vm1.image --qemu --yes",
             "  stillframe restore vm1.image --qemu -- -machine q35,memory-backend=ram0 -cpu max"
-                + " -object memory-backend-memfd,id=ram0,size=4G,share=on ...",
+                    + " -object memory-backend-memfd,id=ram0,size=4G,share=on ...",
             "  stillframe restore vm1.image --qemu --ram /dev/shm/vm1.ram -- ...",
             "  stillframe restore vm1.image --qemu --print -- ...",
             "  stillframe restore vm1 --from images.example:7070 --qemu --tls-cert me.pem --tls-key me.key"
-                + " --tls-ca ca.pem -- ..."
+                    + " --tls-ca ca.pem -- ..."
         })
 final class RestoreCommand implements Callable<Integer> {
     @Spec private @Nullable CommandSpec spec;
     @Mixin private Output output = new Output();
 
-    @Parameters(index = "0", paramLabel = "IMAGE", description = "The image directory; with --from, the image's name there.")
+    @Parameters(
+            index = "0",
+            paramLabel = "IMAGE",
+            description = "The image directory; with --from, the image's name there.")
     private Path image = Path.of("");
 
     @Parameters(
@@ -67,11 +66,11 @@ final class RestoreCommand implements Callable<Integer> {
             paramLabel = "QEMU-ARGS",
             description = {
                 "QEMU's command line, behind --: the same machine, processors and devices as it had when"
-                    + " the image was taken. Where the memory comes from is replaced. If the first word is"
-                    + " an option, the program is this host's QEMU of that name.",
+                        + " the image was taken. Where the memory comes from is replaced. If the first word is"
+                        + " an option, the program is this host's QEMU of that name.",
                 "Without any: the command line of then, as far as it is the machine's: what led to its host"
-                    + " (monitors, networks, files to write, programs to run) is not taken from an image."
-                    + " It is shown, and you are asked."
+                        + " (monitors, networks, files to write, programs to run) is not taken from an image."
+                        + " It is shown, and you are asked."
             })
     private List<String> arguments = List.of();
 
@@ -84,12 +83,14 @@ final class RestoreCommand implements Callable<Integer> {
     @Option(
             names = "--program",
             paramLabel = "FILE",
-            description = "The QEMU to run, where the arguments do not begin with one (default: from PATH, by the name of then).")
+            description =
+                    "The QEMU to run, where the arguments do not begin with one (default: from PATH, by the name of then).")
     private @Nullable Path program;
 
     @Option(
             names = {"-y", "--yes"},
-            description = "Run the command line that stands in the image without asking; --print shows it.")
+            description =
+                    "Run the command line that stands in the image without asking; --print shows it.")
     private boolean yes;
 
     @Option(
@@ -103,7 +104,8 @@ final class RestoreCommand implements Callable<Integer> {
     @Option(
             names = "--from",
             paramLabel = "HOST:PORT|unix:PATH",
-            description = "Fetch the image from the receiver that listens there, while the machine runs.")
+            description =
+                    "Fetch the image from the receiver that listens there, while the machine runs.")
     private @Nullable Endpoint from;
 
     @Option(
@@ -128,19 +130,37 @@ final class RestoreCommand implements Callable<Integer> {
 
     @Option(
             names = "--print",
-            description = "Only print the command line; the state of the devices is to be exported first.")
+            description =
+                    "Only print the command line; the state of the devices is to be exported first.")
     private boolean print;
 
     /** What JSON shows. */
     record Facts(
-            String image, long pid, boolean running, double startMs, double loadMs, double totalMs) {}
+            String image,
+            long pid,
+            boolean running,
+            double startMs,
+            double loadMs,
+            double totalMs) {}
 
     /** A line of JSON when the machine runs, or stands as it was to. */
     record RunningFact(
-            String event, String image, long pid, boolean running, double startMs, double loadMs, double totalMs) {}
+            String event,
+            String image,
+            long pid,
+            boolean running,
+            double startMs,
+            double loadMs,
+            double totalMs) {}
 
     /** A line of JSON when all of its memory is here. */
-    record WholeFact(String event, long bytes, double ms, long waits, double waitMsMedian, double waitMsMax) {}
+    record WholeFact(
+            String event,
+            long bytes,
+            double ms,
+            long waits,
+            double waitMsMedian,
+            double waitMsMax) {}
 
     @Override
     public Integer call() throws Exception {
@@ -157,7 +177,10 @@ final class RestoreCommand implements Callable<Integer> {
             return print();
         }
         List<String> words = mustAsk() ? confirmed(MachineRestore.layout(image)) : arguments;
-        MachineRestore restore = new MachineRestore(image, new MachineRestore.Options(words, program, ram, paused, output.isJson()));
+        MachineRestore restore =
+                new MachineRestore(
+                        image,
+                        new MachineRestore.Options(words, program, ram, paused, output.isJson()));
         MachineRestore.Restored restored = restore.run();
         output.facts(
                 new Facts(
@@ -176,7 +199,11 @@ final class RestoreCommand implements Callable<Integer> {
             throw usage("--print shows what runs from the image itself; leave --ram away");
         }
         Path stream = Path.of("devices.state");
-        MachineRestore restore = new MachineRestore(image, new MachineRestore.Options(arguments, program, null, paused, output.isJson()));
+        MachineRestore restore =
+                new MachineRestore(
+                        image,
+                        new MachineRestore.Options(
+                                arguments, program, null, paused, output.isJson()));
         output.line("stillframe export --format qemu-state " + image + " " + stream);
         output.line(restore.line(stream));
         return ExitCode.DONE;
@@ -199,7 +226,8 @@ final class RestoreCommand implements Callable<Integer> {
         if (ram != null || print) {
             throw usage("--from has QEMU keep the memory itself; leave --ram and --print away");
         }
-        ReaderOptions reading = ReaderOptions.DEFAULT.withCredentials(security.credentials(Set.of()));
+        ReaderOptions reading =
+                ReaderOptions.DEFAULT.withCredentials(security.credentials(Set.of()));
         if (retryFor != null) {
             reading = reading.withPatience(retryFor);
         }
@@ -210,7 +238,8 @@ final class RestoreCommand implements Callable<Integer> {
     }
 
     private int fetch(RemoteImage remote, List<String> words) throws Exception {
-        MachineRestore.Options options = new MachineRestore.Options(words, program, null, paused, output.isJson());
+        MachineRestore.Options options =
+                new MachineRestore.Options(words, program, null, paused, output.isJson());
         try (LazyRestore restore = LazyRestore.start(remote, options)) {
             tell(restore);
             tell(restore.awaitWhole());
@@ -234,7 +263,9 @@ final class RestoreCommand implements Callable<Integer> {
     /** The words that were shown, so that what is run cannot be anything else. */
     private List<String> confirmed(Layout layout) throws Exception {
         StoredCommand stored = StoredCommand.of(layout.source(), program);
-        output.note("%s says that it is %s. Its command line, as far as it is taken:".formatted(image, Origin.of(layout)));
+        output.note(
+                "%s says that it is %s. Its command line, as far as it is taken:"
+                        .formatted(image, Origin.of(layout)));
         output.note("  " + stored.line());
         stored.left().forEach(words -> output.note("  not taken as it stood there: " + words));
         if (!Confirmation.ask(output, "Run this?")) {
@@ -284,7 +315,8 @@ final class RestoreCommand implements Callable<Integer> {
         try {
             int status = qemu.waitFor();
             if (status != 0) {
-                throw new Failure("QEMU ended with exit code " + status + "; its own message is above");
+                throw new Failure(
+                        "QEMU ended with exit code " + status + "; its own message is above");
             }
             return ExitCode.DONE;
         } catch (InterruptedException e) {

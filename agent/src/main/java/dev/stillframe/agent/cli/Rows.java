@@ -2,14 +2,16 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.instant.Missing;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Lines of a name and a value, aligned. Owned by one thread. */
 final class Rows {
-    /** More reasons, and more addresses for each, are counted, not listed; show --missing and JSON have them all. */
+    /**
+     * More reasons, and more addresses for each, are counted, not listed; show --missing and JSON
+     * have them all.
+     */
     private static final int REASONS_SHOWN = 20;
 
     private static final int RANGES_SHOWN = 3;
@@ -36,7 +38,8 @@ final class Rows {
                 "parent",
                 image.sharesPages()
                         ? rootHash + ": has " + Units.count(image.sharedPages()) + " of the pages"
-                        : rootHash + ": this image has only the changes, and the parent was not looked at");
+                        : rootHash
+                                + ": this image has only the changes, and the parent was not looked at");
     }
 
     /** What is missing: how much, and for each reason how much and where the first of it is. */
@@ -60,7 +63,10 @@ final class Rows {
         String reason = group.reason();
         add("", amount(group.ranges().size(), group.bytes()) + ": " + shortened(reason));
         StringBuilder places = new StringBuilder("  at ");
-        places.append(String.join(", ", group.ranges().stream().limit(RANGES_SHOWN).map(String::valueOf).toList()));
+        places.append(
+                String.join(
+                        ", ",
+                        group.ranges().stream().limit(RANGES_SHOWN).map(String::valueOf).toList()));
         int more = group.ranges().size() - RANGES_SHOWN;
         if (more > 0) {
             places.append(" and ").append(Units.count(more)).append(" more");
@@ -69,15 +75,21 @@ final class Rows {
     }
 
     private static boolean isShownWhole(MissingGroup group) {
-        return group.ranges().size() <= RANGES_SHOWN && group.reason().length() <= REASON_CHARS_SHOWN;
+        return group.ranges().size() <= RANGES_SHOWN
+                && group.reason().length() <= REASON_CHARS_SHOWN;
     }
 
     private static String shortened(String reason) {
-        return reason.length() <= REASON_CHARS_SHOWN ? reason : reason.substring(0, REASON_CHARS_SHOWN) + " ...";
+        return reason.length() <= REASON_CHARS_SHOWN
+                ? reason
+                : reason.substring(0, REASON_CHARS_SHOWN) + " ...";
     }
 
     private static String amount(int ranges, long bytes) {
-        return Units.bytes(bytes) + " in " + Units.count(ranges) + (ranges == 1 ? " range" : " ranges");
+        return Units.bytes(bytes)
+                + " in "
+                + Units.count(ranges)
+                + (ranges == 1 ? " range" : " ranges");
     }
 
     List<String> lines() {

@@ -3,15 +3,12 @@ package dev.stillframe.agent.cli;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.security.PresharedKey;
 import dev.stillframe.transport.security.TlsIdentity;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.ArgGroup;
-import picocli.CommandLine.Option;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Option;
 
 /** The options by which the two ends of a connection know each other. */
 final class SecurityOptions {

@@ -5,15 +5,12 @@ import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.SenderOptions;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** The options of a command that sends pages to a receiver. */
 final class SendOptions {

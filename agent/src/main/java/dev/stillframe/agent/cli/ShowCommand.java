@@ -2,22 +2,13 @@ package dev.stillframe.agent.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
-
 import dev.stillframe.engine.image.ImageReader;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.instant.ThreadState;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -26,6 +17,11 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** {@code stillframe show}. */
 @Command(
@@ -112,11 +108,16 @@ final class ShowCommand implements Callable<Integer> {
                 HexFormat.of().formatHex(reader.rootHash()),
                 instant(layout).toString(),
                 process(layout),
-                new HostFacts(layout.source().host(), layout.source().machine(), layout.source().kernel()),
+                new HostFacts(
+                        layout.source().host(),
+                        layout.source().machine(),
+                        layout.source().kernel()),
                 new Sizes(
                         layout.pageSizeBytes(),
                         layout.pageCount(),
-                        layout.regions().stream().mapToLong(region -> region.range().sizeBytes()).sum()),
+                        layout.regions().stream()
+                                .mapToLong(region -> region.range().sizeBytes())
+                                .sum()),
                 reader.missing().isEmpty(),
                 layout.threads().stream().map(ShowCommand::fact).toList(),
                 layout.regions().stream().map(ShowCommand::fact).toList(),
@@ -154,7 +155,9 @@ final class ShowCommand implements Callable<Integer> {
                                 "memory",
                                 "%s in %s pages"
                                         .formatted(
-                                                Units.bytes(facts.sizes().pages() * facts.sizes().pageSizeBytes()),
+                                                Units.bytes(
+                                                        facts.sizes().pages()
+                                                                * facts.sizes().pageSizeBytes()),
                                                 Units.count(facts.sizes().pages())))
                         .missing(reader.missing());
         List<String> lines = new ArrayList<>(rows.lines());
@@ -165,7 +168,11 @@ final class ShowCommand implements Callable<Integer> {
         if (missing) {
             lines.add("");
             Missing.once(reader.missing())
-                    .forEach(each -> lines.add("missing %-33s  %s".formatted(each.range(), each.reason())));
+                    .forEach(
+                            each ->
+                                    lines.add(
+                                            "missing %-33s  %s"
+                                                    .formatted(each.range(), each.reason())));
         }
         return lines;
     }

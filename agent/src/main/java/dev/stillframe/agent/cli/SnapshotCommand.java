@@ -13,19 +13,7 @@ import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.SenderOptions;
-
 import io.micrometer.core.instrument.MeterRegistry;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.ArgGroup;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
-
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.file.Path;
@@ -34,18 +22,26 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** {@code stillframe snapshot}. */
 @Command(
         name = "snapshot",
         description = {
             "Take an image of a running process's or virtual machine's memory at one instant, while it"
-                + " keeps running.",
+                    + " keeps running.",
             "",
             "The process is paused for some milliseconds; its memory is then copied while it runs,"
-                + " and what it is about to overwrite is copied first. Stillframe needs no help"
-                + " from the process, and leaves nothing behind in it. What could not be captured"
-                + " is listed, and the exit code is then 3."
+                    + " and what it is about to overwrite is copied first. Stillframe needs no help"
+                    + " from the process, and leaves nothing behind in it. What could not be captured"
+                    + " is listed, and the exit code is then 3."
         },
         footer = {
             "",
@@ -105,8 +101,8 @@ final class SnapshotCommand implements Callable<Integer> {
             defaultValue = "100ms",
             description =
                     "How long the threads may take to stop (default: ${DEFAULT-VALUE}). When one takes"
-                        + " longer, because it waits for a disk or a child, all go on and it is tried"
-                        + " again a few times.")
+                            + " longer, because it waits for a disk or a child, all go on and it is tried"
+                            + " again a few times.")
     private Duration stopBudget = Duration.ZERO;
 
     @Option(
@@ -115,8 +111,8 @@ final class SnapshotCommand implements Callable<Integer> {
             defaultValue = "3ms",
             description =
                     "How long the pause may be spent on copying pages that are written all the time"
-                        + " (default: ${DEFAULT-VALUE}). More means a longer pause and fewer faults"
-                        + " after it.")
+                            + " (default: ${DEFAULT-VALUE}). More means a longer pause and fewer faults"
+                            + " after it.")
     private Duration pauseBudget = Duration.ZERO;
 
     @Option(
@@ -206,10 +202,13 @@ final class SnapshotCommand implements Callable<Integer> {
     private Result take(PageSink sink, SnapshotOptions options, MeterRegistry registry)
             throws Exception {
         if (!ProgressDisplay.isTerminal()) {
-            return take(sink, new SnapshotTaker.Setting(options, registry, Courtesy.before(Progress.NONE)));
+            return take(
+                    sink,
+                    new SnapshotTaker.Setting(options, registry, Courtesy.before(Progress.NONE)));
         }
         try (ProgressDisplay display = ProgressDisplay.show(subject())) {
-            return take(sink, new SnapshotTaker.Setting(options, registry, Courtesy.before(display)));
+            return take(
+                    sink, new SnapshotTaker.Setting(options, registry, Courtesy.before(display)));
         }
     }
 
@@ -221,7 +220,8 @@ final class SnapshotCommand implements Callable<Integer> {
         }
         int process = Objects.requireNonNull(pid, "checked with the options");
         SnapshotReport report = parts.taker().take(process, sink, setting);
-        return new Result(SnapshotFacts.of(process, report), SnapshotFacts.lines(report), List.of());
+        return new Result(
+                SnapshotFacts.of(process, report), SnapshotFacts.lines(report), List.of());
     }
 
     /** As a person calls it. */
@@ -277,17 +277,12 @@ final class SnapshotCommand implements Callable<Integer> {
                             + goal.remote.to
                             + " unencrypted; --tls-cert, --tls-key and --tls-ca protect it");
         }
-        return new Destination.Remote(
-                receiver,
-                goal.remote.name,
-                senderOptions(),
-                rate);
+        return new Destination.Remote(receiver, goal.remote.name, senderOptions(), rate);
     }
 
     private SenderOptions senderOptions() throws IOException {
         try {
-            return sending.options(
-                    security.credentials(Set.of()), timeout, staging.bytes());
+            return sending.options(security.credentials(Set.of()), timeout, staging.bytes());
         } catch (IllegalArgumentException e) {
             throw usage(String.valueOf(e.getMessage()));
         }

@@ -2,13 +2,10 @@ package dev.stillframe.agent.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
-
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.SnapshotReport;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The facts of a snapshot as JSON shows them; the names are part of the interface for scripts.
@@ -31,10 +28,16 @@ record SnapshotFacts(
     record Times(double pauseMs, double armMs, double captureMs, double totalMs) {}
 
     /** What the target waited for. */
-    record Waits(long faults, double faultP50Us, double faultP99Us, double faultMaxUs, double stagingWaitsMs) {}
+    record Waits(
+            long faults,
+            double faultP50Us,
+            double faultP99Us,
+            double faultMaxUs,
+            double stagingWaitsMs) {}
 
     /** What the pause of a virtual machine was made of; absent for a process. */
-    record StopFacts(double stopMs, double devicesMs, double disksMs, double oursMs, double contMs) {}
+    record StopFacts(
+            double stopMs, double devicesMs, double disksMs, double oursMs, double contMs) {}
 
     static SnapshotFacts of(int pid, SnapshotReport report) {
         return of(pid, report, null);
@@ -59,7 +62,10 @@ record SnapshotFacts(
                 report.rootHash(),
                 pid,
                 report.missing().isEmpty(),
-                new Sizes(report.captured().bytes(), report.captured().pages(), report.captured().zeroPages()),
+                new Sizes(
+                        report.captured().bytes(),
+                        report.captured().pages(),
+                        report.captured().zeroPages()),
                 new Times(
                         Units.millis(report.times().pauseNanos()),
                         Units.millis(report.times().armNanos()),
@@ -132,7 +138,9 @@ record SnapshotFacts(
                         "in %s after the pause began, %s; all done in %s"
                                 .formatted(
                                         Units.time(report.times().captureNanos()),
-                                        Units.rate(report.captured().bytes(), report.times().captureNanos()),
+                                        Units.rate(
+                                                report.captured().bytes(),
+                                                report.times().captureNanos()),
                                         Units.time(report.times().totalNanos())))
                 .add("faults", faults)
                 .add("staging", staging)

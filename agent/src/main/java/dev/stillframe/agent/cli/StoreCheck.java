@@ -2,7 +2,6 @@ package dev.stillframe.agent.cli;
 
 import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.agent.doctor.Readiness.Status;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -1,10 +1,9 @@
 package dev.stillframe.agent.cli;
 
-import picocli.CommandLine.TypeConversionException;
-
 import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.TypeConversionException;
 
 /** Durations as they are typed: {@code 500us}, {@code 5ms}, {@code 30s}, {@code 2m}. Stateless. */
 final class TypedDuration {

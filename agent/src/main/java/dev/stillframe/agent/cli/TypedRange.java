@@ -1,11 +1,9 @@
 package dev.stillframe.agent.cli;
 
 import dev.stillframe.engine.memory.AddressRange;
-
-import picocli.CommandLine.TypeConversionException;
-
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * Address ranges as they are typed: {@code 7f00a000-7f00c000}, with or without {@code 0x}.

@@ -4,15 +4,13 @@ import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
 import dev.stillframe.engine.instant.Missing;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Parameters;
-
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
 
 /** {@code stillframe verify}. */
 @Command(
@@ -21,8 +19,8 @@ import java.util.concurrent.Callable;
             "Check every page of an image against its hash, and all of them against the root hash.",
             "",
             "The exit code is 0 if all is as it was at the instant, 1 if anything is damaged (each"
-                + " damaged page is named with its address), and 3 if nothing is damaged but the"
-                + " image was incomplete from the beginning."
+                    + " damaged page is named with its address), and 3 if nothing is damaged but the"
+                    + " image was incomplete from the beginning."
         },
         footer = {
             "",
@@ -78,7 +76,9 @@ final class VerifyCommand implements Callable<Integer> {
                                                     verification.sharedPages() == 0
                                                             ? ""
                                                             : ", "
-                                                                    + Units.count(verification.sharedPages())
+                                                                    + Units.count(
+                                                                            verification
+                                                                                    .sharedPages())
                                                                     + " in parents"))
                             .add("root hash", rootHash)
                             .parent(reader)

@@ -1,7 +1,7 @@
 package dev.stillframe.agent.cli;
 
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -9,9 +9,10 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-import java.nio.file.Path;
-
-/** What is wrong with a command line, said of what is missing rather than of what was found in its place. Stateless. */
+/**
+ * What is wrong with a command line, said of what is missing rather than of what was found in its
+ * place. Stateless.
+ */
 final class WrongUsage {
     private static final String PID = "--pid";
 
@@ -23,7 +24,8 @@ final class WrongUsage {
         if (lacking != null) {
             return "the %s is missing (is a variable empty?)".formatted(value(lacking));
         }
-        if (failure instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()) {
+        if (failure instanceof UnmatchedArgumentException unmatched
+                && !unmatched.isUnknownOption()) {
             return surplus(unmatched);
         }
         return Failure.describe(failure);
@@ -37,9 +39,13 @@ final class WrongUsage {
         return Path.of(typed);
     }
 
-    /** What was given without its value, by a next option in its place, by the end of the line, or by an empty word. */
+    /**
+     * What was given without its value, by a next option in its place, by the end of the line, or
+     * by an empty word.
+     */
     private static @Nullable ArgSpec lacking(ParameterException failure) {
-        if (failure instanceof MissingParameterException missing && missing.getMissing().size() == 1) {
+        if (failure instanceof MissingParameterException missing
+                && missing.getMissing().size() == 1) {
             ArgSpec only = missing.getMissing().getFirst();
             return lacksValue(failure) ? only : null;
         }
@@ -49,7 +55,8 @@ final class WrongUsage {
     /** Picocli has one exception for an option that is missing and for one without its value. */
     private static boolean lacksValue(ParameterException failure) {
         String message = String.valueOf(failure.getMessage());
-        return message.startsWith("Expected parameter ") || message.startsWith("Missing required parameter for option");
+        return message.startsWith("Expected parameter ")
+                || message.startsWith("Missing required parameter for option");
     }
 
     private static String value(ArgSpec argument) {
@@ -62,7 +69,8 @@ final class WrongUsage {
         String word = failure.getUnmatched().getFirst();
         boolean ofProcess = failure.getCommandLine().getCommandSpec().findOption(PID) != null;
         return ofProcess && word.matches("[0-9]+")
-                ? "'%s' stands alone: a process is named by %s %s, one for each image".formatted(word, PID, word)
+                ? "'%s' stands alone: a process is named by %s %s, one for each image"
+                        .formatted(word, PID, word)
                 : "'%s' is one word too much".formatted(word);
     }
 }

@@ -10,13 +10,10 @@ import dev.stillframe.engine.arena.MemoryArena;
 import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.PageSink;
-
 import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.security.Credentials;
-
 import io.micrometer.core.instrument.MeterRegistry;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -86,7 +83,13 @@ public final class ArenaDemo {
             throws IOException, InterruptedException, DemoException {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (Reception reception =
-                        parts.receptions().start(anyPort, new Reception.Shelf(store, false), Credentials.NONE, ReceiverEvents.NONE, registry);
+                        parts.receptions()
+                                .start(
+                                        anyPort,
+                                        new Reception.Shelf(store, false),
+                                        Credentials.NONE,
+                                        ReceiverEvents.NONE,
+                                        registry);
                 MemoryArena arena = MemoryArena.emulated("demo", pattern.sizeBytes())) {
             PatternWriter writer = new PatternWriter(pattern, arena::putLong);
             List<Thread> writers = start(writer);

@@ -11,13 +11,11 @@ import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.PageSink;
-
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.security.Credentials;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;

@@ -1,7 +1,6 @@
 package dev.stillframe.agent.demo;
 
 import dev.stillframe.engine.memory.AddressRange;
-
 import dev.stillframe.engine.thread.Role;
 import java.io.BufferedReader;
 import java.io.IOException;

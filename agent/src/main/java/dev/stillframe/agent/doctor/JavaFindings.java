@@ -1,7 +1,6 @@
 package dev.stillframe.agent.doctor;
 
 import dev.stillframe.agent.doctor.Readiness.Finding;
-
 import java.util.List;
 
 /** What the Java runtime says about itself. Stateless. */

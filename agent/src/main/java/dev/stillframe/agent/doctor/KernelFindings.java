@@ -1,5 +1,6 @@
 package dev.stillframe.agent.doctor;
 
+import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
@@ -7,20 +8,28 @@ import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.Pidfd;
 import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.linux.Userfaultfd;
-import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.engine.process.Mapping;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Asks the kernel itself, by the calls that a snapshot makes, on this process alone and without protecting anything. */
+/**
+ * Asks the kernel itself, by the calls that a snapshot makes, on this process alone and without
+ * protecting anything.
+ */
 final class KernelFindings {
     private static final String NEWER_KERNEL = "boot Linux 6.9 or newer";
 
     private final int pid = (int) ProcessHandle.current().pid();
 
     List<Finding> all() {
-        return List.of(userfaultfd(), features(), pageMap(), processMemory(), threadDescriptors(), mappedFiles());
+        return List.of(
+                userfaultfd(),
+                features(),
+                pageMap(),
+                processMemory(),
+                threadDescriptors(),
+                mappedFiles());
     }
 
     private static Finding userfaultfd() {
@@ -47,7 +56,8 @@ final class KernelFindings {
         }
         return lacking.isEmpty()
                 ? Finding.ok("write-protection", "of all kinds of memory, with events")
-                : Finding.fail("write-protection", "without " + String.join(", ", lacking), NEWER_KERNEL);
+                : Finding.fail(
+                        "write-protection", "without " + String.join(", ", lacking), NEWER_KERNEL);
     }
 
     private Finding pageMap() {
@@ -70,13 +80,17 @@ final class KernelFindings {
             return Finding.ok("process memory", "can be read");
         } catch (IOException e) {
             return Finding.fail(
-                    "process memory", String.valueOf(e.getMessage()), "run as root or with CAP_SYS_PTRACE");
+                    "process memory",
+                    String.valueOf(e.getMessage()),
+                    "run as root or with CAP_SYS_PTRACE");
         }
     }
 
     private Finding threadDescriptors() {
         try (Pidfd thread = Pidfd.openThread(pid)) {
-            return Finding.ok("pidfd of threads", thread.hasEnded() ? "odd: this process has ended" : "works");
+            return Finding.ok(
+                    "pidfd of threads",
+                    thread.hasEnded() ? "odd: this process has ended" : "works");
         } catch (ErrnoException e) {
             return Finding.fail("pidfd of threads", String.valueOf(e.getMessage()), NEWER_KERNEL);
         }

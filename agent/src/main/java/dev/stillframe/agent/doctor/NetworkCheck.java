@@ -1,11 +1,10 @@
 package dev.stillframe.agent.doctor;
 
-import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.agent.doctor.Readiness.Status;
+import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.security.TlsIdentity;
-
 import java.util.List;
 
 /** What sending and receiving will use. Without it everything works, only slower. */

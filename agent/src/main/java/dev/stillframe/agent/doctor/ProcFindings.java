@@ -1,7 +1,6 @@
 package dev.stillframe.agent.doctor;
 
 import dev.stillframe.agent.doctor.Readiness.Finding;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -93,7 +92,7 @@ final class ProcFindings {
                                 "CAP_SYS_PTRACE",
                                 "not held: only processes of the same user can be reached",
                                 "run as root, or: setpriv --ambient-caps"
-                                    + " +sys_ptrace,+checkpoint_restore"),
+                                        + " +sys_ptrace,+checkpoint_restore"),
                 restore || admin
                         ? Finding.ok(
                                 "CAP_CHECKPOINT_RESTORE",
@@ -101,9 +100,9 @@ final class ProcFindings {
                         : Finding.warn(
                                 "CAP_CHECKPOINT_RESTORE",
                                 "not held, nor CAP_SYS_ADMIN: mapped files cannot be read by"
-                                    + " mapping",
+                                        + " mapping",
                                 "run as root, or add +checkpoint_restore to the ambient"
-                                    + " capabilities"));
+                                        + " capabilities"));
     }
 
     /** The userfaultfd is made in the target, with the target's privileges; see userfaultfd(2). */

@@ -2,16 +2,15 @@ package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.linux.Scheduling;
-
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import java.io.IOException;
-import java.util.concurrent.atomic.AtomicBoolean;
-
 /**
- * Gives way to the target until that begins to wait for us: the launcher starts this process with a lower priority, so that
- * the target does not notice the preparations, and here it takes back the one that it would have had. Thread-safe.
+ * Gives way to the target until that begins to wait for us: the launcher starts this process with a
+ * lower priority, so that the target does not notice the preparations, and here it takes back the
+ * one that it would have had. Thread-safe.
  */
 public final class Courtesy implements Progress {
     /** The system property in which the launcher says which nice value it would have had. */

@@ -1,17 +1,13 @@
 package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.page.PageSink;
-
 import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.SenderOptions;
-
 import io.micrometer.core.instrument.MeterRegistry;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** Where an image goes. */
 public sealed interface Destination {
@@ -39,11 +35,7 @@ public sealed interface Destination {
             implements Destination {
         /** With the usual options, as fast as it goes. */
         public Remote(SocketAddress receiver, String name) {
-            this(
-                    receiver,
-                    name,
-                    SenderOptions.DEFAULT,
-                    new RateLimit(RateLimit.UNLIMITED));
+            this(receiver, name, SenderOptions.DEFAULT, new RateLimit(RateLimit.UNLIMITED));
         }
     }
 

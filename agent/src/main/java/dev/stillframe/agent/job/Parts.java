@@ -1,7 +1,6 @@
 package dev.stillframe.agent.job;
 
 import dev.stillframe.agent.doctor.Readiness.Finding;
-
 import java.util.List;
 import java.util.function.Supplier;
 

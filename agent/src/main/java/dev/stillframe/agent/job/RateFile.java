@@ -2,10 +2,6 @@ package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.sender.RateLimit;
-
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,11 +9,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToLongFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * A limit of the rate that stands in a file and is read again every second, so that it can be changed
- * while pages flow. What cannot be read leaves the limit as it is, and is logged once. Has a thread
- * {@code stillframe-rate} until it is closed.
+ * A limit of the rate that stands in a file and is read again every second, so that it can be
+ * changed while pages flow. What cannot be read leaves the limit as it is, and is logged once. Has
+ * a thread {@code stillframe-rate} until it is closed.
  */
 public final class RateFile implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RateFile.class);
@@ -26,13 +24,15 @@ public final class RateFile implements AutoCloseable {
     private final Path file;
     private final ToLongFunction<String> parser;
     private final RateLimit limit;
-    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(Role.RATE::unstarted);
+    private final ScheduledExecutorService thread =
+            Executors.newSingleThreadScheduledExecutor(Role.RATE::unstarted);
     private String lastText = "";
 
     /**
      * Reads the file, and goes on reading it.
      *
-     * @param parser makes bytes a second of the text; throws IllegalArgumentException with the reason
+     * @param parser makes bytes a second of the text; throws IllegalArgumentException with the
+     *     reason
      * @param limit what is changed
      * @throws IOException if there is no limit in the file now
      */
@@ -52,9 +52,16 @@ public final class RateFile implements AutoCloseable {
         try {
             read();
         } catch (IOException | IllegalArgumentException e) {
-            LOG.warn("the rate stays at {} bytes a second: {}", limit.bytesPerSecond(), e.getMessage());
+            LOG.warn(
+                    "the rate stays at {} bytes a second: {}",
+                    limit.bytesPerSecond(),
+                    e.getMessage());
         } catch (Throwable t) { // nobody else would be told, and the file not looked at again
-            LOG.error("the rate stays at {} bytes a second, because {} could not be read", limit.bytesPerSecond(), file, t);
+            LOG.error(
+                    "the rate stays at {} bytes a second, because {} could not be read",
+                    limit.bytesPerSecond(),
+                    file,
+                    t);
         }
     }
 

@@ -1,12 +1,9 @@
 package dev.stillframe.agent.job;
 
 import dev.stillframe.engine.image.ImageStore;
-
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.security.Credentials;
-
 import io.micrometer.core.instrument.MeterRegistry;
-
 import java.io.IOException;
 import java.net.SocketAddress;
 

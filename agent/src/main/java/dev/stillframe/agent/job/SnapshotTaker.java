@@ -5,7 +5,6 @@ import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.page.PageSink;
-
 import io.micrometer.core.instrument.MeterRegistry;
 
 /** Takes a snapshot: the engine, or a fake in tests. */

@@ -1,23 +1,21 @@
 package dev.stillframe.agent.job;
 
 import dev.stillframe.agent.doctor.NetworkCheck;
+import dev.stillframe.agent.doctor.Readiness;
+import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.agent.doctor.Readiness;
-import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.receiver.StoreSinks;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.Sender;
-
 import io.micrometer.core.instrument.MeterRegistry;
-
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.util.ArrayList;
@@ -29,7 +27,12 @@ public final class Wiring {
 
     /** All of them. */
     public static Parts parts() {
-        return new Parts(Wiring::take, Wiring::takeMachine, Wiring::open, Wiring::receive, Wiring::readiness);
+        return new Parts(
+                Wiring::take,
+                Wiring::takeMachine,
+                Wiring::open,
+                Wiring::receive,
+                Wiring::readiness);
     }
 
     private static SnapshotReport take(int pid, PageSink sink, SnapshotTaker.Setting setting)
@@ -55,7 +58,9 @@ public final class Wiring {
             throws IOException {
         return switch (destination) {
             case Destination.Local(var image, var parent) ->
-                    parent == null ? ImageWriter.create(image) : ImageWriter.createChild(image, parent);
+                    parent == null
+                            ? ImageWriter.create(image)
+                            : ImageWriter.createChild(image, parent);
             case Destination.Remote(var receiver, var name, var options, var rate) ->
                     Sender.connect(receiver, name, options, rate, registry);
         };

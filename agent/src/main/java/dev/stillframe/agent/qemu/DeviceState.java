@@ -1,21 +1,19 @@
 package dev.stillframe.agent.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
-
-import dev.stillframe.engine.linux.Inbox;
 import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.linux.Inbox;
 import dev.stillframe.engine.process.TargetException;
-
+import java.io.IOException;
+import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import java.io.IOException;
-import java.util.Map;
-
 /**
- * What QEMU writes the state of its devices to: a file without a name, of which QEMU gets a descriptor. QEMU may be somebody
- * else's and see other files than we do: in a directory that it can write to, a link or a pipe could stand where the state
- * is expected. Source: QEMU, docs/interop/qmp-spec, {@code add-fd}; {@code /dev/fdset/N} stands for a file's name.
+ * What QEMU writes the state of its devices to: a file without a name, of which QEMU gets a
+ * descriptor. QEMU may be somebody else's and see other files than we do: in a directory that it
+ * can write to, a link or a pipe could stand where the state is expected. Source: QEMU,
+ * docs/interop/qmp-spec, {@code add-fd}; {@code /dev/fdset/N} stands for a file's name.
  */
 final class DeviceState implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DeviceState.class);
@@ -30,14 +28,19 @@ final class DeviceState implements AutoCloseable {
         this.set = set;
     }
 
-    /** Gives QEMU the descriptor, which it keeps until this is closed, or its last monitor's connection is. */
+    /**
+     * Gives QEMU the descriptor, which it keeps until this is closed, or its last monitor's
+     * connection is.
+     */
     static DeviceState create(Qmp qmp) throws IOException {
         Inbox file = Inbox.create("stillframe-devices");
         boolean done = false;
         try {
             JsonNode given = qmp.execute("add-fd", file);
             if (!given.path("fdset-id").canConvertToInt()) {
-                throw new TargetException("QEMU does not say what it calls the file for the state of its devices: " + given);
+                throw new TargetException(
+                        "QEMU does not say what it calls the file for the state of its devices: "
+                                + given);
             }
             done = true;
             return new DeviceState(qmp, file, given.path("fdset-id").asInt());
@@ -50,7 +53,9 @@ final class DeviceState implements AutoCloseable {
 
     /** Has QEMU write it; the machine must stand. */
     byte[] save(Qmp qmp) throws IOException {
-        qmp.execute(VirtualMachine.SAVE_DEVICES, Map.of("filename", "/dev/fdset/" + set, "live", false));
+        qmp.execute(
+                VirtualMachine.SAVE_DEVICES,
+                Map.of("filename", "/dev/fdset/" + set, "live", false));
         byte[] state = file.read(MachineState.MAX_DEVICES_BYTES + 1);
         if (state.length > MachineState.MAX_DEVICES_BYTES) {
             throw new TargetException(
@@ -58,7 +63,8 @@ final class DeviceState implements AutoCloseable {
                             .formatted(MachineState.MAX_DEVICES_BYTES));
         }
         if (state.length == 0) {
-            throw new TargetException("QEMU said that it saved the state of its devices, and wrote nothing");
+            throw new TargetException(
+                    "QEMU said that it saved the state of its devices, and wrote nothing");
         }
         return state;
     }

@@ -2,11 +2,6 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.process.TargetException;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Path;
@@ -17,10 +12,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * What is done for the disks while the machine stands, so that they are of the same instant as its memory: an overlay for
- * each that the guest can write to, after which the file below is as it was at T0; and a command of the user's.
+ * What is done for the disks while the machine stands, so that they are of the same instant as its
+ * memory: an overlay for each that the guest can write to, after which the file below is as it was
+ * at T0; and a command of the user's.
  */
 final class DiskInstant {
     private static final Logger LOG = LoggerFactory.getLogger(DiskInstant.class);
@@ -68,8 +67,9 @@ final class DiskInstant {
     }
 
     /**
-     * After a snapshot that failed: the disks go on in the files of before, and of the overlays nothing is left. The machine
-     * runs meanwhile. What cannot be done is logged: a disk goes on in its overlay then.
+     * After a snapshot that failed: the disks go on in the files of before, and of the overlays
+     * nothing is left. The machine runs meanwhile. What cannot be done is logged: a disk goes on in
+     * its overlay then.
      */
     void takeBack() {
         if (made.isEmpty()) {
@@ -90,7 +90,9 @@ final class DiskInstant {
         try {
             guardian.keepOverlays(); // it has nothing more to do with them
         } catch (IOException e) { // it has gone, which comes to the same
-            LOG.warn("the process that would have taken overlays back does not listen: {}", e.getMessage());
+            LOG.warn(
+                    "the process that would have taken overlays back does not listen: {}",
+                    e.getMessage());
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
@@ -101,7 +103,8 @@ final class DiskInstant {
         List<MachineState.Disk> held = new ArrayList<>();
         List<Overlay> planned = new ArrayList<>();
         List<Map<String, Object>> actions = new ArrayList<>();
-        String stamp = "%d-%016x".formatted(System.currentTimeMillis(), new SecureRandom().nextLong());
+        String stamp =
+                "%d-%016x".formatted(System.currentTimeMillis(), new SecureRandom().nextLong());
         for (MachineState.Disk disk : vm.disks()) {
             if (!disk.writable()) {
                 held.add(disk);
@@ -112,7 +115,8 @@ final class DiskInstant {
             String below = vm.node(disk);
             String above = "sf-" + Integer.toHexString(name.hashCode()); // 31 characters at most
             boolean isNode = below.equals(disk.device());
-            Map<String, Object> data = new HashMap<>(Map.of("snapshot-file", file, "format", "qcow2"));
+            Map<String, Object> data =
+                    new HashMap<>(Map.of("snapshot-file", file, "format", "qcow2"));
             data.put(isNode ? "node-name" : "device", disk.device());
             data.put("snapshot-node-name", above);
             planned.add(new Overlay(isNode ? above : disk.device(), below, file));
@@ -129,7 +133,9 @@ final class DiskInstant {
 
     private void run(String command) throws IOException {
         // Its output is no fact of ours: a script reads those on standard output.
-        ProcessBuilder builder = new ProcessBuilder("/bin/sh", "-c", "exec /bin/sh -c \"$1\" >&2", "sh", command).inheritIO();
+        ProcessBuilder builder =
+                new ProcessBuilder("/bin/sh", "-c", "exec /bin/sh -c \"$1\" >&2", "sh", command)
+                        .inheritIO();
         builder.environment().put("STILLFRAME_QEMU_PID", Integer.toString(pid));
         Process process = builder.start();
         try {
@@ -140,13 +146,17 @@ final class DiskInstant {
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted in the disk hook").initCause(e);
+            throw (IOException)
+                    new InterruptedIOException("interrupted in the disk hook").initCause(e);
         } finally {
-            process.descendants().forEach(ProcessHandle::destroyForcibly); // the shell's, if it did not end
+            process.descendants()
+                    .forEach(ProcessHandle::destroyForcibly); // the shell's, if it did not end
             process.destroyForcibly();
         }
         if (process.exitValue() != 0) {
-            throw new TargetException("the disk hook failed with exit code %d: %s".formatted(process.exitValue(), command));
+            throw new TargetException(
+                    "the disk hook failed with exit code %d: %s"
+                            .formatted(process.exitValue(), command));
         }
     }
 }

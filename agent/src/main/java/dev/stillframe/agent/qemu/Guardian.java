@@ -1,11 +1,7 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.process.TargetException;
-
 import dev.stillframe.engine.thread.Role;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -16,11 +12,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Sees to it that a machine does not stand for ever if we are killed while it stands: a process of its own that holds one
- * end of a pipe, and lets the machine go on when the other end closes with the machine standing. It also takes back the
- * overlays that we would have. Started before the stop; ends with us.
+ * Sees to it that a machine does not stand for ever if we are killed while it stands: a process of
+ * its own that holds one end of a pipe, and lets the machine go on when the other end closes with
+ * the machine standing. It also takes back the overlays that we would have. Started before the
+ * stop; ends with us.
  */
 final class Guardian implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Guardian.class);
@@ -55,7 +54,8 @@ final class Guardian implements AutoCloseable {
                                         "-n",
                                         NICE,
                                         "setsid",
-                                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                        Path.of(System.getProperty("java.home"), "bin", "java")
+                                                .toString(),
                                         "-XX:+UseSerialGC",
                                         "-XX:TieredStopAtLevel=1",
                                         "-Xmx32m",
@@ -74,14 +74,14 @@ final class Guardian implements AutoCloseable {
     void awaitReady() throws IOException {
         Thread killer =
                 Role.GUARDIAN_START.start(
-                                () -> {
-                                    try {
-                                        Thread.sleep(START_PATIENCE);
-                                        process.destroyForcibly();
-                                    } catch (InterruptedException e) {
-                                        Thread.currentThread().interrupt(); // it is ready
-                                    }
-                                });
+                        () -> {
+                            try {
+                                Thread.sleep(START_PATIENCE);
+                                process.destroyForcibly();
+                            } catch (InterruptedException e) {
+                                Thread.currentThread().interrupt(); // it is ready
+                            }
+                        });
         try {
             if (process.getInputStream().read() != READY) {
                 throw new TargetException(
@@ -92,7 +92,10 @@ final class Guardian implements AutoCloseable {
         }
     }
 
-    /** Overlays of QEMU's process {@code pid} that are to be gone with us, unless they are to be kept. */
+    /**
+     * Overlays of QEMU's process {@code pid} that are to be gone with us, unless they are to be
+     * kept.
+     */
     void mayTakeBack(int pid, List<Overlay> overlays) throws IOException {
         ByteArrayOutputStream words = new ByteArrayOutputStream();
         DataOutputStream out = new DataOutputStream(words);
@@ -143,7 +146,9 @@ final class Guardian implements AutoCloseable {
         }
     }
 
-    /** The guardian's process: the socket is its argument, what happens comes on its standard input. */
+    /**
+     * The guardian's process: the socket is its argument, what happens comes on its standard input.
+     */
     public static void main(String[] args) throws IOException, InterruptedException {
         System.out.write(READY);
         System.out.flush();
@@ -183,7 +188,11 @@ final class Guardian implements AutoCloseable {
                 }
                 return;
             } catch (IOException e) {
-                LOG.warn("attempt {} of {} to leave the machine as it was: {}", attempt, ATTEMPTS, e.getMessage());
+                LOG.warn(
+                        "attempt {} of {} to leave the machine as it was: {}",
+                        attempt,
+                        ATTEMPTS,
+                        e.getMessage());
                 Thread.sleep(Duration.ofMillis(200L * attempt));
             }
         }

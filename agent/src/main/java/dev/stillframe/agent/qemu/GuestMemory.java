@@ -5,13 +5,13 @@ import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.Windows;
-
 import java.io.IOException;
 import java.util.List;
 
 /**
- * The memory of a machine in QEMU's process: its blocks at QEMU's own numbers for them, whole, so that one can be mapped
- * from an image. The instant is where the machine stands, not QEMU: QEMU's threads are never stopped.
+ * The memory of a machine in QEMU's process: its blocks at QEMU's own numbers for them, whole, so
+ * that one can be mapped from an image. The instant is where the machine stands, not QEMU: QEMU's
+ * threads are never stopped.
  */
 final class GuestMemory extends Windows {
     private final Standstill standstill;

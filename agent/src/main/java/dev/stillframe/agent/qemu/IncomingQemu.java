@@ -1,7 +1,5 @@
 package dev.stillframe.agent.qemu;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Files;
@@ -10,8 +8,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
-/** A QEMU that was started to take a machine in; it outlives this process. Owned by the thread that started it. */
+/**
+ * A QEMU that was started to take a machine in; it outlives this process. Owned by the thread that
+ * started it.
+ */
 final class IncomingQemu {
     /** Where QEMU finds the stream; the first three descriptors are the user's. */
     static final String STREAM = "fd:9";
@@ -25,8 +27,12 @@ final class IncomingQemu {
 
     private static final String ASIDE = "exec 1>&2; ";
 
-    /** A shell stays its parent, because what is to be traced must not be our child; input would be lost in the background. */
-    private static final String BEHIND_A_SHELL = "exec 9<\"$0\" 8<&0; \"$@\" <&8 8<&- & exec 8<&- 9<&-; wait $!";
+    /**
+     * A shell stays its parent, because what is to be traced must not be our child; input would be
+     * lost in the background.
+     */
+    private static final String BEHIND_A_SHELL =
+            "exec 9<\"$0\" 8<&0; \"$@\" <&8 8<&- & exec 8<&- 9<&-; wait $!";
 
     private final Process process;
     private final Path socket;
@@ -52,9 +58,11 @@ final class IncomingQemu {
      *
      * @param socket where the arguments have it listen for QMP
      */
-    static IncomingQemu start(QemuArguments arguments, Path stream, Path socket, Place place) throws IOException {
+    static IncomingQemu start(QemuArguments arguments, Path stream, Path socket, Place place)
+            throws IOException {
         List<String> command = new ArrayList<>();
-        String script = (place.aside() ? ASIDE : "") + (place.behindShell() ? BEHIND_A_SHELL : DIRECTLY);
+        String script =
+                (place.aside() ? ASIDE : "") + (place.behindShell() ? BEHIND_A_SHELL : DIRECTLY);
         command.addAll(List.of("/bin/sh", "-c", script, stream.toString()));
         command.addAll(arguments.words());
         long begin = System.nanoTime();
@@ -90,14 +98,20 @@ final class IncomingQemu {
         return qmp;
     }
 
-    /** Reading the stream ends with the machine paused, or QEMU gives up and says why on standard error. */
+    /**
+     * Reading the stream ends with the machine paused, or QEMU gives up and says why on standard
+     * error.
+     */
     void awaitLoaded(Qmp qmp) throws IOException {
         while (qmp.execute("query-status").path("status").asText().equals("inmigrate")) {
             pause();
         }
     }
 
-    /** The reason, if it is that QEMU ended: its own message says more than the end of the connection. */
+    /**
+     * The reason, if it is that QEMU ended: its own message says more than the end of the
+     * connection.
+     */
     IOException ended(IOException seen) {
         try {
             if (process.waitFor(END_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
@@ -130,13 +144,15 @@ final class IncomingQemu {
 
     private void pause() throws IOException {
         if (nanos() > START_PATIENCE.toNanos()) {
-            throw new IOException("QEMU did not run within %d s".formatted(START_PATIENCE.toSeconds()));
+            throw new IOException(
+                    "QEMU did not run within %d s".formatted(START_PATIENCE.toSeconds()));
         }
         try {
             TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted while QEMU starts").initCause(e);
+            throw (IOException)
+                    new InterruptedIOException("interrupted while QEMU starts").initCause(e);
         }
     }
 }

@@ -1,18 +1,14 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.postcopy.PostCopy;
 import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.transport.reader.Arrivals;
 import dev.stillframe.transport.reader.FetchLane;
 import dev.stillframe.transport.reader.RemoteImage;
-
-import org.HdrHistogram.Histogram;
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,12 +18,15 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A machine of QEMU made to run again from an image on another host, before its memory is here: what the guest touches is
- * fetched at once, on a connection of its own, and all else streams in beside. Until all is here and checked the machine
- * depends on this process: it ends with it, or, if this process is killed, stands for ever at the first page that is missing.
- * Owned by one thread.
+ * A machine of QEMU made to run again from an image on another host, before its memory is here:
+ * what the guest touches is fetched at once, on a connection of its own, and all else streams in
+ * beside. Until all is here and checked the machine depends on this process: it ends with it, or,
+ * if this process is killed, stands for ever at the first page that is missing. Owned by one
+ * thread.
  */
 public final class LazyRestore implements AutoCloseable {
     /** A connection's way is not to be filled so far that what is urgent waits long behind it. */
@@ -43,7 +42,11 @@ public final class LazyRestore implements AutoCloseable {
     private boolean whole;
 
     private LazyRestore(
-            RemoteImage image, IncomingQemu qemu, Filling filling, TargetProcess process, MachineRestore.Restored restored) {
+            RemoteImage image,
+            IncomingQemu qemu,
+            Filling filling,
+            TargetProcess process,
+            MachineRestore.Restored restored) {
         this.image = image;
         this.qemu = qemu;
         this.filling = filling;
@@ -65,9 +68,11 @@ public final class LazyRestore implements AutoCloseable {
      *
      * @param image closed by the caller, after this
      * @param options whose {@code ram} is null: the memory is QEMU's own
-     * @throws IOException if the image is not of a machine or not complete, or QEMU does not take it; no QEMU is left then
+     * @throws IOException if the image is not of a machine or not complete, or QEMU does not take
+     *     it; no QEMU is left then
      */
-    public static LazyRestore start(RemoteImage image, MachineRestore.Options options) throws IOException {
+    public static LazyRestore start(RemoteImage image, MachineRestore.Options options)
+            throws IOException {
         MachineState machine = machine(image);
         MachineState.Block lazy = largest(machine);
         Path directory = Files.createTempDirectory("stillframe-");
@@ -82,7 +87,12 @@ public final class LazyRestore implements AutoCloseable {
                             .with("-S")
                             .with("-qmp", IncomingQemu.listening(socket));
             IncomingQemu.Place place = new IncomingQemu.Place(true, options.aside());
-            return start(image, machine, lazy, IncomingQemu.start(arguments, stream, socket, place), options);
+            return start(
+                    image,
+                    machine,
+                    lazy,
+                    IncomingQemu.start(arguments, stream, socket, place),
+                    options);
         } finally {
             Files.deleteIfExists(socket);
             Files.deleteIfExists(stream);
@@ -93,7 +103,8 @@ public final class LazyRestore implements AutoCloseable {
     private static MachineState machine(RemoteImage image) throws IOException {
         MachineState machine = image.layout().machine();
         if (machine == null) {
-            throw new ImageFormatException("the image is of a process, not of a virtual machine, and cannot be run");
+            throw new ImageFormatException(
+                    "the image is of a process, not of a virtual machine, and cannot be run");
         }
         if (!image.missing().isEmpty()) {
             throw new ImageFormatException(
@@ -108,7 +119,10 @@ public final class LazyRestore implements AutoCloseable {
         return machine.blocks().stream()
                 .filter(MachineState.Block::backend)
                 .max(Comparator.comparingLong(block -> block.range().sizeBytes()))
-                .orElseThrow(() -> new ImageFormatException("the image has no memory of a machine that could come later"));
+                .orElseThrow(
+                        () ->
+                                new ImageFormatException(
+                                        "the image has no memory of a machine that could come later"));
     }
 
     private static LazyRestore start(
@@ -125,7 +139,11 @@ public final class LazyRestore implements AutoCloseable {
             long started = qemu.nanos();
             process =
                     TargetProcess.open(
-                            qmp.peer().orElseThrow(() -> new IOException("the process of QEMU is not to be seen from here")));
+                            qmp.peer()
+                                    .orElseThrow(
+                                            () ->
+                                                    new IOException(
+                                                            "the process of QEMU is not to be seen from here")));
             filling = new Filling(image, MemoryContents.firstOrdinal(image.layout(), lazy.range()));
             filling.begin(PostCopy.begin(process, place(qmp, lazy), filling));
             qmp.execute("migrate-incoming", Map.of("uri", IncomingQemu.STREAM));
@@ -141,7 +159,8 @@ public final class LazyRestore implements AutoCloseable {
                     qemu,
                     filling,
                     process,
-                    new MachineRestore.Restored(qemu.process(), running, started, loaded - started, qemu.nanos()));
+                    new MachineRestore.Restored(
+                            qemu.process(), running, started, loaded - started, qemu.nanos()));
         } catch (IOException e) {
             throw qemu.ended(e);
         } finally {
@@ -162,14 +181,19 @@ public final class LazyRestore implements AutoCloseable {
         List<RamBlock> blocks = RamBlock.find(qmp, Set.of(block.name())).blocks();
         return blocks.stream()
                 .filter(each -> each.name().equals(block.name()))
-                .map(each -> new AddressRange(each.processStart(), each.processStart() + each.range().sizeBytes()))
+                .map(
+                        each ->
+                                new AddressRange(
+                                        each.processStart(),
+                                        each.processStart() + each.range().sizeBytes()))
                 .filter(range -> range.sizeBytes() == block.range().sizeBytes())
                 .findFirst()
                 .orElseThrow(
                         () ->
                                 new IOException(
                                         "QEMU has no memory %s of %d bytes; give it the arguments that it had then"
-                                                .formatted(block.name(), block.range().sizeBytes())));
+                                                .formatted(
+                                                        block.name(), block.range().sizeBytes())));
     }
 
     /** The machine, which runs already unless it was to stand. */
@@ -183,7 +207,8 @@ public final class LazyRestore implements AutoCloseable {
     }
 
     /**
-     * Waits until all memory is here and found to be the image's; the machine then depends on nothing of ours.
+     * Waits until all memory is here and found to be the image's; the machine then depends on
+     * nothing of ours.
      *
      * @throws IOException if it did not come: {@link #close} ends the machine then
      */
@@ -251,7 +276,9 @@ public final class LazyRestore implements AutoCloseable {
             urgent.fetch(firstOrdinal + firstPage, pages);
         }
 
-        /** While somebody waits for pages, only so much streams in beside that it comes to an end. */
+        /**
+         * While somebody waits for pages, only so much streams in beside that it comes to an end.
+         */
         private synchronized void stream() {
             int atOnce = urgent.pending() > 0 ? 1 : STREAMED_AT_ONCE;
             while (streamed.pending() < atOnce) {
@@ -290,7 +317,10 @@ public final class LazyRestore implements AutoCloseable {
                                 .formatted(cause.getMessage(), image.peer()),
                         cause);
             }
-            return new Filled(memory().pages() * MemoryContents.PAGE_BYTES, System.nanoTime() - beginNanos, memory().waits());
+            return new Filled(
+                    memory().pages() * MemoryContents.PAGE_BYTES,
+                    System.nanoTime() - beginNanos,
+                    memory().waits());
         }
 
         void finish() throws IOException {

@@ -5,9 +5,6 @@ import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.instant.Source;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -19,10 +16,12 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A machine of QEMU made to run again from an image. QEMU maps its memory from the image's file of pages, so nothing is
- * read before the guest touches it: the time until it runs does not depend on how much there is.
+ * A machine of QEMU made to run again from an image. QEMU maps its memory from the image's file of
+ * pages, so nothing is read before the guest touches it: the time until it runs does not depend on
+ * how much there is.
  */
 public final class MachineRestore {
     private static final int STREAM_BUFFER_BYTES = 1 << 20;
@@ -33,17 +32,22 @@ public final class MachineRestore {
     /**
      * What the user wants.
      *
-     * @param words QEMU's arguments, after its program if the first word is no option; empty for what {@link StoredCommand}
-     *     takes of the command line that the machine was started with
-     * @param program what to run if {@code words} do not say it; null for the QEMU on this host that has the name of the
-     *     image's
-     * @param ram a file to make, with a copy of the memory that the guest then writes to; null to map the image itself,
-     *     which stays as it is whatever the guest writes
+     * @param words QEMU's arguments, after its program if the first word is no option; empty for
+     *     what {@link StoredCommand} takes of the command line that the machine was started with
+     * @param program what to run if {@code words} do not say it; null for the QEMU on this host
+     *     that has the name of the image's
+     * @param ram a file to make, with a copy of the memory that the guest then writes to; null to
+     *     map the image itself, which stays as it is whatever the guest writes
      * @param paused whether it is left standing although it ran
-     * @param aside whether what QEMU prints goes to standard error, because standard output is for facts
+     * @param aside whether what QEMU prints goes to standard error, because standard output is for
+     *     facts
      */
     public record Options(
-            List<String> words, @Nullable Path program, @Nullable Path ram, boolean paused, boolean aside) {
+            List<String> words,
+            @Nullable Path program,
+            @Nullable Path ram,
+            boolean paused,
+            boolean aside) {
         /** The command line of then, running, from the image itself. */
         public static final Options DEFAULT = new Options(List.of(), null, null, false, false);
 
@@ -74,7 +78,8 @@ public final class MachineRestore {
     /**
      * Starts QEMU, which outlives this process.
      *
-     * @throws IOException if the image is not of a machine, not complete, or QEMU does not take it; no QEMU is left
+     * @throws IOException if the image is not of a machine, not complete, or QEMU does not take it;
+     *     no QEMU is left
      */
     public Restored run() throws IOException {
         try (ImageReader reader = ImageReader.open(image)) {
@@ -108,10 +113,14 @@ public final class MachineRestore {
         }
     }
 
-    /** What would be run, in a shell's words: the state of the devices would be in {@code stream}. */
+    /**
+     * What would be run, in a shell's words: the state of the devices would be in {@code stream}.
+     */
     public String line(Path stream) throws IOException {
         try (ImageReader reader = ImageReader.open(image)) {
-            return arguments(reader, machine(reader)).with("-incoming", "exec:cat " + stream).line();
+            return arguments(reader, machine(reader))
+                    .with("-incoming", "exec:cat " + stream)
+                    .line();
         }
     }
 
@@ -126,7 +135,8 @@ public final class MachineRestore {
         MachineState machine = reader.layout().machine();
         if (machine == null) {
             throw new ImageFormatException(
-                    "%s is of a process, not of a virtual machine: it can be exported for a debugger, not run".formatted(image));
+                    "%s is of a process, not of a virtual machine: it can be exported for a debugger, not run"
+                            .formatted(image));
         }
         if (reader.sharesPages()) {
             throw new ImageFormatException(
@@ -142,7 +152,8 @@ public final class MachineRestore {
     }
 
     /** The block that is mapped: the one that begins where the file of pages does. */
-    private QemuArguments.Backing mapped(ImageReader reader, MachineState machine) throws IOException {
+    private QemuArguments.Backing mapped(ImageReader reader, MachineState machine)
+            throws IOException {
         for (MachineState.Block block : machine.blocks()) {
             ImageReader.Place place = reader.place(block.range());
             if (block.backend() && place != null && place.offsetBytes() == 0) {
@@ -154,14 +165,17 @@ public final class MachineRestore {
         throw new ImageFormatException("%s has no memory that QEMU could map".formatted(image));
     }
 
-    private void writeStream(ImageReader reader, MachineState machine, Path stream) throws IOException {
+    private void writeStream(ImageReader reader, MachineState machine, Path stream)
+            throws IOException {
         writeStream(MemoryContents.of(reader), machine, mapped(reader, machine).block(), stream);
     }
 
     /** With the memory of all blocks but {@code mapped}, to a new file. */
-    static void writeStream(MemoryContents contents, MachineState machine, MachineState.Block mapped, Path stream)
+    static void writeStream(
+            MemoryContents contents, MachineState machine, MachineState.Block mapped, Path stream)
             throws IOException {
-        List<MachineState.Block> sent = machine.blocks().stream().filter(b -> !b.equals(mapped)).toList();
+        List<MachineState.Block> sent =
+                machine.blocks().stream().filter(b -> !b.equals(mapped)).toList();
         boolean done = false;
         try (OutputStream out = new BufferedOutputStream(create(stream), STREAM_BUFFER_BYTES)) {
             MigrationStream.write(contents, machine, sent, out);
@@ -179,7 +193,8 @@ public final class MachineRestore {
                 Files.newByteChannel(
                         stream,
                         Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))));
+                        PosixFilePermissions.asFileAttribute(
+                                PosixFilePermissions.fromString("rw-------"))));
     }
 
     private QemuArguments arguments(ImageReader reader, MachineState machine) throws IOException {
@@ -192,14 +207,20 @@ public final class MachineRestore {
         if (words.isEmpty()) {
             words.addAll(StoredCommand.of(source, options.program()).words());
         } else if (words.getFirst().startsWith("-")) {
-            words.addFirst(options.program() == null ? QemuProgram.find(source) : options.program().toString());
+            words.addFirst(
+                    options.program() == null
+                            ? QemuProgram.find(source)
+                            : options.program().toString());
         }
         // It goes on without us anyway; in the background, we would not hear of its end.
         return new QemuArguments(words).without("incoming").withoutFlag("daemonize");
     }
 
-    private Restored start(QemuArguments arguments, Path stream, Path socket, MachineState machine) throws IOException {
-        IncomingQemu qemu = IncomingQemu.start(arguments, stream, socket, new IncomingQemu.Place(false, options.aside()));
+    private Restored start(QemuArguments arguments, Path stream, Path socket, MachineState machine)
+            throws IOException {
+        IncomingQemu qemu =
+                IncomingQemu.start(
+                        arguments, stream, socket, new IncomingQemu.Place(false, options.aside()));
         boolean done = false;
         try (Qmp qmp = qemu.connect()) {
             long started = qemu.nanos();

@@ -11,20 +11,20 @@ import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.process.TargetProcess;
-
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
-/** Takes images of virtual machines of QEMU while they run. Thread-safe: each call is a snapshot of its own. */
+/**
+ * Takes images of virtual machines of QEMU while they run. Thread-safe: each call is a snapshot of
+ * its own.
+ */
 public final class MachineSnapshot {
     /** QEMU's main loop may be busy with a disk; the guest runs meanwhile. */
     private static final Duration QMP_PATIENCE = Duration.ofSeconds(10);
@@ -39,11 +39,12 @@ public final class MachineSnapshot {
      *
      * @param qmp the socket of its QMP
      * @param pid QEMU's process; empty to take the one that listens at the socket
-     * @param overlays the directory, as QEMU sees it, in which every disk that the guest can write to gets an overlay at T0;
-     *     null for none
+     * @param overlays the directory, as QEMU sees it, in which every disk that the guest can write
+     *     to gets an overlay at T0; null for none
      * @param diskHook a command for the shell, run while the machine stands; null for none
      */
-    public record Subject(Path qmp, OptionalInt pid, @Nullable Path overlays, @Nullable String diskHook) {}
+    public record Subject(
+            Path qmp, OptionalInt pid, @Nullable Path overlays, @Nullable String diskHook) {}
 
     /**
      * What came of it. Immutable.
@@ -64,7 +65,8 @@ public final class MachineSnapshot {
      * @param oursNanos for the hot pages and all else that we do
      * @param contNanos until QEMU said that it runs again
      */
-    public record Stop(long stopNanos, long devicesNanos, long disksNanos, long oursNanos, long contNanos) {}
+    public record Stop(
+            long stopNanos, long devicesNanos, long disksNanos, long oursNanos, long contNanos) {}
 
     /** With {@code registry} for the figures and {@code progress} to be told how far it is. */
     public MachineSnapshot(SnapshotOptions options, MeterRegistry registry, Progress progress) {
@@ -72,7 +74,8 @@ public final class MachineSnapshot {
     }
 
     /** For tests: told at every point where being killed must do no harm. */
-    public MachineSnapshot(SnapshotOptions options, MeterRegistry registry, Progress progress, Probe probe) {
+    public MachineSnapshot(
+            SnapshotOptions options, MeterRegistry registry, Progress progress, Probe probe) {
         this.options = options;
         this.registry = registry;
         this.progress = progress;
@@ -80,21 +83,27 @@ public final class MachineSnapshot {
     }
 
     /**
-     * Takes a snapshot into {@code sink}, and closes the sink. A machine that ran runs on, one that stood stands.
+     * Takes a snapshot into {@code sink}, and closes the sink. A machine that ran runs on, one that
+     * stood stands.
      *
-     * @throws SnapshotException if it did not come about; nothing is published, and the machine is as it was
+     * @throws SnapshotException if it did not come about; nothing is published, and the machine is
+     *     as it was
      * @throws InterruptedException if the calling thread was interrupted; the same holds
      */
-    public Taken take(Subject subject, PageSink sink) throws SnapshotException, InterruptedException {
+    public Taken take(Subject subject, PageSink sink)
+            throws SnapshotException, InterruptedException {
         try (sink;
                 Guardian guardian = Guardian.start(subject.qmp());
                 Qmp qmp = Qmp.connect(subject.qmp(), QMP_PATIENCE)) {
-            if (probe.equals(Probe.NONE)) { // who watches every step wants to see the real one alone
+            if (probe.equals(
+                    Probe.NONE)) { // who watches every step wants to see the real one alone
                 Snapshot.warmUp(options);
             }
             return take(subject, qmp, guardian, sink);
         } catch (IOException e) {
-            throw new SnapshotException("no snapshot of the machine at %s: %s".formatted(subject.qmp(), e.getMessage()), e);
+            throw new SnapshotException(
+                    "no snapshot of the machine at %s: %s".formatted(subject.qmp(), e.getMessage()),
+                    e);
         }
     }
 
@@ -106,10 +115,12 @@ public final class MachineSnapshot {
         Publishing publishing = new Publishing(sink, disks);
         try (TargetProcess process = TargetProcess.open(pid);
                 DeviceState devices = DeviceState.create(qmp)) {
-            Standstill standstill = new Standstill(new Standstill.Parts(qmp, vm, devices, disks, guardian), probe);
+            Standstill standstill =
+                    new Standstill(new Standstill.Parts(qmp, vm, devices, disks, guardian), probe);
             Snapshot.Seams seams = new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader());
             GuestMemory memory = new GuestMemory(process, vm.ram(), standstill);
-            SnapshotReport report = new Snapshot(options, registry, progress, seams).take(memory, publishing);
+            SnapshotReport report =
+                    new Snapshot(options, registry, progress, seams).take(memory, publishing);
             return new Taken(pid, report, stop(report, standstill.times()), vm.remarks());
         } finally {
             if (!publishing.done) {
@@ -118,7 +129,10 @@ public final class MachineSnapshot {
         }
     }
 
-    /** Knows whether there is an image, to which the overlays belong then. Owned by the snapshot's thread. */
+    /**
+     * Knows whether there is an image, to which the overlays belong then. Owned by the snapshot's
+     * thread.
+     */
     private static final class Publishing extends ForwardingSink {
         private final DiskInstant disks;
         private boolean done;
@@ -150,7 +164,8 @@ public final class MachineSnapshot {
     }
 
     private Stop stop(SnapshotReport report, Standstill.Times times) {
-        long qemu = times.stopNanos() + times.devicesNanos() + times.disksNanos() + times.contNanos();
+        long qemu =
+                times.stopNanos() + times.devicesNanos() + times.disksNanos() + times.contNanos();
         Stop stop =
                 new Stop(
                         times.stopNanos(),

@@ -2,22 +2,20 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
 import dev.stillframe.transport.reader.RemoteImage;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Where the memory of a machine is read from, page by page. */
 @FunctionalInterface
@@ -49,7 +47,8 @@ interface MemoryContents {
                     List<Missing> missing = image.read(new AddressRange(at, at + PAGE_BYTES), page);
                     if (!missing.isEmpty()) {
                         throw new ImageFormatException(
-                                "memory of the machine is not in %s: %s".formatted(image.image(), missing.getFirst()));
+                                "memory of the machine is not in %s: %s"
+                                        .formatted(image.image(), missing.getFirst()));
                     }
                     MemorySegment.copy(page, ValueLayout.JAVA_BYTE, 0, content, 0, PAGE_BYTES);
                     visitor.page(at, content);
@@ -68,7 +67,8 @@ interface MemoryContents {
                 int count = (int) Math.min(most, (block.end() - at) / PAGE_BYTES);
                 byte[] bytes = image.read(ordinal, count);
                 for (int page = 0; page < count; page++, at += PAGE_BYTES) {
-                    byte[] content = Arrays.copyOfRange(bytes, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+                    byte[] content =
+                            Arrays.copyOfRange(bytes, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
                     visitor.page(at, Arrays.equals(content, zeros) ? null : content);
                 }
                 ordinal += count;
@@ -86,11 +86,14 @@ interface MemoryContents {
             for (Extent extent : region.extents()) {
                 long start = region.range().start() + extent.firstPage() * layout.pageSizeBytes();
                 long end = start + extent.pageCount() * layout.pageSizeBytes();
-                if (block.start() >= start && block.end() <= end && layout.pageSizeBytes() == PAGE_BYTES) {
+                if (block.start() >= start
+                        && block.end() <= end
+                        && layout.pageSizeBytes() == PAGE_BYTES) {
                     return extent.firstOrdinal() + (block.start() - start) / PAGE_BYTES;
                 }
             }
         }
-        throw new ImageFormatException("the image does not have the machine's memory at %s in one piece".formatted(block));
+        throw new ImageFormatException(
+                "the image does not have the machine's memory at %s in one piece".formatted(block));
     }
 }

@@ -2,7 +2,6 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.instant.MachineState;
-
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -13,9 +12,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * What QEMU reads with {@code -incoming}: the state of the devices as it wrote it, and before that the machine's type, which
- * makes another QEMU refuse what it cannot run, and the memory that is not mapped from the image. Stateless. Source: QEMU,
- * docs/devel/migration (stream structure), migration/savevm.c and migration/ram.c of version 7.2.
+ * What QEMU reads with {@code -incoming}: the state of the devices as it wrote it, and before that
+ * the machine's type, which makes another QEMU refuse what it cannot run, and the memory that is
+ * not mapped from the image. Stateless. Source: QEMU, docs/devel/migration (stream structure),
+ * migration/savevm.c and migration/ram.c of version 7.2.
  */
 final class MigrationStream {
     private static final int HEADER_BYTES = 8;
@@ -43,9 +43,14 @@ final class MigrationStream {
      * Writes it.
      *
      * @param sent the blocks whose memory goes through the stream
-     * @throws ImageFormatException if the state is not one that QEMU wrote, or a page is damaged or missing
+     * @throws ImageFormatException if the state is not one that QEMU wrote, or a page is damaged or
+     *     missing
      */
-    static void write(MemoryContents image, MachineState machine, List<MachineState.Block> sent, OutputStream into)
+    static void write(
+            MemoryContents image,
+            MachineState machine,
+            List<MachineState.Block> sent,
+            OutputStream into)
             throws IOException {
         byte[] devices = machine.devices();
         check(devices);
@@ -73,7 +78,8 @@ final class MigrationStream {
                         && devices[HEADER_BYTES] != CONFIGURATION
                         && devices[devices.length - 1] == END_OF_STREAM;
         if (!known) {
-            throw new ImageFormatException("the state of the devices in this image is not one that QEMU wrote");
+            throw new ImageFormatException(
+                    "the state of the devices in this image is not one that QEMU wrote");
         }
     }
 
@@ -82,7 +88,8 @@ final class MigrationStream {
                 .get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), offset);
     }
 
-    private static void writeRam(MemoryContents image, List<MachineState.Block> blocks, DataOutputStream out)
+    private static void writeRam(
+            MemoryContents image, List<MachineState.Block> blocks, DataOutputStream out)
             throws IOException {
         out.writeByte(SECTION_FULL);
         out.writeInt(RAM_SECTION);
@@ -102,13 +109,18 @@ final class MigrationStream {
         out.writeInt(RAM_SECTION);
     }
 
-    private static void writePages(MemoryContents image, MachineState.Block block, DataOutputStream out) throws IOException {
+    private static void writePages(
+            MemoryContents image, MachineState.Block block, DataOutputStream out)
+            throws IOException {
         long start = block.range().start();
         image.visit(
                 block.range(),
                 (at, content) -> {
                     boolean zero = content == null;
-                    out.writeLong((at - start) | (zero ? PAGE_ZERO : PAGE_DATA) | (at > start ? SAME_BLOCK : 0));
+                    out.writeLong(
+                            (at - start)
+                                    | (zero ? PAGE_ZERO : PAGE_DATA)
+                                    | (at > start ? SAME_BLOCK : 0));
                     if (at == start) {
                         writeName(block.name(), out);
                     }

@@ -1,26 +1,25 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.agent.qemu.OptionText.Property;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What is taken of a command line that stands in an image, which anybody may have written: the machine, and nothing of what
- * its QEMU did to its host. Immutable.
+ * What is taken of a command line that stands in an image, which anybody may have written: the
+ * machine, and nothing of what its QEMU did to its host. Immutable.
  *
- * <p>Taken are processors, memory, devices of known kinds and disks. Whatever opens a connection, listens, runs a program
- * or writes a file is replaced by something of the same kind that leads nowhere, because devices hang on it, or left away,
- * where nothing does. What reads a file is taken with an absolute name only, which is shown before it is used; a relative
- * one could also be a protocol ({@code nbd:...}). All else is refused by name, for instance {@code -plugin}, {@code
- * -readconfig}, {@code -fsdev} or a device of the host: silently without it, the machine would be another. Source: qemu(1)
- * of version 7.2.
+ * <p>Taken are processors, memory, devices of known kinds and disks. Whatever opens a connection,
+ * listens, runs a program or writes a file is replaced by something of the same kind that leads
+ * nowhere, because devices hang on it, or left away, where nothing does. What reads a file is taken
+ * with an absolute name only, which is shown before it is used; a relative one could also be a
+ * protocol ({@code nbd:...}). All else is refused by name, for instance {@code -plugin}, {@code
+ * -readconfig}, {@code -fsdev} or a device of the host: silently without it, the machine would be
+ * another. Source: qemu(1) of version 7.2.
  */
 final class OptionRules {
     /** Decides on one option. */
@@ -48,11 +47,47 @@ final class OptionRules {
     private static final Rule TEXT = (option, value) -> List.of(option, value);
 
     private static final Set<String> MACHINE_KEYS =
-            Set.of("type", "accel", "usb", "vmport", "smm", "graphics", "dump-guest-core", "mem-merge", "memory-backend",
-                    "hpet", "nvdimm", "nvdimm-persistence", "hmat", "pflash0", "pflash1", "smbus", "sata", "i8042", "pic",
-                    "pit", "pcspk-audiodev", "max-ram-below-4g", "acpi", "kernel-irqchip", "kernel_irqchip", "suppress-vmdesc",
-                    "default-bus-bypass-iommu", "smbios-entry-point-type", "x-oem-id", "x-oem-table-id", "cxl",
-                    "gic-version", "highmem", "its", "virtualization", "secure", "ras", "mte", "iommu", "rtc");
+            Set.of(
+                    "type",
+                    "accel",
+                    "usb",
+                    "vmport",
+                    "smm",
+                    "graphics",
+                    "dump-guest-core",
+                    "mem-merge",
+                    "memory-backend",
+                    "hpet",
+                    "nvdimm",
+                    "nvdimm-persistence",
+                    "hmat",
+                    "pflash0",
+                    "pflash1",
+                    "smbus",
+                    "sata",
+                    "i8042",
+                    "pic",
+                    "pit",
+                    "pcspk-audiodev",
+                    "max-ram-below-4g",
+                    "acpi",
+                    "kernel-irqchip",
+                    "kernel_irqchip",
+                    "suppress-vmdesc",
+                    "default-bus-bypass-iommu",
+                    "smbios-entry-point-type",
+                    "x-oem-id",
+                    "x-oem-table-id",
+                    "cxl",
+                    "gic-version",
+                    "highmem",
+                    "its",
+                    "virtualization",
+                    "secure",
+                    "ras",
+                    "mte",
+                    "iommu",
+                    "rtc");
 
     private static final Pattern DEVICES =
             Pattern.compile(
@@ -68,7 +103,8 @@ final class OptionRules {
 
     /** Keys of devices and the like that lead to the host: its files, devices and descriptors. */
     private static final Pattern HOST_KEYS =
-            Pattern.compile(".*(romfile|file|path|splash|dump|evdev|sysfsdev|fds?|hostdev|hostbus|hostaddr|hostport|tls|rr)$");
+            Pattern.compile(
+                    ".*(romfile|file|path|splash|dump|evdev|sysfsdev|fds?|hostdev|hostbus|hostaddr|hostport|tls|rr)$");
 
     private static final Pattern DRIVE_KEYS =
             Pattern.compile(
@@ -77,32 +113,120 @@ final class OptionRules {
                             + "|(bps|iops)[a-z_-]*|throttling\\.[a-z-]+|l2-cache-size|cache-size|lazy-refcounts|offset|size)");
 
     private static final Set<String> FORMATS =
-            Set.of("raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "file", "host_device", "host_cdrom", "null-co");
+            Set.of(
+                    "raw",
+                    "qcow2",
+                    "qcow",
+                    "qed",
+                    "vmdk",
+                    "vdi",
+                    "vhdx",
+                    "vpc",
+                    "file",
+                    "host_device",
+                    "host_cdrom",
+                    "null-co");
 
     private static final Set<String> MEMORY_KEYS =
-            Set.of("id", "size", "share", "policy", "merge", "dump", "prealloc", "prealloc-threads", "hugetlb", "hugetlbsize",
+            Set.of(
+                    "id",
+                    "size",
+                    "share",
+                    "policy",
+                    "merge",
+                    "dump",
+                    "prealloc",
+                    "prealloc-threads",
+                    "hugetlb",
+                    "hugetlbsize",
                     "reserve");
 
     private final Map<String, Rule> rules = new HashMap<>();
     private int hubs;
 
     OptionRules() {
-        all(FLAG, "nodefaults", "no-user-config", "enable-kvm", "no-reboot", "no-shutdown", "no-hpet", "no-acpi",
-                "no-fd-bootchk", "usb", "only-migratable");
-        all(LEFT_AWAY, "daemonize", "S", "s", "monitor", "qmp", "qmp-pretty", "mon", "pidfile", "D", "d", "trace", "incoming",
-                "vnc", "spice", "msg", "gdb", "runas", "chroot", "mem-path", "mem-prealloc", "loadvm", "echr", "full-screen");
+        all(
+                FLAG,
+                "nodefaults",
+                "no-user-config",
+                "enable-kvm",
+                "no-reboot",
+                "no-shutdown",
+                "no-hpet",
+                "no-acpi",
+                "no-fd-bootchk",
+                "usb",
+                "only-migratable");
+        all(
+                LEFT_AWAY,
+                "daemonize",
+                "S",
+                "s",
+                "monitor",
+                "qmp",
+                "qmp-pretty",
+                "mon",
+                "pidfile",
+                "D",
+                "d",
+                "trace",
+                "incoming",
+                "vnc",
+                "spice",
+                "msg",
+                "gdb",
+                "runas",
+                "chroot",
+                "mem-path",
+                "mem-prealloc",
+                "loadvm",
+                "echr",
+                "full-screen");
         all(TEXT, "append", "name", "uuid");
-        all(keys(null), "cpu", "smp", "m", "numa", "rtc", "boot", "global", "k", "vga", "watchdog", "watchdog-action",
-                "icount", "overcommit", "sandbox", "smbios", "accel", "action");
+        all(
+                keys(null),
+                "cpu",
+                "smp",
+                "m",
+                "numa",
+                "rtc",
+                "boot",
+                "global",
+                "k",
+                "vga",
+                "watchdog",
+                "watchdog-action",
+                "icount",
+                "overcommit",
+                "sandbox",
+                "smbios",
+                "accel",
+                "action");
         all(OptionRules::usbDevice, "usbdevice");
         all(keys(MACHINE_KEYS), "machine", "M");
-        all((option, value) -> List.of(option, file(value)), "kernel", "initrd", "dtb", "bios", "hda", "hdb", "hdc", "hdd",
-                "cdrom", "fda", "fdb", "sd", "mtdblock", "pflash");
+        all(
+                (option, value) -> List.of(option, file(value)),
+                "kernel",
+                "initrd",
+                "dtb",
+                "bios",
+                "hda",
+                "hdb",
+                "hdc",
+                "hdd",
+                "cdrom",
+                "fda",
+                "fdb",
+                "sd",
+                "mtdblock",
+                "pflash");
         all((_, _) -> List.of("-display", "none"), "display", "nographic");
         all((option, value) -> List.of(option, port(value)), "serial", "parallel", "debugcon");
         all((option, value) -> List.of(option, "null,id=" + id(value)), "chardev");
         all((option, value) -> List.of(option, "none,id=" + id(value)), "audiodev");
-        all((option, value) -> List.of(option, "hubport,id=" + id(value) + ",hubid=" + hubs++), "netdev");
+        all(
+                (option, value) -> List.of(option, "hubport,id=" + id(value) + ",hubid=" + hubs++),
+                "netdev");
         all(OptionRules::nic, "nic");
         all(OptionRules::net, "net");
         all(OptionRules::device, "device");
@@ -125,8 +249,22 @@ final class OptionRules {
 
     /** Whether an option has no value. */
     static boolean isFlag(String option) {
-        return Set.of("nodefaults", "no-user-config", "enable-kvm", "no-reboot", "no-shutdown", "no-hpet", "no-acpi",
-                        "no-fd-bootchk", "usb", "only-migratable", "daemonize", "S", "s", "mem-prealloc", "full-screen",
+        return Set.of(
+                        "nodefaults",
+                        "no-user-config",
+                        "enable-kvm",
+                        "no-reboot",
+                        "no-shutdown",
+                        "no-hpet",
+                        "no-acpi",
+                        "no-fd-bootchk",
+                        "usb",
+                        "only-migratable",
+                        "daemonize",
+                        "S",
+                        "s",
+                        "mem-prealloc",
+                        "full-screen",
                         "nographic")
                 .contains(option);
     }
@@ -156,9 +294,13 @@ final class OptionRules {
 
     private static void harmless(String key, String value) throws Refused {
         boolean reaches = HOST_KEYS.matcher(key).matches() && !value.isEmpty();
-        boolean named = key.equals("property") && HOST_KEYS.matcher(value).matches(); // -global, in its long form
+        boolean named =
+                key.equals("property")
+                        && HOST_KEYS.matcher(value).matches(); // -global, in its long form
         if (reaches || named || value.contains("/")) {
-            throw new Refused("'%s' in it would reach for the host".formatted(key.isEmpty() ? value : key + "=" + value));
+            throw new Refused(
+                    "'%s' in it would reach for the host"
+                            .formatted(key.isEmpty() ? value : key + "=" + value));
         }
     }
 
@@ -170,9 +312,14 @@ final class OptionRules {
         return id;
     }
 
-    /** One that is a character device of its own keeps its name: QEMU gives names to those that have none. */
+    /**
+     * One that is a character device of its own keeps its name: QEMU gives names to those that have
+     * none.
+     */
     private static String port(String value) {
-        return value.equals("none") || value.matches("chardev:[A-Za-z][A-Za-z0-9_.-]*") ? value : "null";
+        return value.equals("none") || value.matches("chardev:[A-Za-z][A-Za-z0-9_.-]*")
+                ? value
+                : "null";
     }
 
     /** A name of a file that cannot be anything else. */
@@ -185,7 +332,10 @@ final class OptionRules {
 
     private static List<String> device(String option, String value) throws Refused {
         OptionText device = parsed(value, "driver");
-        String driver = device.type().isEmpty() ? Objects.requireNonNullElse(device.value("driver"), "") : device.type();
+        String driver =
+                device.type().isEmpty()
+                        ? Objects.requireNonNullElse(device.value("driver"), "")
+                        : device.type();
         if (!DEVICES.matcher(driver).matches()) {
             throw new Refused("a device of the kind '%s'".formatted(driver));
         }
@@ -195,20 +345,30 @@ final class OptionRules {
         return List.of(option, value);
     }
 
-    /** Memory comes from the kernel, not from a file of the image's choice, which the guest would write to. */
+    /**
+     * Memory comes from the kernel, not from a file of the image's choice, which the guest would
+     * write to.
+     */
     private static List<String> object(String option, String value) throws Refused {
         OptionText object = parsed(value, "qom-type");
-        String type = object.type().isEmpty() ? Objects.requireNonNullElse(object.value("qom-type"), "") : object.type();
+        String type =
+                object.type().isEmpty()
+                        ? Objects.requireNonNullElse(object.value("qom-type"), "")
+                        : object.type();
         return switch (type) {
             case "memory-backend-ram", "memory-backend-memfd", "memory-backend-file" -> {
                 String kind = type.equals("memory-backend-file") ? "memory-backend-memfd" : type;
                 List<Property> kept =
                         object.properties().stream()
-                                .filter(p -> MEMORY_KEYS.contains(p.key()) || p.key().matches("host-nodes(\\.\\d+)?"))
+                                .filter(
+                                        p ->
+                                                MEMORY_KEYS.contains(p.key())
+                                                        || p.key().matches("host-nodes(\\.\\d+)?"))
                                 .toList();
                 yield List.of(option, new OptionText(kind, kept).text());
             }
-            case "rng-random", "rng-builtin", "rng-egd" -> List.of(option, "rng-builtin,id=" + id(value));
+            case "rng-random", "rng-builtin", "rng-egd" ->
+                    List.of(option, "rng-builtin,id=" + id(value));
             case "iothread", "throttle-group" -> {
                 for (Property property : object.properties()) {
                     harmless(property.key(), property.value());
@@ -257,7 +417,9 @@ final class OptionRules {
             return List.of(option, value);
         }
         List<Property> card =
-                nic.properties().stream().filter(p -> Set.of("model", "mac", "addr", "id").contains(p.key())).toList();
+                nic.properties().stream()
+                        .filter(p -> Set.of("model", "mac", "addr", "id").contains(p.key()))
+                        .toList();
         String kept = new OptionText("user", card).text();
         return List.of(option, kept + ",restrict=on");
     }

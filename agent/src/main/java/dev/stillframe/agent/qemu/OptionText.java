@@ -3,15 +3,14 @@ package dev.stillframe.agent.qemu;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The value of one of QEMU's options, {@code type,key=value,...} or an object in JSON, taken apart. Immutable. Source:
- * qemu(1), and QEMU's util/qemu-option.c and util/keyval.c: a comma in a value is written twice.
+ * The value of one of QEMU's options, {@code type,key=value,...} or an object in JSON, taken apart.
+ * Immutable. Source: qemu(1), and QEMU's util/qemu-option.c and util/keyval.c: a comma in a value
+ * is written twice.
  *
  * @param type what stands before the first comma without a key; empty if nothing does
  * @param properties the rest, in its order; names within names have dots between them
@@ -54,7 +53,10 @@ record OptionText(String type, List<Property> properties) {
     String text() {
         StringBuilder text = new StringBuilder(quoted(type));
         for (Property property : properties) {
-            text.append(text.isEmpty() ? "" : ",").append(property.key()).append('=').append(quoted(property.value()));
+            text.append(text.isEmpty() ? "" : ",")
+                    .append(property.key())
+                    .append('=')
+                    .append(quoted(property.value()));
         }
         return text.toString();
     }
@@ -112,7 +114,8 @@ record OptionText(String type, List<Property> properties) {
     private static void flatten(String key, JsonNode node, List<Property> into) {
         String prefix = key.isEmpty() ? "" : key + ".";
         if (node.isObject()) {
-            node.properties().forEach(entry -> flatten(prefix + entry.getKey(), entry.getValue(), into));
+            node.properties()
+                    .forEach(entry -> flatten(prefix + entry.getKey(), entry.getValue(), into));
         } else if (node.isArray()) {
             for (int i = 0; i < node.size(); i++) {
                 flatten(prefix + i, node.get(i), into);

@@ -1,9 +1,6 @@
 package dev.stillframe.agent.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Files;
@@ -11,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file that a disk of a machine goes on in, so that the file below stays as it is. Immutable.
@@ -24,17 +22,20 @@ record Overlay(String device, String below, String file) {
     private static final long POLL_MILLIS = 20;
 
     /**
-     * Has the disk go on in the file below: what the guest wrote meanwhile is written there, while the guest runs, and the
-     * overlay's file is removed. Nothing is done for an overlay that never came to be but to remove its file. Source: QEMU,
-     * docs/interop/live-block-operations, {@code block-commit} of the active layer.
+     * Has the disk go on in the file below: what the guest wrote meanwhile is written there, while
+     * the guest runs, and the overlay's file is removed. Nothing is done for an overlay that never
+     * came to be but to remove its file. Source: QEMU, docs/interop/live-block-operations, {@code
+     * block-commit} of the active layer.
      *
      * @param pid QEMU's process, which may see other files than we do
-     * @throws IOException if that does not come about: the disk goes on in the overlay, and nothing is lost
+     * @throws IOException if that does not come about: the disk goes on in the overlay, and nothing
+     *     is lost
      */
     void takeBack(Qmp qmp, int pid) throws IOException {
         if (isUppermost(qmp)) {
             String job = "stillframe-" + Integer.toHexString(file.hashCode());
-            qmp.execute("block-commit", Map.of("job-id", job, "device", device, "base-node", below));
+            qmp.execute(
+                    "block-commit", Map.of("job-id", job, "device", device, "base-node", below));
             await(qmp, job);
             if (isUppermost(qmp)) {
                 throw new IOException("QEMU gave up writing it to the file below");
@@ -43,7 +44,8 @@ record Overlay(String device, String below, String file) {
         if (isUsed(qmp)) {
             throw new IOException("QEMU still uses it below another one");
         }
-        // Its name holds a number that nobody could guess, so wherever links lead, it is this file or none.
+        // Its name holds a number that nobody could guess, so wherever links lead, it is this file
+        // or none.
         Files.deleteIfExists(Path.of("/proc/" + pid + "/root" + file));
     }
 
@@ -66,7 +68,10 @@ record Overlay(String device, String below, String file) {
         return false;
     }
 
-    /** Until all is below and the disk goes on there. What the guest writes goes to both while that is being done. */
+    /**
+     * Until all is below and the disk goes on there. What the guest writes goes to both while that
+     * is being done.
+     */
     private static void await(Qmp qmp, String job) throws IOException {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         boolean completing = false;
@@ -76,13 +81,18 @@ record Overlay(String device, String below, String file) {
                 completing = true;
             } else if (System.nanoTime() > deadline) {
                 qmp.execute("block-job-cancel", Map.of("device", job));
-                throw new IOException("writing it to the file below took more than %d minutes".formatted(PATIENCE.toMinutes()));
+                throw new IOException(
+                        "writing it to the file below took more than %d minutes"
+                                .formatted(PATIENCE.toMinutes()));
             }
             try {
                 TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                throw (IOException) new InterruptedIOException("interrupted while it was written to the file below").initCause(e);
+                throw (IOException)
+                        new InterruptedIOException(
+                                        "interrupted while it was written to the file below")
+                                .initCause(e);
             }
         }
     }

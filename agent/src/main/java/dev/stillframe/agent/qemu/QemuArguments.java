@@ -1,17 +1,15 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.instant.MachineState;
-
-import org.jspecify.annotations.Nullable;
-
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
- * QEMU's command line for a machine that comes from an image: the user's, with the memory taken from a file. Immutable.
- * Source: qemu(1), {@code -object memory-backend-file}.
+ * QEMU's command line for a machine that comes from an image: the user's, with the memory taken
+ * from a file. Immutable. Source: qemu(1), {@code -object memory-backend-file}.
  *
  * @param words the program and its arguments
  */
@@ -20,8 +18,21 @@ record QemuArguments(List<String> words) {
 
     /** Options of a backend that say where memory comes from, or would have all of it read. */
     private static final Set<String> OF_ITS_MEMORY =
-            Set.of("id", "size", "share", "mem-path", "prealloc", "prealloc-threads", "hugetlb", "hugetlbsize", "seal",
-                    "discard-data", "readonly", "offset", "reserve", TYPE);
+            Set.of(
+                    "id",
+                    "size",
+                    "share",
+                    "mem-path",
+                    "prealloc",
+                    "prealloc-threads",
+                    "hugetlb",
+                    "hugetlbsize",
+                    "seal",
+                    "discard-data",
+                    "readonly",
+                    "offset",
+                    "reserve",
+                    TYPE);
 
     QemuArguments {
         words = List.copyOf(words);
@@ -35,7 +46,9 @@ record QemuArguments(List<String> words) {
      */
     record Backing(MachineState.Block block, @Nullable Path file, boolean shared) {}
 
-    /** With {@code backing}'s block from its file, in place of what the user's arguments say of it. */
+    /**
+     * With {@code backing}'s block from its file, in place of what the user's arguments say of it.
+     */
     QemuArguments mapping(Backing backing) {
         List<String> result = new ArrayList<>();
         boolean replaced = false;
@@ -91,7 +104,9 @@ record QemuArguments(List<String> words) {
     }
 
     private static String quoted(String word) {
-        return word.matches("[A-Za-z0-9_./:=,@%+-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
+        return word.matches("[A-Za-z0-9_./:=,@%+-]+")
+                ? word
+                : "'" + word.replace("'", "'\\''") + "'";
     }
 
     private static boolean isOption(String word, String option) {
@@ -101,16 +116,23 @@ record QemuArguments(List<String> words) {
     private static String object(Backing backing, String before) {
         List<OptionText.Property> properties = new ArrayList<>();
         properties.add(new OptionText.Property("id", backing.block().name()));
-        properties.add(new OptionText.Property("size", Long.toString(backing.block().range().sizeBytes())));
+        properties.add(
+                new OptionText.Property(
+                        "size", Long.toString(backing.block().range().sizeBytes())));
         if (backing.file() != null) {
             properties.add(new OptionText.Property("mem-path", backing.file().toString()));
         }
         properties.add(new OptionText.Property("share", backing.shared() ? "on" : "off"));
         OptionText old = OptionText.parse(before, TYPE);
         if (old != null) {
-            old.properties().stream().filter(p -> !OF_ITS_MEMORY.contains(p.key())).forEach(properties::add);
+            old.properties().stream()
+                    .filter(p -> !OF_ITS_MEMORY.contains(p.key()))
+                    .forEach(properties::add);
         }
-        return new OptionText(backing.file() == null ? "memory-backend-memfd" : "memory-backend-file", properties).text();
+        return new OptionText(
+                        backing.file() == null ? "memory-backend-memfd" : "memory-backend-file",
+                        properties)
+                .text();
     }
 
     private static @Nullable String id(String object) {

@@ -2,25 +2,24 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.instant.Source;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Which program runs a machine again. An image may come from anywhere, so that it only says what kind of QEMU it was, never
- * which file to execute. Stateless.
+ * Which program runs a machine again. An image may come from anywhere, so that it only says what
+ * kind of QEMU it was, never which file to execute. Stateless.
  */
 final class QemuProgram {
     private static final Pattern KNOWN = Pattern.compile("qemu-system-[a-z0-9_]+|qemu-kvm|kvm");
 
     /** Where some distributions keep QEMU, outside of every PATH. */
-    private static final List<Path> BESIDE_PATH = List.of(Path.of("/usr/bin"), Path.of("/usr/libexec"));
+    private static final List<Path> BESIDE_PATH =
+            List.of(Path.of("/usr/bin"), Path.of("/usr/libexec"));
 
     private QemuProgram() {}
 
@@ -49,7 +48,10 @@ final class QemuProgram {
                 .map(Path::toString)
                 .findFirst()
                 .orElseThrow(
-                        () -> new ImageFormatException("%s is not in PATH; install it, or name the program with --program".formatted(name)));
+                        () ->
+                                new ImageFormatException(
+                                        "%s is not in PATH; install it, or name the program with --program"
+                                                .formatted(name)));
     }
 
     /** Not in a directory that depends on where we are. */

@@ -3,10 +3,8 @@ package dev.stillframe.agent.qemu;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-
 import dev.stillframe.engine.linux.Inbox;
 import dev.stillframe.transport.net.NetworkTransport;
-
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufInputStream;
@@ -21,7 +19,6 @@ import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.unix.UnixChannel;
 import io.netty.handler.codec.json.JsonObjectDecoder;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -40,14 +37,18 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A connection to QEMU's machine protocol. Thread-safe: commands are answered in the order in which they were sent. Has a
- * thread {@code stillframe-qmp} until it is closed. Source: QEMU, docs/interop/qmp-spec.rst.
+ * A connection to QEMU's machine protocol. Thread-safe: commands are answered in the order in which
+ * they were sent. Has a thread {@code stillframe-qmp} until it is closed. Source: QEMU,
+ * docs/interop/qmp-spec.rst.
  *
- * <p>QEMU answers from its main loop, which may be waiting for a page that we protect: a thread that resolves faults must
- * never wait here.
+ * <p>QEMU answers from its main loop, which may be waiting for a page that we protect: a thread
+ * that resolves faults must never wait here.
  */
 public final class Qmp implements AutoCloseable {
-    /** No answer that is asked for here comes near; the list of all commands has some tens of kilobytes. */
+    /**
+     * No answer that is asked for here comes near; the list of all commands has some tens of
+     * kilobytes.
+     */
     private static final int MAX_MESSAGE_BYTES = 16 << 20;
 
     private static final JsonMapper JSON = new JsonMapper();
@@ -99,7 +100,8 @@ public final class Qmp implements AutoCloseable {
      * Connects, and is then ready for commands.
      *
      * @param patience how long any answer may take
-     * @throws IOException if nobody listens, or QEMU does not greet: it talks to one client at a time
+     * @throws IOException if nobody listens, or QEMU does not greet: it talks to one client at a
+     *     time
      */
     public static Qmp connect(Path socket, Duration patience) throws IOException {
         Qmp qmp = new Qmp(socket, patience);
@@ -121,13 +123,14 @@ public final class Qmp implements AutoCloseable {
 
     /** Loads what a connection needs, so that the first one is made at once. */
     static void prepare() {
-        NetworkTransport.chosen()
-                .group(1, "qmp")
-                .shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        NetworkTransport.chosen().group(1, "qmp").shutdownGracefully(0, 1, TimeUnit.SECONDS);
         JSON.createObjectNode();
     }
 
-    /** The process that listens at the other end; empty if the kernel does not tell, or it is not to be seen from here. */
+    /**
+     * The process that listens at the other end; empty if the kernel does not tell, or it is not to
+     * be seen from here.
+     */
     public OptionalInt peer() throws IOException {
         if (channel instanceof EpollDomainSocketChannel unix) {
             int pid = unix.peerCredentials().pid();
@@ -166,7 +169,10 @@ public final class Qmp implements AutoCloseable {
         return execute(command, arguments, this::send);
     }
 
-    /** A command without arguments that comes with a descriptor: QEMU may write {@code file} from then on. */
+    /**
+     * A command without arguments that comes with a descriptor: QEMU may write {@code file} from
+     * then on.
+     */
     JsonNode execute(String command, Inbox file) throws IOException {
         if (!(channel instanceof UnixChannel unix)) {
             throw new IOException(
@@ -191,8 +197,12 @@ public final class Qmp implements AutoCloseable {
                         });
     }
 
-    /** Past the channel, on its thread: what was sent before has been answered, so nothing of it is waiting there. */
-    private static void sendWith(UnixChannel unix, Inbox file, byte[] text, CompletableFuture<JsonNode> answer) {
+    /**
+     * Past the channel, on its thread: what was sent before has been answered, so nothing of it is
+     * waiting there.
+     */
+    private static void sendWith(
+            UnixChannel unix, Inbox file, byte[] text, CompletableFuture<JsonNode> answer) {
         unix.eventLoop()
                 .execute(
                         () -> {
@@ -204,7 +214,8 @@ public final class Qmp implements AutoCloseable {
                         });
     }
 
-    private JsonNode execute(String command, Map<String, ?> arguments, Sending sending) throws IOException {
+    private JsonNode execute(String command, Map<String, ?> arguments, Sending sending)
+            throws IOException {
         long id = ids.incrementAndGet();
         ObjectNode message = JSON.createObjectNode().put("execute", command);
         if (!arguments.isEmpty()) {
@@ -214,7 +225,9 @@ public final class Qmp implements AutoCloseable {
         CompletableFuture<JsonNode> answer = new CompletableFuture<>();
         waiting.put(id, answer);
         try {
-            sending.send((JSON.writeValueAsString(message) + "\n").getBytes(StandardCharsets.UTF_8), answer);
+            sending.send(
+                    (JSON.writeValueAsString(message) + "\n").getBytes(StandardCharsets.UTF_8),
+                    answer);
             JsonNode reply = await(answer, "answer " + command);
             if (reply.has("error")) {
                 JsonNode error = reply.path("error");
@@ -227,7 +240,10 @@ public final class Qmp implements AutoCloseable {
         }
     }
 
-    /** A line for the human monitor, where the machine protocol has no command; the text that it prints. */
+    /**
+     * A line for the human monitor, where the machine protocol has no command; the text that it
+     * prints.
+     */
     String monitor(String line) throws IOException {
         return execute("human-monitor-command", Map.of("command-line", line)).asText();
     }
@@ -246,10 +262,13 @@ public final class Qmp implements AutoCloseable {
                     "QEMU at %s did not %s: %s".formatted(socket, what, cause.getMessage()), cause);
         } catch (TimeoutException e) {
             throw new IOException(
-                    "QEMU at %s did not %s within %d s".formatted(socket, what, patience.toSeconds()), e);
+                    "QEMU at %s did not %s within %d s"
+                            .formatted(socket, what, patience.toSeconds()),
+                    e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted while waiting for QEMU").initCause(e);
+            throw (IOException)
+                    new InterruptedIOException("interrupted while waiting for QEMU").initCause(e);
         }
     }
 
@@ -267,7 +286,8 @@ public final class Qmp implements AutoCloseable {
     /** On the thread of the connection. */
     private final class Messages extends SimpleChannelInboundHandler<ByteBuf> {
         @Override
-        protected void channelRead0(ChannelHandlerContext context, ByteBuf text) throws IOException {
+        protected void channelRead0(ChannelHandlerContext context, ByteBuf text)
+                throws IOException {
             JsonNode message;
             try (InputStream in = new ByteBufInputStream(text)) {
                 message = JSON.readTree(in);

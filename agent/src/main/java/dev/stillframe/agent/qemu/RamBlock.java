@@ -1,7 +1,6 @@
 package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.memory.AddressRange;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -13,16 +12,19 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A piece of memory that QEMU gives a machine, and that the guest can see. Immutable. Source: the human monitor's {@code
- * info ramblock}, {@code info mtree -f} and {@code gpa2hva}, for which the machine protocol has no commands.
+ * A piece of memory that QEMU gives a machine, and that the guest can see. Immutable. Source: the
+ * human monitor's {@code info ramblock}, {@code info mtree -f} and {@code gpa2hva}, for which the
+ * machine protocol has no commands.
  *
  * @param name QEMU's: {@code ram0}, {@code 0000:00:01.0/vga.vram}
- * @param range where it lies among the others by QEMU's own numbering ({@code ram_addr_t}), aligned to pages
+ * @param range where it lies among the others by QEMU's own numbering ({@code ram_addr_t}), aligned
+ *     to pages
  * @param usedBytes how much of it is in use
  * @param processStart where it is mapped in QEMU's process
  * @param backend whether it is a memory backend, which the user defines by that name
  */
-record RamBlock(String name, AddressRange range, long usedBytes, long processStart, boolean backend) {
+record RamBlock(
+        String name, AddressRange range, long usedBytes, long processStart, boolean backend) {
     private static final int PAGE_BYTES = 4096;
 
     private static final Pattern BLOCK =
@@ -41,8 +43,8 @@ record RamBlock(String name, AddressRange range, long usedBytes, long processSta
      * What there is.
      *
      * @param blocks those that the guest can see now
-     * @param unseen names of the others: what QEMU makes anew at each start and shows to firmware only, and memory of
-     *     devices that are switched off, or that are there twice
+     * @param unseen names of the others: what QEMU makes anew at each start and shows to firmware
+     *     only, and memory of devices that are switched off, or that are there twice
      */
     record Found(List<RamBlock> blocks, List<String> unseen) {}
 
@@ -50,7 +52,8 @@ record RamBlock(String name, AddressRange range, long usedBytes, long processSta
      * Asks QEMU for them.
      *
      * @param backends names of the memory backends
-     * @throws IOException if QEMU's lists cannot be made sense of; the message holds what was not understood
+     * @throws IOException if QEMU's lists cannot be made sense of; the message holds what was not
+     *     understood
      */
     static Found find(Qmp qmp, Set<String> backends) throws IOException {
         Map<String, Place> places = places(qmp.monitor("info mtree -f"));
@@ -94,7 +97,8 @@ record RamBlock(String name, AddressRange range, long usedBytes, long processSta
             }
             Matcher block = BLOCK.matcher(line);
             if (!block.matches()) {
-                throw new IOException("QEMU's list of memory has a line that is not understood: " + line);
+                throw new IOException(
+                        "QEMU's list of memory has a line that is not understood: " + line);
             }
             String name = block.group(1);
             blocks.add(

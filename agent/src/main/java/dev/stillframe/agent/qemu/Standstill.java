@@ -1,25 +1,24 @@
 package dev.stillframe.agent.qemu;
 
-import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.instant.ThreadState;
+import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Holds a machine still for the instant: QEMU stops its processors, devices and disks, and writes down the state of the
- * devices. A machine that stood before stands afterwards. Owned by the thread that takes the snapshot.
+ * Holds a machine still for the instant: QEMU stops its processors, devices and disks, and writes
+ * down the state of the devices. A machine that stood before stands afterwards. Owned by the thread
+ * that takes the snapshot.
  */
 final class Standstill implements Attachment {
     private static final Logger LOG = LoggerFactory.getLogger(Standstill.class);
@@ -38,7 +37,12 @@ final class Standstill implements Attachment {
     private long contNanos;
 
     /** What it needs; nothing of it is closed with this. */
-    record Parts(Qmp qmp, VirtualMachine vm, DeviceState devices, DiskInstant disks, Guardian guardian) {}
+    record Parts(
+            Qmp qmp,
+            VirtualMachine vm,
+            DeviceState devices,
+            DiskInstant disks,
+            Guardian guardian) {}
 
     Standstill(Parts parts, Probe probe) {
         this.qmp = parts.qmp();
@@ -49,7 +53,10 @@ final class Standstill implements Attachment {
         this.probe = probe;
     }
 
-    /** Waits until the machine can be stopped: whoever lets it go on if we are killed has to be there before. */
+    /**
+     * Waits until the machine can be stopped: whoever lets it go on if we are killed has to be
+     * there before.
+     */
     void awaitGuardian() throws IOException {
         guardian.awaitReady();
     }
@@ -108,7 +115,13 @@ final class Standstill implements Attachment {
                         vm.running(),
                         state,
                         vm.ram().stream()
-                                .map(b -> new MachineState.Block(b.name(), b.range(), b.usedBytes(), b.backend()))
+                                .map(
+                                        b ->
+                                                new MachineState.Block(
+                                                        b.name(),
+                                                        b.range(),
+                                                        b.usedBytes(),
+                                                        b.backend()))
                                 .toList(),
                         held);
         return new Standing(List.of(), begin);
@@ -132,11 +145,15 @@ final class Standstill implements Attachment {
         contNanos = System.nanoTime() - begin;
     }
 
-    /** Whether the balloon stood still: QEMU takes pages away through the file, of which no protection tells. */
+    /**
+     * Whether the balloon stood still: QEMU takes pages away through the file, of which no
+     * protection tells.
+     */
     @Override
     public void confirm() throws IOException {
         if (vm.balloonBytes() >= 0
-                && (VirtualMachine.balloon(qmp) != vm.balloonBytes() || qmp.hasSeen("BALLOON_CHANGE"))) {
+                && (VirtualMachine.balloon(qmp) != vm.balloonBytes()
+                        || qmp.hasSeen("BALLOON_CHANGE"))) {
             throw new TargetException(
                     "the machine's balloon took or gave back memory while it was copied; try again when it is at rest");
         }
@@ -149,7 +166,9 @@ final class Standstill implements Attachment {
             try {
                 thaw();
             } catch (IOException e) { // the guardian tries again when we end
-                LOG.error("the machine could not be let go on, which is tried again in a moment: {}", e.getMessage());
+                LOG.error(
+                        "the machine could not be let go on, which is tried again in a moment: {}",
+                        e.getMessage());
             }
             if (interrupted) {
                 Thread.currentThread().interrupt();

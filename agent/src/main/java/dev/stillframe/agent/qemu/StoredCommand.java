@@ -2,15 +2,14 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.instant.Source;
-
-import org.jspecify.annotations.Nullable;
-
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * QEMU's command line as far as it is taken from an image, by {@link OptionRules}: shown to the user, who decides. Immutable.
+ * QEMU's command line as far as it is taken from an image, by {@link OptionRules}: shown to the
+ * user, who decides. Immutable.
  *
  * @param words the program, found on this host, and its arguments
  * @param left what was replaced or left away, as it stood there
@@ -26,16 +25,19 @@ public record StoredCommand(List<String> words, List<String> left) {
      * Of the process that an image is of.
      *
      * @param program the user's choice; null to find one here by the name of the image's
-     * @throws ImageFormatException if there is an option that is not taken and could not be left away
+     * @throws ImageFormatException if there is an option that is not taken and could not be left
+     *     away
      */
-    public static StoredCommand of(Source source, @Nullable Path program) throws ImageFormatException {
+    public static StoredCommand of(Source source, @Nullable Path program)
+            throws ImageFormatException {
         List<String> words = new ArrayList<>();
         words.add(program == null ? QemuProgram.find(source) : program.toString());
         List<String> left = new ArrayList<>();
         OptionRules rules = new OptionRules();
         List<String> stored = source.arguments();
         for (int i = 1; i < stored.size(); i++) {
-            boolean disk = !stored.get(i).startsWith("-"); // qemu(1): a word alone is the first disk
+            boolean disk =
+                    !stored.get(i).startsWith("-"); // qemu(1): a word alone is the first disk
             String option = disk ? "-hda" : stored.get(i).replaceFirst("^--", "-");
             boolean flag = OptionRules.isFlag(option.substring(1));
             String value = "";
@@ -54,7 +56,8 @@ public record StoredCommand(List<String> words, List<String> left) {
         return new StoredCommand(words, left);
     }
 
-    private static List<String> taken(OptionRules rules, String option, String value) throws ImageFormatException {
+    private static List<String> taken(OptionRules rules, String option, String value)
+            throws ImageFormatException {
         OptionRules.Rule rule = rules.of(option.substring(1));
         if (rule == null) {
             throw refused(option + " is not taken from an image");
@@ -62,7 +65,11 @@ public record StoredCommand(List<String> words, List<String> left) {
         try {
             return rule.words(option, value);
         } catch (OptionRules.Refused e) {
-            throw refused("%s is not taken from an image: %s".formatted(new QemuArguments(List.of(option, value)).line(), e.getMessage()));
+            throw refused(
+                    "%s is not taken from an image: %s"
+                            .formatted(
+                                    new QemuArguments(List.of(option, value)).line(),
+                                    e.getMessage()));
         }
     }
 

@@ -1,12 +1,8 @@
 package dev.stillframe.agent.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
-
 import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.process.TargetException;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -14,6 +10,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is to be known of a machine before it is captured. Immutable.
@@ -40,15 +37,18 @@ record VirtualMachine(
     static final String SAVE_DEVICES = "xen-save-devices-state";
 
     private static final Set<String> STANDING = Set.of("paused", "postmigrate", "prelaunch");
-    private static final Set<String> MIGRATION_OVER = Set.of("", "none", "completed", "failed", "cancelled");
+    private static final Set<String> MIGRATION_OVER =
+            Set.of("", "none", "completed", "failed", "cancelled");
 
     /** Where QEMU keeps devices, by how they came to be. */
-    private static final List<String> DEVICES = List.of("/machine/peripheral", "/machine/peripheral-anon");
+    private static final List<String> DEVICES =
+            List.of("/machine/peripheral", "/machine/peripheral-anon");
 
     /**
      * Looks, and changes nothing.
      *
-     * @throws TargetException if no image of it can be taken, with what is in the way and what to do
+     * @throws TargetException if no image of it can be taken, with what is in the way and what to
+     *     do
      */
     static VirtualMachine examine(Qmp qmp) throws IOException {
         refuseOldQemu(qmp);
@@ -94,7 +94,8 @@ record VirtualMachine(
         String status = migration.path("status").asText();
         if (!MIGRATION_OVER.contains(status)) {
             throw new TargetException(
-                    "the machine is being migrated (%s); wait until that is over, or cancel it".formatted(status));
+                    "the machine is being migrated (%s); wait until that is over, or cancel it"
+                            .formatted(status));
         }
         List<String> reasons = new ArrayList<>();
         migration.path("blocked-reasons").forEach(reason -> reasons.add(reason.asText()));
@@ -110,7 +111,8 @@ record VirtualMachine(
         String status = answer.path("status").asText();
         if (!answer.path("running").asBoolean() && !STANDING.contains(status)) {
             throw new TargetException(
-                    "the machine is in state '%s'; an image can be taken of a running or a paused one".formatted(status));
+                    "the machine is in state '%s'; an image can be taken of a running or a paused one"
+                            .formatted(status));
         }
         return answer.path("running").asBoolean();
     }
@@ -124,10 +126,12 @@ record VirtualMachine(
                 if (!type.startsWith("child<")) {
                     continue;
                 }
-                String reason = reason(qmp, place + "/" + name, type.substring(6, type.length() - 1));
+                String reason =
+                        reason(qmp, place + "/" + name, type.substring(6, type.length() - 1));
                 if (reason != null) {
                     throw new TargetException(
-                            "device %s (%s) %s".formatted(name, type.substring(6, type.length() - 1), reason));
+                            "device %s (%s) %s"
+                                    .formatted(name, type.substring(6, type.length() - 1), reason));
                 }
             }
         }
@@ -138,8 +142,7 @@ record VirtualMachine(
         }
     }
 
-    private static @Nullable String reason(Qmp qmp, String path, String type)
-            throws IOException {
+    private static @Nullable String reason(Qmp qmp, String path, String type) throws IOException {
         if (type.startsWith("vfio-") || type.startsWith("vhost-vdpa") || type.contains("iommufd")) {
             return "writes to the guest's memory by itself, past the page tables; unplug it for the snapshot";
         }
@@ -162,7 +165,8 @@ record VirtualMachine(
     }
 
     private static String type(Qmp qmp) throws IOException {
-        String type = qmp.execute("qom-get", Map.of("path", "/machine", "property", "type")).asText();
+        String type =
+                qmp.execute("qom-get", Map.of("path", "/machine", "property", "type")).asText();
         return type.replaceFirst("-machine$", "");
     }
 

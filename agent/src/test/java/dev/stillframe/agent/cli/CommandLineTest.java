@@ -3,7 +3,8 @@ package dev.stillframe.agent.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-
+import dev.stillframe.agent.doctor.Readiness.Finding;
+import dev.stillframe.agent.doctor.Readiness.Status;
 import dev.stillframe.agent.job.Destination;
 import dev.stillframe.agent.job.MachineTaker;
 import dev.stillframe.agent.job.Parts;
@@ -13,29 +14,17 @@ import dev.stillframe.agent.job.Wiring;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.image.ImageStore;
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.image.ImageStore;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.instant.Source;
-import dev.stillframe.agent.doctor.Readiness.Finding;
-import dev.stillframe.agent.doctor.Readiness.Status;
-
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.transport.receiver.ReceiverEvents;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
-
-import picocli.CommandLine;
-
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -54,6 +43,13 @@ import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
 
 class CommandLineTest {
     private static final Missing LOST =
@@ -281,7 +277,8 @@ class CommandLineTest {
         assertThat(out.toString()).contains("M1", "MODERN", "nothing unexpected");
         assertThat(html).content().contains("<table>", "a store that is told", "T1: store a 'b'");
         out.getBuffer().setLength(0);
-        Files.writeString(file, "  expect unprotected a\n  expect protected a\n", StandardOpenOption.APPEND);
+        Files.writeString(
+                file, "  expect unprotected a\n  expect protected a\n", StandardOpenOption.APPEND);
         assertThat(run(with(command, "--json"))).isEqualTo(1);
         assertThat(json().get("as_expected").booleanValue()).isFalse();
         assertThat(json().get("results")).hasSize(6);
@@ -302,10 +299,12 @@ class CommandLineTest {
                           memory a anon 1
                         """);
         String[] command = {"doctor", "--conformance", "--scenario", file.toString(), "--json"};
-        assertThat(run(with(command, "--backend", "PRE", "--backend", "MODERN", "--only", "M1"))).isZero();
+        assertThat(run(with(command, "--backend", "PRE", "--backend", "MODERN", "--only", "M1")))
+                .isZero();
         assertThat(json().get("results")).hasSize(2);
         out.getBuffer().setLength(0);
-        assertThat(run(with(command, "--backend", "MODERN", "--only", "M2"))).isEqualTo(1); // nothing was run
+        assertThat(run(with(command, "--backend", "MODERN", "--only", "M2")))
+                .isEqualTo(1); // nothing was run
         assertThat(run(with(command, "--only", "M3"))).isEqualTo(1);
         assertThat(err.toString()).contains("there is no scenario M3; there are M1, M2");
     }
@@ -403,28 +402,41 @@ class CommandLineTest {
                 .contains(
                         "stillframe receive: interrupted image tuesday from 127.0.0.1:9: cut off",
                         "stillframe receive: failed image tuesday from 127.0.0.1:9: cut off")
-                .anySatisfy(line -> assertThat(line).contains("failed image wednesday", "cannot be shown"));
+                .anySatisfy(
+                        line ->
+                                assertThat(line)
+                                        .contains("failed image wednesday", "cannot be shown"));
         assertThat(run("show", directory.resolve("monday").toString())).isZero();
         assertThat(run("verify", directory.resolve("monday").toString())).isZero();
     }
 
-    /** With the real receiver: a peer that speaks something else, whose end nobody but its owner hears of. */
+    /**
+     * With the real receiver: a peer that speaks something else, whose end nobody but its owner
+     * hears of.
+     */
     @Test
     void whatTheReceiverTellsOfAnEndIsOnStandardErrorWithItsCause() throws Exception {
         Thread receiving = Thread.currentThread();
         CompletableFuture<Void> over = new CompletableFuture<>();
         starter =
                 (listen, store, credentials, events, registry) -> {
-                    Reception real = Wiring.parts().receptions().start(listen, store, credentials, events, registry);
+                    Reception real =
+                            Wiring.parts()
+                                    .receptions()
+                                    .start(listen, store, credentials, events, registry);
                     InetSocketAddress address = (InetSocketAddress) real.address();
                     try (Socket peer = new Socket(address.getAddress(), address.getPort())) {
-                        peer.getOutputStream().write("GET / HTTP/1.1\r\n\r\n      ".getBytes(StandardCharsets.US_ASCII));
+                        peer.getOutputStream()
+                                .write(
+                                        "GET / HTTP/1.1\r\n\r\n      "
+                                                .getBytes(StandardCharsets.US_ASCII));
                         peer.getInputStream().readAllBytes(); // its refusal
                     }
                     return real;
                 };
         Thread.ofPlatform().name("stopper").start(() -> interruptAfterNote(receiving, over));
-        assertThat(run("receive", "--listen", "127.0.0.1:0", "--store", directory.toString())).isZero();
+        assertThat(run("receive", "--listen", "127.0.0.1:0", "--store", directory.toString()))
+                .isZero();
         over.get(20, TimeUnit.SECONDS);
         assertThat(err.toString())
                 .contains("stillframe receive: failed an image from 127.0.0.1:")
@@ -525,10 +537,21 @@ class CommandLineTest {
                             new MachineSnapshot.Stop(1_000_000, 2_000_000, 0, 3_000_000, 4_000_000),
                             List.of("something to know"));
                 };
-        assertThat(run("snapshot", "--qmp", "/run/vm", "--disk-hook", "lvcreate", "--out", "y", "--json")).isZero();
+        assertThat(
+                        run(
+                                "snapshot",
+                                "--qmp",
+                                "/run/vm",
+                                "--disk-hook",
+                                "lvcreate",
+                                "--out",
+                                "y",
+                                "--json"))
+                .isZero();
         assertThat(asked)
                 .containsExactly(
-                        new MachineSnapshot.Subject(Path.of("/run/vm"), OptionalInt.empty(), null, "lvcreate"));
+                        new MachineSnapshot.Subject(
+                                Path.of("/run/vm"), OptionalInt.empty(), null, "lvcreate"));
         assertThat(json().path("pid").asInt()).isEqualTo(4711);
         assertThat(json().path("stop").path("ours_ms").asDouble()).isEqualTo(3.0);
         assertThat(err.toString()).contains("something to know");

@@ -2,19 +2,16 @@ package dev.stillframe.agent.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.agent.job.Parts;
-import dev.stillframe.agent.job.Wiring;
 import dev.stillframe.agent.doctor.Readiness.Finding;
 import dev.stillframe.agent.doctor.Readiness.Status;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
-import picocli.CommandLine;
-
+import dev.stillframe.agent.job.Parts;
+import dev.stillframe.agent.job.Wiring;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import picocli.CommandLine;
 
 /** Where processes cannot be captured, the demonstration says why and shows an arena: for real. */
 @Timeout(120)
@@ -27,7 +24,11 @@ class DemoWithoutKernelTest {
         Parts real = Wiring.parts();
         Parts parts =
                 new Parts(
-                        real.taker(), real.machines(), real.opener(), real.receptions(), () -> List.of(IN_THE_WAY));
+                        real.taker(),
+                        real.machines(),
+                        real.opener(),
+                        real.receptions(),
+                        () -> List.of(IN_THE_WAY));
         CommandLine commands = Commands.create(parts);
         StringWriter out = new StringWriter();
         commands.setOut(new PrintWriter(out, true));

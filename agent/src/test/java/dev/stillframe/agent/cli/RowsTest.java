@@ -2,13 +2,12 @@ package dev.stillframe.agent.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
-import org.junit.jupiter.api.Test;
-
+import dev.stillframe.engine.memory.AddressRange;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 
 /** What is missing is told so that a person reads it: by reason, however many ranges there are. */
 class RowsTest {
@@ -46,10 +45,16 @@ class RowsTest {
     @Test
     void manyReasonsAndLongOnesAreCutWithTheWayToTheRest() {
         List<Missing> missing =
-                IntStream.range(0, 30).mapToObj(i -> missing(2L * i, 1, "reason " + i + "x".repeat(1000))).toList();
+                IntStream.range(0, 30)
+                        .mapToObj(i -> missing(2L * i, 1, "reason " + i + "x".repeat(1000)))
+                        .toList();
         List<String> lines = new Rows().missing(missing).lines();
         assertThat(lines).hasSizeLessThan(50).allMatch(line -> line.length() < 500);
-        assertThat(lines).anyMatch(line -> line.contains("10 more reasons")).last().asString().contains("--missing");
+        assertThat(lines)
+                .anyMatch(line -> line.contains("10 more reasons"))
+                .last()
+                .asString()
+                .contains("--missing");
     }
 
     private static Missing missing(long page, long pages, String reason) {

@@ -10,13 +10,6 @@ import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.sender.RateLimit;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -25,6 +18,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How pages are sent: what is typed reaches the transport. */
 @Timeout(60)
@@ -39,7 +37,9 @@ class SendOptionsTest {
 
     @Test
     void whatTheUserChoseReachesTheTransport() {
-        run(SNAPSHOT + "--lanes 3 --rate 100M --retry-for 5m --timeout 9s --staging 64M --compress small");
+        run(
+                SNAPSHOT
+                        + "--lanes 3 --rate 100M --retry-for 5m --timeout 9s --staging 64M --compress small");
         assertThat(opened.getFirst())
                 .isInstanceOfSatisfying(
                         Destination.Remote.class,
@@ -47,7 +47,8 @@ class SendOptionsTest {
                             assertThat(remote.options().lanes()).isEqualTo(3);
                             assertThat(remote.options().preset()).isEqualTo(Preset.SMALL);
                             assertThat(remote.options().retainBytes()).isEqualTo(16L << 20);
-                            assertThat(remote.options().giveUpAfter()).isEqualTo(Duration.ofMinutes(5));
+                            assertThat(remote.options().giveUpAfter())
+                                    .isEqualTo(Duration.ofMinutes(5));
                             assertThat(remote.options().timeouts().stall())
                                     .isEqualTo(Duration.ofSeconds(9));
                             assertThat(remote.rate().bytesPerSecond()).isEqualTo(100L << 20);

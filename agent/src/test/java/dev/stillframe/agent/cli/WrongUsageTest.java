@@ -4,16 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.agent.job.Parts;
 import dev.stillframe.engine.capture.SnapshotException;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
-/** A wrong command line is answered with what is missing, not with what was found where it should have been. */
+/**
+ * A wrong command line is answered with what is missing, not with what was found where it should
+ * have been.
+ */
 class WrongUsageTest {
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
@@ -85,7 +87,10 @@ class WrongUsageTest {
         return Commands.create(parts())
                 .setOut(new PrintWriter(out))
                 .setErr(new PrintWriter(err))
-                .execute(words.stream().map(word -> word.equals("_") ? "" : word).toArray(String[]::new));
+                .execute(
+                        words.stream()
+                                .map(word -> word.equals("_") ? "" : word)
+                                .toArray(String[]::new));
     }
 
     private static Parts parts() {

@@ -1,19 +1,18 @@
 package dev.stillframe.agent.demo;
 
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
+import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.instant.Ending;
-import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.instant.PageHash;
-import dev.stillframe.engine.instant.PageKind;
-import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.instant.RootHash;
-import dev.stillframe.engine.instant.Source;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

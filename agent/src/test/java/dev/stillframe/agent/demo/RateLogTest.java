@@ -3,9 +3,8 @@ package dev.stillframe.agent.demo;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import org.junit.jupiter.api.Test;
-
 import java.time.Duration;
+import org.junit.jupiter.api.Test;
 
 class RateLogTest {
     private static final long MS = 1_000_000;

@@ -3,12 +3,10 @@ package dev.stillframe.agent.demo;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.agent.demo.Oracle.Verdict;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.io.IOException;
 import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * The real writer and the real kernel: a process that is stopped is at one instant, one that runs

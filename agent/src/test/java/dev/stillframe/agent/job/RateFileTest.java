@@ -3,12 +3,10 @@ package dev.stillframe.agent.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.transport.sender.RateLimit;
-
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;

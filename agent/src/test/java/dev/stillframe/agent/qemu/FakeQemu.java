@@ -28,8 +28,10 @@ final class FakeQemu implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
 
     private final Path directory = Files.createTempDirectory("fake-qemu");
-    private final ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-    private final Map<String, String> answers = new ConcurrentHashMap<>(Map.of("qmp_capabilities", "{}"));
+    private final ServerSocketChannel server =
+            ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    private final Map<String, String> answers =
+            new ConcurrentHashMap<>(Map.of("qmp_capabilities", "{}"));
     private final String greeting;
 
     FakeQemu(String greeting) throws IOException {
@@ -42,7 +44,9 @@ final class FakeQemu implements AutoCloseable {
         return directory.resolve("qmp");
     }
 
-    /** Answers {@code command}, or that line for the human monitor, with {@code value}, a JSON text. */
+    /**
+     * Answers {@code command}, or that line for the human monitor, with {@code value}, a JSON text.
+     */
     FakeQemu on(String command, String value) {
         answers.put(command, value);
         return this;
@@ -80,10 +84,14 @@ final class FakeQemu implements AutoCloseable {
             client.close();
             return;
         }
-        write(client, "{\"event\": \"STOP\", \"timestamp\": {\"seconds\": 1, \"microseconds\": 2}}\n");
+        write(
+                client,
+                "{\"event\": \"STOP\", \"timestamp\": {\"seconds\": 1, \"microseconds\": 2}}\n");
         ObjectNode reply = JSON.createObjectNode();
         if (value == null) {
-            reply.putObject("error").put("class", "CommandNotFound").put("desc", key + " has not been found");
+            reply.putObject("error")
+                    .put("class", "CommandNotFound")
+                    .put("desc", key + " has not been found");
         } else {
             reply.set("return", JSON.readTree(value));
         }

@@ -6,10 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageWriter;
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.MachineState;
@@ -17,8 +13,12 @@ import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.instant.RootHash;
-import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.RunBatch;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -35,7 +35,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What QEMU reads, byte for byte as its own sources say. */
 class MigrationStreamTest {
     private static final int PAGE = 4096;
-    private static final MachineState.Block RAM = new MachineState.Block("ram0", new AddressRange(0, PAGE), PAGE, true);
+    private static final MachineState.Block RAM =
+            new MachineState.Block("ram0", new AddressRange(0, PAGE), PAGE, true);
     private static final MachineState.Block BIOS =
             new MachineState.Block("bios", new AddressRange(PAGE, 3 * PAGE), 2 * PAGE, false);
 
@@ -63,7 +64,13 @@ class MigrationStreamTest {
     @Test
     void withoutMemoryToSendThereIsNoSectionForIt() throws IOException {
         assertThat(stream(DEVICES, List.of()))
-                .isEqualTo("5145564d00000003" + "0700000002" + hex("pc") + "04aabbcc00" + "0600000002" + hex("{}"));
+                .isEqualTo(
+                        "5145564d00000003"
+                                + "0700000002"
+                                + hex("pc")
+                                + "04aabbcc00"
+                                + "0600000002"
+                                + hex("{}"));
     }
 
     @Test
@@ -85,7 +92,13 @@ class MigrationStreamTest {
 
     private String stream(String devices, List<MachineState.Block> sent) throws IOException {
         MachineState machine =
-                new MachineState("QEMU", "pc", true, HexFormat.of().parseHex(devices), List.of(RAM, BIOS), List.of());
+                new MachineState(
+                        "QEMU",
+                        "pc",
+                        true,
+                        HexFormat.of().parseHex(devices),
+                        List.of(RAM, BIOS),
+                        List.of());
         Path image = directory.resolve("image-" + System.nanoTime());
         write(image, machine);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -106,8 +119,22 @@ class MigrationStreamTest {
                         0,
                         null,
                         List.of(new Extent(0, 3, 0)));
-        Source source = new Source(1, 0, 1, 1, 0, 0, "qemu", List.of("qemu"), "/qemu", "host", "x86_64", "6.18");
-        Layout layout = new Layout(PAGE, 7, source, new byte[0], List.of(), List.of(region), machine);
+        Source source =
+                new Source(
+                        1,
+                        0,
+                        1,
+                        1,
+                        0,
+                        0,
+                        "qemu",
+                        List.of("qemu"),
+                        "/qemu",
+                        "host",
+                        "x86_64",
+                        "6.18");
+        Layout layout =
+                new Layout(PAGE, 7, source, new byte[0], List.of(), List.of(region), machine);
         try (Arena arena = Arena.ofShared();
                 ImageWriter writer = ImageWriter.create(image)) {
             ThreePages pages = new ThreePages(arena);

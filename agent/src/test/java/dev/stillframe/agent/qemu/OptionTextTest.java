@@ -16,7 +16,10 @@ class OptionTextTest {
         OptionText text = parse("memory-backend-file,mem-path=/a,,id=x,,,id=y,share");
         assertThat(text.type()).isEqualTo("memory-backend-file");
         assertThat(text.properties())
-                .containsExactly(new Property("mem-path", "/a,id=x,"), new Property("id", "y"), new Property("share", "on"));
+                .containsExactly(
+                        new Property("mem-path", "/a,id=x,"),
+                        new Property("id", "y"),
+                        new Property("share", "on"));
         assertThat(text.value("id")).isEqualTo("y");
     }
 
@@ -28,7 +31,9 @@ class OptionTextTest {
 
     @Test
     void anObjectInJsonHasTheSameParts() {
-        OptionText text = parse("{\"qom-type\": \"rng\", \"id\": \"r\", \"on\": true, \"host-nodes\": [0, 1], \"a\": {\"b\": \"c\"}}");
+        OptionText text =
+                parse(
+                        "{\"qom-type\": \"rng\", \"id\": \"r\", \"on\": true, \"host-nodes\": [0, 1], \"a\": {\"b\": \"c\"}}");
         assertThat(text.type()).isEqualTo("rng");
         assertThat(text.text()).isEqualTo("rng,id=r,on=on,host-nodes.0=0,host-nodes.1=1,a.b=c");
         assertThat(OptionText.parse("{ nonsense", "qom-type")).isNull();
@@ -43,7 +48,8 @@ class OptionTextTest {
 
     @Test
     void aNameRemainsOneValue() {
-        OptionText text = new OptionText("t", List.of(new Property("id", "x,mem-path=/etc/passwd")));
+        OptionText text =
+                new OptionText("t", List.of(new Property("id", "x,mem-path=/etc/passwd")));
         assertThat(parse(text.text())).isEqualTo(text);
     }
 

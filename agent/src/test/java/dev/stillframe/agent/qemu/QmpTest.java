@@ -11,7 +11,10 @@ import java.util.OptionalInt;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-/** A conversation with QEMU has an end, whatever the other end does; and what it lists is understood. */
+/**
+ * A conversation with QEMU has an end, whatever the other end does; and what it lists is
+ * understood.
+ */
 class QmpTest {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final Duration SHORT = Duration.ofMillis(300);
@@ -40,7 +43,9 @@ class QmpTest {
 
     @Test
     void commandsAreAnsweredBetweenEvents() throws Exception {
-        try (FakeQemu qemu = new FakeQemu(FakeQemu.GREETING).on("query-status", "{\"status\": \"running\"}");
+        try (FakeQemu qemu =
+                        new FakeQemu(FakeQemu.GREETING)
+                                .on("query-status", "{\"status\": \"running\"}");
                 Qmp qmp = Qmp.connect(qemu.socket(), PATIENCE)) {
             assertThat(qmp.version()).isEqualTo("QEMU 7.2.22 (Debian)");
             assertThat(qmp.execute("query-status").path("status").asText()).isEqualTo("running");
@@ -56,7 +61,8 @@ class QmpTest {
                 Qmp qmp = Qmp.connect(qemu.socket(), PATIENCE)) {
             assertThatThrownBy(() -> qmp.execute("no-such"))
                     .isInstanceOfSatisfying(
-                            QmpException.class, e -> assertThat(e.errorClass()).isEqualTo("CommandNotFound"))
+                            QmpException.class,
+                            e -> assertThat(e.errorClass()).isEqualTo("CommandNotFound"))
                     .hasMessageContaining("no-such has not been found");
         }
     }
@@ -65,7 +71,8 @@ class QmpTest {
     void silenceHasADeadline() throws Exception {
         try (FakeQemu qemu = new FakeQemu(FakeQemu.GREETING).on("stop", "silence");
                 Qmp qmp = Qmp.connect(qemu.socket(), SHORT)) {
-            assertThatThrownBy(() -> qmp.execute("stop")).hasMessageContaining("did not answer stop within");
+            assertThatThrownBy(() -> qmp.execute("stop"))
+                    .hasMessageContaining("did not answer stop within");
         }
         try (FakeQemu qemu = new FakeQemu("")) {
             assertThatThrownBy(() -> Qmp.connect(qemu.socket(), SHORT))
@@ -85,13 +92,15 @@ class QmpTest {
 
     @Test
     void nobodyThereIsSaidWithWhatToDo() {
-        assertThatThrownBy(() -> Qmp.connect(Path.of("/nowhere"), PATIENCE)).hasMessageContaining("-qmp unix:/nowhere");
+        assertThatThrownBy(() -> Qmp.connect(Path.of("/nowhere"), PATIENCE))
+                .hasMessageContaining("-qmp unix:/nowhere");
     }
 
     @Test
     void whatIsNoJsonEndsTheConnection() throws Exception {
         try (FakeQemu qemu = new FakeQemu("QEMU monitor\n")) {
-            assertThatThrownBy(() -> Qmp.connect(qemu.socket(), PATIENCE)).isInstanceOf(IOException.class);
+            assertThatThrownBy(() -> Qmp.connect(qemu.socket(), PATIENCE))
+                    .isInstanceOf(IOException.class);
         }
     }
 
@@ -101,9 +110,15 @@ class QmpTest {
                         new FakeQemu(FakeQemu.GREETING)
                                 .onLine("info ramblock", RAM_LIST)
                                 .onLine("info mtree -f", TREE)
-                                .onLine("gpa2hva 0x0", "Host virtual address for 0x0 (m0) is 0x7f0000000000\n")
-                                .onLine("gpa2hva 0xfd000000", "Host virtual address for 0xfd000000 (vga.vram) is 0x7f1000000000\n")
-                                .onLine("gpa2hva 0xfffd0000", "Host virtual address for 0xfffd0000 (pc.bios) is 0x7f2000010000\n");
+                                .onLine(
+                                        "gpa2hva 0x0",
+                                        "Host virtual address for 0x0 (m0) is 0x7f0000000000\n")
+                                .onLine(
+                                        "gpa2hva 0xfd000000",
+                                        "Host virtual address for 0xfd000000 (vga.vram) is 0x7f1000000000\n")
+                                .onLine(
+                                        "gpa2hva 0xfffd0000",
+                                        "Host virtual address for 0xfffd0000 (pc.bios) is 0x7f2000010000\n");
                 Qmp qmp = Qmp.connect(qemu.socket(), PATIENCE)) {
             RamBlock.Found found = RamBlock.find(qmp, Set.of("m0"));
             assertThat(found.blocks())
@@ -114,7 +129,10 @@ class QmpTest {
                             tuple("pc.bios", 0x7f2000000000L, false));
             assertThat(found.blocks().getLast().range().start()).isEqualTo(0x20000000L);
             assertThat(found.unseen())
-                    .containsExactly("0000:00:02.0/qxl.vram", "0000:00:03.0/qxl.vram", "/rom@etc/acpi/tables");
+                    .containsExactly(
+                            "0000:00:02.0/qxl.vram",
+                            "0000:00:03.0/qxl.vram",
+                            "/rom@etc/acpi/tables");
         }
     }
 
@@ -125,7 +143,8 @@ class QmpTest {
                                 .onLine("info ramblock", "Block Name\n ram0 many\n")
                                 .onLine("info mtree -f", TREE);
                 Qmp qmp = Qmp.connect(qemu.socket(), PATIENCE)) {
-            assertThatThrownBy(() -> RamBlock.find(qmp, Set.of())).hasMessageContaining("ram0 many");
+            assertThatThrownBy(() -> RamBlock.find(qmp, Set.of()))
+                    .hasMessageContaining("ram0 many");
         }
     }
 }

@@ -14,7 +14,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Of a command line in an image, which anybody may have written, the machine is taken, and nothing that leads to a host. */
+/**
+ * Of a command line in an image, which anybody may have written, the machine is taken, and nothing
+ * that leads to a host.
+ */
 class StoredCommandTest {
     private static final Path OURS = Path.of("/usr/bin/qemu-of-ours");
 
@@ -22,13 +25,32 @@ class StoredCommandTest {
     void theMachineIsTakenAsItStandsThere() throws Exception {
         List<String> machine =
                 List.of(
-                        "-machine", "pc-q35-7.2,accel=tcg,memory-backend=ram0", "-cpu", "qemu64,+ssse3", "-smp", "2", "-m", "1G",
-                        "-object", "memory-backend-memfd,id=ram0,size=1G,share=on", "-nodefaults", "-no-user-config",
-                        "-kernel", "/boot/a,,b", "-append", "console=ttyS0 root=/dev/vda",
-                        "-drive", "file=/disks/a,,b.qcow2,if=none,id=d0,format=qcow2,cache=none",
-                        "-device", "virtio-blk-pci,drive=d0,bus=pcie.0,addr=0x2",
-                        "-blockdev", "{\"driver\":\"qcow2\",\"node-name\":\"n\",\"file\":{\"driver\":\"file\",\"filename\":\"/disks/c\"}}",
-                        "-device", "{\"driver\":\"virtio-scsi-pci\",\"id\":\"s\"}", "-display", "none");
+                        "-machine",
+                        "pc-q35-7.2,accel=tcg,memory-backend=ram0",
+                        "-cpu",
+                        "qemu64,+ssse3",
+                        "-smp",
+                        "2",
+                        "-m",
+                        "1G",
+                        "-object",
+                        "memory-backend-memfd,id=ram0,size=1G,share=on",
+                        "-nodefaults",
+                        "-no-user-config",
+                        "-kernel",
+                        "/boot/a,,b",
+                        "-append",
+                        "console=ttyS0 root=/dev/vda",
+                        "-drive",
+                        "file=/disks/a,,b.qcow2,if=none,id=d0,format=qcow2,cache=none",
+                        "-device",
+                        "virtio-blk-pci,drive=d0,bus=pcie.0,addr=0x2",
+                        "-blockdev",
+                        "{\"driver\":\"qcow2\",\"node-name\":\"n\",\"file\":{\"driver\":\"file\",\"filename\":\"/disks/c\"}}",
+                        "-device",
+                        "{\"driver\":\"virtio-scsi-pci\",\"id\":\"s\"}",
+                        "-display",
+                        "none");
         StoredCommand taken = of("qemu-system-x86_64", machine, OURS);
         assertThat(taken.words().subList(1, taken.words().size())).isEqualTo(machine);
         assertThat(taken.words().getFirst()).isEqualTo(OURS.toString());
@@ -64,9 +86,10 @@ class StoredCommandTest {
                 "-object rng-random,id=r,filename=/dev/sda > -object rng-builtin,id=r",
             })
     void whatLedToTheHostLeadsNowhere(String stored, @Nullable String expected) throws Exception {
-        List<String> words = stored.strip().equals("-daemonize") || stored.strip().equals("-nographic")
-                ? List.of(stored.strip())
-                : List.of(stored.strip().split(" ", 2));
+        List<String> words =
+                stored.strip().equals("-daemonize") || stored.strip().equals("-nographic")
+                        ? List.of(stored.strip())
+                        : List.of(stored.strip().split(" ", 2));
         StoredCommand taken = of("qemu-system-x86_64", words, OURS);
         String line = String.join(" ", taken.words().subList(1, taken.words().size()));
         assertThat(line).isEqualTo(expected == null ? "" : expected);
@@ -130,7 +153,14 @@ class StoredCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"/tmp/evil", "/usr/bin/bash", "../qemu-system-x86_64/../evil", "/x/qemu-system-x86_64 -x", ""})
+    @ValueSource(
+            strings = {
+                "/tmp/evil",
+                "/usr/bin/bash",
+                "../qemu-system-x86_64/../evil",
+                "/x/qemu-system-x86_64 -x",
+                ""
+            })
     void aProgramThatIsNotCalledLikeQemuIsNotLookedFor(String executable) {
         assertThatThrownBy(() -> of(executable, List.of(), null))
                 .isInstanceOf(ImageFormatException.class)
@@ -144,11 +174,13 @@ class StoredCommandTest {
                 .hasMessageContaining("qemu-system-nowhere is not in PATH");
     }
 
-    private static StoredCommand of(String executable, List<String> arguments, @Nullable Path program)
+    private static StoredCommand of(
+            String executable, List<String> arguments, @Nullable Path program)
             throws ImageFormatException {
         List<String> words = new ArrayList<>(List.of("argv0"));
         words.addAll(arguments);
         return StoredCommand.of(
-                new Source(1, 1, 1, 1, 0, 0, "q", words, executable, "host", "x86_64", "6.18"), program);
+                new Source(1, 1, 1, 1, 0, 0, "q", words, executable, "host", "x86_64", "6.18"),
+                program);
     }
 }

@@ -16,10 +16,12 @@ import net.openhft.chronicle.bytes.internal.AbstractBytesStore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A part of an arena as a Chronicle store. It says that it is no direct memory and has no address to give, so that Chronicle
- * has no way to write but through the methods here, which go through the arena; the price is that its shortcuts for direct
- * memory are not taken. Numbers need no alignment, as Chronicle has it, but for compare-and-swap and volatile and ordered
- * stores of more than a byte, which throw {@link IllegalArgumentException} otherwise. Owned by one thread at a time.
+ * A part of an arena as a Chronicle store. It says that it is no direct memory and has no address
+ * to give, so that Chronicle has no way to write but through the methods here, which go through the
+ * arena; the price is that its shortcuts for direct memory are not taken. Numbers need no
+ * alignment, as Chronicle has it, but for compare-and-swap and volatile and ordered stores of more
+ * than a byte, which throw {@link IllegalArgumentException} otherwise. Owned by one thread at a
+ * time.
  */
 final class ArenaBytesStore extends AbstractBytesStore<ArenaBytesStore, Void> {
     /** Digits of a long, a sign, a point and zeros beside it. */
@@ -32,7 +34,8 @@ final class ArenaBytesStore extends AbstractBytesStore<ArenaBytesStore, Void> {
         super(false);
         this.range = range;
         this.reading = range.reading();
-        singleThreadedCheckDisabled(true); // the memory is for any thread; the cursors above it have the check
+        singleThreadedCheckDisabled(
+                true); // the memory is for any thread; the cursors above it have the check
     }
 
     @Override
@@ -67,7 +70,8 @@ final class ArenaBytesStore extends AbstractBytesStore<ArenaBytesStore, Void> {
 
     @Override
     public BytesStore<ArenaBytesStore, Void> copy() {
-        throw new UnsupportedOperationException("a view of an arena cannot be copied: read it into Bytes of your own");
+        throw new UnsupportedOperationException(
+                "a view of an arena cannot be copied: read it into Bytes of your own");
     }
 
     @Override
@@ -96,7 +100,8 @@ final class ArenaBytesStore extends AbstractBytesStore<ArenaBytesStore, Void> {
     }
 
     private static UnsupportedOperationException noAddress() {
-        return new UnsupportedOperationException("an arena gives no address away: every write must pass its barrier");
+        return new UnsupportedOperationException(
+                "an arena gives no address away: every write must pass its barrier");
     }
 
     /** As the arena sees it: the range may begin anywhere. */
@@ -234,7 +239,8 @@ final class ArenaBytesStore extends AbstractBytesStore<ArenaBytesStore, Void> {
     public void testAndSetInt(long offset, int expected, int value) {
         if (!compareAndSwapInt(offset, expected, value)) {
             throw new IllegalStateException(
-                    "at offset 0x%x is %d, not %d".formatted(offset, readVolatileInt(offset), expected));
+                    "at offset 0x%x is %d, not %d"
+                            .formatted(offset, readVolatileInt(offset), expected));
         }
     }
 
@@ -275,7 +281,10 @@ final class ArenaBytesStore extends AbstractBytesStore<ArenaBytesStore, Void> {
 
     @Override
     public ArenaBytesStore write(long offset, RandomDataInput bytes, long start, long length) {
-        byte[] buffer = new byte[Math.toIntExact(length)]; // the source may be anything, this memory as well
+        byte[] buffer =
+                new byte
+                        [Math.toIntExact(
+                                length)]; // the source may be anything, this memory as well
         for (int i = 0; i < buffer.length; i++) {
             buffer[i] = bytes.readByte(start + i);
         }
@@ -298,9 +307,13 @@ final class ArenaBytesStore extends AbstractBytesStore<ArenaBytesStore, Void> {
         return at + length;
     }
 
-    /** Chronicle writes the digits of a number backwards: elsewhere, so that here they are one write. */
+    /**
+     * Chronicle writes the digits of a number backwards: elsewhere, so that here they are one
+     * write.
+     */
     @Override
-    public long appendAndReturnLength(long position, boolean negative, long mantissa, int exponent, boolean append0) {
+    public long appendAndReturnLength(
+            long position, boolean negative, long mantissa, int exponent, boolean append0) {
         byte[] digits = new byte[Math.addExact(MOST_DIGITS, Math.abs(exponent))];
         BytesStore<?, byte[]> scratch = BytesStore.wrap(digits);
         long length = scratch.appendAndReturnLength(0, negative, mantissa, exponent, append0);

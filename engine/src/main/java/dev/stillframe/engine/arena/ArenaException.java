@@ -2,7 +2,10 @@ package dev.stillframe.engine.arena;
 
 import java.io.IOException;
 
-/** A snapshot or restore of an arena that did not come about; the arena is as it was. The message says why. */
+/**
+ * A snapshot or restore of an arena that did not come about; the arena is as it was. The message
+ * says why.
+ */
 public final class ArenaException extends IOException {
     private static final long serialVersionUID = 1;
 

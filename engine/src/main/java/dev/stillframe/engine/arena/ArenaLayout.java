@@ -1,12 +1,12 @@
 package dev.stillframe.engine.arena;
 
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.instant.Source;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -21,7 +21,10 @@ import org.jspecify.annotations.Nullable;
  * @param source the program whose arena it is
  */
 public record ArenaLayout(String name, String permissions, long sizeBytes, Source source) {
-    /** Of an arena of this program. Looks up the name of the host, which can take seconds: nobody may wait meanwhile. */
+    /**
+     * Of an arena of this program. Looks up the name of the host, which can take seconds: nobody
+     * may wait meanwhile.
+     */
     public static ArenaLayout of(String name, String permissions, long sizeBytes) {
         return new ArenaLayout(name, permissions, sizeBytes, ArenaSource.of(name));
     }
@@ -51,10 +54,19 @@ public record ArenaLayout(String name, String permissions, long sizeBytes, Sourc
     }
 
     private Layout layout(
-            long instantEpochNanos, RegionKind kind, @Nullable FileReference parent, List<Extent> extents) {
+            long instantEpochNanos,
+            RegionKind kind,
+            @Nullable FileReference parent,
+            List<Extent> extents) {
         Region region =
                 new Region(
-                        new AddressRange(0, sizeBytes), permissions, kind, "[arena " + name + "]", 0, parent, extents);
+                        new AddressRange(0, sizeBytes),
+                        permissions,
+                        kind,
+                        "[arena " + name + "]",
+                        0,
+                        parent,
+                        extents);
         return new Layout(
                 MemoryArena.PAGE_BYTES,
                 instantEpochNanos,

@@ -2,7 +2,9 @@ package dev.stillframe.engine.arena;
 
 import java.lang.foreign.MemorySegment;
 
-/** A part of an arena. Numbers are aligned if they are in the whole. As thread-safe as the arena. */
+/**
+ * A part of an arena. Numbers are aligned if they are in the whole. As thread-safe as the arena.
+ */
 public record ArenaRange(MemoryRange whole, long start, long sizeBytes) implements MemoryRange {
     private long at(long offset, long size) {
         if (offset < 0 || size < 0 || offset > sizeBytes - size) {

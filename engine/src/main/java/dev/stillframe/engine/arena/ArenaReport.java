@@ -12,7 +12,8 @@ package dev.stillframe.engine.arena;
  * @param armNanos from the arming of the barrier until T0; nobody waited
  * @param captureNanos from T0 until the last page was copied
  * @param totalNanos from the call until the image was published
- * @param stagingWaitNanos time that writers and the sweep waited for free staging memory, all together
+ * @param stagingWaitNanos time that writers and the sweep waited for free staging memory, all
+ *     together
  */
 public record ArenaReport(
         String image,

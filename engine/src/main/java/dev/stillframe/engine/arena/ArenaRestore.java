@@ -4,11 +4,11 @@ import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.instant.Missing;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -17,7 +17,10 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 
-/** Puts an image into an arena: all of it is read and checked before the first byte is changed. Stateless. */
+/**
+ * Puts an image into an arena: all of it is read and checked before the first byte is changed.
+ * Stateless.
+ */
 public final class ArenaRestore {
     private ArenaRestore() {}
 
@@ -25,7 +28,8 @@ public final class ArenaRestore {
      * Does it; the caller sees to it that no snapshot is taken meanwhile.
      *
      * @param images the newest first; each but the last is of changes to the next
-     * @throws IOException if one is damaged, incomplete, or not of such an arena; the arena is unchanged
+     * @throws IOException if one is damaged, incomplete, or not of such an arena; the arena is
+     *     unchanged
      */
     public static void run(MemoryArena arena, List<Path> images) throws IOException {
         for (Path image : images) {
@@ -33,12 +37,16 @@ public final class ArenaRestore {
             if (!verification.intact()) {
                 throw new ImageFormatException(
                         "%s is damaged, %d times; the first: %s"
-                                .formatted(image, verification.damageCount(), verification.damages().getFirst()));
+                                .formatted(
+                                        image,
+                                        verification.damageCount(),
+                                        verification.damages().getFirst()));
             }
         }
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment content = scratch.allocate(arena.sizeBytes(), MemoryArena.PAGE_BYTES);
-            String expected = null; // of the newest nothing is expected: it is what the caller wants
+            String expected =
+                    null; // of the newest nothing is expected: it is what the caller wants
             List<Path> readable = new ArrayList<>();
             for (Path image : images) {
                 try (ImageReader reader = ImageReader.open(image)) {
@@ -47,9 +55,14 @@ public final class ArenaRestore {
                     if (!readable.isEmpty() && !rootHash.equals(expected)) {
                         throw new ImageFormatException(
                                 expected == null
-                                        ? "%s has no parent, but %s was given".formatted(readable.getLast(), image)
+                                        ? "%s has no parent, but %s was given"
+                                                .formatted(readable.getLast(), image)
                                         : "the parent of %s is %s, but %s is %s"
-                                                .formatted(readable.getLast(), expected, image, rootHash));
+                                                .formatted(
+                                                        readable.getLast(),
+                                                        expected,
+                                                        image,
+                                                        rootHash));
                     }
                     expected = reader.parent();
                     readable.add(image);
@@ -57,7 +70,8 @@ public final class ArenaRestore {
             }
             if (expected != null) {
                 throw new ImageFormatException(
-                        "%s needs its parent %s, which was not given".formatted(images.getLast(), expected));
+                        "%s needs its parent %s, which was not given"
+                                .formatted(images.getLast(), expected));
             }
             for (Path image : readable.reversed()) {
                 read(image, content);
@@ -71,10 +85,14 @@ public final class ArenaRestore {
             Region region = reader.layout().regions().getFirst();
             for (Extent extent : region.extents()) {
                 long start = extent.firstPage() * MemoryArena.PAGE_BYTES;
-                AddressRange range = new AddressRange(start, start + extent.pageCount() * MemoryArena.PAGE_BYTES);
-                List<Missing> missing = reader.read(range, content.asSlice(start, range.sizeBytes()));
+                AddressRange range =
+                        new AddressRange(
+                                start, start + extent.pageCount() * MemoryArena.PAGE_BYTES);
+                List<Missing> missing =
+                        reader.read(range, content.asSlice(start, range.sizeBytes()));
                 if (!missing.isEmpty()) {
-                    throw new ImageFormatException("%s is not complete: %s".formatted(image, missing.getFirst()));
+                    throw new ImageFormatException(
+                            "%s is not complete: %s".formatted(image, missing.getFirst()));
                 }
             }
         }
@@ -85,17 +103,23 @@ public final class ArenaRestore {
         if (layout.pageSizeBytes() != MemoryArena.PAGE_BYTES) {
             throw new ImageFormatException(
                     "%s has pages of %d bytes, %s of %d"
-                            .formatted(reader.image(), layout.pageSizeBytes(), arena, MemoryArena.PAGE_BYTES));
+                            .formatted(
+                                    reader.image(),
+                                    layout.pageSizeBytes(),
+                                    arena,
+                                    MemoryArena.PAGE_BYTES));
         }
         List<Region> regions = layout.regions();
         if (regions.size() != 1 || regions.getFirst().range().start() != 0) {
-            throw new ImageFormatException("%s is not the image of an arena".formatted(reader.image()));
+            throw new ImageFormatException(
+                    "%s is not the image of an arena".formatted(reader.image()));
         }
         AddressRange range = regions.getFirst().range();
         if (range.sizeBytes() != arena.sizeBytes()) {
             throw new ImageFormatException(
                     "%s is of an arena of %d bytes, %s has %d"
-                            .formatted(reader.image(), range.sizeBytes(), arena, arena.sizeBytes()));
+                            .formatted(
+                                    reader.image(), range.sizeBytes(), arena, arena.sizeBytes()));
         }
     }
 

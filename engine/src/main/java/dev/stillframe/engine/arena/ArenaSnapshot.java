@@ -2,8 +2,8 @@ package dev.stillframe.engine.arena;
 
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
@@ -53,7 +53,10 @@ final class ArenaSnapshot implements AutoCloseable {
         this.pages = (int) (memory.byteSize() / MemoryArena.PAGE_BYTES);
     }
 
-    /** Whatever takes memory or time comes before T0; whatever is thrown after it, writers are let go at once. */
+    /**
+     * Whatever takes memory or time comes before T0; whatever is thrown after it, writers are let
+     * go at once.
+     */
     ArenaReport take() throws IOException {
         long started = System.nanoTime();
         steps.accept("name");
@@ -62,7 +65,8 @@ final class ArenaSnapshot implements AutoCloseable {
         Staging blocks = staging();
         staging = blocks;
         steps.accept("copies");
-        PageCopies copies = new PageCopies(memory, blocks, barrier, parent == null ? 0 : parent.epoch());
+        PageCopies copies =
+                new PageCopies(memory, blocks, barrier, parent == null ? 0 : parent.epoch());
         steps.accept("drain");
         Drain draining = new Drain(blocks, sink, options.stallTimeout(), copies, () -> {});
         drain = draining;

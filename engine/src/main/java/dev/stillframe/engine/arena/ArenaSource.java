@@ -30,7 +30,8 @@ final class ArenaSource {
 
     private static String host() {
         try {
-            return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip(); // a look-up of names could take long
+            return Files.readString(Path.of("/proc/sys/kernel/hostname"))
+                    .strip(); // a look-up of names could take long
         } catch (IOException e) {
             return "unknown"; // not Linux
         }

@@ -24,7 +24,8 @@ public final class ArenaTurn {
     public void begin(String what) {
         String other = taken.compareAndExchange(null, what);
         if (other != null) {
-            throw new IllegalStateException("%s of arena %s while %s is running".formatted(what, arena, other));
+            throw new IllegalStateException(
+                    "%s of arena %s while %s is running".formatted(what, arena, other));
         }
     }
 
@@ -41,7 +42,8 @@ public final class ArenaTurn {
     public boolean close() {
         String other = taken.compareAndExchange(null, CLOSING);
         if (other != null && !other.equals(CLOSING)) {
-            throw new IllegalStateException("close of arena %s while %s is running".formatted(arena, other));
+            throw new IllegalStateException(
+                    "close of arena %s while %s is running".formatted(arena, other));
         }
         return other == null;
     }

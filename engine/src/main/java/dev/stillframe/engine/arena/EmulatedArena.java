@@ -30,6 +30,7 @@ final class EmulatedArena implements MemoryArena {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment memory;
     private final WriteBarrier barrier;
+
     /** Root hashes of the images that were published, by epoch. Whoever has the turn owns it. */
     private final TreeMap<Integer, String> published = new TreeMap<>();
 
@@ -40,11 +41,17 @@ final class EmulatedArena implements MemoryArena {
         this(name, sizeBytes, step -> {});
     }
 
-    /** {@code steps} is told of each step of a snapshot before it is taken; for tests, which let it fail. */
+    /**
+     * {@code steps} is told of each step of a snapshot before it is taken; for tests, which let it
+     * fail.
+     */
     EmulatedArena(String name, long sizeBytes, Consumer<String> steps) {
-        if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0 || sizeBytes >> PAGE_SHIFT > Integer.MAX_VALUE - 8) {
+        if (sizeBytes <= 0
+                || sizeBytes % PAGE_BYTES != 0
+                || sizeBytes >> PAGE_SHIFT > Integer.MAX_VALUE - 8) {
             throw new IllegalArgumentException(
-                    "an arena of %d bytes; it must be a positive multiple of %d".formatted(sizeBytes, PAGE_BYTES));
+                    "an arena of %d bytes; it must be a positive multiple of %d"
+                            .formatted(sizeBytes, PAGE_BYTES));
         }
         this.name = name;
         this.steps = steps;
@@ -213,14 +220,18 @@ final class EmulatedArena implements MemoryArena {
     @Override
     public int getAndAddInt(long offset, int delta) {
         Found found = new Found();
-        write(check(offset, Integer.BYTES), () -> found.value = (int) INT.getAndAdd(memory, offset, delta));
+        write(
+                check(offset, Integer.BYTES),
+                () -> found.value = (int) INT.getAndAdd(memory, offset, delta));
         return (int) found.value;
     }
 
     @Override
     public long getAndAddLong(long offset, long delta) {
         Found found = new Found();
-        write(check(offset, Long.BYTES), () -> found.value = (long) LONG.getAndAdd(memory, offset, delta));
+        write(
+                check(offset, Long.BYTES),
+                () -> found.value = (long) LONG.getAndAdd(memory, offset, delta));
         return found.value;
     }
 
@@ -242,7 +253,10 @@ final class EmulatedArena implements MemoryArena {
     @Override
     public void put(long offset, MemorySegment from) {
         checkRange(offset, from.byteSize());
-        writePages(offset, from.byteSize(), (at, size) -> MemorySegment.copy(from, at - offset, memory, at, size));
+        writePages(
+                offset,
+                from.byteSize(),
+                (at, size) -> MemorySegment.copy(from, at - offset, memory, at, size));
     }
 
     @Override
@@ -356,20 +370,25 @@ final class EmulatedArena implements MemoryArena {
         return page(offset);
     }
 
-    /** What is wrong with an access to a number, in our words; the memory itself has checked the same. */
+    /**
+     * What is wrong with an access to a number, in our words; the memory itself has checked the
+     * same.
+     */
     private RuntimeException refused(long offset, int bytes, @Nullable RuntimeException cause) {
         checkRange(offset, bytes);
         if ((offset & (bytes - 1)) == 0) {
             return closed(cause);
         }
         return new IllegalArgumentException(
-                "%d bytes at offset 0x%x of arena %s: not aligned to %1$d".formatted(bytes, offset, name));
+                "%d bytes at offset 0x%x of arena %s: not aligned to %1$d"
+                        .formatted(bytes, offset, name));
     }
 
     private void checkRange(long offset, long size) {
         if (offset < 0 || size < 0 || offset > sizeBytes - size) {
             throw new IndexOutOfBoundsException(
-                    "%d bytes at offset 0x%x of arena %s, which has 0x%x".formatted(size, offset, name, sizeBytes));
+                    "%d bytes at offset 0x%x of arena %s, which has 0x%x"
+                            .formatted(size, offset, name, sizeBytes));
         }
     }
 
@@ -400,17 +419,21 @@ final class EmulatedArena implements MemoryArena {
     }
 
     @Override
-    public ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options) throws IOException {
+    public ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options)
+            throws IOException {
         return snapshot(parent, sink, options);
     }
 
-    private ArenaReport snapshot(@Nullable ArenaReport parent, PageSink sink, ArenaOptions options) throws IOException {
+    private ArenaReport snapshot(@Nullable ArenaReport parent, PageSink sink, ArenaOptions options)
+            throws IOException {
         try (sink) {
             if (barrier.inUnit()) {
-                throw new IllegalStateException("a snapshot of arena " + name + " inside a unit of writes");
+                throw new IllegalStateException(
+                        "a snapshot of arena " + name + " inside a unit of writes");
             }
             begin("a snapshot");
-            try (ArenaSnapshot snapshot = new ArenaSnapshot(this, barrier, sink, options, known(parent), steps)) {
+            try (ArenaSnapshot snapshot =
+                    new ArenaSnapshot(this, barrier, sink, options, known(parent), steps)) {
                 ArenaReport report = snapshot.take();
                 published.put(report.epoch(), report.rootHash());
                 if (published.size() > MOST_PARENTS) {
@@ -426,7 +449,8 @@ final class EmulatedArena implements MemoryArena {
     @Override
     public void restore(Path image, Path... parents) throws IOException {
         if (barrier.inUnit()) {
-            throw new IllegalStateException("a restore of arena " + name + " inside a unit of writes");
+            throw new IllegalStateException(
+                    "a restore of arena " + name + " inside a unit of writes");
         }
         begin("a restore");
         try {
@@ -439,7 +463,8 @@ final class EmulatedArena implements MemoryArena {
     private @Nullable ArenaReport known(@Nullable ArenaReport parent) {
         if (parent != null && !parent.rootHash().equals(published.get(parent.epoch()))) {
             throw new IllegalArgumentException(
-                    "image %s is none of the last %d of arena %s".formatted(parent.rootHash(), MOST_PARENTS, name));
+                    "image %s is none of the last %d of arena %s"
+                            .formatted(parent.rootHash(), MOST_PARENTS, name));
         }
         return parent;
     }

@@ -4,17 +4,18 @@ import java.lang.foreign.MemorySegment;
 import net.openhft.chronicle.bytes.Bytes;
 
 /**
- * Memory that can be snapshotted: a whole arena or a part of it. Offsets are in bytes from its beginning; numbers are in the
- * machine's byte order. Any number of threads may read and write. Readers never wait. A write waits only while it is the
- * first to its page during a snapshot, for one copy of the page, and longer only while staging is full.
+ * Memory that can be snapshotted: a whole arena or a part of it. Offsets are in bytes from its
+ * beginning; numbers are in the machine's byte order. Any number of threads may read and write.
+ * Readers never wait. A write waits only while it is the first to its page during a snapshot, for
+ * one copy of the page, and longer only while staging is full.
  *
- * <p>One call is one unit: an image has all of a call's bytes or none of them, whatever their number. As between threads,
- * nothing else is promised than {@link MemorySegment} promises: a call that stores more than one value can be seen half done
- * by a reader.
+ * <p>One call is one unit: an image has all of a call's bytes or none of them, whatever their
+ * number. As between threads, nothing else is promised than {@link MemorySegment} promises: a call
+ * that stores more than one value can be seen half done by a reader.
  *
  * <p>Every method throws {@link IndexOutOfBoundsException} if the bytes are not all inside, {@link
- * IllegalArgumentException} if the offset of a number is not a multiple of its size, and {@link IllegalStateException} after
- * the arena is closed. Nothing is written then.
+ * IllegalArgumentException} if the offset of a number is not a multiple of its size, and {@link
+ * IllegalStateException} after the arena is closed. Nothing is written then.
  */
 public interface MemoryRange {
     /** Length in bytes. */
@@ -48,10 +49,16 @@ public interface MemoryRange {
     /** A store that is ordered as of a {@code volatile} field. */
     void putLongVolatile(long offset, long value);
 
-    /** Stores {@code value} if {@code expected} is there, atomically; whether it was. Ordered as a volatile access. */
+    /**
+     * Stores {@code value} if {@code expected} is there, atomically; whether it was. Ordered as a
+     * volatile access.
+     */
     boolean compareAndSetInt(long offset, int expected, int value);
 
-    /** Stores {@code value} if {@code expected} is there, atomically; whether it was. Ordered as a volatile access. */
+    /**
+     * Stores {@code value} if {@code expected} is there, atomically; whether it was. Ordered as a
+     * volatile access.
+     */
     boolean compareAndSetLong(long offset, long expected, long value);
 
     /** Adds atomically; what was there before. Ordered as a volatile access. */
@@ -75,14 +82,19 @@ public interface MemoryRange {
     /** A part, with offsets of its own. It ends with the arena. */
     MemoryRange range(long offset, long sizeBytes);
 
-    /** The memory to read, for code that takes a segment; it shows later writes too and ends with the arena. */
+    /**
+     * The memory to read, for code that takes a segment; it shows later writes too and ends with
+     * the arena.
+     */
     MemorySegment reading();
 
     /**
-     * This memory as Chronicle Bytes of a fixed capacity, its cursors at 0; what is at an offset can be read and written
-     * everywhere. Writes go through the arena, so snapshots see them as any other. Chronicle's ways around a store (addresses,
-     * {@code nativeWrite}) are refused with {@link UnsupportedOperationException}. The view does not own the memory: releasing
-     * it releases nothing. Owned by one thread at a time, as Chronicle's cursors are; make one for each thread.
+     * This memory as Chronicle Bytes of a fixed capacity, its cursors at 0; what is at an offset
+     * can be read and written everywhere. Writes go through the arena, so snapshots see them as any
+     * other. Chronicle's ways around a store (addresses, {@code nativeWrite}) are refused with
+     * {@link UnsupportedOperationException}. The view does not own the memory: releasing it
+     * releases nothing. Owned by one thread at a time, as Chronicle's cursors are; make one for
+     * each thread.
      */
     default Bytes<?> bytes() {
         return new ArenaBytesStore(this).bytesForWrite();

@@ -11,11 +11,14 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies pages of one snapshot into staging, for writers and for the sweep, and knows whether the snapshot has failed.
- * Thread-safe.
+ * Copies pages of one snapshot into staging, for writers and for the sweep, and knows whether the
+ * snapshot has failed. Thread-safe.
  */
 final class PageCopies implements WriteBarrier.Copying, Drain.Failures {
-    /** So many threads copy side by side. Each stripe holds at most one block, so others are always on their way. */
+    /**
+     * So many threads copy side by side. Each stripe holds at most one block, so others are always
+     * on their way.
+     */
     static final int STRIPES = 4;
 
     private final MemorySegment memory;
@@ -96,7 +99,9 @@ final class PageCopies implements WriteBarrier.Copying, Drain.Failures {
         return stripes[first];
     }
 
-    /** A block with room, after waiting for the sink if need be; null if the snapshot has failed. */
+    /**
+     * A block with room, after waiting for the sink if need be; null if the snapshot has failed.
+     */
     private @Nullable StagingBlock room(Stripe stripe) {
         if (hasFailed()) {
             return null; // looked at under the lock, as awaitCopies() expects

@@ -11,10 +11,12 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A flag for every platform thread that has ever written to an arena: whether it is between its look at the barrier and the
- * end of its store. Each has a cache line to itself. Thread-safe; {@link #enter} and {@link #leave} are for the owner.
+ * A flag for every platform thread that has ever written to an arena: whether it is between its
+ * look at the barrier and the end of its store. Each has a cache line to itself. Thread-safe;
+ * {@link #enter} and {@link #leave} are for the owner.
  *
- * <p>Virtual threads get no flag, as there may be millions: they always take the locked path of {@link WriteBarrier}.
+ * <p>Virtual threads get no flag, as there may be millions: they always take the locked path of
+ * {@link WriteBarrier}.
  */
 final class WriterSlots {
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
@@ -35,10 +37,14 @@ final class WriterSlots {
 
     private static final long POLL_NANOS = 50_000;
     private static final int SPINS = 100;
-    private static final ConcurrentLinkedQueue<WeakReference<long[]>> ALL = new ConcurrentLinkedQueue<>();
+    private static final ConcurrentLinkedQueue<WeakReference<long[]>> ALL =
+            new ConcurrentLinkedQueue<>();
     private static final ThreadLocal<long[]> MINE = ThreadLocal.withInitial(WriterSlots::add);
 
-    /** The flags by the last bits of the threads' ids, to find most of them faster than through a ThreadLocal. */
+    /**
+     * The flags by the last bits of the threads' ids, to find most of them faster than through a
+     * ThreadLocal.
+     */
     private static final long[][] BY_ID = new long[1024][];
 
     static {
@@ -85,10 +91,11 @@ final class WriterSlots {
     }
 
     /**
-     * Makes visible here what every thread did before, and there what this thread did before: a full fence in the name of
-     * all threads. The platform has no call of that name, but closing a shared arena must have that effect (JEP 454: a
-     * thread-local handshake with every thread): when it returns, no access to its memory may be under way anywhere, and
-     * none may begin. Takes some tens of microseconds; nobody else waits.
+     * Makes visible here what every thread did before, and there what this thread did before: a
+     * full fence in the name of all threads. The platform has no call of that name, but closing a
+     * shared arena must have that effect (JEP 454: a thread-local handshake with every thread):
+     * when it returns, no access to its memory may be under way anywhere, and none may begin. Takes
+     * some tens of microseconds; nobody else waits.
      */
     static void fenceAllThreads() {
         Arena.ofShared().close();

@@ -1,16 +1,16 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import java.io.IOException;
 import java.util.List;
 
 /**
- * After the sweep: says of every page of the layout that was not copied what it was: zero, or lost. Silence about a page
- * would be a bug, and is one here.
+ * After the sweep: says of every page of the layout that was not copied what it was: zero, or lost.
+ * Silence about a page would be a bug, and is one here.
  */
 final class Accounting {
     private static final String LOST_REASON =
@@ -57,14 +57,17 @@ final class Accounting {
 
     /** Where there is no block, all of what could be one is alike. */
     private long behind(long address) {
-        return table.find(address) == null ? Block.startOf(address) + Block.BYTES : address + Block.PAGE_BYTES;
+        return table.find(address) == null
+                ? Block.startOf(address) + Block.BYTES
+                : address + Block.PAGE_BYTES;
     }
 
     /** DATA: it was copied, and the drain has said what it holds. */
     private PageKind kind(long address) {
         Block block = table.find(address);
         if (block == null || !hasPiece(block, Block.pageOf(address))) {
-            // Outside of what is tracked it was copied in the freeze; the rest was seen to be empty there.
+            // Outside of what is tracked it was copied in the freeze; the rest was seen to be empty
+            // there.
             return registration.isTracked(address) ? PageKind.ZERO : PageKind.DATA;
         }
         byte claim = block.claim(Block.pageOf(address));
@@ -72,7 +75,10 @@ final class Accounting {
             case Claim.DONE -> PageKind.DATA;
             case Claim.ZERO -> PageKind.ZERO;
             case Claim.LOST -> PageKind.LOST;
-            default -> throw new IllegalStateException("page %x was left in state %d".formatted(address, claim)); // UNSEEN, too
+            default ->
+                    throw new IllegalStateException(
+                            "page %x was left in state %d"
+                                    .formatted(address, claim)); // UNSEEN, too
         };
     }
 

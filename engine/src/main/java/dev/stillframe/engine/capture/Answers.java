@@ -6,8 +6,9 @@ import java.io.IOException;
 import org.HdrHistogram.Histogram;
 
 /**
- * How one worker lets the writers go on that it was told of, and follows what the target has moved. Owned by its worker.
- * Allocates nothing for a fault; the only thing that it can wait for is free staging.
+ * How one worker lets the writers go on that it was told of, and follows what the target has moved.
+ * Owned by its worker. Allocates nothing for a fault; the only thing that it can wait for is free
+ * staging.
  */
 final class Answers {
     private static final int LEAST_FAULT_AROUND = 16;
@@ -27,11 +28,20 @@ final class Answers {
         /** Returns when every event that any worker had read before the call is in the log. */
         void awaitEventsLogged();
 
-        /** Whether this worker is the one that arms; if not, it is handed the address of a page that it is still to arm. */
+        /**
+         * Whether this worker is the one that arms; if not, it is handed the address of a page that
+         * it is still to arm.
+         */
         boolean isArmedHere(long address);
     }
 
-    Answers(Capture capture, Messages messages, Others others, ProtectionView view, Protection protection, Copier copier) {
+    Answers(
+            Capture capture,
+            Messages messages,
+            Others others,
+            ProtectionView view,
+            Protection protection,
+            Copier copier) {
         this.capture = capture;
         this.messages = messages;
         this.others = others;
@@ -61,8 +71,8 @@ final class Answers {
     }
 
     /**
-     * The content of T0 is at its new place, still protected: it is copied from there. Only what was told before: a target may
-     * go on moving for ever.
+     * The content of T0 is at its new place, still protected: it is copied from there. Only what
+     * was told before: a target may go on moving for ever.
      */
     void followMoves() throws IOException {
         for (int count = messages.moves(); count > 0; count--) {
@@ -70,8 +80,10 @@ final class Answers {
             AddressRange from = move.from();
             for (Block each : capture.table.within(from.start(), from.end())) {
                 for (int page = 0; page < Block.PAGES; page++) {
-                    if (from.contains(each.address(page)) && each.move(page, Claim.MOVED, Claim.COPYING)) {
-                        each.set(page, copier.copyMoved(each, page, move) ? Claim.DONE : Claim.LOST);
+                    if (from.contains(each.address(page))
+                            && each.move(page, Claim.MOVED, Claim.COPYING)) {
+                        each.set(
+                                page, copier.copyMoved(each, page, move) ? Claim.DONE : Claim.LOST);
                         capture.movedPages.decrementAndGet();
                     }
                 }
@@ -129,18 +141,27 @@ final class Answers {
         }
     }
 
-    /** What is protected there came with memory that was moved. Only the worker that arms the page must unprotect it. */
+    /**
+     * What is protected there came with memory that was moved. Only the worker that arms the page
+     * must unprotect it.
+     */
     private void liftUnarmed(Block at, int page) throws IOException {
         if (others.isArmedHere(at.address(page))) {
             protection.release(at.address(page), Block.PAGE_BYTES); // we arm it in a later step
         }
     }
 
-    /** Whether the page is ours to unprotect: without its claim it could have been protected again by another worker. */
+    /**
+     * Whether the page is ours to unprotect: without its claim it could have been protected again
+     * by another worker.
+     */
     private static boolean beginLift(Block at, int page) {
         return at.move(page, Claim.CLEAN, Claim.LIFTING)
                 || at.move(page, Claim.HOLE, Claim.LIFTING)
-                || at.move(page, Claim.HOT, Claim.LIFTING); // hot, but what was moved onto it is protected
+                || at.move(
+                        page,
+                        Claim.HOT,
+                        Claim.LIFTING); // hot, but what was moved onto it is protected
     }
 
     private static boolean isBeingArmed(Block at, int page) {
@@ -168,9 +189,11 @@ final class Answers {
             // Whoever copies it unprotects and wakes.
             case Claim.COPYING, Claim.COPIED, Claim.MOVED, Claim.RELEASING -> {}
             // Still the freeze's, which may protect it now: its writer faults again if so.
-            case Claim.HOT, Claim.LIFTING, Claim.ARMING, Claim.ARMING_HOLE -> capture.tracker.wake(at.address(page), Block.PAGE_BYTES);
+            case Claim.HOT, Claim.LIFTING, Claim.ARMING, Claim.ARMING_HOLE ->
+                    capture.tracker.wake(at.address(page), Block.PAGE_BYTES);
             default -> {
-                // A message out of date. A part of a huge page must not be touched by itself: that would split it.
+                // A message out of date. A part of a huge page must not be touched by itself: that
+                // would split it.
                 if (at.isHuge() && at.count(Claim.CLEAN) == 0) {
                     protection.release(at.start, Block.BYTES);
                 } else {
@@ -204,7 +227,9 @@ final class Answers {
         }
     }
 
-    /** What is still protected was empty until now, and so was what the target has just discarded. */
+    /**
+     * What is still protected was empty until now, and so was what the target has just discarded.
+     */
     private void releaseHoles(Run run, long mark) throws IOException {
         if (view.isWhole(run.start(), run.bytes())) {
             run.set(Claim.ZERO);
@@ -213,7 +238,10 @@ final class Answers {
             others.awaitEventsLogged();
             for (int page = run.first(); page < run.end(); page++) {
                 Run one = new Run(run.block(), page, page + 1);
-                boolean known = view.isWhole(one.start(), one.bytes()) || capture.discards.since(mark, one.start(), one.start() + one.bytes());
+                boolean known =
+                        view.isWhole(one.start(), one.bytes())
+                                || capture.discards.since(
+                                        mark, one.start(), one.start() + one.bytes());
                 run.block().set(page, known ? Claim.ZERO : Claim.LOST);
             }
         }

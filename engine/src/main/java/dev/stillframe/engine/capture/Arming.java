@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.concurrent.ConcurrentSkipListSet;
 
 /**
- * Puts memory under protection while the target runs, in passes: the first protects everything, each next one what was
- * written during the one before. Its steps run on the arming worker.
+ * Puts memory under protection while the target runs, in passes: the first protects everything,
+ * each next one what was written during the one before. Its steps run on the arming worker.
  */
 final class Arming {
     /** How much is protected between two looks at the faults. */
@@ -21,7 +21,9 @@ final class Arming {
     private final Capture capture;
     private final Registration registration;
 
-    /** Pages that are never protected: the kernel may write to them where a fault is not possible. */
+    /**
+     * Pages that are never protected: the kernel may write to them where a fault is not possible.
+     */
     private final ConcurrentSkipListSet<Long> exempt = new ConcurrentSkipListSet<>();
 
     Arming(Capture capture, Registration registration) {
@@ -36,7 +38,10 @@ final class Arming {
         }
     }
 
-    /** The exempt pages in which there may be something, by address; of a huge page that is not split all of it. */
+    /**
+     * The exempt pages in which there may be something, by address; of a huge page that is not
+     * split all of it.
+     */
     List<Run> exemptRuns() {
         List<Run> runs = new ArrayList<>();
         for (long address : exempt) {
@@ -46,7 +51,9 @@ final class Arming {
             }
             int first = block.isHuge() ? 0 : Block.pageOf(address);
             int end = block.isHuge() ? Block.PAGES : first + 1;
-            if (!runs.isEmpty() && runs.getLast().block() == block && runs.getLast().end() >= first) {
+            if (!runs.isEmpty()
+                    && runs.getLast().block() == block
+                    && runs.getLast().end() >= first) {
                 Run last = runs.removeLast();
                 first = last.first();
                 end = Math.max(end, last.end());
@@ -133,7 +140,9 @@ final class Arming {
         blocks.forEach(Arming::leaveUnseenHot);
     }
 
-    /** What is seen protected becomes so; what is not, whatever the reason, is left for the freeze. */
+    /**
+     * What is seen protected becomes so; what is not, whatever the reason, is left for the freeze.
+     */
     private void look(TrackedMapping mapping, AddressRange range) throws IOException {
         registration.eachProtected(
                 range.start(),
@@ -156,15 +165,17 @@ final class Arming {
     }
 
     /**
-     * In the freeze: a hole that has been filled without a word is none. MADV_GUARD_INSTALL takes the mark of an empty page away,
-     * and after MADV_GUARD_REMOVE nothing tells of the first write. Later would be too late: the target could discard the page,
-     * and whatever was a hole then counts as zeros.
+     * In the freeze: a hole that has been filled without a word is none. MADV_GUARD_INSTALL takes
+     * the mark of an empty page away, and after MADV_GUARD_REMOVE nothing tells of the first write.
+     * Later would be too late: the target could discard the page, and whatever was a hole then
+     * counts as zeros.
      */
     void lookIntoHoles() throws IOException {
         for (Part part : parts(capture.table.blocks().stream().filter(Block::isHollow).toList())) {
             if (part.mapping().file() == null) {
                 registration.eachFilled(
-                        part.range(), (start, end) -> move(new AddressRange(start, end), Claim.HOLE, Claim.HOT));
+                        part.range(),
+                        (start, end) -> move(new AddressRange(start, end), Claim.HOLE, Claim.HOT));
             }
         }
     }
@@ -174,9 +185,9 @@ final class Arming {
     }
 
     /**
-     * Holes of shared memory whose file has data there now become clean: they were written between the first look and the
-     * protection, or through another mapping. The file is asked only about what was a hole: it goes through content page by
-     * page.
+     * Holes of shared memory whose file has data there now become clean: they were written between
+     * the first look and the protection, or through another mapping. The file is asked only about
+     * what was a hole: it goes through content page by page.
      */
     void lookIntoFile(TrackedMapping mapping, AddressRange range) throws IOException {
         for (Block block : capture.table.within(range.start(), range.end())) {
@@ -189,7 +200,8 @@ final class Arming {
                             mapping,
                             block.address(page),
                             block.address(after),
-                            (start, stop) -> move(new AddressRange(start, stop), Claim.HOLE, Claim.CLEAN));
+                            (start, stop) ->
+                                    move(new AddressRange(start, stop), Claim.HOLE, Claim.CLEAN));
                 }
                 page = after + 1;
             }
@@ -209,7 +221,9 @@ final class Arming {
     /** A part of a registered mapping. */
     private record Part(TrackedMapping mapping, AddressRange range) {}
 
-    /** The pieces of the blocks, neighbours of one mapping joined, so that one call protects them. */
+    /**
+     * The pieces of the blocks, neighbours of one mapping joined, so that one call protects them.
+     */
     private static List<Part> parts(List<Block> blocks) {
         List<Part> parts = new ArrayList<>();
         for (Block block : blocks) {
@@ -220,7 +234,10 @@ final class Arming {
                         && parts.getLast().range().end() == start) {
                     start = parts.removeLast().range().start();
                 }
-                parts.add(new Part(piece.mapping(), new AddressRange(start, block.address(piece.endPage()))));
+                parts.add(
+                        new Part(
+                                piece.mapping(),
+                                new AddressRange(start, block.address(piece.endPage()))));
             }
         }
         return parts;
@@ -235,7 +252,10 @@ final class Arming {
         }
     }
 
-    /** Where a page is left out, the kernel protects and splits; the freeze need not copy all of it for the sake of that page. */
+    /**
+     * Where a page is left out, the kernel protects and splits; the freeze need not copy all of it
+     * for the sake of that page.
+     */
     private void splitHuge(AddressRange range) {
         for (long page : exempt.subSet(range.start(), range.end())) {
             Block block = capture.table.find(page);
@@ -260,7 +280,10 @@ final class Arming {
         return parts;
     }
 
-    /** Protects the hot pages of a run again, but for the exempt ones; how many pages were looked at. */
+    /**
+     * Protects the hot pages of a run again, but for the exempt ones; how many pages were looked
+     * at.
+     */
     int protectHot(Worker worker, Run run) throws IOException {
         boolean seized = run.block().seize();
         try {
@@ -311,7 +334,9 @@ final class Arming {
         run.block().warm();
     }
 
-    /** Pages of a huge page become hot one by one, but a part of it must not be protected by itself. */
+    /**
+     * Pages of a huge page become hot one by one, but a part of it must not be protected by itself.
+     */
     private static boolean isBeingLifted(Block block) {
         return block.isHugetlb() || (block.isHuge() && block.count(Claim.LIFTING) > 0);
     }

@@ -10,8 +10,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Two MiB of the target's address space, aligned, with the claim of each page. Claims are thread-safe; pieces change only
- * on the arming worker, before T0.
+ * Two MiB of the target's address space, aligned, with the claim of each page. Claims are
+ * thread-safe; pieces change only on the arming worker, before T0.
  */
 final class Block {
     static final int PAGE_BYTES = StagingBlock.PAGE_BYTES;
@@ -42,8 +42,9 @@ final class Block {
     }
 
     /**
-     * The claims of a huge page's parts change one by one, but it must be protected, copied and released whole: waits until no
-     * other thread is at it, and keeps others away until {@link #letGo}. Other blocks need no more than claims.
+     * The claims of a huge page's parts change one by one, but it must be protected, copied and
+     * released whole: waits until no other thread is at it, and keeps others away until {@link
+     * #letGo}. Other blocks need no more than claims.
      *
      * @return whether it is to be let go by the caller
      */
@@ -53,7 +54,8 @@ final class Block {
             return false;
         }
         while (!OWNER.compareAndSet(this, (Thread) null, me)) {
-            Waiting.giveWay(); // for a copy of 2 MiB; whoever waits for staging meanwhile ends when the capture does
+            Waiting.giveWay(); // for a copy of 2 MiB; whoever waits for staging meanwhile ends
+            // when the capture does
         }
         return true;
     }
@@ -87,7 +89,10 @@ final class Block {
         return start + (long) page * PAGE_BYTES;
     }
 
-    /** Whether a page of it may be hot, or was not seen protected. Spares the freeze the look at every page. */
+    /**
+     * Whether a page of it may be hot, or was not seen protected. Spares the freeze the look at
+     * every page.
+     */
     boolean isWarm() {
         return warm;
     }
@@ -112,7 +117,9 @@ final class Block {
         hollow = true;
     }
 
-    /** Whether it is one huge page, which stays whole only if it is protected and unprotected whole. */
+    /**
+     * Whether it is one huge page, which stays whole only if it is protected and unprotected whole.
+     */
     boolean isHuge() {
         return huge;
     }
@@ -175,14 +182,17 @@ final class Block {
         CLAIM.setVolatile(claims, page, claim);
     }
 
-    /** The look before is for those who go through all pages, of which few are moved: an exchange that fails costs as much. */
+    /**
+     * The look before is for those who go through all pages, of which few are moved: an exchange
+     * that fails costs as much.
+     */
     boolean move(int page, byte from, byte to) {
         return claim(page) == from && CLAIM.compareAndSet(claims, page, from, to);
     }
 
     /**
-     * Moves pages from {@code first} on, as long as they are in {@code from}, before {@code limit}; the pages of a huge
-     * block move one by one, but nobody moves them in part.
+     * Moves pages from {@code first} on, as long as they are in {@code from}, before {@code limit};
+     * the pages of a huge block move one by one, but nobody moves them in part.
      *
      * @return the page behind the last that was moved
      */
@@ -194,7 +204,10 @@ final class Block {
         return page;
     }
 
-    /** The page behind the run of pages in {@code claim} that begins at {@code first}, before {@code limit}. */
+    /**
+     * The page behind the run of pages in {@code claim} that begins at {@code first}, before {@code
+     * limit}.
+     */
     int runEnd(int first, int limit, byte claim) {
         int page = first;
         while (page < limit && claim(page) == claim) {

@@ -7,7 +7,9 @@ import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** All blocks by address. Looked up by every worker; extended by the arming worker alone, before T0. */
+/**
+ * All blocks by address. Looked up by every worker; extended by the arming worker alone, before T0.
+ */
 final class BlockTable {
     @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Snapshot(long[] starts, Block[] blocks) {}
@@ -31,7 +33,9 @@ final class BlockTable {
         Snapshot now = snapshot;
         int index = Arrays.binarySearch(now.starts, Block.startOf(start));
         List<Block> found = new ArrayList<>();
-        for (int i = index < 0 ? -index - 1 : index; i < now.starts.length && now.starts[i] < end; i++) {
+        for (int i = index < 0 ? -index - 1 : index;
+                i < now.starts.length && now.starts[i] < end;
+                i++) {
             found.add(now.blocks[i]);
         }
         return found;
@@ -48,7 +52,8 @@ final class BlockTable {
         for (Block block : more) {
             all[next++] = block;
         }
-        Arrays.sort(all, Comparator.comparingLong(block -> block.start)); // two sorted runs are merged
+        Arrays.sort(
+                all, Comparator.comparingLong(block -> block.start)); // two sorted runs are merged
         snapshot = new Snapshot(Arrays.stream(all).mapToLong(block -> block.start).toArray(), all);
     }
 }

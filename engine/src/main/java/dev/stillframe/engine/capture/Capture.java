@@ -3,10 +3,10 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RangeSet;
 import dev.stillframe.engine.memory.WriteTracker;
-import dev.stillframe.engine.staging.Drain;
-import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
+import dev.stillframe.engine.staging.Drain;
+import dev.stillframe.engine.staging.Staging;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
@@ -23,7 +23,9 @@ final class Capture implements Drain.Failures {
     enum Phase {
         /** Before T0: let the write through and remember the page. */
         ARM,
-        /** The target stands, and the arming worker is alone with claims and mappings: copy first. */
+        /**
+         * The target stands, and the arming worker is alone with claims and mappings: copy first.
+         */
         FREEZE,
         /** From T0 on: copy first. */
         CAPTURE
@@ -41,22 +43,32 @@ final class Capture implements Drain.Failures {
     /** So many ranges the freeze can look at again in some milliseconds. */
     private static final int LOOKED_AT_AGAIN = 4096;
 
-    /** Ranges that were discarded or moved before T0: their protection is gone, so they are looked at again. */
+    /**
+     * Ranges that were discarded or moved before T0: their protection is gone, so they are looked
+     * at again.
+     */
     final RangeSet stale = new RangeSet(LOOKED_AT_AGAIN);
 
     /** Ranges that left the target's registered mappings before T0. */
     final RangeSet unmapped = new RangeSet(LOOKED_AT_AGAIN);
 
     /**
-     * Shared memory of which the target gave something up after T0. Whether it was taken out of its file, too, is not told,
-     * and if so that comes after the telling: zeros that are found there may be of after T0.
+     * Shared memory of which the target gave something up after T0. Whether it was taken out of its
+     * file, too, is not told, and if so that comes after the telling: zeros that are found there
+     * may be of after T0.
      */
     final RangeSet givenUp = new RangeSet(LOOKED_AT_AGAIN);
 
-    /** Shared memory of which the target mapped a part once more after T0, with a mapping that is not protected. */
+    /**
+     * Shared memory of which the target mapped a part once more after T0, with a mapping that is
+     * not protected.
+     */
     final RangeSet mappedOnceMore = new RangeSet(LOOKED_AT_AGAIN);
 
-    /** Moves of memory that were told after T0 and whose pages are not yet copied from their new place. */
+    /**
+     * Moves of memory that were told after T0 and whose pages are not yet copied from their new
+     * place.
+     */
     final List<Move> moves = new CopyOnWriteArrayList<>();
 
     /** Pages that were moved before they were copied, and are not copied yet. */
@@ -78,7 +90,8 @@ final class Capture implements Drain.Failures {
     /**
      * The target moved {@code from} to {@code target}.
      *
-     * @param mark of the {@link Discards}: whatever the target did to the memory at its new place was told since
+     * @param mark of the {@link Discards}: whatever the target did to the memory at its new place
+     *     was told since
      */
     record Move(AddressRange from, long target, long mark) {
         boolean hasArrivedIn(long start, long end) {
@@ -123,7 +136,8 @@ final class Capture implements Drain.Failures {
     List<AddressRange> elsewhere(TrackedMapping mapping, AddressRange range) {
         List<AddressRange> ranges = new ArrayList<>();
         for (TrackedMapping other : aliases) {
-            if (!other.range().overlaps(mapping.range()) && other.object().equals(mapping.object())) {
+            if (!other.range().overlaps(mapping.range())
+                    && other.object().equals(mapping.object())) {
                 long shift = other.fileDelta() - mapping.fileDelta();
                 long start = Math.max(range.start() + shift, other.range().start());
                 long end = Math.min(range.end() + shift, other.range().end());
@@ -152,7 +166,10 @@ final class Capture implements Drain.Failures {
         return failure.get() != null;
     }
 
-    /** Throws what made the capture fail, if anything did, or that the calling thread was interrupted. */
+    /**
+     * Throws what made the capture fail, if anything did, or that the calling thread was
+     * interrupted.
+     */
     void check() throws IOException {
         if (Thread.currentThread().isInterrupted()) {
             throw new InterruptedIOException("interrupted");

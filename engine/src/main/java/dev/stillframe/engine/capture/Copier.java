@@ -3,17 +3,18 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
-import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.staging.StagingBlock;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies pages from the target into staging, and releases them then and not before. Owned by one worker; allocates nothing
- * where memory is mapped once. The only thing that it can wait for is free staging.
+ * Copies pages from the target into staging, and releases them then and not before. Owned by one
+ * worker; allocates nothing where memory is mapped once. The only thing that it can wait for is
+ * free staging.
  */
 final class Copier {
     private final Capture capture;
@@ -25,8 +26,9 @@ final class Copier {
     private @Nullable StagingBlock block;
 
     /**
-     * {@code awaitEventsLogged} returns when every discard that any worker had read before the call is in the log, {@code
-     * awaitReleased} when no other worker is still releasing what it had begun to release before the call.
+     * {@code awaitEventsLogged} returns when every discard that any worker had read before the call
+     * is in the log, {@code awaitReleased} when no other worker is still releasing what it had
+     * begun to release before the call.
      */
     Copier(
             Capture capture,
@@ -73,16 +75,23 @@ final class Copier {
         }
     }
 
-    /** The end of the run from {@code page} on that is staged in one: of one mapping, and with its aliases in one block. */
+    /**
+     * The end of the run from {@code page} on that is staged in one: of one mapping, and with its
+     * aliases in one block.
+     */
     private int limit(Block at, int page) {
         Piece piece = at.piece(page);
         if (piece.mapping().file() == null) {
             return piece.endPage();
         }
-        return Math.min(piece.endPage(), page + Math.max(1, StagingBlock.PAGES / (capture.aliases.size() + 1)));
+        return Math.min(
+                piece.endPage(),
+                page + Math.max(1, StagingBlock.PAGES / (capture.aliases.size() + 1)));
     }
 
-    /** Copies and releases pages of one piece that this worker has claimed after it took the mark. */
+    /**
+     * Copies and releases pages of one piece that this worker has claimed after it took the mark.
+     */
     private void copyClaimed(Block at, int first, int end, long mark) throws IOException {
         Run run = new Run(at, first, end);
         if (isMappedTwice(at, first)) {
@@ -121,7 +130,8 @@ final class Copier {
     /** Whether something that became of it since the mark has been told. */
     private boolean wasTold(Run run, long mark) {
         long end = run.start() + run.bytes();
-        return capture.discards.since(mark, run.start(), end) || capture.givenUp.touches(run.start(), end);
+        return capture.discards.since(mark, run.start(), end)
+                || capture.givenUp.touches(run.start(), end);
     }
 
     private boolean isMappedTwice(Block at, int page) {
@@ -134,7 +144,9 @@ final class Copier {
         }
     }
 
-    /** Makes its pages {@code copied}, or lost where they are not there any more as they were at T0. */
+    /**
+     * Makes its pages {@code copied}, or lost where they are not there any more as they were at T0.
+     */
     private void copyRun(Run run, byte copied) throws IOException {
         if (copyProtected(run, run.start())) {
             run.set(copied == Claim.DONE ? doneOrZero(run) : copied);
@@ -148,8 +160,9 @@ final class Copier {
     }
 
     /**
-     * Copies what was written neither since T0 nor while it was copied, from where it is now: it is protected still. What the
-     * kernel takes away without a word, or maps something else over, is not.
+     * Copies what was written neither since T0 nor while it was copied, from where it is now: it is
+     * protected still. What the kernel takes away without a word, or maps something else over, is
+     * not.
      */
     private boolean copyProtected(Run run, long from) throws IOException {
         if (!copy(run.block(), run.first(), run.end(), from)) {
@@ -177,8 +190,9 @@ final class Copier {
     }
 
     /**
-     * What was told to be given up may be taken out of shared memory while it is copied: half of the copy is of T0 then, and half
-     * is zeros. Nobody can write before the release, so whatever reads the same twice is whole.
+     * What was told to be given up may be taken out of shared memory while it is copied: half of
+     * the copy is of T0 then, and half is zeros. Nobody can write before the release, so whatever
+     * reads the same twice is whole.
      */
     private boolean mayBeTorn(Run run) throws IOException {
         TrackedMapping mapping = run.block().piece(run.first()).mapping();
@@ -194,7 +208,9 @@ final class Copier {
         if (run.count() > 1 || into.room() == 0) {
             return true;
         }
-        boolean isRead = file.read(into.nextAddress(), run.bytes(), run.start() - mapping.fileDelta()) == run.bytes();
+        boolean isRead =
+                file.read(into.nextAddress(), run.bytes(), run.start() - mapping.fileDelta())
+                        == run.bytes();
         return !isRead || !into.isSame(into.used() - 1, into.used());
     }
 
@@ -209,7 +225,10 @@ final class Copier {
         return Claim.ZERO;
     }
 
-    /** Copies and releases a page that this worker has claimed, from where it was moved to; false if it is not there any more. */
+    /**
+     * Copies and releases a page that this worker has claimed, from where it was moved to; false if
+     * it is not there any more.
+     */
     boolean copyMoved(Block at, int page, Capture.Move move) throws IOException {
         long now = at.address(page) - move.from().start() + move.target();
         if (!copyProtected(new Run(at, page, page + 1), now)) {
@@ -225,7 +244,10 @@ final class Copier {
         return true;
     }
 
-    /** Of what was copied last, takes back what was discarded meanwhile, page by page: the copy may have come too late. */
+    /**
+     * Of what was copied last, takes back what was discarded meanwhile, page by page: the copy may
+     * have come too late.
+     */
     private void dropDiscarded(List<Run> runs, long mark) throws IOException {
         StagingBlock into = staged();
         int copied = 0;
@@ -259,18 +281,23 @@ final class Copier {
         }
     }
 
-    private boolean isDiscarded(Block block, int page, long mark, boolean isZero) throws IOException {
+    private boolean isDiscarded(Block block, int page, long mark, boolean isZero)
+            throws IOException {
         long address = block.address(page);
         long end = address + Block.PAGE_BYTES;
         return (isZero && capture.givenUp.touches(address, end))
                 || (capture.discards.since(mark, address, end) && !stillThere(block, page));
     }
 
-    /** The run, and the same memory where it is mapped elsewhere in the target: released together or not at all. */
+    /**
+     * The run, and the same memory where it is mapped elsewhere in the target: released together or
+     * not at all.
+     */
     private List<Run> withAliases(Run run) {
         List<Run> runs = new ArrayList<>();
         runs.add(run);
-        for (AddressRange range : capture.elsewhere(run.block().piece(run.first()).mapping(), run.range())) {
+        for (AddressRange range :
+                capture.elsewhere(run.block().piece(run.first()).mapping(), run.range())) {
             for (Block block : capture.table.within(range.start(), range.end())) {
                 int end = Block.PAGES;
                 for (int page = 0; page < end; page++) {
@@ -283,11 +310,19 @@ final class Copier {
         return runs;
     }
 
-    /** Whether it is ours to copy. In a freeze another worker may be protecting it just now, and we wait until it has. */
+    /**
+     * Whether it is ours to copy. In a freeze another worker may be protecting it just now, and we
+     * wait until it has.
+     */
     private boolean claimAlias(Block block, int page) {
-        while (!block.move(page, Claim.CLEAN, Claim.COPYING) && !block.move(page, Claim.HOT, Claim.COPYING)) {
+        while (!block.move(page, Claim.CLEAN, Claim.COPYING)
+                && !block.move(page, Claim.HOT, Claim.COPYING)) {
             byte claim = block.claim(page);
-            boolean becomesFree = claim == Claim.ARMING || claim == Claim.LIFTING || claim == Claim.CLEAN || claim == Claim.HOT;
+            boolean becomesFree =
+                    claim == Claim.ARMING
+                            || claim == Claim.LIFTING
+                            || claim == Claim.CLEAN
+                            || claim == Claim.HOT;
             if (!becomesFree || capture.isStopped()) {
                 return false;
             }
@@ -296,9 +331,13 @@ final class Copier {
         return true;
     }
 
-    /** Our pages are copied by now; another worker may still be at their aliases, and waits for ours likewise. */
+    /**
+     * Our pages are copied by now; another worker may still be at their aliases, and waits for ours
+     * likewise.
+     */
     private void awaitAliases(Run run) {
-        for (AddressRange range : capture.elsewhere(run.block().piece(run.first()).mapping(), run.range())) {
+        for (AddressRange range :
+                capture.elsewhere(run.block().piece(run.first()).mapping(), run.range())) {
             for (Block block : capture.table.within(range.start(), range.end())) {
                 for (int page = 0; page < Block.PAGES; page++) {
                     while (range.contains(block.address(page))
@@ -311,7 +350,10 @@ final class Copier {
         }
     }
 
-    /** Into staging, whole or not at all. Waits for room as long as it takes; the drain gives up when the sink does. */
+    /**
+     * Into staging, whole or not at all. Waits for room as long as it takes; the drain gives up
+     * when the sink does.
+     */
     boolean copy(Block at, int first, int end, long from) throws IOException {
         int count = end - first;
         long bytes = (long) count * Block.PAGE_BYTES;
@@ -321,7 +363,8 @@ final class Copier {
         long copied =
                 file == null
                         ? capture.reader.read(from, bytes, into.nextAddress())
-                        : file.read(into.nextAddress(), bytes, at.address(first) - mapping.fileDelta());
+                        : file.read(
+                                into.nextAddress(), bytes, at.address(first) - mapping.fileDelta());
         if (copied == -Errno.ESRCH.number()) {
             throw new TargetException("the target has ended");
         }
@@ -334,8 +377,8 @@ final class Copier {
     }
 
     /**
-     * After a discard was told: shared memory has lost its content only where its file has a hole now. The copy came
-     * before this look, so content that is still there now was there then.
+     * After a discard was told: shared memory has lost its content only where its file has a hole
+     * now. The copy came before this look, so content that is still there now was there then.
      */
     private static boolean stillThere(Block block, int page) throws IOException {
         TrackedMapping mapping = block.piece(page).mapping();
@@ -381,8 +424,8 @@ final class Copier {
     }
 
     /**
-     * Copies hot pages of the frozen target, as far as there is room: to wait now would be to wait for ever, since nothing
-     * empties staging before the thaw.
+     * Copies hot pages of the frozen target, as far as there is room: to wait now would be to wait
+     * for ever, since nothing empties staging before the thaw.
      *
      * @return the page up to which there was room: the end of the run, if all was well
      */
@@ -393,7 +436,8 @@ final class Copier {
                 continue;
             }
             int limit = Math.min(hot.end(), limit(at, page));
-            if (!hasRoom(Math.min(StagingBlock.PAGES, (limit - page) * (capture.aliases.size() + 1)))) {
+            if (!hasRoom(
+                    Math.min(StagingBlock.PAGES, (limit - page) * (capture.aliases.size() + 1)))) {
                 return page;
             }
             int after = at.moveRun(page, limit, Claim.HOT, Claim.COPYING);
@@ -403,7 +447,10 @@ final class Copier {
         return hot.end();
     }
 
-    /** Copies pages of the frozen target, protected or hot, and leaves them unprotected; false if there is no room. */
+    /**
+     * Copies pages of the frozen target, protected or hot, and leaves them unprotected; false if
+     * there is no room.
+     */
     boolean copyExempt(Run run) throws IOException {
         if (!hasRoom(Math.min(StagingBlock.PAGES, run.count() * (capture.aliases.size() + 1)))) {
             return false;
@@ -423,7 +470,10 @@ final class Copier {
         }
     }
 
-    /** Copies pages that need no claim into staging: the target is frozen. False if they cannot be read. */
+    /**
+     * Copies pages that need no claim into staging: the target is frozen. False if they cannot be
+     * read.
+     */
     boolean copyFrozen(long address, int count, PageReader reader) throws IOException {
         StagingBlock into = room(count);
         long bytes = (long) count * Block.PAGE_BYTES;

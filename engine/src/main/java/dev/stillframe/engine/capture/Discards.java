@@ -3,16 +3,22 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.memory.AddressRange;
 
 /**
- * The ranges that the target discarded or unmapped, in the order in which we were told. A copy is trusted only if no
- * discard of its range was told between a mark before its claim and the end of its unprotect call. Who adds a discard has
- * taken the pages that nobody had claimed before that. Only the last of them are kept, and one that is told again and again
- * only once: to whoever looks back further, every range seems discarded. Thread-safe; allocates nothing.
+ * The ranges that the target discarded or unmapped, in the order in which we were told. A copy is
+ * trusted only if no discard of its range was told between a mark before its claim and the end of
+ * its unprotect call. Who adds a discard has taken the pages that nobody had claimed before that.
+ * Only the last of them are kept, and one that is told again and again only once: to whoever looks
+ * back further, every range seems discarded. Thread-safe; allocates nothing.
  */
 final class Discards {
-    /** A target can discard so much while one run of pages is copied, and more than that only if we stood meanwhile. */
+    /**
+     * A target can discard so much while one run of pages is copied, and more than that only if we
+     * stood meanwhile.
+     */
     private static final int KEPT = 1 << 14;
 
-    /** A target that discards the same few ranges all the time must not push out what else it did. */
+    /**
+     * A target that discards the same few ranges all the time must not push out what else it did.
+     */
     private static final int SAME = 16;
 
     private final long[] starts = new long[KEPT];

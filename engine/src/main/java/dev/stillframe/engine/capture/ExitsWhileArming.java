@@ -7,7 +7,10 @@ import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetException;
 import java.util.List;
 
-/** Keeps what the kernel writes at the end of a thread writable until T0, when it is copied. Called by the tracer. */
+/**
+ * Keeps what the kernel writes at the end of a thread writable until T0, when it is copied. Called
+ * by the tracer.
+ */
 final class ExitsWhileArming implements ExitListener {
     private final Capture capture;
     private final Target target;

@@ -1,15 +1,15 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.process.FrozenThread;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.staging.StagingBlock;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -18,11 +18,14 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What is done between the stop of the last thread and the start of the first: T0. One step of work on the arming worker;
- * everything in it follows what the target wrote lately, not how large it is, but for the walk over its list of mappings.
+ * What is done between the stop of the last thread and the start of the first: T0. One step of work
+ * on the arming worker; everything in it follows what the target wrote lately, not how large it is,
+ * but for the walk over its list of mappings.
  */
 final class Freeze implements Work {
-    /** Changed pages of private file mappings are copied while the target stands: up to this much. */
+    /**
+     * Changed pages of private file mappings are copied while the target stands: up to this much.
+     */
     static final long CHANGED_LIMIT_BYTES = 64L << 20;
 
     private static final PagemapScan.Query CHANGED =
@@ -67,7 +70,8 @@ final class Freeze implements Work {
      * @param threads all threads, stopped
      * @param others what others can write
      */
-    record Discovered(Map<Long, Set<String>> flags, List<FrozenThread> threads, OthersMemory others) {}
+    record Discovered(
+            Map<Long, Set<String>> flags, List<FrozenThread> threads, OthersMemory others) {}
 
     /** The mappings at T0. */
     List<Mapping> mappings() {
@@ -109,7 +113,8 @@ final class Freeze implements Work {
         for (Mapping mapping : mappings) {
             copyUnprotected(worker, mapping);
         }
-        capture.probe.at("freeze: copy hot pages"); // last: what finds no room can still be protected
+        capture.probe.at(
+                "freeze: copy hot pages"); // last: what finds no room can still be protected
         copyHot(worker);
     }
 
@@ -117,7 +122,9 @@ final class Freeze implements Work {
     private void lookAgain() throws IOException {
         capture.unmapped.ranges().forEach(registration::remove);
         capture.stale.ranges().forEach(this::forgetClaims);
-        registration.refused().clear(); // what was refused while arming may have gone since, and is tried again
+        registration
+                .refused()
+                .clear(); // what was refused while arming may have gone since, and is tried again
         List<Mapping> unsettled = new ArrayList<>();
         for (Mapping mapping : mappings) {
             if (!registration.isSettled(mapping)) {
@@ -132,7 +139,8 @@ final class Freeze implements Work {
         unsettled.forEach(mapping -> registration.settle(mapping.range()));
         arming.lookIntoHoles();
         capture.aliases = registration.aliases();
-        for (TrackedMapping alias : capture.aliases) { // what was a hole there may have been filled from another place
+        for (TrackedMapping alias :
+                capture.aliases) { // what was a hole there may have been filled from another place
             arming.lookIntoFile(alias, alias.range());
         }
         for (TrackedMapping t : registration.tracked()) {
@@ -156,8 +164,9 @@ final class Freeze implements Work {
     }
 
     /**
-     * The memory of a thread that the kernel writes when the thread exits, where a fault would be dropped: its control
-     * block with its thread id, its robust list and the mutexes on it; and the top of its stack, which is about to be used.
+     * The memory of a thread that the kernel writes when the thread exits, where a fault would be
+     * dropped: its control block with its thread id, its robust list and the mutexes on it; and the
+     * top of its stack, which is about to be used.
      */
     private void exempt(FrozenThread thread) {
         ThreadPages.of(thread, target).forEach(range -> arming.exempt(range.start(), range.end()));
@@ -192,7 +201,10 @@ final class Freeze implements Work {
         }
     }
 
-    /** What is still hot could not be protected, though it should have been: it is copied now, or it is lost. */
+    /**
+     * What is still hot could not be protected, though it should have been: it is copied now, or it
+     * is lost.
+     */
     private void copyUnprotectable(Worker worker, Run run) throws IOException {
         int copied = run.first();
         while (copied < run.end() && run.block().claim(copied) != Claim.HOT) {
@@ -239,25 +251,39 @@ final class Freeze implements Work {
 
     private void copyWhole(Worker worker, Mapping mapping, RegionKind kind) throws IOException {
         if (changedBytes + mapping.range().sizeBytes() > CHANGED_LIMIT_BYTES) {
-            missing.add(new Missing(mapping.range(), "its file has been deleted, and it is too large to be copied while the target stands"));
+            missing.add(
+                    new Missing(
+                            mapping.range(),
+                            "its file has been deleted, and it is too large to be copied while the target stands"));
             return;
         }
         changedBytes += mapping.range().sizeBytes();
         if (kind == RegionKind.SHARED_FILE || kind == RegionKind.SHARED) {
             try (MemoryFile file = target.open(mapping)) {
                 long delta = mapping.range().start() - mapping.offset();
-                store(worker, mapping, mapping.range(), (at, length, into) -> file.read(into, length, at - delta));
+                store(
+                        worker,
+                        mapping,
+                        mapping.range(),
+                        (at, length, into) -> file.read(into, length, at - delta));
             }
         } else {
             store(worker, mapping, mapping.range(), target::read);
         }
     }
 
-    private void store(Worker worker, Mapping mapping, AddressRange range, PageReader reader) throws IOException {
+    private void store(Worker worker, Mapping mapping, AddressRange range, PageReader reader)
+            throws IOException {
         for (long at = range.start(); at < range.end(); ) {
-            int pages = (int) Math.min(StagingBlock.PAGES / 4, (range.end() - at) / Block.PAGE_BYTES);
-            if (!worker.copier().hasRoom(pages)) { // nothing empties staging before the thaw: to wait would be to wait for ever
-                missing.add(new Missing(new AddressRange(at, range.end()), "no staging was left while the target stood; use more"));
+            int pages =
+                    (int) Math.min(StagingBlock.PAGES / 4, (range.end() - at) / Block.PAGE_BYTES);
+            if (!worker.copier()
+                    .hasRoom(pages)) { // nothing empties staging before the thaw: to wait would be
+                // to wait for ever
+                missing.add(
+                        new Missing(
+                                new AddressRange(at, range.end()),
+                                "no staging was left while the target stood; use more"));
                 break;
             }
             if (worker.copier().copyFrozen(at, pages, reader)) {
@@ -270,15 +296,24 @@ final class Freeze implements Work {
                 }
                 at = end;
             } else if (pages > 1) {
-                at = storeSingly(worker, mapping, new AddressRange(at, at + (long) pages * Block.PAGE_BYTES), reader);
+                at =
+                        storeSingly(
+                                worker,
+                                mapping,
+                                new AddressRange(at, at + (long) pages * Block.PAGE_BYTES),
+                                reader);
             } else {
-                missing.add(new Missing(new AddressRange(at, at + Block.PAGE_BYTES), "could not be read (beyond the end of its file?)"));
+                missing.add(
+                        new Missing(
+                                new AddressRange(at, at + Block.PAGE_BYTES),
+                                "could not be read (beyond the end of its file?)"));
                 at += Block.PAGE_BYTES;
             }
         }
     }
 
-    private long storeSingly(Worker worker, Mapping mapping, AddressRange range, PageReader reader) throws IOException {
+    private long storeSingly(Worker worker, Mapping mapping, AddressRange range, PageReader reader)
+            throws IOException {
         for (long at = range.start(); at < range.end(); at += Block.PAGE_BYTES) {
             store(worker, mapping, new AddressRange(at, at + Block.PAGE_BYTES), reader);
         }

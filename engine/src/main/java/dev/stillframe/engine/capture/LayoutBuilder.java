@@ -11,7 +11,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Makes the regions of an image out of the mappings at T0 and the blocks that have something in them. */
+/**
+ * Makes the regions of an image out of the mappings at T0 and the blocks that have something in
+ * them.
+ */
 final class LayoutBuilder {
     private final BlockTable table;
     private final Registration registration;
@@ -19,7 +22,11 @@ final class LayoutBuilder {
     private final Map<Long, Set<String>> flags;
     private long nextOrdinal;
 
-    LayoutBuilder(BlockTable table, Registration registration, Target target, Map<Long, Set<String>> flags) {
+    LayoutBuilder(
+            BlockTable table,
+            Registration registration,
+            Target target,
+            Map<Long, Set<String>> flags) {
         this.table = table;
         this.registration = registration;
         this.target = target;
@@ -30,13 +37,15 @@ final class LayoutBuilder {
     List<Region> regions(Freeze freeze) {
         List<Region> regions = new ArrayList<>();
         for (Mapping mapping : freeze.mappings()) {
-            Treatment treatment = Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+            Treatment treatment =
+                    Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
             List<AddressRange> content =
                     treatment.way() == Treatment.Way.PROTECT
                             ? tracked(mapping)
                             : freeze.stored().getOrDefault(mapping, List.of());
             boolean hasFile =
-                    treatment.kind() == RegionKind.PRIVATE_FILE || treatment.kind() == RegionKind.SHARED_FILE;
+                    treatment.kind() == RegionKind.PRIVATE_FILE
+                            || treatment.kind() == RegionKind.SHARED_FILE;
             regions.add(
                     new Region(
                             mapping.range(),
@@ -53,12 +62,18 @@ final class LayoutBuilder {
     private Extent extent(Mapping mapping, AddressRange range) {
         long pages = range.sizeBytes() / Block.PAGE_BYTES;
         Extent extent =
-                new Extent((range.start() - mapping.range().start()) / Block.PAGE_BYTES, pages, nextOrdinal);
+                new Extent(
+                        (range.start() - mapping.range().start()) / Block.PAGE_BYTES,
+                        pages,
+                        nextOrdinal);
         nextOrdinal += pages;
         return extent;
     }
 
-    /** The parts of a mapping that lie in blocks, neighbours joined; all of it where nothing may be left out. */
+    /**
+     * The parts of a mapping that lie in blocks, neighbours joined; all of it where nothing may be
+     * left out.
+     */
     private List<AddressRange> tracked(Mapping mapping) {
         if (target.isSolid() && registration.isTracked(mapping.range().start())) {
             return List.of(mapping.range());

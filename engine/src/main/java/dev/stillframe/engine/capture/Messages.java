@@ -13,8 +13,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What one worker is told by the kernel: faults are put aside until they are answered, and what the target did with its
- * mappings is entered at once where all look. Owned by its worker. Allocates nothing for a fault.
+ * What one worker is told by the kernel: faults are put aside until they are answered, and what the
+ * target did with its mappings is entered at once where all look. Owned by its worker. Allocates
+ * nothing for a fault.
  */
 final class Messages implements AutoCloseable {
     private static final int MESSAGES = 64;
@@ -24,18 +25,25 @@ final class Messages implements AutoCloseable {
     private final WriteTracker tracker;
     private final Turn reading;
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment messages = arena.allocate((long) MESSAGES * Userfaultfd.MESSAGE_BYTES, 8);
+    private final MemorySegment messages =
+            arena.allocate((long) MESSAGES * Userfaultfd.MESSAGE_BYTES, 8);
     private final long[] pending = new long[PENDING];
     private final long[] pendingSince = new long[PENDING];
     private int pendingCount;
     private final List<Capture.Move> moves = new ArrayList<>();
 
-    /** How many discards were logged when the last reading began, and with those that it has logged since. */
+    /**
+     * How many discards were logged when the last reading began, and with those that it has logged
+     * since.
+     */
     private long logged;
 
     private long told;
 
-    /** {@code reading} is its owner's turn while messages are read and the events among them are being logged. */
+    /**
+     * {@code reading} is its owner's turn while messages are read and the events among them are
+     * being logged.
+     */
     Messages(Capture capture, Turn reading) {
         this.capture = capture;
         this.tracker = capture.tracker;
@@ -77,7 +85,8 @@ final class Messages implements AutoCloseable {
             told = logged;
             int count = tracker.read(messages);
             if (count < 0 && !capture.isStopped()) {
-                throw new TargetException("reading the userfaultfd answered " + Errno.nameOf(-count));
+                throw new TargetException(
+                        "reading the userfaultfd answered " + Errno.nameOf(-count));
             }
             long now = count > 0 ? System.nanoTime() : 0;
             for (int i = 0; i < count; i++) {
@@ -86,7 +95,11 @@ final class Messages implements AutoCloseable {
                     case FAULT -> remember(start, now);
                     case REMOVE -> discarded(start, Userfaultfd.messageEnd(messages, i), false);
                     case UNMAP -> discarded(start, Userfaultfd.messageEnd(messages, i), true);
-                    case REMAP -> moved(start, Userfaultfd.messageEnd(messages, i), Userfaultfd.messageTarget(messages, i));
+                    case REMAP ->
+                            moved(
+                                    start,
+                                    Userfaultfd.messageEnd(messages, i),
+                                    Userfaultfd.messageTarget(messages, i));
                 }
             }
         } finally {
@@ -118,7 +131,8 @@ final class Messages implements AutoCloseable {
         }
         for (Block each : capture.table.within(start, end)) {
             for (Piece piece : each.pieces()) {
-                // A discard of shared memory may only unmap it here; whether the content has gone is seen when it is read.
+                // A discard of shared memory may only unmap it here; whether the content has gone
+                // is seen when it is read.
                 if (gone || piece.mapping().kind() != RegionKind.SHARED) {
                     lose(each, piece, range);
                 } else {
@@ -166,13 +180,15 @@ final class Messages implements AutoCloseable {
         // Claimed now, so that nobody looks for them at their old place.
         for (Block each : capture.table.within(from, end)) {
             for (int page = 0; page < Block.PAGES; page++) {
-                if (range.contains(each.address(page)) && each.move(page, Claim.CLEAN, Claim.MOVED)) {
+                if (range.contains(each.address(page))
+                        && each.move(page, Claim.CLEAN, Claim.MOVED)) {
                     capture.movedPages.incrementAndGet();
                 }
             }
             forgetHoles(each, range);
         }
-        // What we were told before the move was before it; what others were told meanwhile may have been after it.
+        // What we were told before the move was before it; what others were told meanwhile may have
+        // been after it.
         long mark = capture.discards.mark();
         Capture.Move move = new Capture.Move(range, target, mark == told ? mark : logged);
         log(range);

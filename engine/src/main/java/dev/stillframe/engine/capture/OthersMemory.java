@@ -1,9 +1,9 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.linux.KernelVersion;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
-import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.process.EndedChildren;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.OpenDescriptor;
@@ -17,13 +17,17 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Shared memory that somebody else may have written: somebody who has it open, and can change it past every page table, or a
- * child that has ended before it was looked for. Small memory that is open is copied in the freeze; of the other the times tell
- * whether it was written after T0, by whomever, and then it is listed. Owned by the thread that takes the snapshot, but in the
- * freeze by the arming worker.
+ * Shared memory that somebody else may have written: somebody who has it open, and can change it
+ * past every page table, or a child that has ended before it was looked for. Small memory that is
+ * open is copied in the freeze; of the other the times tell whether it was written after T0, by
+ * whomever, and then it is listed. Owned by the thread that takes the snapshot, but in the freeze
+ * by the arming worker.
  */
 final class OthersMemory {
-    /** So many are asked for their times in the pause; of more it is not known that they did not change. */
+    /**
+     * So many are asked for their times in the pause; of more it is not known that they did not
+     * change.
+     */
     private static final int MOST_ASKED = 500;
 
     private static final String BY_A_CHILD =
@@ -33,8 +37,9 @@ final class OthersMemory {
     private static final long SMALL_BYTES = 2 << 20;
 
     /**
-     * Before Linux 6.13 times of files are those of the timer's last tick: one that is younger than that may stay the same at
-     * the next change. Since then a time that somebody has asked for changes: Documentation/filesystems/multigrain-ts.rst.
+     * Before Linux 6.13 times of files are those of the timer's last tick: one that is younger than
+     * that may stay the same at the next change. Since then a time that somebody has asked for
+     * changes: Documentation/filesystems/multigrain-ts.rst.
      */
     private static final long COARSE_NANOS = KernelVersion.isAtLeast(6, 13) ? 0 : 20_000_000;
 
@@ -70,11 +75,16 @@ final class OthersMemory {
         return each.pid() == targetPid;
     }
 
-    /** Before arming: small memory that is open, which must not be protected: it is copied in the freeze. */
+    /**
+     * Before arming: small memory that is open, which must not be protected: it is copied in the
+     * freeze.
+     */
     List<AddressRange> small(List<Mapping> mappings) {
         long bytes = 0;
         for (Mapping mapping : mappings) {
-            if (isOpen(mapping.object()) && mapping.isSharedMemory() && bytes + mapping.range().sizeBytes() <= SMALL_BYTES) {
+            if (isOpen(mapping.object())
+                    && mapping.isSharedMemory()
+                    && bytes + mapping.range().sizeBytes() <= SMALL_BYTES) {
                 bytes += mapping.range().sizeBytes();
                 small.add(mapping.range());
             }
@@ -98,13 +108,19 @@ final class OthersMemory {
         }
     }
 
-    /** When the last page has been copied: what has changed since the freeze, or of which that cannot be told. */
+    /**
+     * When the last page has been copied: what has changed since the freeze, or of which that
+     * cannot be told.
+     */
     List<Missing> changed(List<TrackedMapping> tracked, Instant instant) throws IOException {
         boolean childEnded = childEnded();
         List<Missing> changed = new ArrayList<>();
         for (TrackedMapping t : tracked) {
             boolean isDoubtful = childEnded || isOpen(t.object());
-            if (t.file() != null && isDoubtful && !isSmall(t.range()) && hasChanged(t.object(), t.file(), instant)) {
+            if (t.file() != null
+                    && isDoubtful
+                    && !isSmall(t.range())
+                    && hasChanged(t.object(), t.file(), instant)) {
                 OpenDescriptor by = descriptors.get(t.object());
                 changed.add(new Missing(t.range(), by == null ? BY_A_CHILD : reason(by)));
             }
@@ -122,7 +138,8 @@ final class OthersMemory {
     }
 
     private boolean isSmall(AddressRange range) {
-        return small.stream().anyMatch(each -> each.start() <= range.start() && range.end() <= each.end());
+        return small.stream()
+                .anyMatch(each -> each.start() <= range.start() && range.end() <= each.end());
     }
 
     private boolean hasChanged(String object, MemoryFile file, Instant instant) throws IOException {
@@ -137,7 +154,8 @@ final class OthersMemory {
                 "shared memory that was written while it was copied, and that %s can write without a fault: it may be of more than one instant"
                         .formatted(by);
         return isOwn(by)
-                ? seen + ". If the process writes it by its mappings only, say so with --trust-own-descriptors"
+                ? seen
+                        + ". If the process writes it by its mappings only, say so with --trust-own-descriptors"
                 : seen;
     }
 }

@@ -1,6 +1,9 @@
 package dev.stillframe.engine.capture;
 
-/** Told how far a snapshot is. Calls come from engine threads; an implementation returns at once and never throws. */
+/**
+ * Told how far a snapshot is. Calls come from engine threads; an implementation returns at once and
+ * never throws.
+ */
 @FunctionalInterface
 public interface Progress {
     /** Hears nothing. */
@@ -24,6 +27,9 @@ public interface Progress {
         PUBLISH
     }
 
-    /** Now in {@code step}, {@code doneBytes} of {@code totalBytes} taken by the sink; 0 of 0 before T0. */
+    /**
+     * Now in {@code step}, {@code doneBytes} of {@code totalBytes} taken by the sink; 0 of 0 before
+     * T0.
+     */
     void at(Step step, long doneBytes, long totalBytes);
 }

@@ -7,11 +7,15 @@ import java.io.IOException;
 import java.util.function.BooleanSupplier;
 
 /**
- * Protects and unprotects ranges whatever the target does meanwhile: an unread event makes every call answer EAGAIN, and an
- * unmapping ENOENT after a part of it. Owned by one worker; allocates nothing.
+ * Protects and unprotects ranges whatever the target does meanwhile: an unread event makes every
+ * call answer EAGAIN, and an unmapping ENOENT after a part of it. Owned by one worker; allocates
+ * nothing.
  */
 final class Protection {
-    /** As long as one call may take while there are events; a target that changes its mappings for ever could keep us here. */
+    /**
+     * As long as one call may take while there are events; a target that changes its mappings for
+     * ever could keep us here.
+     */
     private static final long PATIENCE_NANOS = 20_000_000_000L;
 
     private final WriteTracker tracker;
@@ -29,7 +33,10 @@ final class Protection {
         /** Whether memory was moved into the range that is still to be copied. */
         boolean hasArrived(long start, long bytes);
 
-        /** Whoever copies what was moved waits from here on for {@link #released}, before it trusts its copy. */
+        /**
+         * Whoever copies what was moved waits from here on for {@link #released}, before it trusts
+         * its copy.
+         */
         void releasing();
 
         /** The end of that. */
@@ -74,18 +81,25 @@ final class Protection {
         return result;
     }
 
-    /** After EAGAIN, which lasts until whoever changed its mappings has read that we know, and runs on. */
+    /**
+     * After EAGAIN, which lasts until whoever changed its mappings has read that we know, and runs
+     * on.
+     */
     private void readEvents(long since) throws IOException {
         if (System.nanoTime() - since > PATIENCE_NANOS) {
             throw new TargetException(
-                    "the target has changed its mappings without a pause for %d s".formatted(PATIENCE_NANOS / 1_000_000_000));
+                    "the target has changed its mappings without a pause for %d s"
+                            .formatted(PATIENCE_NANOS / 1_000_000_000));
         }
         heldUp = true;
         events.receive(); // the faults among the messages are answered later
         Waiting.giveWay();
     }
 
-    /** Unprotects a range and wakes its writers; but not where memory was moved to that is still to be copied. */
+    /**
+     * Unprotects a range and wakes its writers; but not where memory was moved to that is still to
+     * be copied.
+     */
     void release(long start, long bytes) throws IOException {
         heldUp = false;
         events.releasing();
@@ -148,8 +162,11 @@ final class Protection {
     private void eachPage(long start, long bytes, PageCall call) throws IOException {
         for (long page = start; page < start + bytes; page += Block.PAGE_BYTES) {
             long result = settled(call, page, Block.PAGE_BYTES);
-            // ENOENT: not mapped any more; EINVAL: inside a hugetlb page whose first page was done for all.
-            if (result != -Errno.ENOENT.number() && result != -Errno.EINVAL.number() && !stopped.getAsBoolean()) {
+            // ENOENT: not mapped any more; EINVAL: inside a hugetlb page whose first page was done
+            // for all.
+            if (result != -Errno.ENOENT.number()
+                    && result != -Errno.EINVAL.number()
+                    && !stopped.getAsBoolean()) {
                 check(result, "protecting or unprotecting", page, Block.PAGE_BYTES);
             }
         }
@@ -162,7 +179,8 @@ final class Protection {
         }
         if (result < 0) {
             throw new TargetException(
-                    "%s %d bytes at %x answered %s".formatted(what, bytes, start, Errno.nameOf((int) -result)));
+                    "%s %d bytes at %x answered %s"
+                            .formatted(what, bytes, start, Errno.nameOf((int) -result)));
         }
     }
 }

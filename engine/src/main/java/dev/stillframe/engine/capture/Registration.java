@@ -1,13 +1,13 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.PagemapScan.Query;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
 import java.io.IOException;
@@ -21,8 +21,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which mappings are registered, and which of their pages are populated: registered ranges become blocks, wherever there is
- * something in them. Owned by the thread that arms.
+ * Which mappings are registered, and which of their pages are populated: registered ranges become
+ * blocks, wherever there is something in them. Owned by the thread that arms.
  */
 final class Registration implements AutoCloseable {
     private static final Query POPULATED =
@@ -74,13 +74,18 @@ final class Registration implements AutoCloseable {
         Map<String, Long> mapped =
                 tracked.values().stream()
                         .filter(t -> t.file() != null)
-                        .collect(Collectors.groupingBy(TrackedMapping::object, Collectors.counting()));
-        return tracked.values().stream().filter(t -> mapped.getOrDefault(t.object(), 0L) > 1).toList();
+                        .collect(
+                                Collectors.groupingBy(
+                                        TrackedMapping::object, Collectors.counting()));
+        return tracked.values().stream()
+                .filter(t -> mapped.getOrDefault(t.object(), 0L) > 1)
+                .toList();
     }
 
     /**
-     * Registers the parts of a mapping that are not registered yet and finds what is populated there: {@code claim} is what
-     * becomes of that. The blocks are in the table after {@link #publish}.
+     * Registers the parts of a mapping that are not registered yet and finds what is populated
+     * there: {@code claim} is what becomes of that. The blocks are in the table after {@link
+     * #publish}.
      */
     void add(Mapping mapping, Treatment treatment, byte claim) throws IOException {
         for (AddressRange range : uncovered(mapping.range())) {
@@ -105,13 +110,16 @@ final class Registration implements AutoCloseable {
         }
     }
 
-    private void track(Mapping mapping, Treatment treatment, AddressRange range) throws IOException {
+    private void track(Mapping mapping, Treatment treatment, AddressRange range)
+            throws IOException {
         @Nullable MemoryFile file = null;
         if (treatment.kind() == RegionKind.SHARED) {
             try {
                 file = openFile(mapping);
             } catch (ErrnoException e) {
-                refused.add(new Missing(range, "what is mapped cannot be opened (" + e.getMessage() + ")"));
+                refused.add(
+                        new Missing(
+                                range, "what is mapped cannot be opened (" + e.getMessage() + ")"));
                 return;
             }
         }
@@ -129,7 +137,10 @@ final class Registration implements AutoCloseable {
         }
     }
 
-    /** Whether a mapping is as it was registered, and every page of it was seen protected: most are, of tens of thousands. */
+    /**
+     * Whether a mapping is as it was registered, and every page of it was seen protected: most are,
+     * of tens of thousands.
+     */
     boolean isSettled(Mapping mapping) {
         TrackedMapping t = tracked.get(mapping.range().start());
         if (t == null || t.file() != null || !t.range().equals(mapping.range())) {
@@ -145,8 +156,9 @@ final class Registration implements AutoCloseable {
     }
 
     /**
-     * In the freeze: makes sure that all of a mapping is registered, and finds what is populated wherever nobody has seen it
-     * protected. After {@link #settle} no page of it is {@link Claim#UNSEEN}.
+     * In the freeze: makes sure that all of a mapping is registered, and finds what is populated
+     * wherever nobody has seen it protected. After {@link #settle} no page of it is {@link
+     * Claim#UNSEEN}.
      */
     void lookAgain(Mapping mapping, Treatment treatment) throws IOException {
         forgetOthers(mapping);
@@ -162,18 +174,26 @@ final class Registration implements AutoCloseable {
     }
 
     /**
-     * After {@link #lookAgain} at every mapping, since a block may be made for what is found in another: where nothing was
-     * found, nothing is.
+     * After {@link #lookAgain} at every mapping, since a block may be made for what is found in
+     * another: where nothing was found, nothing is.
      */
     void settle(AddressRange range) {
         for (Block block : within(range)) {
             if (block.isWarm()) {
-                moveAll(block, block.firstPage(range), block.endPage(range), Claim.UNSEEN, Claim.ZERO);
+                moveAll(
+                        block,
+                        block.firstPage(range),
+                        block.endPage(range),
+                        Claim.UNSEEN,
+                        Claim.ZERO);
             }
         }
     }
 
-    /** Something else may have been mapped over shared memory without a word: shmat(2) with SHM_REMAP, remap_file_pages(2). */
+    /**
+     * Something else may have been mapped over shared memory without a word: shmat(2) with
+     * SHM_REMAP, remap_file_pages(2).
+     */
     private void forgetOthers(Mapping mapping) {
         for (TrackedMapping t : List.copyOf(overlapping(mapping.range()))) {
             boolean same =
@@ -197,7 +217,11 @@ final class Registration implements AutoCloseable {
                 from = Math.max(from, block.start);
                 long blockEnd = Math.min(end, block.start + Block.BYTES);
                 if (block.isWarm()) {
-                    addUnseen(unseen, block, Block.pageOf(from), block.endPage(new AddressRange(from, blockEnd)));
+                    addUnseen(
+                            unseen,
+                            block,
+                            Block.pageOf(from),
+                            block.endPage(new AddressRange(from, blockEnd)));
                 }
                 from = blockEnd;
             }
@@ -235,7 +259,8 @@ final class Registration implements AutoCloseable {
     private Collection<TrackedMapping> overlapping(AddressRange range) {
         Map.Entry<Long, TrackedMapping> below = tracked.floorEntry(range.start());
         boolean reaches = below != null && below.getValue().range().contains(range.start());
-        return tracked.subMap(reaches ? below.getKey() : range.start(), true, range.end(), false).values();
+        return tracked.subMap(reaches ? below.getKey() : range.start(), true, range.end(), false)
+                .values();
     }
 
     private static String reason(ErrnoException e) {
@@ -287,7 +312,8 @@ final class Registration implements AutoCloseable {
     }
 
     /**
-     * Finds populated pages of registered memory in {@code range} and puts their blocks, whole, under care.
+     * Finds populated pages of registered memory in {@code range} and puts their blocks, whole,
+     * under care.
      *
      * @param claim what populated pages become of which nothing is known yet
      */
@@ -318,7 +344,9 @@ final class Registration implements AutoCloseable {
 
     private Block block(long address) {
         Block known = capture.table.find(address);
-        return known != null ? known : found.computeIfAbsent(Block.startOf(address), this::newBlock);
+        return known != null
+                ? known
+                : found.computeIfAbsent(Block.startOf(address), this::newBlock);
     }
 
     /** Makes known to all what was found since the last time. */
@@ -330,7 +358,8 @@ final class Registration implements AutoCloseable {
     /** The blocks that touch a range, by address, those that are not in the table yet as well. */
     private List<Block> within(AddressRange range) {
         List<Block> known = capture.table.within(range.start(), range.end());
-        Collection<Block> more = found.subMap(Block.startOf(range.start()), true, range.end(), false).values();
+        Collection<Block> more =
+                found.subMap(Block.startOf(range.start()), true, range.end(), false).values();
         if (more.isEmpty()) {
             return known;
         }
@@ -342,7 +371,8 @@ final class Registration implements AutoCloseable {
 
     private Block newBlock(long start) {
         Block block = new Block(start);
-        for (TrackedMapping t : tracked.headMap(start + Block.BYTES, false).descendingMap().values()) {
+        for (TrackedMapping t :
+                tracked.headMap(start + Block.BYTES, false).descendingMap().values()) {
             if (t.range().end() <= start) {
                 break;
             }
@@ -352,14 +382,18 @@ final class Registration implements AutoCloseable {
     }
 
     /** Runs of the file that hold data, as addresses of the mapping. */
-    private static void eachData(TrackedMapping t, long start, long end, PagemapScan.Visitor visitor)
+    private static void eachData(
+            TrackedMapping t, long start, long end, PagemapScan.Visitor visitor)
             throws IOException {
         MemoryFile file = java.util.Objects.requireNonNull(t.file());
         long limit = end - t.fileDelta();
         long data = file.nextData(start - t.fileDelta());
         while (data >= 0 && data < limit) {
             long hole = file.nextHole(data);
-            long stop = hole < 0 ? limit : Math.min(limit, (hole + Block.PAGE_BYTES - 1) & -Block.PAGE_BYTES);
+            long stop =
+                    hole < 0
+                            ? limit
+                            : Math.min(limit, (hole + Block.PAGE_BYTES - 1) & -Block.PAGE_BYTES);
             visitor.visit((data & -Block.PAGE_BYTES) + t.fileDelta(), stop + t.fileDelta(), 0);
             data = file.nextData(stop);
         }
@@ -371,22 +405,36 @@ final class Registration implements AutoCloseable {
         void visit(long start, long end);
     }
 
-    /** Tells which pages of a registered range are protected now, and whether there is something in them. */
+    /**
+     * Tells which pages of a registered range are protected now, and whether there is something in
+     * them.
+     */
     void eachProtected(long start, long end, PagemapScan.Visitor visitor) throws IOException {
         target.scan(start, end, PagemapScan.PROTECTED, visitor);
     }
 
-    /** Tells which pages of a registered range of private memory hold something, and are not protected. */
+    /**
+     * Tells which pages of a registered range of private memory hold something, and are not
+     * protected.
+     */
     void eachFilled(AddressRange range, RangeVisitor visitor) throws IOException {
-        target.scan(range.start(), range.end(), FILLED, (start, end, categories) -> visitor.visit(start, end));
+        target.scan(
+                range.start(),
+                range.end(),
+                FILLED,
+                (start, end, categories) -> visitor.visit(start, end));
     }
 
     /** Tells what holds data now of a part of a registered range of shared memory. */
-    static void eachData(TrackedMapping t, long start, long end, RangeVisitor visitor) throws IOException {
+    static void eachData(TrackedMapping t, long start, long end, RangeVisitor visitor)
+            throws IOException {
         eachData(t, start, end, (from, to, categories) -> visitor.visit(from, to));
     }
 
-    /** Finds what came to be in registered memory outside all blocks, which was empty when it was last looked at. */
+    /**
+     * Finds what came to be in registered memory outside all blocks, which was empty when it was
+     * last looked at.
+     */
     void discoverOutside() throws IOException {
         List<AddressRange> outside = new ArrayList<>();
         for (TrackedMapping t : tracked.values()) {

@@ -5,9 +5,10 @@ import dev.stillframe.engine.process.Target;
 import java.util.List;
 
 /**
- * Maps the pages of shared memory that were copied for writing again, after the release. The kernel leaves shared memory
- * read-only when protection ends (it does better for private memory), and repairs that with a fault at the next write to
- * each page: for a target that writes everywhere, half of its speed for as long as that takes.
+ * Maps the pages of shared memory that were copied for writing again, after the release. The kernel
+ * leaves shared memory read-only when protection ends (it does better for private memory), and
+ * repairs that with a fault at the next write to each page: for a target that writes everywhere,
+ * half of its speed for as long as that takes.
  */
 final class Relief {
     private final Target target;
@@ -29,11 +30,15 @@ final class Relief {
 
     private void relieve(Block block) {
         for (Piece piece : block.pieces()) {
-            int page = piece.mapping().kind() == RegionKind.SHARED ? piece.firstPage() : piece.endPage();
+            int page =
+                    piece.mapping().kind() == RegionKind.SHARED
+                            ? piece.firstPage()
+                            : piece.endPage();
             while (page < piece.endPage()) {
                 int end = block.runEnd(page, piece.endPage(), Claim.DONE);
                 if (end > page) {
-                    target.makeWritable(block.address(page), (long) (end - page) * Block.PAGE_BYTES);
+                    target.makeWritable(
+                            block.address(page), (long) (end - page) * Block.PAGE_BYTES);
                 }
                 page = end + 1;
             }

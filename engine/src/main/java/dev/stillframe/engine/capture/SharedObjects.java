@@ -1,7 +1,7 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.SharedElsewhere;
 import dev.stillframe.engine.process.Target;
@@ -15,8 +15,8 @@ import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Who else maps the target's shared memory writable, gathered at three looks in the course of a snapshot. Owned by the thread
- * that takes the snapshot.
+ * Who else maps the target's shared memory writable, gathered at three looks in the course of a
+ * snapshot. Owned by the thread that takes the snapshot.
  */
 final class SharedObjects {
     private static final String AGAIN = "the target, by a mapping that is not protected,";
@@ -48,7 +48,10 @@ final class SharedObjects {
         others.look(mappings);
     }
 
-    /** Looks soon after the target runs again: who maps it at T0 may be gone when the last page has been copied. */
+    /**
+     * Looks soon after the target runs again: who maps it at T0 may be gone when the last page has
+     * been copied.
+     */
     void afterwards(List<Mapping> mappings) throws IOException {
         look(mappings);
     }
@@ -60,7 +63,8 @@ final class SharedObjects {
      * @param instant T0
      * @return all that need not be of T0
      */
-    List<Missing> atEnd(Capture capture, Registration registration, List<Mapping> mappings, Instant instant)
+    List<Missing> atEnd(
+            Capture capture, Registration registration, List<Mapping> mappings, Instant instant)
             throws IOException {
         look(mappings);
         found.addAll(others.changed(registration.tracked(), instant));
@@ -69,7 +73,8 @@ final class SharedObjects {
                 found.add(new Missing(t.range(), MAPPED_ONCE_MORE));
             }
         }
-        List<Mapping> tracked = mappings.stream().filter(m -> registration.isTracked(m.range().start())).toList();
+        List<Mapping> tracked =
+                mappings.stream().filter(m -> registration.isTracked(m.range().start())).toList();
         found.addAll(SharedElsewhere.compare(tracked, unprotected(capture), AGAIN));
         return List.copyOf(found);
     }
@@ -78,7 +83,9 @@ final class SharedObjects {
     private List<Mapping> unprotected(Capture capture) throws IOException {
         List<Mapping> unprotected = new ArrayList<>();
         for (Mapping mapping : mappingsNow()) {
-            if (mapping.isSharedMemory() && mapping.isWritable() && !isRegistered(capture, mapping)) {
+            if (mapping.isSharedMemory()
+                    && mapping.isWritable()
+                    && !isRegistered(capture, mapping)) {
                 unprotected.add(mapping);
             }
         }

@@ -5,23 +5,26 @@ import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.NativeMemory;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetProcess;
+import dev.stillframe.engine.staging.Staging;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes images of running processes. Thread-safe; each call of {@link #take} is a snapshot of its own with threads of its
- * own.
+ * Takes images of running processes. Thread-safe; each call of {@link #take} is a snapshot of its
+ * own with threads of its own.
  */
 public final class Snapshot {
-    /** For what is copied in the freeze, before the sink knows what will come: changed pages of files, and each thread's own. */
+    /**
+     * For what is copied in the freeze, before the sink knows what will come: changed pages of
+     * files, and each thread's own.
+     */
     private static final long FREEZE_RESERVE_BYTES = Freeze.CHANGED_LIMIT_BYTES / 4;
 
     private static final long THREAD_RESERVE_BYTES = 8 * Block.PAGE_BYTES;
@@ -61,7 +64,8 @@ public final class Snapshot {
     }
 
     /** For tests. */
-    public Snapshot(SnapshotOptions options, MeterRegistry registry, Progress progress, Seams seams) {
+    public Snapshot(
+            SnapshotOptions options, MeterRegistry registry, Progress progress, Seams seams) {
         this.options = options;
         this.registry = registry;
         this.progress = progress;
@@ -71,17 +75,22 @@ public final class Snapshot {
     /**
      * Takes a snapshot of process {@code pid} into {@code sink}, and closes the sink.
      *
-     * @throws SnapshotException if it did not come about; nothing is published, and the target runs on unharmed
+     * @throws SnapshotException if it did not come about; nothing is published, and the target runs
+     *     on unharmed
      * @throws InterruptedException if the calling thread was interrupted; the same holds
      */
-    public SnapshotReport take(int pid, PageSink sink) throws SnapshotException, InterruptedException {
+    public SnapshotReport take(int pid, PageSink sink)
+            throws SnapshotException, InterruptedException {
         if (seams.equals(Seams.NONE)) { // who watches every step wants to see the real one alone
             WarmUp.once(options);
         }
         return takeCold(pid, sink);
     }
 
-    /** The dry run that the first {@link #take} does by itself, for whoever wants it over with before. */
+    /**
+     * The dry run that the first {@link #take} does by itself, for whoever wants it over with
+     * before.
+     */
     public static void warmUp(SnapshotOptions options) throws InterruptedException {
         WarmUp.once(options);
     }
@@ -89,10 +98,12 @@ public final class Snapshot {
     /**
      * The same of a target that is already open; it is closed at the end, whatever that is.
      *
-     * @throws SnapshotException if it did not come about; nothing is published, and the target runs on unharmed
+     * @throws SnapshotException if it did not come about; nothing is published, and the target runs
+     *     on unharmed
      * @throws InterruptedException if the calling thread was interrupted; the same holds
      */
-    public SnapshotReport take(Target target, PageSink sink) throws SnapshotException, InterruptedException {
+    public SnapshotReport take(Target target, PageSink sink)
+            throws SnapshotException, InterruptedException {
         return take("the target", () -> target, sink);
     }
 
@@ -118,7 +129,8 @@ public final class Snapshot {
             } catch (IOException e) {
                 sink.abort(String.valueOf(e.getMessage()));
                 if (Thread.interrupted()) {
-                    throw (InterruptedException) new InterruptedException("snapshot of " + name).initCause(e);
+                    throw (InterruptedException)
+                            new InterruptedException("snapshot of " + name).initCause(e);
                 }
                 throw new SnapshotException("no snapshot of " + name + ": " + reason(e), e);
             } catch (RuntimeException | Error e) {
@@ -170,7 +182,10 @@ public final class Snapshot {
         return new Staging(memory.segment(), options.workers(), memory::close);
     }
 
-    /** As much as was asked for, but not more than the target could fill: touching memory takes long. */
+    /**
+     * As much as was asked for, but not more than the target could fill: touching memory takes
+     * long.
+     */
     private long stagingBytes(Target target) throws IOException {
         long useful = target.residentBytes() / 4 * 5 + SnapshotOptions.MIN_STAGING_BYTES;
         return Math.min(options.stagingBytes(), useful)

@@ -1,8 +1,8 @@
 package dev.stillframe.engine.capture;
 
 /**
- * A snapshot that did not come about. The message says what failed, why, and what to do; nothing was published
- * and the target is released.
+ * A snapshot that did not come about. The message says what failed, why, and what to do; nothing
+ * was published and the target is released.
  */
 public final class SnapshotException extends Exception {
     private static final long serialVersionUID = 1;

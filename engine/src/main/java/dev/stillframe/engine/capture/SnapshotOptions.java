@@ -5,15 +5,18 @@ import java.time.Duration;
 /**
  * What a user can choose about a snapshot. Immutable.
  *
- * @param stagingBytes size of the staging pool, at least {@link #MIN_STAGING_BYTES}; writers of pages that are
- *     not yet captured wait when it is full, so the size of the target's memory is never too much
- * @param stopBudget how long the first thread of the target may stand before the last does; then all go on, it is tried
- *     again a few times, and then the snapshot is given up
- * @param pauseBudget how long the freeze may spend on copying hot pages; what is left is protected instead
+ * @param stagingBytes size of the staging pool, at least {@link #MIN_STAGING_BYTES}; writers of
+ *     pages that are not yet captured wait when it is full, so the size of the target's memory is
+ *     never too much
+ * @param stopBudget how long the first thread of the target may stand before the last does; then
+ *     all go on, it is tried again a few times, and then the snapshot is given up
+ * @param pauseBudget how long the freeze may spend on copying hot pages; what is left is protected
+ *     instead
  * @param stallTimeout how long the sink may take no page at all before the snapshot is given up
  * @param workers threads that answer faults and sweep, 1 to 16
- * @param trustsOwnDescriptors whether the target is known to write its shared memory by mappings only, whatever descriptors of
- *     it it has; otherwise shared memory that is open for writing and changes after T0 is listed as missing
+ * @param trustsOwnDescriptors whether the target is known to write its shared memory by mappings
+ *     only, whatever descriptors of it it has; otherwise shared memory that is open for writing and
+ *     changes after T0 is listed as missing
  * @param tuning how faults are answered
  */
 public record SnapshotOptions(
@@ -50,7 +53,12 @@ public record SnapshotOptions(
         }
         if (!stopBudget.isPositive() || pauseBudget.isNegative() || !stallTimeout.isPositive()) {
             throw new IllegalArgumentException(
-                    "stop budget " + stopBudget + ", pause budget " + pauseBudget + ", stall timeout " + stallTimeout);
+                    "stop budget "
+                            + stopBudget
+                            + ", pause budget "
+                            + pauseBudget
+                            + ", stall timeout "
+                            + stallTimeout);
         }
     }
 
@@ -69,19 +77,37 @@ public record SnapshotOptions(
     /** The same with another size of the staging pool. */
     public SnapshotOptions withStagingBytes(long other) {
         return new SnapshotOptions(
-                other, stopBudget, pauseBudget, stallTimeout, workers, trustsOwnDescriptors, tuning);
+                other,
+                stopBudget,
+                pauseBudget,
+                stallTimeout,
+                workers,
+                trustsOwnDescriptors,
+                tuning);
     }
 
     /** The same with another patience for the sink. */
     public SnapshotOptions withStallTimeout(Duration other) {
         return new SnapshotOptions(
-                stagingBytes, stopBudget, pauseBudget, other, workers, trustsOwnDescriptors, tuning);
+                stagingBytes,
+                stopBudget,
+                pauseBudget,
+                other,
+                workers,
+                trustsOwnDescriptors,
+                tuning);
     }
 
     /** The same with another number of workers. */
     public SnapshotOptions withWorkers(int other) {
         return new SnapshotOptions(
-                stagingBytes, stopBudget, pauseBudget, stallTimeout, other, trustsOwnDescriptors, tuning);
+                stagingBytes,
+                stopBudget,
+                pauseBudget,
+                stallTimeout,
+                other,
+                trustsOwnDescriptors,
+                tuning);
     }
 
     /** The same with a target whose own descriptors are trusted. */
@@ -93,6 +119,12 @@ public record SnapshotOptions(
     /** The same with another way to answer faults. */
     public SnapshotOptions withTuning(Tuning other) {
         return new SnapshotOptions(
-                stagingBytes, stopBudget, pauseBudget, stallTimeout, workers, trustsOwnDescriptors, other);
+                stagingBytes,
+                stopBudget,
+                pauseBudget,
+                stallTimeout,
+                workers,
+                trustsOwnDescriptors,
+                other);
     }
 }

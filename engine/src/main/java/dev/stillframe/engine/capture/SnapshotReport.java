@@ -14,7 +14,12 @@ import java.util.List;
  * @param missing what the image lacks; empty means complete
  */
 public record SnapshotReport(
-        String image, String rootHash, Captured captured, Times times, Waits waits, List<Missing> missing) {
+        String image,
+        String rootHash,
+        Captured captured,
+        Times times,
+        Waits waits,
+        List<Missing> missing) {
     /** Copies the list. */
     public SnapshotReport {
         missing = List.copyOf(missing);
@@ -49,5 +54,9 @@ public record SnapshotReport(
      * @param stagingNanos time that faults or the sweep waited for free staging memory
      */
     public record Waits(
-            long faults, long faultP50Nanos, long faultP99Nanos, long faultMaxNanos, long stagingNanos) {}
+            long faults,
+            long faultP50Nanos,
+            long faultP99Nanos,
+            long faultMaxNanos,
+            long stagingNanos) {}
 }

@@ -1,21 +1,21 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.engine.linux.ErrnoException;
-import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.instant.ThreadState;
-import dev.stillframe.engine.staging.Drain;
-import dev.stillframe.engine.staging.Places;
-import dev.stillframe.engine.staging.Staging;
+import dev.stillframe.engine.linux.ErrnoException;
+import dev.stillframe.engine.linux.Scheduling;
+import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.FrozenThread;
 import dev.stillframe.engine.process.Mapping;
-import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.staging.Drain;
+import dev.stillframe.engine.staging.Places;
+import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.thread.Role;
 import java.io.IOException;
 import java.time.Duration;
@@ -36,8 +36,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One snapshot, told in its steps. Owned by the thread that takes it. {@link #close} is the one place that undoes
- * everything, whatever had been reached: first the target goes on, then we wait for ourselves.
+ * One snapshot, told in its steps. Owned by the thread that takes it. {@link #close} is the one
+ * place that undoes everything, whatever had been reached: first the target goes on, then we wait
+ * for ourselves.
  */
 final class SnapshotRun implements AutoCloseable {
     private static final int ENCODER_NICE = 10;
@@ -67,7 +68,13 @@ final class SnapshotRun implements AutoCloseable {
     private boolean isDraining;
     private boolean closed;
 
-    SnapshotRun(Target target, Attachment attachment, Staging staging, PageSink sink, Progress progress, SharedObjects shared) {
+    SnapshotRun(
+            Target target,
+            Attachment attachment,
+            Staging staging,
+            PageSink sink,
+            Progress progress,
+            SharedObjects shared) {
         this.target = target;
         this.attachment = attachment;
         this.staging = staging;
@@ -82,7 +89,9 @@ final class SnapshotRun implements AutoCloseable {
         shared.before();
         flags = target.mappingFlags();
         for (Map.Entry<Long, Set<String>> mapping : flags.entrySet()) {
-            if (mapping.getValue().contains("uw") || mapping.getValue().contains("um") || mapping.getValue().contains("ui")) {
+            if (mapping.getValue().contains("uw")
+                    || mapping.getValue().contains("um")
+                    || mapping.getValue().contains("ui")) {
                 throw new TargetException(
                         "the target uses a userfaultfd of its own on the mapping at %x, or another snapshot of it is running"
                                 .formatted(mapping.getKey()));
@@ -109,7 +118,13 @@ final class SnapshotRun implements AutoCloseable {
         capture.tracker.enable();
         Registration registered = new Registration(target, capture);
         registration = registered;
-        Drain draining = new Drain(staging, sink, capture.options.stallTimeout(), capture, SnapshotRun::giveWay);
+        Drain draining =
+                new Drain(
+                        staging,
+                        sink,
+                        capture.options.stallTimeout(),
+                        capture,
+                        SnapshotRun::giveWay);
         drain = draining;
         start(capture, draining);
         progress.at(Progress.Step.ARM, 0, 0);
@@ -123,7 +138,13 @@ final class SnapshotRun implements AutoCloseable {
         long freezeNanos = standing.sinceNanos();
         List<FrozenThread> frozen = standing.threads();
         Instant instant = Instant.now();
-        Freeze freeze = new Freeze(capture, target, registered, arming, new Freeze.Discovered(flags, frozen, shared.others()));
+        Freeze freeze =
+                new Freeze(
+                        capture,
+                        target,
+                        registered,
+                        arming,
+                        new Freeze.Discovered(flags, frozen, shared.others()));
         capture.workers.getFirst().assign(freeze);
         List<ThreadState> states = attachment.states();
         awaitFirst(capture, FREEZE_LIMIT, "the freeze");
@@ -136,13 +157,19 @@ final class SnapshotRun implements AutoCloseable {
         sweep(capture, hottestFirst);
         Layout layout = layout(capture, registered, freeze, instant, states);
         Places places = new Places(layout);
-        // Until the writers are free the processors are theirs and the sweep's, as long as staging holds what comes.
-        awaitWork(capture, staging::isHalfFull, () -> tell(capture, draining, layout, Progress.Step.SWEEP));
+        // Until the writers are free the processors are theirs and the sweep's, as long as staging
+        // holds what comes.
+        awaitWork(
+                capture,
+                staging::isHalfFull,
+                () -> tell(capture, draining, layout, Progress.Step.SWEEP));
         draining.begin(layout, places);
-        shared.afterwards(freeze.mappings()); // not before: staging fills until the drain takes from it
+        shared.afterwards(
+                freeze.mappings()); // not before: staging fills until the drain takes from it
         awaitWork(capture, () -> false, () -> tell(capture, draining, layout, Progress.Step.SWEEP));
         awaitAnswers(capture);
-        List<Missing> missing = new ArrayList<>(shared.atEnd(capture, registered, freeze.mappings(), instant));
+        List<Missing> missing =
+                new ArrayList<>(shared.atEnd(capture, registered, freeze.mappings(), instant));
         capture.probe.at("release: take the protection away");
         capture.stop();
         undo(null, this::releaseTarget, this::awaitWorkers);
@@ -175,7 +202,8 @@ final class SnapshotRun implements AutoCloseable {
     private record Published(String image, byte[] rootHash, List<Missing> missing) {}
 
     private void start(Capture capture, Drain draining) throws IOException {
-        // Without spinning a worker sleeps in poll, and the sweep needs another. Each may hold a block that it has begun.
+        // Without spinning a worker sleeps in poll, and the sweep needs another. Each may hold a
+        // block that it has begun.
         int least = capture.options.tuning().spin() ? 1 : 2;
         int count = Math.clamp(capture.options.workers(), least, staging.blocks() / 2);
         List<Worker> workers = new ArrayList<>(count);
@@ -197,13 +225,13 @@ final class SnapshotRun implements AutoCloseable {
         isDraining = true;
     }
 
-    private void arm(Capture capture, Registration registered, Arming arming)
-            throws IOException {
+    private void arm(Capture capture, Registration registered, Arming arming) throws IOException {
         attachment.watch(new ExitsWhileArming(capture, target, arming), capture::fail);
         List<Mapping> mappings = target.mappings();
         shared.others().small(mappings).forEach(range -> arming.exempt(range.start(), range.end()));
         for (Mapping mapping : mappings) {
-            Treatment treatment = Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+            Treatment treatment =
+                    Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
             if (treatment.way() == Treatment.Way.PROTECT) {
                 capture.probe.at("arm: register");
                 registered.add(mapping, treatment, Claim.ARMING);
@@ -222,12 +250,14 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     /** Until the arming worker has finished what it was given; it unparks us. */
-    private static void awaitFirst(Capture capture, Duration limit, String what) throws IOException {
+    private static void awaitFirst(Capture capture, Duration limit, String what)
+            throws IOException {
         long until = System.nanoTime() + limit.toNanos();
         while (capture.workers.getFirst().hasWork() && !capture.isStopped()) {
             capture.check();
             if (System.nanoTime() > until) {
-                throw new TargetException("%s took longer than %d s".formatted(what, limit.toSeconds()));
+                throw new TargetException(
+                        "%s took longer than %d s".formatted(what, limit.toSeconds()));
             }
             LockSupport.parkNanos(POLL_NANOS);
         }
@@ -238,7 +268,8 @@ final class SnapshotRun implements AutoCloseable {
         List<Block> blocks = new ArrayList<>(capture.table.blocks());
         Map<Block, Integer> heat = new HashMap<>();
         blocks.forEach(block -> heat.put(block, block.isWarm() ? block.count(Claim.HOT) : 0));
-        blocks.sort(Comparator.comparingInt((Block block) -> heat.getOrDefault(block, 0)).reversed());
+        blocks.sort(
+                Comparator.comparingInt((Block block) -> heat.getOrDefault(block, 0)).reversed());
         return blocks;
     }
 
@@ -253,12 +284,16 @@ final class SnapshotRun implements AutoCloseable {
         }
         Sweep sweep = new Sweep(capture, order);
         // Without spinning the last worker is left to the faults.
-        int sweepers = capture.options.tuning().spin() ? capture.workers.size() : capture.workers.size() - 1;
+        int sweepers =
+                capture.options.tuning().spin()
+                        ? capture.workers.size()
+                        : capture.workers.size() - 1;
         capture.workers.subList(0, sweepers).forEach(worker -> worker.assign(sweep.share()));
     }
 
     /** Until the workers have finished what they were given, or {@code enough}. */
-    private static void awaitWork(Capture capture, BooleanSupplier enough, Runnable tell) throws IOException {
+    private static void awaitWork(Capture capture, BooleanSupplier enough, Runnable tell)
+            throws IOException {
         while (capture.workers.stream().anyMatch(Worker::hasWork) && !enough.getAsBoolean()) {
             capture.check();
             tell.run();
@@ -288,7 +323,11 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     private Layout layout(
-            Capture capture, Registration registered, Freeze freeze, Instant instant, List<ThreadState> states)
+            Capture capture,
+            Registration registered,
+            Freeze freeze,
+            Instant instant,
+            List<ThreadState> states)
             throws IOException {
         LayoutBuilder builder = new LayoutBuilder(capture.table, registered, target, flags);
         return new Layout(
@@ -302,7 +341,11 @@ final class SnapshotRun implements AutoCloseable {
     }
 
     private Published publish(
-            Capture capture, Drain draining, Layout layout, Accounting accounting, List<Missing> found)
+            Capture capture,
+            Drain draining,
+            Layout layout,
+            Accounting accounting,
+            List<Missing> found)
             throws IOException {
         draining.finish();
         while (!draining.awaitEnd(POLL_NANOS)) {
@@ -345,7 +388,10 @@ final class SnapshotRun implements AutoCloseable {
                 published.missing());
     }
 
-    /** Lets the target go: no protection, no registration, no parked writer is left, and nobody stands. Idempotent. */
+    /**
+     * Lets the target go: no protection, no registration, no parked writer is left, and nobody
+     * stands. Idempotent.
+     */
     private void releaseTarget() throws IOException {
         Capture known = capture;
         if (known != null && stage.isProtected()) {
@@ -374,7 +420,9 @@ final class SnapshotRun implements AutoCloseable {
         for (Worker worker : known.workers) {
             if (!worker.awaitEnd(THREAD_WAIT_NANOS)) {
                 staging.abandon();
-                known.fail(new IllegalStateException("a worker did not end; its memory is left to it"));
+                known.fail(
+                        new IllegalStateException(
+                                "a worker did not end; its memory is left to it"));
             }
         }
         if (known.workers.stream().allMatch(worker -> worker.awaitEnd(0))) {
@@ -392,7 +440,8 @@ final class SnapshotRun implements AutoCloseable {
             known.interrupt();
             if (!known.awaitEnd(THREAD_WAIT_NANOS)) {
                 staging.abandon();
-                throw new IllegalStateException("the sink keeps the drain; its memory is left to it");
+                throw new IllegalStateException(
+                        "the sink keeps the drain; its memory is left to it");
             }
         }
     }
@@ -422,7 +471,10 @@ final class SnapshotRun implements AutoCloseable {
         void run() throws IOException;
     }
 
-    /** Takes each step, whatever became of those before it. What goes wrong is told with {@code cause}, or logged. */
+    /**
+     * Takes each step, whatever became of those before it. What goes wrong is told with {@code
+     * cause}, or logged.
+     */
     private static void undo(@Nullable Throwable cause, Undoing... steps) {
         for (Undoing step : steps) {
             try {

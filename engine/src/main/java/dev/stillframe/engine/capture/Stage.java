@@ -1,9 +1,11 @@
 package dev.stillframe.engine.capture;
 
 /**
- * How far a snapshot has come as far as its target can feel it; what must be undone follows from it alone. Immutable.
+ * How far a snapshot has come as far as its target can feel it; what must be undone follows from it
+ * alone. Immutable.
  *
- * <p>{@code ATTACHED -> ARMING -> FROZEN -> SWEEPING -> FREE}, and from each of them straight to {@code FREE}.
+ * <p>{@code ATTACHED -> ARMING -> FROZEN -> SWEEPING -> FREE}, and from each of them straight to
+ * {@code FREE}.
  */
 sealed interface Stage {
     /** Nothing is protected, and nobody stands. */

@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies what faults have not yet asked for, in large pieces, block by block; the blocks with the most hot pages first,
- * because there the next faults will be. Each worker has a share.
+ * Copies what faults have not yet asked for, in large pieces, block by block; the blocks with the
+ * most hot pages first, because there the next faults will be. Each worker has a share.
  */
 final class Sweep {
     /** Pages between two looks at the faults. */
@@ -28,20 +28,25 @@ final class Sweep {
         return new Share();
     }
 
-    /** Takes block after block, so that what lies side by side in memory does so in staging, and is written in one. */
+    /**
+     * Takes block after block, so that what lies side by side in memory does so in staging, and is
+     * written in one.
+     */
     private final class Share implements Work {
         private @Nullable Block block;
         private int first;
 
         @Override
         public boolean isHeldUp() {
-            return capture.staging.isScarce() && holes.get() >= blocks.size(); // holes need no staging
+            return capture.staging.isScarce()
+                    && holes.get() >= blocks.size(); // holes need no staging
         }
 
         @Override
         public boolean step(Worker worker) throws IOException {
             int hole = holes.getAndIncrement();
-            if (hole < blocks.size()) { // first of all: writes to empty pages need not wait for anything
+            if (hole < blocks.size()) { // first of all: writes to empty pages need not wait for
+                // anything
                 capture.probe.at("sweep: release holes");
                 worker.releaseHoles(blocks.get(hole), 0, Block.PAGES);
                 return true;
@@ -61,7 +66,8 @@ final class Sweep {
         }
 
         private void copySome(Worker worker, Block from) throws IOException {
-            // Where each release waits for the target's own calls to pause, few of them cost faults the least.
+            // Where each release waits for the target's own calls to pause, few of them cost faults
+            // the least.
             boolean inOne = from.isHuge() || worker.protection().wasHeldUp();
             int end = inOne ? Block.PAGES : first + PAGES_PER_STEP;
             worker.copier().copyClean(from, first, end);

@@ -10,12 +10,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Where the kernel writes when a thread exits: the word that a joiner waits for, the thread's control block (with the rseq
- * area) and every robust mutex that it holds. A write fault of an exiting thread is dropped, not handled, so these
- * pages must not be protected then. Sources: set_tid_address(2), get_robust_list(2), {@code kernel/futex/core.c}.
+ * Where the kernel writes when a thread exits: the word that a joiner waits for, the thread's
+ * control block (with the rseq area) and every robust mutex that it holds. A write fault of an
+ * exiting thread is dropped, not handled, so these pages must not be protected then. Sources:
+ * set_tid_address(2), get_robust_list(2), {@code kernel/futex/core.c}.
  */
 final class ThreadPages {
-    /** Around the thread pointer: glibc's control block begins there, its static TLS and rseq area end there. */
+    /**
+     * Around the thread pointer: glibc's control block begins there, its static TLS and rseq area
+     * end there.
+     */
     private static final long AROUND_BYTES = 4096;
 
     private static final int ROBUST_LIST_LIMIT = 2048; // as in the kernel
@@ -23,7 +27,10 @@ final class ThreadPages {
 
     private ThreadPages() {}
 
-    /** The ranges, not aligned. What cannot be read because the thread is already half gone is left out. */
+    /**
+     * The ranges, not aligned. What cannot be read because the thread is already half gone is left
+     * out.
+     */
     static List<AddressRange> of(FrozenThread thread, Target memory) {
         List<AddressRange> ranges = new ArrayList<>();
         around(thread.threadPointer(), ranges);
@@ -33,7 +40,8 @@ final class ThreadPages {
             try {
                 mutexes(thread.robustList(), memory, ranges);
             } catch (IOException e) {
-                return ranges; // the list ends in memory that is not there: the kernel stops at the same place
+                return ranges; // the list ends in memory that is not there: the kernel stops at the
+                // same place
             }
         }
         return ranges;
@@ -45,9 +53,14 @@ final class ThreadPages {
         }
     }
 
-    /** {@code struct robust_list_head}: next entry, offset from an entry to its futex word, the entry in the making. */
-    private static void mutexes(long head, Target memory, List<AddressRange> ranges) throws IOException {
-        ByteBuffer words = ByteBuffer.wrap(memory.read(head, HEAD_BYTES)).order(ByteOrder.LITTLE_ENDIAN);
+    /**
+     * {@code struct robust_list_head}: next entry, offset from an entry to its futex word, the
+     * entry in the making.
+     */
+    private static void mutexes(long head, Target memory, List<AddressRange> ranges)
+            throws IOException {
+        ByteBuffer words =
+                ByteBuffer.wrap(memory.read(head, HEAD_BYTES)).order(ByteOrder.LITTLE_ENDIAN);
         long offset = words.getLong(8);
         long pendingEntry = words.getLong(16) & ~1L; // the lowest bit marks a PI mutex
         if (pendingEntry != 0) {

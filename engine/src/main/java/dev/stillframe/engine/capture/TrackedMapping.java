@@ -10,13 +10,18 @@ import org.jspecify.annotations.Nullable;
  *
  * @param range what was registered
  * @param kind of the mapping
- * @param file what is mapped, for shared memory, which is read through it because reading a mapping would fill holes; null
- *     otherwise
+ * @param file what is mapped, for shared memory, which is read through it because reading a mapping
+ *     would fill holes; null otherwise
  * @param fileDelta address minus file offset
- * @param object device and inode of the shared memory, empty otherwise: equal for two mappings of the same memory
+ * @param object device and inode of the shared memory, empty otherwise: equal for two mappings of
+ *     the same memory
  */
 record TrackedMapping(
-        AddressRange range, RegionKind kind, @Nullable MemoryFile file, long fileDelta, String object) {
+        AddressRange range,
+        RegionKind kind,
+        @Nullable MemoryFile file,
+        long fileDelta,
+        String object) {
     TrackedMapping part(long start, long end) {
         return new TrackedMapping(new AddressRange(start, end), kind, file, fileDelta, object);
     }
@@ -24,7 +29,8 @@ record TrackedMapping(
     /** The part of it that lies in {@code block}. */
     Piece piece(Block block) {
         int first = range.start() <= block.start ? 0 : Block.pageOf(range.start());
-        int end = range.end() >= block.start + Block.BYTES ? Block.PAGES : Block.pageOf(range.end());
+        int end =
+                range.end() >= block.start + Block.BYTES ? Block.PAGES : Block.pageOf(range.end());
         return new Piece(first, end, this);
     }
 }

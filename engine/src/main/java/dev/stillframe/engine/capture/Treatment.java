@@ -26,10 +26,14 @@ record Treatment(RegionKind kind, Way way, String reason) {
         MISSING
     }
 
-    /** Shared mappings of files, and of System V memory, up to this size are copied while the target is stopped. */
+    /**
+     * Shared mappings of files, and of System V memory, up to this size are copied while the target
+     * is stopped.
+     */
     static final long SMALL_BYTES = 1 << 20;
 
-    private static final Set<String> KERNELS_OWN = Set.of("[vvar]", "[vvar_vclock]", "[uprobes]", "[vsyscall]");
+    private static final Set<String> KERNELS_OWN =
+            Set.of("[vvar]", "[vvar_vclock]", "[uprobes]", "[vsyscall]");
 
     /**
      * Decides by what {@code /proc/PID/maps} says.
@@ -48,10 +52,14 @@ record Treatment(RegionKind kind, Way way, String reason) {
             return missing("device memory changes without a page fault");
         }
         if (name.startsWith("anon_inode:") || name.startsWith("/anon_inode:")) {
-            return missing("memory shared with the kernel (" + name.substring(name.indexOf(':') + 1) + ")");
+            return missing(
+                    "memory shared with the kernel ("
+                            + name.substring(name.indexOf(':') + 1)
+                            + ")");
         }
         if (flags.contains("mg")) {
-            return missing("mergeable memory: the kernel drops the protection of pages that it merges; turn KSM off (echo 0 > /sys/kernel/mm/ksm/run)");
+            return missing(
+                    "mergeable memory: the kernel drops the protection of pages that it merges; turn KSM off (echo 0 > /sys/kernel/mm/ksm/run)");
         }
         if (flags.contains("ht")) {
             return new Treatment(RegionKind.HUGETLB, Way.PROTECT, "");
@@ -63,11 +71,14 @@ record Treatment(RegionKind kind, Way way, String reason) {
             return new Treatment(RegionKind.ANONYMOUS, Way.PROTECT, "");
         }
         boolean fileGone = name.endsWith(" (deleted)") || name.startsWith("/memfd:");
-        return new Treatment(RegionKind.PRIVATE_FILE, fileGone ? Way.COPY_WHOLE : Way.COPY_CHANGED, "");
+        return new Treatment(
+                RegionKind.PRIVATE_FILE, fileGone ? Way.COPY_WHOLE : Way.COPY_CHANGED, "");
     }
 
     private static Treatment ofShared(Mapping mapping) {
-        if (mapping.name().startsWith("/SYSV")) { // its vm_operations are not those of shmem, so userfaultfd refuses it
+        if (mapping.name()
+                .startsWith("/SYSV")) { // its vm_operations are not those of shmem, so userfaultfd
+            // refuses it
             return mapping.range().sizeBytes() <= SMALL_BYTES
                     ? new Treatment(RegionKind.SHARED, Way.COPY_WHOLE, "")
                     : new Treatment(

@@ -4,7 +4,10 @@ package dev.stillframe.engine.capture;
 final class Waiting {
     private Waiting() {}
 
-    /** Lets others have the processor: on a machine with few of them, whoever we wait for may be waiting for ours. */
+    /**
+     * Lets others have the processor: on a machine with few of them, whoever we wait for may be
+     * waiting for ours.
+     */
     @SuppressWarnings("ThreadPriorityCheck") // a hint; nothing relies on it
     static void giveWay() {
         Thread.yield();

@@ -15,8 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Snapshots of a small process of our own, thrown away, before the first real one: the first use of a class or a method
- * handle costs milliseconds, and the first hundred of a loop as much again. None of that belongs into a target's pause.
+ * Snapshots of a small process of our own, thrown away, before the first real one: the first use of
+ * a class or a method handle costs milliseconds, and the first hundred of a loop as much again.
+ * None of that belongs into a target's pause.
  */
 final class WarmUp {
     private static final Logger LOG = LoggerFactory.getLogger(WarmUp.class);
@@ -27,7 +28,10 @@ final class WarmUp {
 
     private static final int NICE = 10;
 
-    /** It writes all the time, so that there are faults and hot pages; a shell between, because our children are refused. */
+    /**
+     * It writes all the time, so that there are faults and hot pages; a shell between, because our
+     * children are refused.
+     */
     private static final String BUSY_CHILD =
             "nice -n 19 sh -c 'echo $$; while :; do a=$a.; [ ${#a} -lt 50000 ] || a=; done' </dev/null & read end; kill -9 $!";
 
@@ -39,16 +43,22 @@ final class WarmUp {
 
     private WarmUp() {}
 
-    /** Does it the first time that it is called in this JVM; who calls meanwhile waits for it. Takes some tenths of a second. */
+    /**
+     * Does it the first time that it is called in this JVM; who calls meanwhile waits for it. Takes
+     * some tenths of a second.
+     */
     static void once(SnapshotOptions options) throws InterruptedException {
         if (!ONE_AT_A_TIME.tryLock(LIMIT.toNanos(), TimeUnit.NANOSECONDS)) {
             return; // as whoever is at it will in a moment
         }
         try {
             if (DONE.compareAndSet(false, true)
-                    // Threads inherit niceness: all of it gives way to the target, which is to notice nothing yet.
+                    // Threads inherit niceness: all of it gives way to the target, which is to
+                    // notice nothing yet.
                     && !Role.WARM_UP.start(() -> runQuietly(options)).join(LIMIT)) {
-                LOG.warn("the dry run has not ended within {} s; the first snapshot's pause will be longer", LIMIT.toSeconds());
+                LOG.warn(
+                        "the dry run has not ended within {} s; the first snapshot's pause will be longer",
+                        LIMIT.toSeconds());
             }
         } finally {
             ONE_AT_A_TIME.unlock();
@@ -60,13 +70,17 @@ final class WarmUp {
             Scheduling.nice(NICE);
             run(options);
         } catch (IOException | SnapshotException | InterruptedException e) {
-            LOG.warn("no dry run before the first snapshot, whose pause will be longer: {}", e.getMessage());
+            LOG.warn(
+                    "no dry run before the first snapshot, whose pause will be longer: {}",
+                    e.getMessage());
         }
     }
 
-    private static void run(SnapshotOptions options) throws IOException, SnapshotException, InterruptedException {
+    private static void run(SnapshotOptions options)
+            throws IOException, SnapshotException, InterruptedException {
         SnapshotOptions small =
-                options.withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES).withStallTimeout(Duration.ofSeconds(10));
+                options.withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES)
+                        .withStallTimeout(Duration.ofSeconds(10));
         Process shell = new ProcessBuilder("/bin/sh", "-c", BUSY_CHILD).start();
         try (BufferedReader output = shell.inputReader(StandardCharsets.US_ASCII)) {
             int pid = Integer.parseInt(String.valueOf(output.readLine()));

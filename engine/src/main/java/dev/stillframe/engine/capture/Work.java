@@ -2,7 +2,10 @@ package dev.stillframe.engine.capture;
 
 import java.io.IOException;
 
-/** What a worker does between faults: arming, the freeze, the sweep; in steps so short that a fault can wait for one. */
+/**
+ * What a worker does between faults: arming, the freeze, the sweep; in steps so short that a fault
+ * can wait for one.
+ */
 @FunctionalInterface
 interface Work {
     /** Does one step; false when there is nothing left to do. */

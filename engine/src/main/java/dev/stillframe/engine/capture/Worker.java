@@ -14,8 +14,9 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread that answers the target's faults and, between them, does its {@link Work}. Faults come first: after every step
- * the descriptor is read again, which is all the spinning there is while a capture is hot. Without work it sleeps in poll.
+ * A thread that answers the target's faults and, between them, does its {@link Work}. Faults come
+ * first: after every step the descriptor is read again, which is all the spinning there is while a
+ * capture is hot. Without work it sleeps in poll.
  */
 final class Worker implements Runnable {
     private static final long SLEEP_NANOS = 2_000_000;
@@ -31,7 +32,10 @@ final class Worker implements Runnable {
     private final Answers answers;
     private final ConcurrentLinkedQueue<LiftRequest> requests = new ConcurrentLinkedQueue<>();
 
-    /** Addresses of faults that another worker read, on pages that this one, which arms, is still to arm. */
+    /**
+     * Addresses of faults that another worker read, on pages that this one, which arms, is still to
+     * arm.
+     */
     private final ConcurrentLinkedQueue<Long> handedOver = new ConcurrentLinkedQueue<>();
 
     /** While messages are read and the events among them are being logged. */
@@ -40,7 +44,9 @@ final class Worker implements Runnable {
     /** While faults are being answered. */
     private final Turn answering = new Turn();
 
-    /** While something is being unprotected, onto which the target may just be moving other memory. */
+    /**
+     * While something is being unprotected, onto which the target may just be moving other memory.
+     */
     private final Turn releasing = new Turn();
 
     private volatile @Nullable Work work;
@@ -106,11 +112,15 @@ final class Worker implements Runnable {
         this.view = view;
         this.messages = new Messages(capture, reading);
         this.protection = new Protection(capture.tracker, new TargetEvents(), capture::isStopped);
-        this.copier = new Copier(capture, protection, view, this::awaitEventsLogged, this::awaitReleased);
+        this.copier =
+                new Copier(capture, protection, view, this::awaitEventsLogged, this::awaitReleased);
         this.answers = new Answers(capture, messages, new OtherWorkers(), view, protection, copier);
     }
 
-    /** Gives it something to do; the previous work must be finished. The calling thread is unparked at its end. */
+    /**
+     * Gives it something to do; the previous work must be finished. The calling thread is unparked
+     * at its end.
+     */
     void assign(Work next) {
         assigner = Thread.currentThread();
         work = next;
@@ -156,7 +166,8 @@ final class Worker implements Runnable {
     }
 
     @Override
-    @SuppressWarnings("ThreadPriorityCheck") // a hint that makes the spinning polite; nothing relies on it
+    @SuppressWarnings(
+            "ThreadPriorityCheck") // a hint that makes the spinning polite; nothing relies on it
     public void run() {
         try {
             long idleSince = System.nanoTime();
@@ -179,14 +190,18 @@ final class Worker implements Runnable {
         }
     }
 
-    /** While arming, where one worker has all the work, the others leave the processors to the target. */
+    /**
+     * While arming, where one worker has all the work, the others leave the processors to the
+     * target.
+     */
     private boolean spins() {
         return capture.options.tuning().spin()
                 && (capture.phase() != Capture.Phase.ARM || capture.workers.getFirst() == this);
     }
 
     /**
-     * Before T0: makes ranges writable, between two steps of arming, and returns when they are. Called by the tracer.
+     * Before T0: makes ranges writable, between two steps of arming, and returns when they are.
+     * Called by the tracer.
      *
      * @return false if it took too long
      */
@@ -199,9 +214,12 @@ final class Worker implements Runnable {
     private void answerRequests() throws IOException {
         for (LiftRequest request = requests.poll(); request != null; request = requests.poll()) {
             for (AddressRange range : request.ranges()) {
-                for (long at = range.start() & -Block.PAGE_BYTES; at < range.end(); at += Block.PAGE_BYTES) {
+                for (long at = range.start() & -Block.PAGE_BYTES;
+                        at < range.end();
+                        at += Block.PAGE_BYTES) {
                     Block on = capture.table.find(at);
-                    // A page that is still to be armed is exempt by now and never will be; and as the worker that is
+                    // A page that is still to be armed is exempt by now and never will be; and as
+                    // the worker that is
                     // asked is the one that arms, waiting for it here would be waiting for itself.
                     if (on != null
                             && capture.phase() == Capture.Phase.ARM
@@ -241,7 +259,8 @@ final class Worker implements Runnable {
         try {
             Capture.Phase phase = capture.phase();
             if (phase == Capture.Phase.FREEZE && capture.workers.getFirst() != this) {
-                return false; // what is known of the target is being put in order, and who waits in it stands anyway
+                return false; // what is known of the target is being put in order, and who waits in
+                // it stands anyway
             }
             messages.receive();
             for (Long address = handedOver.poll(); address != null; address = handedOver.poll()) {
@@ -268,7 +287,9 @@ final class Worker implements Runnable {
         awaitOthers(other -> other.reading);
     }
 
-    /** Returns when no other worker is still releasing what it had begun to release before the call. */
+    /**
+     * Returns when no other worker is still releasing what it had begun to release before the call.
+     */
     private void awaitReleased() {
         awaitOthers(other -> other.releasing);
     }

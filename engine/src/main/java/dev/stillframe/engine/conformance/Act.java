@@ -11,7 +11,8 @@ package dev.stillframe.engine.conformance;
  * @param other the expected byte of {@link Kind#CAS}
  * @param name a name that the kind explains
  */
-public record Act(Kind kind, String process, long address, long bytes, long value, long other, String name) {
+public record Act(
+        Kind kind, String process, long address, long bytes, long value, long other, String name) {
     /** Instead of the address of a {@link Kind#MREMAP}: where it is. */
     public static final long IN_PLACE = -1;
 
@@ -25,7 +26,10 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         STORE8,
         /** One byte is compared and exchanged; the result is 1 if it was. */
         CAS,
-        /** Adds 1 to the first word of each page in turn until told to stop; the result is how often. */
+        /**
+         * Adds 1 to the first word of each page in turn until told to stop; the result is how
+         * often.
+         */
         HAMMER,
         /** write(2) of the range to a pipe. */
         WRITE,
@@ -53,7 +57,10 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         PIPE_READ,
         /** The range becomes a registered buffer of an io_uring. */
         IO_REGISTER,
-        /** IORING_OP_READ_FIXED of the byte into the range, which lies in the thread's last registered buffer. */
+        /**
+         * IORING_OP_READ_FIXED of the byte into the range, which lies in the thread's last
+         * registered buffer.
+         */
         IO_READ,
         /** FUTEX_WAIT with a private key and a value that is not there. */
         FUTEX_WAIT,
@@ -80,9 +87,9 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         /** mmap(2) of private anonymous memory to where the range is, MAP_FIXED. */
         MMAP,
         /**
-         * mremap(2) to {@code other} bytes at another address, which is the result; the memory there gets {@code name}. The
-         * address is {@code value}, and what is mapped there goes; or one where nothing is, if that is 0; or the same, if it
-         * is {@link #IN_PLACE}.
+         * mremap(2) to {@code other} bytes at another address, which is the result; the memory
+         * there gets {@code name}. The address is {@code value}, and what is mapped there goes; or
+         * one where nothing is, if that is 0; or the same, if it is {@link #IN_PLACE}.
          */
         MREMAP,
         /** fork(2); the child and its thread get {@code name}. */
@@ -91,11 +98,17 @@ public record Act(Kind kind, String process, long address, long bytes, long valu
         SPAWN,
         /** vfork(2): as {@link #SPAWN}, and the parent waits until the child has gone. */
         VFORK,
-        /** execve(2) of the same program by the first thread of a process: its memory and descriptors are gone. */
+        /**
+         * execve(2) of the same program by the first thread of a process: its memory and
+         * descriptors are gone.
+         */
         EXEC,
         /** The end of the thread; that of the first one ends its process. */
         EXIT,
-        /** A thread of the same process that clears its word at {@code address} when it exits; it gets {@code name}. */
+        /**
+         * A thread of the same process that clears its word at {@code address} when it exits; it
+         * gets {@code name}.
+         */
         CLONE_CLEARTID
     }
 

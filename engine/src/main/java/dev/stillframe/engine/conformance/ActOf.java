@@ -14,10 +14,12 @@ final class ActOf {
         return switch (kind) {
             case FORK, SPAWN, VFORK -> Act.named(kind, own, 0, 0, world.text(operands.getFirst()));
             case EXEC, EXIT -> Act.on(kind, own, 0, 0);
-            case PIPE_READ -> Act.named(kind, own, 0, Integer.decode(operands.get(1)), operands.getFirst());
+            case PIPE_READ ->
+                    Act.named(kind, own, 0, Integer.decode(operands.get(1)), operands.getFirst());
             case CLONE_CLEARTID -> {
                 Range word = world.range(operands.get(1), own);
-                yield Act.named(kind, own, word.start(), Integer.BYTES, world.text(operands.getFirst()));
+                yield Act.named(
+                        kind, own, word.start(), Integer.BYTES, world.text(operands.getFirst()));
             }
             default -> onMemory(world, step, kind, own);
         };
@@ -36,19 +38,31 @@ final class ActOf {
         long bytes = range.bytes();
         return switch (kind) {
             case STORE, STORE8, READ, IO_READ, DIRECT_READ, VM_WRITE, MEM_WRITE, POKE ->
-                Act.with(kind, range.process(), start, bytes, Bytes.parse(operands.get(1)));
-            case CAS -> new Act(
-                    kind, range.process(), start, 1, Bytes.parse(operands.get(2)), Bytes.parse(operands.get(1)), "");
-            case VMSPLICE, MADVISE -> Act.named(kind, range.process(), start, bytes, operands.get(1));
-            case MPROTECT -> Act.with(kind, range.process(), start, bytes, protection(operands.get(1)));
+                    Act.with(kind, range.process(), start, bytes, Bytes.parse(operands.get(1)));
+            case CAS ->
+                    new Act(
+                            kind,
+                            range.process(),
+                            start,
+                            1,
+                            Bytes.parse(operands.get(2)),
+                            Bytes.parse(operands.get(1)),
+                            "");
+            case VMSPLICE, MADVISE ->
+                    Act.named(kind, range.process(), start, bytes, operands.get(1));
+            case MPROTECT ->
+                    Act.with(kind, range.process(), start, bytes, protection(operands.get(1)));
             case MREMAP -> {
                 String over = step.option("over", "");
-                long target = step.has("in-place")
-                        ? Act.IN_PLACE
-                        : over.isEmpty() ? 0 : world.range(over, own).start();
-                long to = step.has("to")
-                        ? Long.decode(world.text(step.option("to", ""))) * Machine.PAGE_BYTES
-                        : bytes;
+                long target =
+                        step.has("in-place")
+                                ? Act.IN_PLACE
+                                : over.isEmpty() ? 0 : world.range(over, own).start();
+                long to =
+                        step.has("to")
+                                ? Long.decode(world.text(step.option("to", "")))
+                                        * Machine.PAGE_BYTES
+                                : bytes;
                 String whole = world.text(operands.getFirst());
                 String as = step.option("as", whole.equals(Place.of(whole).memory()) ? whole : "");
                 yield new Act(kind, range.process(), start, bytes, target, to, world.text(as));

@@ -5,7 +5,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What scenarios can be run on: the kernel, or the model under one of the rules of copy-on-write that Linux had. */
+/**
+ * What scenarios can be run on: the kernel, or the model under one of the rules of copy-on-write
+ * that Linux had.
+ */
 public enum Backend {
     /** The kernel of this machine. */
     KERNEL,
@@ -29,7 +32,8 @@ public enum Backend {
 
     /** The backends of a name: {@code kernel}, {@code model} for all rules, or a rule. */
     public static Optional<List<Backend>> named(String name) {
-        List<Backend> found = Arrays.stream(values()).filter(backend -> backend.isCalled(name)).toList();
+        List<Backend> found =
+                Arrays.stream(values()).filter(backend -> backend.isCalled(name)).toList();
         return found.isEmpty() ? Optional.empty() : Optional.of(found);
     }
 

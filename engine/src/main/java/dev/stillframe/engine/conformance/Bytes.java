@@ -18,7 +18,9 @@ final class Bytes {
     }
 
     static String describe(byte value) {
-        return value >= ' ' && value < 127 ? "'" + (char) value + "'" : Integer.toString(value & 0xff);
+        return value >= ' ' && value < 127
+                ? "'" + (char) value + "'"
+                : Integer.toString(value & 0xff);
     }
 
     /** The first byte, and the first that differs from it. */

@@ -38,34 +38,54 @@ final class Checks {
             case EXPECT_PROTECTED -> pages(operands.getFirst()).forEach(at -> bits(at, "???W?"));
             case EXPECT_UNPROTECTED -> pages(operands.getFirst()).forEach(at -> bits(at, "???-?"));
             case EXPECT_PROTECTED_PAGES -> {
-                long count = pages(operands.get(1)).stream().filter(at -> page(at).isProtected()).count();
-                Mismatch.unless(count == Long.parseLong(operands.getFirst()), "%d pages are protected", count);
+                long count =
+                        pages(operands.get(1)).stream()
+                                .filter(at -> page(at).isProtected())
+                                .count();
+                Mismatch.unless(
+                        count == Long.parseLong(operands.getFirst()),
+                        "%d pages are protected",
+                        count);
             }
             case EXPECT_BYTE -> content(operands, 1);
             case EXPECT_CONTENT -> content(operands, Integer.MAX_VALUE);
-            case EXPECT_FRAME -> pages(operands.get(1)).forEach(at -> frame(at, operands.getFirst()));
-            case EXPECT_MERGED -> await(
-                    MERGING_NANOS,
-                    () -> pages(operands.getFirst()).stream().map(at -> page(at).frame()).distinct().count() == 1,
-                    "the pages are not one");
+            case EXPECT_FRAME ->
+                    pages(operands.get(1)).forEach(at -> frame(at, operands.getFirst()));
+            case EXPECT_MERGED ->
+                    await(
+                            MERGING_NANOS,
+                            () ->
+                                    pages(operands.getFirst()).stream()
+                                                    .map(at -> page(at).frame())
+                                                    .distinct()
+                                                    .count()
+                                            == 1,
+                            "the pages are not one");
             case EXPECT_HUGE -> huge(operands.getFirst(), true);
             case EXPECT_SPLIT -> huge(operands.getFirst(), false);
             case EXPECT_STABLE -> {
                 Range range = world.range(operands.getFirst());
                 byte[] first = bytes(range, Long.BYTES);
                 byte[] second = bytes(range, Long.BYTES);
-                Mismatch.unless(Arrays.equals(first, second), "two reads differ: a write came in between");
+                Mismatch.unless(
+                        Arrays.equals(first, second), "two reads differ: a write came in between");
             }
             case EXPECT_STORES -> {
                 long shown = pages(operands.getFirst()).stream().mapToLong(this::firstWord).sum();
                 Mismatch.unless(
-                        shown == world.hammered(), "%d stores were done, memory shows %d", world.hammered(), shown);
+                        shown == world.hammered(),
+                        "%d stores were done, memory shows %d",
+                        world.hammered(),
+                        shown);
             }
             case EXPECT_COLLECTED -> {
                 Range range = world.range(operands.getFirst());
                 byte[] now = bytes(range, (int) range.bytes());
                 int differs = Arrays.mismatch(now, holders.collected(range.start()));
-                Mismatch.unless(differs < 0, "the copy differs from memory at byte %d: a write was not reported", differs);
+                Mismatch.unless(
+                        differs < 0,
+                        "the copy differs from memory at byte %d: a write was not reported",
+                        differs);
             }
             case EXPECT_MESSAGE, EXPECT_MESSAGES -> messages(step);
             case EXPECT_THREAD -> {
@@ -73,7 +93,11 @@ final class Checks {
                 String thread = world.text(operands.getFirst());
                 Reply reply = world.isDead(thread) ? new Reply.Gone() : world.state(thread);
                 Mismatch.unless(
-                        outcome.accepts(reply), "expected %s to be %s, it is %s", thread, outcome, Outcome.describe(reply));
+                        outcome.accepts(reply),
+                        "expected %s to be %s, it is %s",
+                        thread,
+                        outcome,
+                        Outcome.describe(reply));
             }
             default -> throw new IllegalArgumentException(step.verb().word());
         }
@@ -128,7 +152,10 @@ final class Checks {
         byte[] found = bytes(range, (int) Math.min(range.bytes(), most));
         byte[] expected = Bytes.filled(found.length, Bytes.parse(operands.get(1)));
         Mismatch.unless(
-                Arrays.equals(found, expected), "expected %s, found %s", operands.get(1), Bytes.describe(found));
+                Arrays.equals(found, expected),
+                "expected %s, found %s",
+                operands.get(1),
+                Bytes.describe(found));
     }
 
     private void frame(At at, String change) {
@@ -152,19 +179,29 @@ final class Checks {
     private void huge(String text, boolean expected) {
         Range range = world.range(text);
         Scan scan =
-                new Scan(range.start(), range.start() + range.bytes(), 0, Scan.Category.HUGE.bit(), 256);
+                new Scan(
+                        range.start(),
+                        range.start() + range.bytes(),
+                        0,
+                        Scan.Category.HUGE.bit(),
+                        256);
         long pages =
                 world.machine().scan(Machine.MAIN, range.process(), scan).regions().stream()
                         .mapToLong(region -> (region.end() - region.start()) / Machine.PAGE_BYTES)
                         .sum();
         long wanted = expected ? range.bytes() / Machine.PAGE_BYTES : 0;
-        Mismatch.unless(pages == wanted, "%d pages are parts of huge pages, expected %d", pages, wanted);
+        Mismatch.unless(
+                pages == wanted, "%d pages are parts of huge pages, expected %d", pages, wanted);
     }
 
     private static void await(long nanos, BooleanSupplier condition, String otherwise) {
         long deadline = System.nanoTime() + nanos;
         while (!condition.getAsBoolean()) {
-            Mismatch.unless(System.nanoTime() < deadline, "%s after %d s", otherwise, nanos / 1_000_000_000);
+            Mismatch.unless(
+                    System.nanoTime() < deadline,
+                    "%s after %d s",
+                    otherwise,
+                    nanos / 1_000_000_000);
             LockSupport.parkNanos(200_000);
         }
     }
@@ -174,7 +211,10 @@ final class Checks {
         String userfaultfd = step.option("on", world.firstUserfaultfd());
         String process = step.doer().isEmpty() ? world.holder(userfaultfd) : step.doer();
         List<String> children =
-                check.patterns().stream().map(MessageCheck.Pattern::child).filter(name -> !name.isEmpty()).toList();
+                check.patterns().stream()
+                        .map(MessageCheck.Pattern::child)
+                        .filter(name -> !name.isEmpty())
+                        .toList();
         if (check.how() == MessageCheck.How.AT_LEAST) {
             await(
                     DEADLINE_NANOS,
@@ -188,38 +228,62 @@ final class Checks {
             case EXACTLY -> exactly(found, new ArrayDeque<>(check.patterns()));
             case EACH_PAGE -> eachPage(found, check.patterns().getFirst());
             case COUNT -> {
-                Mismatch.unless(found.size() == check.count(), "%d messages: %s", found.size(), world.describe(found));
+                Mismatch.unless(
+                        found.size() == check.count(),
+                        "%d messages: %s",
+                        found.size(),
+                        world.describe(found));
                 found.forEach(message -> mustBeWithin(message, check.patterns().getFirst()));
             }
-            case AT_LEAST -> found.forEach(message -> mustMatch(message, check.patterns().getFirst()));
+            case AT_LEAST ->
+                    found.forEach(message -> mustMatch(message, check.patterns().getFirst()));
         }
     }
 
     private void exactly(List<Message> found, Deque<MessageCheck.Pattern> patterns) {
         for (Message message : found) {
             MessageCheck.Pattern pattern = patterns.poll();
-            Mismatch.unless(pattern != null, "a message that was not expected: %s", world.describe(message));
+            Mismatch.unless(
+                    pattern != null,
+                    "a message that was not expected: %s",
+                    world.describe(message));
             if (pattern != null) {
                 mustMatch(message, pattern);
             }
         }
-        Mismatch.unless(patterns.isEmpty(), "no message %s; there are: %s", patterns.peek(), found.isEmpty() ? "none" : world.describe(found));
+        Mismatch.unless(
+                patterns.isEmpty(),
+                "no message %s; there are: %s",
+                patterns.peek(),
+                found.isEmpty() ? "none" : world.describe(found));
     }
 
     private void eachPage(List<Message> found, MessageCheck.Pattern pattern) {
         Set<Long> missing = new HashSet<>();
         pages(pattern.range()).forEach(at -> missing.add(at.address()));
         for (Message message : found) {
-            Mismatch.unless(message.kind() == pattern.kind(), "expected %s, found %s", pattern, world.describe(message));
-            Mismatch.unless(missing.remove(message.start()), "twice, or not of this range: %s", world.describe(message));
+            Mismatch.unless(
+                    message.kind() == pattern.kind(),
+                    "expected %s, found %s",
+                    pattern,
+                    world.describe(message));
+            Mismatch.unless(
+                    missing.remove(message.start()),
+                    "twice, or not of this range: %s",
+                    world.describe(message));
         }
         Mismatch.unless(missing.isEmpty(), "no message for %d pages", missing.size());
     }
 
     private void mustBeWithin(Message message, MessageCheck.Pattern pattern) {
         Range range = world.range(pattern.range());
-        boolean within = message.start() >= range.start() && message.start() < range.start() + range.bytes();
-        Mismatch.unless(within && message.kind() == pattern.kind(), "expected %s, found %s", pattern, world.describe(message));
+        boolean within =
+                message.start() >= range.start() && message.start() < range.start() + range.bytes();
+        Mismatch.unless(
+                within && message.kind() == pattern.kind(),
+                "expected %s, found %s",
+                pattern,
+                world.describe(message));
     }
 
     private void mustMatch(Message message, MessageCheck.Pattern pattern) {

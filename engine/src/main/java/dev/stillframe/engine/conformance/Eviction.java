@@ -12,14 +12,15 @@ import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
 /**
- * A pager in user space that keeps part of a range in memory and the rest in storage, under threads that write all the
- * time: protect a page, write it to storage straight from the protected memory, discard it, and bring it back at the next
- * access. It is what kernels have broken: under one rule of copy-on-write the write to storage parks on the pager's own
- * protection, under another it silently takes the protection off, and the stores that follow are lost with the page.
+ * A pager in user space that keeps part of a range in memory and the rest in storage, under threads
+ * that write all the time: protect a page, write it to storage straight from the protected memory,
+ * discard it, and bring it back at the next access. It is what kernels have broken: under one rule
+ * of copy-on-write the write to storage parks on the pager's own protection, under another it
+ * silently takes the protection off, and the stores that follow are lost with the page.
  *
- * <p>Each writer adds 1 to its own word of each page in turn, the first one only to the first page, which is hot; so in the
- * end the words must add up to what the writers say they did. Pages are evicted in an order that is mixed and always the
- * same. Owned by one run.
+ * <p>Each writer adds 1 to its own word of each page in turn, the first one only to the first page,
+ * which is hot; so in the end the words must add up to what the writers say they did. Pages are
+ * evicted in an order that is mixed and always the same. Owned by one run.
  */
 final class Eviction {
     private static final String PAGER = "pager";
@@ -38,10 +39,12 @@ final class Eviction {
     private final long nanos;
     private final Map<Long, byte[]> stored = new HashMap<>();
     private final List<Long> resident = new ArrayList<>();
-    private final RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(ORDER);
+    private final RandomGenerator random =
+            RandomGeneratorFactory.of("L64X128MixRandom").create(ORDER);
     private int evictions;
 
-    private Eviction(World world, Range range, List<String> writers, int pool, int turns, long nanos) {
+    private Eviction(
+            World world, Range range, List<String> writers, int pool, int turns, long nanos) {
         this.world = world;
         this.machine = world.machine();
         this.range = range;
@@ -79,7 +82,9 @@ final class Eviction {
             }
             letWritersRun();
             Mismatch.unless(
-                    System.nanoTime() - lastService < STALL_NANOS, "no fault for 5 s after %d evictions", evictions);
+                    System.nanoTime() - lastService < STALL_NANOS,
+                    "no fault for 5 s after %d evictions",
+                    evictions);
         }
         long stores = stopWriters();
         long counted = sum();
@@ -100,7 +105,10 @@ final class Eviction {
             if (resident.contains(page)) {
                 control(new Control.WriteProtect(page, Machine.PAGE_BYTES, 0));
             } else if (message.kind() == Message.Kind.WP) {
-                control(new Control.Wake(page, Machine.PAGE_BYTES)); // discarded meanwhile: it will ask again
+                control(
+                        new Control.Wake(
+                                page,
+                                Machine.PAGE_BYTES)); // discarded meanwhile: it will ask again
             } else {
                 bringIn(page);
             }
@@ -124,25 +132,35 @@ final class Eviction {
         }
         Act write = Act.on(Act.Kind.DIRECT_WRITE, Machine.MAIN, page, Machine.PAGE_BYTES);
         Reply reply = machine.start(PAGER, write);
-        if (!(reply instanceof Reply.Done(long written, byte[] data)) || written != Machine.PAGE_BYTES) {
+        if (!(reply instanceof Reply.Done(long written, byte[] data))
+                || written != Machine.PAGE_BYTES) {
             throw new Mismatch(
                     "after %d evictions the pager, writing a page to storage, is %s: nobody else could resolve that",
-                    evictions,
-                    Outcome.describe(reply));
+                    evictions, Outcome.describe(reply));
         }
         stored.put(page, data.clone());
         letWritersRun();
         Reply discarded =
-                machine.start(PAGER, Act.named(Act.Kind.MADVISE, Machine.MAIN, page, Machine.PAGE_BYTES, "dontneed"));
+                machine.start(
+                        PAGER,
+                        Act.named(
+                                Act.Kind.MADVISE,
+                                Machine.MAIN,
+                                page,
+                                Machine.PAGE_BYTES,
+                                "dontneed"));
         Mismatch.unless(
-                Outcome.of("").accepts(discarded), "discarding a page: %s", Outcome.describe(discarded));
+                Outcome.of("").accepts(discarded),
+                "discarding a page: %s",
+                Outcome.describe(discarded));
         control(new Control.Wake(page, Machine.PAGE_BYTES)); // discarding wakes nobody
         evictions++;
     }
 
     private void control(Control control) {
         long result = machine.control(holder, userfaultfd, control);
-        Mismatch.unless(result == 0, "%s answers %s", control, Outcome.describe(Reply.Done.of(result)));
+        Mismatch.unless(
+                result == 0, "%s answers %s", control, Outcome.describe(Reply.Done.of(result)));
     }
 
     /** Where threads do not run by themselves, they do now. */
@@ -170,7 +188,9 @@ final class Eviction {
 
     private long sum() {
         long sum = 0;
-        for (long page = range.start(); page < range.start() + range.bytes(); page += Machine.PAGE_BYTES) {
+        for (long page = range.start();
+                page < range.start() + range.bytes();
+                page += Machine.PAGE_BYTES) {
             byte[] content =
                     resident.contains(page)
                             ? machine.content(Machine.MAIN, page, Machine.PAGE_BYTES)

@@ -7,8 +7,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How long each memory of a scenario is, line by line, so that a line that reaches beyond is refused before anything runs.
- * What a turn of a {@code repeat} makes of a number is checked when it runs. Owned by the parser.
+ * How long each memory of a scenario is, line by line, so that a line that reaches beyond is
+ * refused before anything runs. What a turn of a {@code repeat} makes of a number is checked when
+ * it runs. Owned by the parser.
  */
 final class Extents {
     private static final int HUGE_PAGES = 512;
@@ -41,15 +42,19 @@ final class Extents {
             return "expected a number of pages from 1 on, not " + operands.get(2);
         }
         if (huge && count % HUGE_PAGES != 0) {
-            return "expected a multiple of %d pages of %s, not %d".formatted(HUGE_PAGES, Operand.word(kind), count);
+            return "expected a multiple of %d pages of %s, not %d"
+                    .formatted(HUGE_PAGES, Operand.word(kind), count);
         }
-        return pages.putIfAbsent(name, count) == null ? null : "expected another name: there is a memory %s".formatted(name);
+        return pages.putIfAbsent(name, count) == null
+                ? null
+                : "expected another name: there is a memory %s".formatted(name);
     }
 
     private static List<String> ranges(Step step) {
         List<String> ranges = new ArrayList<>();
         if (step.verb() == Verb.EXPECT_MESSAGE || step.verb() == Verb.EXPECT_MESSAGES) {
-            for (MessageCheck.Pattern pattern : MessageCheck.of(step.operands().getFirst().replace("%", "0")).patterns()) {
+            for (MessageCheck.Pattern pattern :
+                    MessageCheck.of(step.operands().getFirst().replace("%", "0")).patterns()) {
                 ranges.add(pattern.range());
                 ranges.add(pattern.to());
             }
@@ -59,7 +64,9 @@ final class Extents {
                 if (part instanceof Usage.Needed(Operand kind)) {
                     String text = step.operands().get(operand++);
                     ranges.add(isRange(kind) ? text : "");
-                } else if (part instanceof Usage.Optional(String word, Operand kind) && kind != null && isRange(kind)) {
+                } else if (part instanceof Usage.Optional(String word, Operand kind)
+                        && kind != null
+                        && isRange(kind)) {
                     ranges.add(step.option(word, ""));
                 }
             }
@@ -80,20 +87,25 @@ final class Extents {
         if (place.firstPage() >= end) {
             return "expected a range of pages, not " + text;
         }
-        return end <= count ? null : "expected at most %d pages, as %s has: not %s".formatted(count, place.memory(), text);
+        return end <= count
+                ? null
+                : "expected at most %d pages, as %s has: not %s"
+                        .formatted(count, place.memory(), text);
     }
 
     private void moved(Step step) {
         String from = step.operands().getFirst();
         Place place = Place.of(from.replace("%", "0"));
         String as = step.option("as", from.equals(place.memory()) ? from : "");
-        boolean isKnown = pages.containsKey(place.memory()) && !from.contains("%") && !as.contains("%");
+        boolean isKnown =
+                pages.containsKey(place.memory()) && !from.contains("%") && !as.contains("%");
         if (!isKnown || step.option("to", "").contains("%")) {
             pages.remove(as);
             return;
         }
         int end = place.endPage() < 0 ? pages.getOrDefault(place.memory(), 0) : place.endPage();
-        int count = step.has("to") ? Integer.decode(step.option("to", "")) : end - place.firstPage();
+        int count =
+                step.has("to") ? Integer.decode(step.option("to", "")) : end - place.firstPage();
         pages.put(as, count);
     }
 }

@@ -22,18 +22,35 @@ final class HolderSteps {
         switch (step.verb()) {
             case USERFAULTFD, OPEN -> open(step);
             case API -> expect(step, api(step, step.operands().getFirst()));
-            case REGISTER, UNREGISTER, PROTECT, UNPROTECT, WAKE, WRITEPROTECT, WRITEPROTECT_NULL, COPY, ZEROPAGE, POISON,
-                    CONTINUE, MOVE -> control(step);
+            case REGISTER,
+                    UNREGISTER,
+                    PROTECT,
+                    UNPROTECT,
+                    WAKE,
+                    WRITEPROTECT,
+                    WRITEPROTECT_NULL,
+                    COPY,
+                    ZEROPAGE,
+                    POISON,
+                    CONTINUE,
+                    MOVE ->
+                    control(step);
             case CLOSE, DUP, TAKE -> descriptor(step);
             case POLL -> {
                 String said = world.machine().poll(doer(step, named(step)), named(step));
                 Mismatch.unless(outcome(step).accepts(said), "poll says %s", said);
             }
-            case READ_BYTES -> expect(
-                    step, world.machine().readBytes(doer(step, named(step)), named(step), number(step, 1)));
+            case READ_BYTES ->
+                    expect(
+                            step,
+                            world.machine()
+                                    .readBytes(
+                                            doer(step, named(step)), named(step), number(step, 1)));
             case FETCH -> {
-                List<String> wanted = step.has("as") ? List.of(world.text(step.option("as", ""))) : List.of();
-                world.fetch(named(step), doer(step, named(step)), number(step, 1), world.names(wanted));
+                List<String> wanted =
+                        step.has("as") ? List.of(world.text(step.option("as", ""))) : List.of();
+                world.fetch(
+                        named(step), doer(step, named(step)), number(step, 1), world.names(wanted));
             }
             case SCAN -> scan(step);
             case COLLECT -> collect(step);
@@ -83,7 +100,9 @@ final class HolderSteps {
     private long api(Step step, String name) {
         long version = Long.decode(step.option("version", Long.toString(API)));
         long features =
-                step.rest().stream().mapToLong(word -> Operand.constant(Feature.class, word).mask()).sum();
+                step.rest().stream()
+                        .mapToLong(word -> Operand.constant(Feature.class, word).mask())
+                        .sum();
         return world.machine().control(doer(step, name), name, new Control.Api(version, features));
     }
 
@@ -99,7 +118,8 @@ final class HolderSteps {
 
     private Control control(Verb verb, Step step) {
         if (verb == Verb.WRITEPROTECT) {
-            return new Control.WriteProtect(start(step.operands().getFirst()), number(step, 1), number(step, 2));
+            return new Control.WriteProtect(
+                    start(step.operands().getFirst()), number(step, 1), number(step, 2));
         }
         if (verb == Verb.WRITEPROTECT_NULL) {
             return new Control.NullArgument();
@@ -115,8 +135,11 @@ final class HolderSteps {
             case PROTECT -> new Control.WriteProtect(start, bytes, 1);
             case UNPROTECT -> new Control.WriteProtect(start, bytes, dontwake * 2);
             case WAKE -> new Control.Wake(start, bytes);
-            case COPY -> new Control.Copy(
-                    start, Bytes.filled(bytes, Bytes.parse(step.operands().get(1))), wp | dontwake);
+            case COPY ->
+                    new Control.Copy(
+                            start,
+                            Bytes.filled(bytes, Bytes.parse(step.operands().get(1))),
+                            wp | dontwake);
             case ZEROPAGE -> new Control.ZeroPage(start, bytes);
             case POISON -> new Control.Poison(start, bytes);
             case CONTINUE -> new Control.Continue(start, bytes, wp);
@@ -142,7 +165,8 @@ final class HolderSteps {
     private void applied(Control control) {
         Shadow shadow = world.shadow();
         switch (control) {
-            case Control.Copy(long start, byte[] data, _) -> shadow.fill(start, data.length, data[0]);
+            case Control.Copy(long start, byte[] data, _) ->
+                    shadow.fill(start, data.length, data[0]);
             case Control.ZeroPage(long start, long bytes) -> shadow.fill(start, bytes, (byte) 0);
             case Control.Poison(long start, long bytes) -> shadow.forget(start, bytes);
             case Control.Move(long start, long source, long bytes) -> {
@@ -183,36 +207,49 @@ final class HolderSteps {
         String words = step.operands().get(1);
         boolean protect = words.contains("protect");
         long flags = (protect ? Scan.PROTECT : 0) | (words.contains("check") ? Scan.CHECK : 0);
-        long mask = step.rest().stream()
-                .mapToLong(word -> Operand.constant(Scan.Category.class, word).bit())
-                .sum();
+        long mask =
+                step.rest().stream()
+                        .mapToLong(word -> Operand.constant(Scan.Category.class, word).bit())
+                        .sum();
         int room = step.has("novec") ? 0 : 256;
         Scan.Answer answer =
                 world.machine()
                         .scan(
                                 step.doer().isEmpty() ? Machine.MAIN : step.doer(),
                                 range.process(),
-                                new Scan(range.start(), range.start() + range.bytes(), flags, mask, room));
+                                new Scan(
+                                        range.start(),
+                                        range.start() + range.bytes(),
+                                        flags,
+                                        mask,
+                                        room));
         if (answer.result() < 0 || step.outcome().isEmpty()) {
             expect(step, answer.result());
             return;
         }
         String said = describe(answer.regions(), range.start());
-        Mismatch.unless(outcome(step).accepts(said), "expected pages %s, found %s", outcome(step), said);
+        Mismatch.unless(
+                outcome(step).accepts(said), "expected pages %s, found %s", outcome(step), said);
     }
 
     private static String describe(List<Scan.Region> regions, long start) {
         return regions.isEmpty()
                 ? "none"
                 : regions.stream()
-                        .map(region -> "[%d,%d)"
-                                .formatted(
-                                        (region.start() - start) / Machine.PAGE_BYTES,
-                                        (region.end() - start) / Machine.PAGE_BYTES))
+                        .map(
+                                region ->
+                                        "[%d,%d)"
+                                                .formatted(
+                                                        (region.start() - start)
+                                                                / Machine.PAGE_BYTES,
+                                                        (region.end() - start)
+                                                                / Machine.PAGE_BYTES))
                         .collect(Collectors.joining(" "));
     }
 
-    /** A round of copying: what was written since the last one, protected again in the same step. */
+    /**
+     * A round of copying: what was written since the last one, protected again in the same step.
+     */
     private void collect(Step step) {
         Range range = world.range(step.operands().getFirst());
         Machine machine = world.machine();
@@ -223,8 +260,15 @@ final class HolderSteps {
                         step.doer().isEmpty() ? Machine.MAIN : step.doer(),
                         range.process(),
                         new Scan(
-                                range.start(), end, Scan.PROTECT | Scan.CHECK, Scan.Category.WRITTEN.bit(), 256));
-        Mismatch.unless(answer.result() >= 0, "the scan answers %s", Outcome.describe(Reply.Done.of(answer.result())));
+                                range.start(),
+                                end,
+                                Scan.PROTECT | Scan.CHECK,
+                                Scan.Category.WRITTEN.bit(),
+                                256));
+        Mismatch.unless(
+                answer.result() >= 0,
+                "the scan answers %s",
+                Outcome.describe(Reply.Done.of(answer.result())));
         for (Scan.Region region : answer.regions()) {
             int bytes = (int) (region.end() - region.start());
             byte[] now = machine.content(range.process(), region.start(), bytes);

@@ -88,13 +88,16 @@ final class Line {
             throw wrong("unknown word " + words.getFirst());
         }
         if (verb.doer() == Verb.Doer.THREAD && doer.isEmpty()) {
-            throw wrong("%s is done by a thread: expected T1: %s %s".formatted(verb.word(), verb.word(), verb.usage()));
+            throw wrong(
+                    "%s is done by a thread: expected T1: %s %s"
+                            .formatted(verb.word(), verb.word(), verb.usage()));
         }
         if (verb.doer() == Verb.Doer.NOBODY && !doer.isEmpty()) {
             throw wrong("%s is not done by anybody: expected no %s:".formatted(verb.word(), doer));
         }
         return switch (verb) {
-            case EXPECT_MESSAGE, EXPECT_MESSAGES -> messages(verb, words.subList(used, words.size()));
+            case EXPECT_MESSAGE, EXPECT_MESSAGES ->
+                    messages(verb, words.subList(used, words.size()));
             case EXPECT_THREAD -> threadState(words.subList(used, words.size()));
             default -> operands(verb, words.subList(used, words.size()), outcome);
         };
@@ -103,12 +106,16 @@ final class Line {
     private Step threadState(List<String> words) throws ScenarioFormatException {
         String outcome =
                 String.join(" ", words.subList(1, words.size()))
-                        .replaceAll("\\bdone(?= *(\\||$))", "ok") // done, and nothing said of the result
+                        .replaceAll(
+                                "\\bdone(?= *(\\||$))",
+                                "ok") // done, and nothing said of the result
                         .replaceAll("\\bdone +", "");
         if (!Operand.NAME.accepts(words.getFirst()) || !Outcome.of(outcome).isWellFormed()) {
             throw wrong(
-                    "expected a thread and how it stands: done, or " + Outcome.DESCRIPTION + "; or one of the checks of"
-                        + " CONFORMANCE.md");
+                    "expected a thread and how it stands: done, or "
+                            + Outcome.DESCRIPTION
+                            + "; or one of the checks of"
+                            + " CONFORMANCE.md");
         }
         return build(Verb.EXPECT_THREAD, List.of(words.getFirst()), Map.of(), List.of(), outcome);
     }
@@ -130,7 +137,8 @@ final class Line {
         return build(verb, List.of(patterns), options, List.of(), "");
     }
 
-    private Step operands(Verb verb, List<String> words, String outcome) throws ScenarioFormatException {
+    private Step operands(Verb verb, List<String> words, String outcome)
+            throws ScenarioFormatException {
         List<String> operands = new ArrayList<>();
         Map<String, String> options = new HashMap<>();
         List<String> rest = new ArrayList<>();
@@ -148,7 +156,10 @@ final class Line {
                                 word,
                                 operand == null
                                         ? ""
-                                        : checked(verb, operand, at < words.size() ? words.get(at++) : null));
+                                        : checked(
+                                                verb,
+                                                operand,
+                                                at < words.size() ? words.get(at++) : null));
                     }
                 }
                 case Usage.Any(Operand operand) -> {
@@ -159,7 +170,8 @@ final class Line {
             }
         }
         if (at < words.size()) {
-            throw wrong("expected %s %s, not %s".formatted(verb.word(), verb.usage(), words.get(at)));
+            throw wrong(
+                    "expected %s %s, not %s".formatted(verb.word(), verb.usage(), words.get(at)));
         }
         return build(verb, operands, options, rest, outcome);
     }
@@ -180,7 +192,11 @@ final class Line {
     }
 
     private Step build(
-            Verb verb, List<String> operands, Map<String, String> options, List<String> rest, String outcome) {
+            Verb verb,
+            List<String> operands,
+            Map<String, String> options,
+            List<String> rest,
+            String outcome) {
         return new Step(
                 number,
                 text,

@@ -4,12 +4,13 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * Where scenarios run: processes with threads, their memory, and userfaultfds. A new machine has one process, {@link
- * #MAIN}, with one thread of the same name. Everything is named by the scenario. Owned by one thread; closing ends all
- * processes, whatever they wait for.
+ * Where scenarios run: processes with threads, their memory, and userfaultfds. A new machine has
+ * one process, {@link #MAIN}, with one thread of the same name. Everything is named by the
+ * scenario. Owned by one thread; closing ends all processes, whatever they wait for.
  *
- * <p>Calls that a program could make answer what the program would see: a result, or a negative errno. Anything that this
- * kind of machine cannot do is {@link Unsupported}; a machine that does not answer within its deadline is {@link Hang}.
+ * <p>Calls that a program could make answer what the program would see: a result, or a negative
+ * errno. Anything that this kind of machine cannot do is {@link Unsupported}; a machine that does
+ * not answer within its deadline is {@link Hang}.
  */
 public interface Machine extends AutoCloseable {
     /** The first process, and its first thread. */
@@ -30,7 +31,9 @@ public interface Machine extends AutoCloseable {
     /** Maps memory into a process; the answer is where. */
     long map(String process, Memory memory);
 
-    /** Writes the bytes of a range as if the program had, without a look at what a userfaultfd says. */
+    /**
+     * Writes the bytes of a range as if the program had, without a look at what a userfaultfd says.
+     */
     void fill(String process, long address, long bytes, byte value);
 
     /** Lets a thread do something, and waits until it is done or cannot go on by itself. */
@@ -39,13 +42,19 @@ public interface Machine extends AutoCloseable {
     /** How a thread stands after it went on as far as it could. */
     Reply state(String thread);
 
-    /** Creates a userfaultfd, with flags of userfaultfd(2); the descriptor has {@code name} in this process. */
+    /**
+     * Creates a userfaultfd, with flags of userfaultfd(2); the descriptor has {@code name} in this
+     * process.
+     */
     long open(String process, String name, boolean userModeOnly, boolean blocking);
 
     /** An ioctl of a userfaultfd that {@code process} holds. */
     long control(String process, String userfaultfd, Control control);
 
-    /** Reads messages: at most {@code max}, and none if the answer is empty. Descriptors of forks get these names. */
+    /**
+     * Reads messages: at most {@code max}, and none if the answer is empty. Descriptors of forks
+     * get these names.
+     */
     List<Message> read(String process, String userfaultfd, int max, Supplier<String> children);
 
     /** read(2) of so many bytes, for its error; the messages are gone. */
@@ -60,7 +69,10 @@ public interface Machine extends AutoCloseable {
     /** dup(2) of a descriptor of a userfaultfd. */
     void duplicate(String process, String userfaultfd, String as);
 
-    /** {@code process} takes a copy of a descriptor of {@code owner}, under the same name: pidfd_getfd(2). */
+    /**
+     * {@code process} takes a copy of a descriptor of {@code owner}, under the same name:
+     * pidfd_getfd(2).
+     */
     void take(String process, String userfaultfd, String owner);
 
     /** PAGEMAP_SCAN of {@code target}'s memory. */
@@ -72,7 +84,10 @@ public interface Machine extends AutoCloseable {
     /** Memory as the program would see it; pages that are not there are zeros. */
     byte[] content(String process, long address, int bytes);
 
-    /** Changes the object behind a mapping, not through memory: pwrite(2), fallocate(2) to punch a hole. */
+    /**
+     * Changes the object behind a mapping, not through memory: pwrite(2), fallocate(2) to punch a
+     * hole.
+     */
     void changeFile(String object, long offset, long bytes, byte value);
 
     /** As {@link #changeFile}, for a hole. */
@@ -96,7 +111,9 @@ public interface Machine extends AutoCloseable {
     @Override
     void close();
 
-    /** This kind of machine cannot do what was asked for; the message says why, as a person would. */
+    /**
+     * This kind of machine cannot do what was asked for; the message says why, as a person would.
+     */
     final class Unsupported extends RuntimeException {
         private static final long serialVersionUID = 1;
 

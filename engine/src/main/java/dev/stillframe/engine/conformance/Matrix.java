@@ -19,7 +19,8 @@ public final class Matrix {
      * @param expected whether it is what the scenario says of this backend
      * @param remark why it failed or was not run; empty if it passed
      */
-    public record Cell(Scenario scenario, Backend backend, Verdict verdict, boolean expected, String remark) {
+    public record Cell(
+            Scenario scenario, Backend backend, Verdict verdict, boolean expected, String remark) {
         /** One word for tables: ok, fails (as it must), FAIL, PASS (as it must not), or a dash. */
         public String mark() {
             return switch (verdict) {
@@ -50,20 +51,32 @@ public final class Matrix {
     public Cell cell(Scenario scenario, Backend backend) {
         Verdict verdict = verdicts.get(new Key(scenario.id(), backend));
         if (verdict == null) {
-            throw new IllegalArgumentException("not in this matrix: " + scenario.id() + " on " + backend);
+            throw new IllegalArgumentException(
+                    "not in this matrix: " + scenario.id() + " on " + backend);
         }
-        String reason = scenario.failsUnder().entrySet().stream()
-                .filter(entry -> backend.isCalled(entry.getKey()))
-                .map(Map.Entry::getValue)
-                .findFirst()
-                .orElse("");
+        String reason =
+                scenario.failsUnder().entrySet().stream()
+                        .filter(entry -> backend.isCalled(entry.getKey()))
+                        .map(Map.Entry::getValue)
+                        .findFirst()
+                        .orElse("");
         boolean mustFail = !reason.isEmpty();
         return switch (verdict) {
-            case Verdict.Passed _ -> new Cell(
-                    scenario, backend, verdict, !mustFail, mustFail ? "must fail: " + reason : "");
+            case Verdict.Passed _ ->
+                    new Cell(
+                            scenario,
+                            backend,
+                            verdict,
+                            !mustFail,
+                            mustFail ? "must fail: " + reason : "");
             case Verdict.Failed(int line, String step, String why) -> {
                 String seen = "%s:%d: %s: %s".formatted(scenario.file(), line, step, why);
-                yield new Cell(scenario, backend, verdict, mustFail, mustFail ? reason + " (" + seen + ")" : seen);
+                yield new Cell(
+                        scenario,
+                        backend,
+                        verdict,
+                        mustFail,
+                        mustFail ? reason + " (" + seen + ")" : seen);
             }
             case Verdict.NotRun(String why) -> new Cell(scenario, backend, verdict, true, why);
         };
@@ -81,20 +94,25 @@ public final class Matrix {
     }
 
     /**
-     * Scenarios that the kernel and the rule of today's kernels both ran, and one of them failed: the model is wrong, or
-     * something is to be learned about the kernel.
+     * Scenarios that the kernel and the rule of today's kernels both ran, and one of them failed:
+     * the model is wrong, or something is to be learned about the kernel.
      */
     public List<Scenario> disagreements() {
         if (!backends.containsAll(List.of(Backend.KERNEL, Backend.MODERN))) {
             return List.of();
         }
         return scenarios.stream()
-                .filter(scenario -> {
-                    Verdict kernel = cell(scenario, Backend.KERNEL).verdict();
-                    Verdict model = cell(scenario, Backend.MODERN).verdict();
-                    boolean bothRan = !(kernel instanceof Verdict.NotRun) && !(model instanceof Verdict.NotRun);
-                    return bothRan && kernel instanceof Verdict.Passed != model instanceof Verdict.Passed;
-                })
+                .filter(
+                        scenario -> {
+                            Verdict kernel = cell(scenario, Backend.KERNEL).verdict();
+                            Verdict model = cell(scenario, Backend.MODERN).verdict();
+                            boolean bothRan =
+                                    !(kernel instanceof Verdict.NotRun)
+                                            && !(model instanceof Verdict.NotRun);
+                            return bothRan
+                                    && kernel instanceof Verdict.Passed
+                                            != model instanceof Verdict.Passed;
+                        })
                 .toList();
     }
 
@@ -103,7 +121,10 @@ public final class Matrix {
         return verdicts.values().stream().anyMatch(verdict -> !(verdict instanceof Verdict.NotRun));
     }
 
-    /** Whether every result is what the scenarios say, and the kernel agrees with the rule that is its own; if nothing was run, it is not. */
+    /**
+     * Whether every result is what the scenarios say, and the kernel agrees with the rule that is
+     * its own; if nothing was run, it is not.
+     */
     public boolean isAsExpected() {
         return hasRun() && disagreements().isEmpty() && cells().stream().allMatch(Cell::expected);
     }

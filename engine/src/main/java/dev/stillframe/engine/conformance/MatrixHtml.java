@@ -30,10 +30,16 @@ public final class MatrixHtml {
     public static String page(Matrix matrix) {
         StringBuilder html = new StringBuilder(HEAD);
         html.append("<h1>Conformance of userfaultfd write-protection</h1>\n<p>")
-                .append(matrix.isAsExpected() ? "All is as expected." : "<b>Not all is as expected.</b>")
-                .append(" Green: as the scenario says. Yellow: fails, as history says it must. Red: not as expected.")
-                .append(" A row opens to show its lines and remarks.</p>\n<table><thead><tr><th>scenario</th>");
-        matrix.backends().forEach(backend -> html.append("<th>").append(backend.label()).append("</th>"));
+                .append(
+                        matrix.isAsExpected()
+                                ? "All is as expected."
+                                : "<b>Not all is as expected.</b>")
+                .append(
+                        " Green: as the scenario says. Yellow: fails, as history says it must. Red: not as expected.")
+                .append(
+                        " A row opens to show its lines and remarks.</p>\n<table><thead><tr><th>scenario</th>");
+        matrix.backends()
+                .forEach(backend -> html.append("<th>").append(backend.label()).append("</th>"));
         html.append("</tr></thead><tbody>\n");
         matrix.scenarios().forEach(scenario -> row(html, matrix, scenario));
         return html.append("</tbody></table></body></html>\n").toString();
@@ -90,6 +96,9 @@ public final class MatrixHtml {
     }
 
     private static String escape(String text) {
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
     }
 }

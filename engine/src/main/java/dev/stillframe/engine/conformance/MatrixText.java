@@ -21,7 +21,9 @@ public final class MatrixText {
         lines.add(row("", "", matrix.backends().stream().map(Backend::label).toList(), matrix));
         for (Scenario scenario : matrix.scenarios()) {
             List<String> marks =
-                    matrix.backends().stream().map(backend -> matrix.cell(scenario, backend).mark()).toList();
+                    matrix.backends().stream()
+                            .map(backend -> matrix.cell(scenario, backend).mark())
+                            .toList();
             lines.add(row(scenario.id(), scenario.title(), marks, matrix));
         }
         lines.add("");
@@ -30,14 +32,19 @@ public final class MatrixText {
         section(lines, "not run:", matrix, cell -> cell.mark().equals("-"));
         section(lines, "NOT AS EXPECTED:", matrix, cell -> !cell.expected());
         matrix.disagreements()
-                .forEach(scenario -> lines.add("  %s: the kernel and MODERN disagree".formatted(scenario.id())));
+                .forEach(
+                        scenario ->
+                                lines.add(
+                                        "  %s: the kernel and MODERN disagree"
+                                                .formatted(scenario.id())));
         lines.add("");
         lines.add(sum(matrix));
         return lines;
     }
 
     private static String row(String id, String title, List<String> marks, Matrix matrix) {
-        String shown = title.length() > TITLE_WIDTH ? title.substring(0, TITLE_WIDTH - 1) + "…" : title;
+        String shown =
+                title.length() > TITLE_WIDTH ? title.substring(0, TITLE_WIDTH - 1) + "…" : title;
         StringBuilder line = new StringBuilder(pad(id, ID_WIDTH)).append(pad(shown, TITLE_WIDTH));
         for (int i = 0; i < marks.size(); i++) {
             line.append("  ").append(pad(marks.get(i), matrix.backends().get(i).label().length()));
@@ -55,23 +62,30 @@ public final class MatrixText {
         Map<String, List<String>> labels = new LinkedHashMap<>();
         matrix.cells().stream()
                 .filter(chosen)
-                .forEach(cell -> labels.computeIfAbsent(
-                                cell.scenario().id() + "\n" + cell.remark(), _ -> new ArrayList<>())
-                        .add(cell.backend().label()));
+                .forEach(
+                        cell ->
+                                labels.computeIfAbsent(
+                                                cell.scenario().id() + "\n" + cell.remark(),
+                                                _ -> new ArrayList<>())
+                                        .add(cell.backend().label()));
         if (labels.isEmpty()) {
             return;
         }
         lines.add("");
         lines.add(title);
-        labels.forEach((key, backends) -> {
-            String[] parts = key.split("\n", 2);
-            lines.add("  %s %s: %s".formatted(parts[0], String.join(", ", backends), parts[1]));
-        });
+        labels.forEach(
+                (key, backends) -> {
+                    String[] parts = key.split("\n", 2);
+                    lines.add(
+                            "  %s %s: %s"
+                                    .formatted(parts[0], String.join(", ", backends), parts[1]));
+                });
     }
 
     private static String sum(Matrix matrix) {
         Map<String, Long> counts =
-                matrix.cells().stream().collect(Collectors.groupingBy(Cell::mark, Collectors.counting()));
+                matrix.cells().stream()
+                        .collect(Collectors.groupingBy(Cell::mark, Collectors.counting()));
         long unexpected = counts.getOrDefault("FAIL", 0L) + counts.getOrDefault("PASS", 0L);
         return "%d scenarios: %d results as expected, %d failures as expected, %d not run, %s"
                 .formatted(
@@ -81,6 +95,8 @@ public final class MatrixText {
                         counts.getOrDefault("-", 0L),
                         !matrix.hasRun()
                                 ? "NOTHING WAS RUN"
-                                : unexpected == 0 ? "nothing unexpected" : unexpected + " NOT AS EXPECTED");
+                                : unexpected == 0
+                                        ? "nothing unexpected"
+                                        : unexpected + " NOT AS EXPECTED");
     }
 }

@@ -5,7 +5,8 @@ package dev.stillframe.engine.conformance;
  *
  * @param kind what it is
  * @param pages its length in 4 KiB pages
- * @param object name of the shared object or file behind it; mappings of one name share it; empty for anonymous memory
+ * @param object name of the shared object or file behind it; mappings of one name share it; empty
+ *     for anonymous memory
  */
 public record Memory(Kind kind, int pages, String object) {
     /** Kinds of memory; the text form has dashes and small letters. */

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 record MessageCheck(How how, int count, List<Pattern> patterns) {
     private static final String EXPECTED =
             "expected none, or WHAT RANGE [by THREAD] joined by commas, or each WHAT RANGE, or NUMBER WHAT RANGE, or at least NUMBER WHAT RANGE;"
-                + " WHAT is one of wp, missing, missing-write, minor, remove, unmap, fork [as NAME], remap RANGE to RANGE";
+                    + " WHAT is one of wp, missing, missing-write, minor, remove, unmap, fork [as NAME], remap RANGE to RANGE";
 
     /** How patterns stand for messages. */
     enum How {
@@ -28,8 +28,12 @@ record MessageCheck(How how, int count, List<Pattern> patterns) {
         AT_LEAST
     }
 
-    /** One message; {@code thread} is {@code nobody} if it must have none, null if it does not matter. */
-    record Pattern(Message.Kind kind, String range, String to, @Nullable String thread, String child) {
+    /**
+     * One message; {@code thread} is {@code nobody} if it must have none, null if it does not
+     * matter.
+     */
+    record Pattern(
+            Message.Kind kind, String range, String to, @Nullable String thread, String child) {
         /** As it was written. */
         @Override
         public String toString() {
@@ -46,21 +50,24 @@ record MessageCheck(How how, int count, List<Pattern> patterns) {
             return new MessageCheck(How.EXACTLY, 0, List.of());
         }
         if (text.startsWith("each ")) {
-            return new MessageCheck(How.EACH_PAGE, 0, List.of(pattern(text.substring("each ".length()))));
+            return new MessageCheck(
+                    How.EACH_PAGE, 0, List.of(pattern(text.substring("each ".length()))));
         }
         if (text.startsWith("at least ")) {
             String[] words = text.split(" ", 4);
             if (words.length < 4 || !words[2].matches("\\d+")) {
                 throw new IllegalArgumentException(EXPECTED);
             }
-            return new MessageCheck(How.AT_LEAST, Integer.parseInt(words[2]), List.of(pattern(words[3])));
+            return new MessageCheck(
+                    How.AT_LEAST, Integer.parseInt(words[2]), List.of(pattern(words[3])));
         }
         if (!text.isEmpty() && Character.isDigit(text.charAt(0))) {
             String[] words = text.split(" ", 2);
             if (words.length < 2 || !words[0].matches("\\d+")) {
                 throw new IllegalArgumentException(EXPECTED);
             }
-            return new MessageCheck(How.COUNT, Integer.parseInt(words[0]), List.of(pattern(words[1])));
+            return new MessageCheck(
+                    How.COUNT, Integer.parseInt(words[0]), List.of(pattern(words[1])));
         }
         List<Pattern> patterns = new ArrayList<>();
         for (String each : text.split(", ")) {

@@ -5,7 +5,9 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** Kinds of operands of a {@link Verb}. A {@code %} is the number of the turn of a {@code repeat}. */
+/**
+ * Kinds of operands of a {@link Verb}. A {@code %} is the number of the turn of a {@code repeat}.
+ */
 enum Operand {
     NAME("a name", "[A-Za-z][A-Za-z0-9_%-]*"),
     RANGE("memory such as a, a[3], a[2,5), a[3]+123, a/5000 or child:a", Place.SYNTAX),
@@ -13,7 +15,9 @@ enum Operand {
     VALUE("a byte such as 'x' or 0", "'.'|0x[0-9a-f]{1,2}|\\d{1,3}"),
     NUMBER("a number", "0x[0-9a-f]+|\\d+|%"),
     KIND(oneOf(Memory.Kind.values()), anyOf(Memory.Kind.values())),
-    MODES("missing, wp and minor, joined by |", "(missing|wp|minor)(\\|(missing|wp|minor))*+|none|0x[0-9a-f]+"),
+    MODES(
+            "missing, wp and minor, joined by |",
+            "(missing|wp|minor)(\\|(missing|wp|minor))*+|none|0x[0-9a-f]+"),
     FEATURE(oneOf(Feature.values()), anyOf(Feature.values())),
     FLAGS("get, protect, get+protect, each with +check", "(get|protect|get\\+protect)(\\+check)?"),
     CATEGORY(oneOf(Scan.Category.values()), anyOf(Scan.Category.values())),
@@ -48,7 +52,8 @@ enum Operand {
     }
 
     private static String oneOf(Enum<?>[] constants) {
-        return "one of " + Arrays.stream(constants).map(Operand::word).collect(Collectors.joining(", "));
+        return "one of "
+                + Arrays.stream(constants).map(Operand::word).collect(Collectors.joining(", "));
     }
 
     private static String anyOf(Enum<?>[] constants) {

@@ -9,15 +9,19 @@ import java.util.regex.Pattern;
 record Outcome(List<String> words) {
     static final String DESCRIPTION =
             "ok, parked, parked D, parked S, waiting, busy, stopped, gone, SIGSEGV, SIGBUS, an errno such as EINVAL, a byte"
-                + " such as 'x', a number, IN, ERR, nothing, none or page ranges such as [2,4)";
+                    + " such as 'x', a number, IN, ERR, nothing, none or page ranges such as [2,4)";
     private static final Pattern WORD =
             Pattern.compile(
                     "ok|parked( [DS])?|waiting|busy|stopped|gone|SIGSEGV|SIGBUS|'.'|\\d+|IN|ERR|nothing|none"
-                            + "|\\[\\d+,\\d+\\)( \\[\\d+,\\d+\\))*+"); // possessive: no stack for each range
+                            + "|\\[\\d+,\\d+\\)( \\[\\d+,\\d+\\))*+"); // possessive: no stack for
+
+    // each range
 
     static Outcome of(String text) {
         return new Outcome(
-                text.isEmpty() ? List.of("ok") : Arrays.stream(text.split("\\|")).map(String::trim).toList());
+                text.isEmpty()
+                        ? List.of("ok")
+                        : Arrays.stream(text.split("\\|")).map(String::trim).toList());
     }
 
     boolean isWellFormed() {
@@ -36,7 +40,7 @@ record Outcome(List<String> words) {
         return switch (reply) {
             case Reply.Done(long result, byte[] data) -> acceptsResult(word, result, data);
             case Reply.Parked(boolean interruptible) ->
-                word.equals("parked") || word.equals(interruptible ? "parked S" : "parked D");
+                    word.equals("parked") || word.equals(interruptible ? "parked S" : "parked D");
             case Reply.Signalled(String name) -> word.equals(name);
             case Reply.Waiting _ -> word.equals("waiting");
             case Reply.Busy _ -> word.equals("busy");
@@ -80,7 +84,7 @@ record Outcome(List<String> words) {
     static String describe(Reply reply) {
         return switch (reply) {
             case Reply.Done(long result, byte[] data) ->
-                name(result) + (data.length == 0 ? "" : " with " + Bytes.describe(data));
+                    name(result) + (data.length == 0 ? "" : " with " + Bytes.describe(data));
             case Reply.Parked(boolean interruptible) -> interruptible ? "parked S" : "parked D";
             case Reply.Signalled(String name) -> name;
             case Reply.Waiting _ -> "waiting";

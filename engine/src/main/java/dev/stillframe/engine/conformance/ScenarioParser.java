@@ -62,7 +62,8 @@ public final class ScenarioParser {
         }
         parser.finish();
         if (parser.scenarios.isEmpty()) {
-            throw new ScenarioFormatException(file, number, "expected a scenario: scenario ID TITLE");
+            throw new ScenarioFormatException(
+                    file, number, "expected a scenario: scenario ID TITLE");
         }
         return List.copyOf(parser.scenarios);
     }

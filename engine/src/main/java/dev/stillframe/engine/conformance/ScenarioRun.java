@@ -34,7 +34,9 @@ final class ScenarioRun {
         } catch (Mismatch | Hang e) {
             return failed(String.valueOf(e.getMessage()));
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException e) {
-            return failed("cannot be done: " + e.getMessage()); // a line that makes no sense where it stands
+            return failed(
+                    "cannot be done: "
+                            + e.getMessage()); // a line that makes no sense where it stands
         }
     }
 
@@ -106,7 +108,9 @@ final class ScenarioRun {
                 long offset = range.start() - mapped.start();
                 String object = mapped.memory().object();
                 if (step.verb() == Verb.FILE_WRITE) {
-                    world.machine().changeFile(object, offset, range.bytes(), Bytes.parse(operands.get(1)));
+                    world.machine()
+                            .changeFile(
+                                    object, offset, range.bytes(), Bytes.parse(operands.get(1)));
                 } else {
                     world.machine().punchHole(object, offset, range.bytes());
                 }
@@ -148,9 +152,17 @@ final class ScenarioRun {
         String thread = world.text(step.doer());
         world.thread(thread, Machine.MAIN);
         Reply reply = world.start(thread, ActOf.step(world, step, thread));
-        Outcome outcome = Outcome.of(step.verb() == Verb.EXIT && step.outcome().isEmpty() ? "gone" : step.outcome());
+        Outcome outcome =
+                Outcome.of(
+                        step.verb() == Verb.EXIT && step.outcome().isEmpty()
+                                ? "gone"
+                                : step.outcome());
         Mismatch.unless(
-                outcome.accepts(reply), "expected %s, but %s: %s", outcome, thread, Outcome.describe(reply));
+                outcome.accepts(reply),
+                "expected %s, but %s: %s",
+                outcome,
+                thread,
+                Outcome.describe(reply));
         if (reply instanceof Reply.Gone && world.machine().processOf(thread).equals(thread)) {
             world.died(thread);
         }

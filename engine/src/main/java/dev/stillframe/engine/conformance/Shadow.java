@@ -5,9 +5,9 @@ import java.util.Map;
 import java.util.function.LongFunction;
 
 /**
- * What the first process' anonymous memory must hold, from what its threads were seen to do: the check behind all
- * scenarios that no store is lost, torn or invented. Pages whose content somebody else decides are forgotten. Owned by one
- * run.
+ * What the first process' anonymous memory must hold, from what its threads were seen to do: the
+ * check behind all scenarios that no store is lost, torn or invented. Pages whose content somebody
+ * else decides are forgotten. Owned by one run.
  */
 final class Shadow {
     private final Map<Long, byte[]> pages = new HashMap<>();
@@ -19,7 +19,8 @@ final class Shadow {
     }
 
     void forget(long address, long bytes) {
-        pages.keySet().removeIf(page -> page + Machine.PAGE_BYTES > address && page < address + bytes);
+        pages.keySet()
+                .removeIf(page -> page + Machine.PAGE_BYTES > address && page < address + bytes);
     }
 
     /** A finished act of a thread in this memory. */
@@ -39,7 +40,8 @@ final class Shadow {
                     put(act.address(), 1, (byte) act.value());
                 }
             }
-            case READ, DIRECT_READ, VM_WRITE, MEM_WRITE -> put(act.address(), result, (byte) act.value());
+            case READ, DIRECT_READ, VM_WRITE, MEM_WRITE ->
+                    put(act.address(), result, (byte) act.value());
             case POKE -> {
                 if (result >= 0) {
                     put(act.address(), Long.BYTES, (byte) act.value());
@@ -51,8 +53,16 @@ final class Shadow {
                     forget(act.value(), Math.max(act.bytes(), act.other()));
                 }
             }
-            case IO_READ, ROBUST_FUTEX, MMAP, HAMMER, FUTEX_WAKE_OP, FUTEX_LOCK_PI, MADVISE, MUNMAP, CLONE_CLEARTID ->
-                forget(act.address(), Math.max(act.bytes(), 1));
+            case IO_READ,
+                    ROBUST_FUTEX,
+                    MMAP,
+                    HAMMER,
+                    FUTEX_WAKE_OP,
+                    FUTEX_LOCK_PI,
+                    MADVISE,
+                    MUNMAP,
+                    CLONE_CLEARTID ->
+                    forget(act.address(), Math.max(act.bytes(), 1));
             default -> {
                 // The others do not write to memory.
             }
@@ -74,17 +84,18 @@ final class Shadow {
 
     /** Compares all that is known with what the machine has. */
     void check(Machine machine, LongFunction<String> nameOf) {
-        pages.forEach((address, expected) -> {
-            byte[] found = machine.content(Machine.MAIN, address, Machine.PAGE_BYTES);
-            for (int i = 0; i < expected.length; i++) {
-                Mismatch.unless(
-                        expected[i] == found[i],
-                        "in the end, byte %d of %s is %s; by what the threads did it is %s",
-                        i,
-                        nameOf.apply(address),
-                        Bytes.describe(found[i]),
-                        Bytes.describe(expected[i]));
-            }
-        });
+        pages.forEach(
+                (address, expected) -> {
+                    byte[] found = machine.content(Machine.MAIN, address, Machine.PAGE_BYTES);
+                    for (int i = 0; i < expected.length; i++) {
+                        Mismatch.unless(
+                                expected[i] == found[i],
+                                "in the end, byte %d of %s is %s; by what the threads did it is %s",
+                                i,
+                                nameOf.apply(address),
+                                Bytes.describe(found[i]),
+                                Bytes.describe(expected[i]));
+                    }
+                });
     }
 }

@@ -32,7 +32,17 @@ record Step(
         List<Step> body) {
     Step withBody(List<Step> lines) {
         return new Step(
-                line, text, only, not, doer, verb, operands, options, rest, outcome, List.copyOf(lines));
+                line,
+                text,
+                only,
+                not,
+                doer,
+                verb,
+                operands,
+                options,
+                rest,
+                outcome,
+                List.copyOf(lines));
     }
 
     boolean isFor(Backend backend) {

@@ -37,7 +37,9 @@ public final class Suite {
                 if (in == null) {
                     throw new IllegalStateException("missing resource " + file);
                 }
-                all.addAll(ScenarioParser.parse(file, new String(in.readAllBytes(), StandardCharsets.UTF_8)));
+                all.addAll(
+                        ScenarioParser.parse(
+                                file, new String(in.readAllBytes(), StandardCharsets.UTF_8)));
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             } catch (ScenarioFormatException e) {
@@ -84,7 +86,8 @@ public final class Suite {
         } catch (UncheckedIOException e) {
             return new Verdict.Failed(scenario.line(), "", "the machine broke: " + e.getMessage());
         } catch (Machine.Hang e) {
-            return new Verdict.Failed(scenario.line(), "", "when its processes were ended: " + e.getMessage());
+            return new Verdict.Failed(
+                    scenario.line(), "", "when its processes were ended: " + e.getMessage());
         }
     }
 

@@ -31,7 +31,8 @@ final class Usage {
     private static Part part(String text) {
         if (text.startsWith("[")) {
             List<String> words = Arrays.asList(text.substring(1, text.length() - 1).split(" "));
-            return new Optional(words.getFirst(), words.size() > 1 ? Operand.valueOf(words.get(1)) : null);
+            return new Optional(
+                    words.getFirst(), words.size() > 1 ? Operand.valueOf(words.get(1)) : null);
         }
         return text.endsWith("...")
                 ? new Any(Operand.valueOf(text.substring(0, text.length() - 3)))

@@ -9,9 +9,9 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The words that a line of a scenario can start with, each with its usage: capital words stand for operands ({@link
- * Operand}), {@code [word]} may be there, {@code [word NAME]} may be there with an operand, {@code WORD...} is any number.
- * What they mean is in {@code CONFORMANCE.md}.
+ * The words that a line of a scenario can start with, each with its usage: capital words stand for
+ * operands ({@link Operand}), {@code [word]} may be there, {@code [word NAME]} may be there with an
+ * operand, {@code WORD...} is any number. What they mean is in {@code CONFORMANCE.md}.
  */
 enum Verb {
     // What there is.

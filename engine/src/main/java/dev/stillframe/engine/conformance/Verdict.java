@@ -14,6 +14,9 @@ public sealed interface Verdict {
      */
     record Failed(int line, String step, String why) implements Verdict {}
 
-    /** It was not run, or not to its end, for a reason that is not its fault. Never counted as passed. */
+    /**
+     * It was not run, or not to its end, for a reason that is not its fault. Never counted as
+     * passed.
+     */
     record NotRun(String reason) implements Verdict {}
 }

@@ -100,14 +100,19 @@ final class World {
     String describe(Message message) {
         String what = Operand.word(message.kind());
         return switch (message.kind()) {
-            case WP, MISSING, MISSING_WRITE, MINOR -> "%s %s%s"
-                    .formatted(
-                            what,
-                            nameOf(message.start()),
-                            message.name().isEmpty() ? "" : " by " + message.name());
+            case WP, MISSING, MISSING_WRITE, MINOR ->
+                    "%s %s%s"
+                            .formatted(
+                                    what,
+                                    nameOf(message.start()),
+                                    message.name().isEmpty() ? "" : " by " + message.name());
             case FORK -> what + " as " + message.name();
-            case REMAP -> "%s %s to %s"
-                    .formatted(what, nameOf(message.start(), message.end()), nameOf(message.target()));
+            case REMAP ->
+                    "%s %s to %s"
+                            .formatted(
+                                    what,
+                                    nameOf(message.start(), message.end()),
+                                    nameOf(message.target()));
             case REMOVE, UNMAP -> what + " " + nameOf(message.start(), message.end());
         };
     }
@@ -122,7 +127,9 @@ final class World {
         Mapped mapped = memory(place.memory());
         int end = place.endPage() < 0 ? mapped.memory().pages() : place.endPage();
         if (end > mapped.memory().pages()) {
-            throw new Mismatch("%s ends at page %d, %s has %d", text, end, place.memory(), mapped.memory().pages());
+            throw new Mismatch(
+                    "%s ends at page %d, %s has %d",
+                    text, end, place.memory(), mapped.memory().pages());
         }
         long first = (long) place.firstPage() * Machine.PAGE_BYTES + place.offset();
         return new Range(
@@ -160,7 +167,10 @@ final class World {
 
     List<String> readable() {
         return userfaultfds.entrySet().stream()
-                .filter(entry -> entry.getValue().isReadable() && !dead.contains(entry.getValue().process()))
+                .filter(
+                        entry ->
+                                entry.getValue().isReadable()
+                                        && !dead.contains(entry.getValue().process()))
                 .map(Map.Entry::getKey)
                 .toList();
     }
@@ -170,7 +180,10 @@ final class World {
         return messages.computeIfAbsent(userfaultfd, _ -> new ArrayDeque<>());
     }
 
-    /** Reads all messages that are there; descriptors of forks get these names, then {@code child}, {@code child2}, ... */
+    /**
+     * Reads all messages that are there; descriptors of forks get these names, then {@code child},
+     * {@code child2}, ...
+     */
     Deque<Message> drain(String userfaultfd, String process, List<String> children) {
         Supplier<String> names = names(children);
         while (fetch(userfaultfd, process, 64, names) > 0) {
@@ -217,7 +230,10 @@ final class World {
         return dead.contains(process);
     }
 
-    /** The process has ended: what its threads had begun is over, and a child that was on its way is none. */
+    /**
+     * The process has ended: what its threads had begun is over, and a child that was on its way is
+     * none.
+     */
     void died(String process) {
         dead.add(process);
         for (String thread : List.copyOf(acts.keySet())) {
@@ -263,7 +279,9 @@ final class World {
         return served(thread, machine.state(thread));
     }
 
-    /** Resolves what the thread waits for, if the scenario said so, and takes note of what it did. */
+    /**
+     * Resolves what the thread waits for, if the scenario said so, and takes note of what it did.
+     */
     private Reply served(String thread, Reply first) {
         Reply reply = first;
         while (isUnprotecting && reply instanceof Reply.Parked && unprotectAll()) {
@@ -316,7 +334,9 @@ final class World {
                 if (message.kind() == Message.Kind.WP) {
                     long page = message.start() & -Machine.PAGE_BYTES;
                     machine.control(
-                            process, userfaultfd, new Control.WriteProtect(page, Machine.PAGE_BYTES, 0));
+                            process,
+                            userfaultfd,
+                            new Control.WriteProtect(page, Machine.PAGE_BYTES, 0));
                     any = true;
                 }
             }
@@ -329,10 +349,7 @@ final class World {
         for (String thread : threads) {
             Reply reply = dead.contains(thread) ? new Reply.Gone() : state(thread);
             Mismatch.unless(
-                    hasEnded(reply),
-                    "in the end, %s is %s",
-                    thread,
-                    Outcome.describe(reply));
+                    hasEnded(reply), "in the end, %s is %s", thread, Outcome.describe(reply));
         }
         for (String userfaultfd : readable()) {
             Deque<Message> left = drain(userfaultfd, holder(userfaultfd), List.of());

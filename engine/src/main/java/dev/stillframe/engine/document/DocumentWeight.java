@@ -1,22 +1,30 @@
 package dev.stillframe.engine.document;
 
 /**
- * How much heap a layout, a list of what is missing or a manifest can take when it is read, whatever its bytes are: an
- * upper bound that follows from the bytes alone, so that it is known as they come, before anything is made of them. A few
- * bytes of JSON can become an object many times their length. Counts all that is made of a document: its objects, their
- * places in lists, and what is looked up by (a table of extents, one of missing ranges). The bytes themselves are not
+ * How much heap a layout, a list of what is missing or a manifest can take when it is read,
+ * whatever its bytes are: an upper bound that follows from the bytes alone, so that it is known as
+ * they come, before anything is made of them. A few bytes of JSON can become an object many times
+ * their length. Counts all that is made of a document: its objects, their places in lists, and what
+ * is looked up by (a table of extents, one of missing ranges). The bytes themselves are not
  * counted. Owned by one thread.
  *
- * <p>It is as good as {@link Json} is strict: what is counted wrongly behind a fault in the text is never read.
+ * <p>It is as good as {@link Json} is strict: what is counted wrongly behind a fault in the text is
+ * never read.
  */
 public final class DocumentWeight {
     /** An object or a list. */
     private static final int STRUCTURE_BYTES = 64;
 
-    /** A string without its characters; also what an element of a list takes besides, or a number that becomes a string. */
+    /**
+     * A string without its characters; also what an element of a list takes besides, or a number
+     * that becomes a string.
+     */
     private static final int VALUE_BYTES = 64;
 
-    /** A character outside of ASCII makes all of its string two bytes wide, and base64 is in memory twice for a moment. */
+    /**
+     * A character outside of ASCII makes all of its string two bytes wide, and base64 is in memory
+     * twice for a moment.
+     */
     private static final int TEXT_FACTOR = 2;
 
     private long heapBytes;
@@ -27,7 +35,10 @@ public final class DocumentWeight {
     private boolean inString;
     private boolean escaped;
 
-    /** A bit for each level that is open, the innermost lowest: 1 for a list. More levels than bits are never read. */
+    /**
+     * A bit for each level that is open, the innermost lowest: 1 for a list. More levels than bits
+     * are never read.
+     */
     private long levels;
 
     /** Looks at the next bytes of the document. */

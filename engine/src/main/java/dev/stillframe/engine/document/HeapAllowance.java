@@ -20,7 +20,10 @@ public interface HeapAllowance {
         return ofPart(2);
     }
 
-    /** A new one of one of {@code parts} parts of this program's heap, where others need the rest of it. */
+    /**
+     * A new one of one of {@code parts} parts of this program's heap, where others need the rest of
+     * it.
+     */
     static HeapAllowance ofPart(int parts) {
         long mostBytes = Runtime.getRuntime().maxMemory() / parts;
         AtomicLong taken = new AtomicLong();
@@ -29,7 +32,11 @@ public interface HeapAllowance {
                 throw new IOException(
                         ("%s can take %d MiB of heap, more than the %d MiB that this program has for it; allow it more: "
                                         + "STILLFRAME_JAVA_OPTS=-Xmx%dm")
-                                .formatted(what, taken.get() >> 20, mostBytes >> 20, Math.ceilDiv(parts * taken.get(), 1 << 20)));
+                                .formatted(
+                                        what,
+                                        taken.get() >> 20,
+                                        mostBytes >> 20,
+                                        Math.ceilDiv(parts * taken.get(), 1 << 20)));
             }
         };
     }

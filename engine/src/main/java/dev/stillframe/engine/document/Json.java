@@ -24,9 +24,10 @@ import java.security.NoSuchAlgorithmException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one JSON form of layouts and manifests: compact, properties in the order of the record's components, in
- * snake_case; byte arrays as base64. The root hash is taken over it, so it must never change within a format
- * version. Reading is strict and bounded, because the text may come from a hostile peer.
+ * The one JSON form of layouts and manifests: compact, properties in the order of the record's
+ * components, in snake_case; byte arrays as base64. The root hash is taken over it, so it must
+ * never change within a format version. Reading is strict and bounded, because the text may come
+ * from a hostile peer.
  */
 public final class Json {
     /** The longest string; base64, which becomes bytes as it is read, may be longer. */
@@ -51,11 +52,17 @@ public final class Json {
                     .build();
 
     private static final JsonFactory SCANNER =
-            MAPPER.getFactory().rebuild().disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES).build();
+            MAPPER.getFactory()
+                    .rebuild()
+                    .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+                    .build();
 
     private Json() {}
 
-    /** Reads a document, which has to be in UTF-8. What it takes is for the caller to limit, see {@link DocumentWeight}. */
+    /**
+     * Reads a document, which has to be in UTF-8. What it takes is for the caller to limit, see
+     * {@link DocumentWeight}.
+     */
     public static <T> @Nullable T read(InputStream in, Class<T> type) throws IOException {
         try (Reader text = text(in)) {
             return MAPPER.readValue(text, type);
@@ -64,12 +71,17 @@ public final class Json {
         }
     }
 
-    /** The text of a document. The parser would take other encodings too, which {@link DocumentWeight} cannot read. */
+    /**
+     * The text of a document. The parser would take other encodings too, which {@link
+     * DocumentWeight} cannot read.
+     */
     public static Reader text(InputStream in) {
         return new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder());
     }
 
-    /** The decoder has an exception of its own for bytes that are no text; they are no JSON either. */
+    /**
+     * The decoder has an exception of its own for bytes that are no text; they are no JSON either.
+     */
     public static JsonParseException noText(CharacterCodingException cause) {
         return new JsonParseException(null, "not UTF-8: " + cause.getMessage(), cause);
     }
@@ -104,7 +116,9 @@ public final class Json {
     /** The same of the text that {@code writer} makes. */
     public static Digested digested(ObjectWriter writer, Object value) throws IOException {
         MessageDigest digest = sha256();
-        try (CountingStream out = new CountingStream(new DigestOutputStream(OutputStream.nullOutputStream(), digest))) {
+        try (CountingStream out =
+                new CountingStream(
+                        new DigestOutputStream(OutputStream.nullOutputStream(), digest))) {
             writer.writeValue(out, value);
             return new Digested(digest.digest(), out.count());
         }

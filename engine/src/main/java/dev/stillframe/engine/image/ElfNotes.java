@@ -1,11 +1,10 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.instant.ThreadState;
-
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.Region;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -3,7 +3,6 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -7,7 +7,10 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Some pages of an image, one run for each row of a kind. Used again and again; owned by whoever has it. */
+/**
+ * Some pages of an image, one run for each row of a kind. Used again and again; owned by whoever
+ * has it.
+ */
 public final class ImageBatch extends RunBatch {
     /** Bytes of the pages that one holds. */
     public static final int BYTES = 2 << 20;
@@ -19,7 +22,9 @@ public final class ImageBatch extends RunBatch {
 
     /** With memory from {@code arena}; {@code onRelease} is told on the releasing thread. */
     public ImageBatch(Arena arena, int pageSizeBytes, Runnable onRelease) {
-        super(BYTES / pageSizeBytes, arena.allocate((long) BYTES / pageSizeBytes * PageHash.BYTES, Long.BYTES));
+        super(
+                BYTES / pageSizeBytes,
+                arena.allocate((long) BYTES / pageSizeBytes * PageHash.BYTES, Long.BYTES));
         this.memory = arena.allocate(BYTES, pageSizeBytes);
         this.pageSizeBytes = pageSizeBytes;
         this.onRelease = onRelease;
@@ -31,7 +36,8 @@ public final class ImageBatch extends RunBatch {
     }
 
     /**
-     * Reads {@code count} pages from {@code first} on, with their hashes; whether they have them is not checked.
+     * Reads {@code count} pages from {@code first} on, with their hashes; whether they have them is
+     * not checked.
      *
      * @throws IOException if they cannot be read, or the index is damaged there
      */
@@ -44,7 +50,8 @@ public final class ImageBatch extends RunBatch {
             PageKind kind = image.kind(ordinal);
             if (kind == PageKind.DATA) {
                 MemorySegment hash = MemorySegment.ofArray(image.hash(ordinal));
-                MemorySegment.copy(hash, 0, hashTable(), (long) dataPages() * PageHash.BYTES, PageHash.BYTES);
+                MemorySegment.copy(
+                        hash, 0, hashTable(), (long) dataPages() * PageHash.BYTES, PageHash.BYTES);
             }
             if (kind == last) {
                 lengthen(1);
@@ -57,7 +64,8 @@ public final class ImageBatch extends RunBatch {
 
     @Override
     public MemorySegment data(int run) {
-        return memory.asSlice((firstOrdinal(run) - firstOrdinal) * pageSizeBytes, pageCount(run) * pageSizeBytes);
+        return memory.asSlice(
+                (firstOrdinal(run) - firstOrdinal) * pageSizeBytes, pageCount(run) * pageSizeBytes);
     }
 
     @Override

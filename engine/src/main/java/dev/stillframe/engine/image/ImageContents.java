@@ -2,7 +2,6 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageHash;
-
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -14,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
-
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,13 +64,15 @@ final class ImageContents implements AutoCloseable {
         PageFile open(Path file, long sizeBytes, int pageSizeBytes) throws IOException;
     }
 
-    private static ImageContents opened(Path directory, Layout layout, IndexFile index, Pages opening)
-            throws IOException {
+    private static ImageContents opened(
+            Path directory, Layout layout, IndexFile index, Pages opening) throws IOException {
         @Nullable PageFile pages = null;
         boolean done = false;
         try {
             long size = Math.multiplyExact(layout.pageCount(), (long) layout.pageSizeBytes());
-            pages = opening.open(directory.resolve(ImageFormat.PAGES), size, layout.pageSizeBytes());
+            pages =
+                    opening.open(
+                            directory.resolve(ImageFormat.PAGES), size, layout.pageSizeBytes());
             ImageContents contents = new ImageContents(layout, index, pages);
             done = true;
             return contents;
@@ -96,13 +96,13 @@ final class ImageContents implements AutoCloseable {
     /** Writes what is left and forces all files to the disk. */
     void complete(Path directory, Manifest manifest) throws IOException {
         pages.force();
-        index.seal(
-                new IndexHeader(layout.pageSizeBytes(), layout.pageCount(), manifest.digest()));
+        index.seal(new IndexHeader(layout.pageSizeBytes(), layout.pageCount(), manifest.digest()));
         Path file = directory.resolve(ImageFormat.MANIFEST);
         Set<StandardOpenOption> options =
                 Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         try (FileChannel channel = FileChannel.open(file, options, ImageFormat.privateFile())) {
-            OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
+            OutputStream out =
+                    new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
             manifest.write(out);
             out.flush();
             channel.force(true);

@@ -1,7 +1,6 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.instant.PageRecords;
-
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystems;
@@ -32,8 +31,9 @@ final class ImageFormat {
     static final int HEADER_BYTES = 128;
 
     /**
-     * The kind of a page in the index, beside those of {@link dev.stillframe.engine.instant.PageKind}: data, with its hash,
-     * that the parent has at the same address. To the root hash it is data.
+     * The kind of a page in the index, beside those of {@link
+     * dev.stillframe.engine.instant.PageKind}: data, with its hash, that the parent has at the same
+     * address. To the root hash it is data.
      */
     static final int IN_PARENT = 4;
 

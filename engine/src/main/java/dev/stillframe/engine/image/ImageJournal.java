@@ -1,13 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.engine.instant.PageHash;
-
-import net.openhft.chronicle.bytes.MappedBytes;
-import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
-
-import org.jspecify.annotations.Nullable;
-
+import dev.stillframe.engine.page.Checkpoint;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,16 +15,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import net.openhft.chronicle.bytes.MappedBytes;
+import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The journal of an image that arrives: whose it is and how far it is on the disk. Two slots, written in turn, each
- * with a number and a checksum, so that a write that is cut short leaves the one before; {@value #SLOT_BYTES} bytes
- * apart, so that no disk has both in one sector, which a power cut can tear as a whole. Locked while it is open, so
- * that two processes never write one image. Owned by one thread.
+ * The journal of an image that arrives: whose it is and how far it is on the disk. Two slots,
+ * written in turn, each with a number and a checksum, so that a write that is cut short leaves the
+ * one before; {@value #SLOT_BYTES} bytes apart, so that no disk has both in one sector, which a
+ * power cut can tear as a whole. Locked while it is open, so that two processes never write one
+ * image. Owned by one thread.
  *
- * <p>A slot: the format (u64, {@value #FORMAT}), number u64, batches u64, pages u64, key (32 bytes), SHA-256 of the
- * layout (32 bytes, zeros before the layout is known), XXH3-128 of all that; little-endian. {@code engine/IMAGE.md} says
- * the same.
+ * <p>A slot: the format (u64, {@value #FORMAT}), number u64, batches u64, pages u64, key (32
+ * bytes), SHA-256 of the layout (32 bytes, zeros before the layout is known), XXH3-128 of all that;
+ * little-endian. {@code engine/IMAGE.md} says the same.
  */
 final class ImageJournal implements AutoCloseable {
     /** Length of a key. */
@@ -45,7 +43,10 @@ final class ImageJournal implements AutoCloseable {
     private static final int ENTRY_BYTES = CHECKED_BYTES + PageHash.BYTES;
     private static final int FILE_BYTES = 2 * SLOT_BYTES;
 
-    /** Of format 1: one sector, in which both slots were, 128 bytes apart, each with the key behind three numbers. */
+    /**
+     * Of format 1: one sector, in which both slots were, 128 bytes apart, each with the key behind
+     * three numbers.
+     */
     private static final int FORMER_FILE_BYTES = 4096;
 
     private static final int[] FORMER_KEYS_AT = {24, 128 + 24};
@@ -102,7 +103,8 @@ final class ImageJournal implements AutoCloseable {
     /**
      * Opens a journal if it is that of {@code key}; null if it is another's or says nothing.
      *
-     * @throws ImageFormatException if it is that of {@code key}, of a format that is not read any more
+     * @throws ImageFormatException if it is that of {@code key}, of a format that is not read any
+     *     more
      */
     static @Nullable ImageJournal open(Path file, byte[] key) throws IOException {
         if (!Files.isRegularFile(file)) {
@@ -137,7 +139,8 @@ final class ImageJournal implements AutoCloseable {
     private static void refuseFormer(Path file, byte[] key) throws IOException {
         byte[] slots = Files.readAllBytes(file);
         for (int at : FORMER_KEYS_AT) {
-            if (slots.length >= at + KEY_BYTES && Arrays.equals(slots, at, at + KEY_BYTES, key, 0, KEY_BYTES)) {
+            if (slots.length >= at + KEY_BYTES
+                    && Arrays.equals(slots, at, at + KEY_BYTES, key, 0, KEY_BYTES)) {
                 throw new ImageFormatException(
                         "%s was begun by an earlier version, whose journal is not read any more: remove it and send the image again"
                                 .formatted(file.getParent()));
@@ -190,7 +193,8 @@ final class ImageJournal implements AutoCloseable {
     public void close() throws IOException {
         if (!closed) {
             closed = true;
-            try (channel; lock) { // whatever else fails, nobody is to find it busy
+            try (channel;
+                    lock) { // whatever else fails, nobody is to find it busy
                 mapped.releaseLast();
                 BackgroundResourceReleaser.releasePendingResources();
             }
@@ -220,7 +224,10 @@ final class ImageJournal implements AutoCloseable {
         return newest;
     }
 
-    /** Null as well for another format, and for numbers that are never written; a slot's place is computed from them. */
+    /**
+     * Null as well for another format, and for numbers that are never written; a slot's place is
+     * computed from them.
+     */
     private static @Nullable Entry decode(ByteBuffer slot) {
         byte[] checked = new byte[CHECKED_BYTES];
         byte[] checksum = new byte[PageHash.BYTES];

@@ -1,15 +1,15 @@
 package dev.stillframe.engine.image;
 
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.instant.Ending;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 
 /**
- * Makes an image that stands alone out of one that shares pages with its parents. Its root hash is the same, as that is of
- * what the pages hold. Stateless.
+ * Makes an image that stands alone out of one that shares pages with its parents. Its root hash is
+ * the same, as that is of what the pages hold. Stateless.
  */
 public final class ImageMerge {
     private ImageMerge() {}
@@ -38,7 +38,9 @@ public final class ImageMerge {
             long total = image.layout().pageCount() * pageSize;
             for (Region region : image.layout().regions()) {
                 for (Extent extent : region.extents()) {
-                    for (long at = extent.firstOrdinal(); at < extent.endOrdinal(); at += pages.room()) {
+                    for (long at = extent.firstOrdinal();
+                            at < extent.endOrdinal();
+                            at += pages.room()) {
                         pages.fill(image, at, Math.min(pages.room(), extent.endOrdinal() - at));
                         writer.accept(pages);
                         progress.at(at * pageSize, total);

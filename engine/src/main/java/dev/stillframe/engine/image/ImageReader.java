@@ -1,14 +1,13 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
-
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.RegionKind;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -25,7 +24,6 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
-
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,7 +47,12 @@ public final class ImageReader implements AutoCloseable {
     private final ByteBuffer record =
             ByteBuffer.allocate(PageRecords.RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
-    private ImageReader(Path image, Manifest manifest, IndexFile index, PageFile pages, @Nullable Parent parent) {
+    private ImageReader(
+            Path image,
+            Manifest manifest,
+            IndexFile index,
+            PageFile pages,
+            @Nullable Parent parent) {
         this.parent = parent;
         this.image = image;
         this.manifest = manifest;
@@ -82,7 +85,10 @@ public final class ImageReader implements AutoCloseable {
         return open(image, places(image, places), 0, HeapAllowance.ofThisProgram());
     }
 
-    /** The same for a program that lends heap to others, too; {@code heap} is asked for what the image takes. */
+    /**
+     * The same for a program that lends heap to others, too; {@code heap} is asked for what the
+     * image takes.
+     */
     public static ImageReader open(Path image, HeapAllowance heap) throws IOException {
         return open(image, places(image, List.of()), 0, heap);
     }
@@ -97,11 +103,16 @@ public final class ImageReader implements AutoCloseable {
         return all;
     }
 
-    /** Below as many children as {@code generation} says; parents are looked for in {@code places} only. */
-    static ImageReader open(Path image, List<Path> places, int generation, HeapAllowance heap) throws IOException {
+    /**
+     * Below as many children as {@code generation} says; parents are looked for in {@code places}
+     * only.
+     */
+    static ImageReader open(Path image, List<Path> places, int generation, HeapAllowance heap)
+            throws IOException {
         Path indexPath = existing(image, ImageFormat.INDEX);
         IndexHeader header = header(image);
-        Manifest manifest = Manifest.load(existing(image, ImageFormat.MANIFEST), header.manifestHash(), heap);
+        Manifest manifest =
+                Manifest.load(existing(image, ImageFormat.MANIFEST), header.manifestHash(), heap);
         Layout layout = manifest.layout();
         long pageCount = layout.pageCount();
         if (header.pageCount() != pageCount || header.pageSizeBytes() != layout.pageSizeBytes()) {
@@ -121,7 +132,9 @@ public final class ImageReader implements AutoCloseable {
             pages = PageFile.openToRead(existing(image, ImageFormat.PAGES), layout.pageSizeBytes());
             index = IndexFile.open(indexPath, pageCount);
             Parent parent =
-                    manifest.parent() == null ? null : new Parent(image, manifest.parent(), places, generation, heap);
+                    manifest.parent() == null
+                            ? null
+                            : new Parent(image, manifest.parent(), places, generation, heap);
             ImageReader reader = new ImageReader(image, manifest, index, pages, parent);
             done = true;
             return reader;
@@ -132,7 +145,8 @@ public final class ImageReader implements AutoCloseable {
         }
     }
 
-    private static void close(@Nullable PageFile pages, @Nullable IndexFile index) throws IOException {
+    private static void close(@Nullable PageFile pages, @Nullable IndexFile index)
+            throws IOException {
         try (pages) {
             if (index != null) {
                 index.close();
@@ -160,11 +174,15 @@ public final class ImageReader implements AutoCloseable {
                                     ImageFormat.MAX_PAGE_BYTES));
         }
         checkLength(index, ImageFormat.indexBytes(header.pageCount()));
-        checkLength(existing(image, ImageFormat.PAGES), header.pageCount() * header.pageSizeBytes());
+        checkLength(
+                existing(image, ImageFormat.PAGES), header.pageCount() * header.pageSizeBytes());
         return header;
     }
 
-    /** What tells an image from others, whatever the size of its manifest; it is checked as by {@link #open}. */
+    /**
+     * What tells an image from others, whatever the size of its manifest; it is checked as by
+     * {@link #open}.
+     */
     static Manifest.Head head(Path image) throws IOException {
         return Manifest.head(existing(image, ImageFormat.MANIFEST), header(image).manifestHash());
     }
@@ -188,8 +206,9 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /**
-     * Root hash of the image that this one adds to, in hexadecimal; null if it stands alone. Of an arena's changes ({@link
-     * RegionKind#CHANGES}) the parent is not looked at; otherwise its pages are read from there.
+     * Root hash of the image that this one adds to, in hexadecimal; null if it stands alone. Of an
+     * arena's changes ({@link RegionKind#CHANGES}) the parent is not looked at; otherwise its pages
+     * are read from there.
      */
     public @Nullable String parent() {
         if (parent != null) {
@@ -217,9 +236,7 @@ public final class ImageReader implements AutoCloseable {
         return index;
     }
 
-    /**
-     * Whether pages of this image are stored in its parent, and are read from there.
-     */
+    /** Whether pages of this image are stored in its parent, and are read from there. */
     public boolean sharesPages() {
         return parent != null;
     }
@@ -273,7 +290,8 @@ public final class ImageReader implements AutoCloseable {
     public PageKind kindAt(long address) throws IOException {
         long ordinal = locator.find(address);
         if (ordinal < 0) {
-            throw new IllegalArgumentException("no page of " + image + " is at " + Long.toHexString(address));
+            throw new IllegalArgumentException(
+                    "no page of " + image + " is at " + Long.toHexString(address));
         }
         return kind(ordinal);
     }
@@ -285,7 +303,10 @@ public final class ImageReader implements AutoCloseable {
      */
     public record Place(Path file, long offsetBytes) {}
 
-    /** Where a range lies in one piece in a file that can be mapped; null if it does not. The bytes are not checked. */
+    /**
+     * Where a range lies in one piece in a file that can be mapped; null if it does not. The bytes
+     * are not checked.
+     */
     public @Nullable Place place(AddressRange range) {
         int pageSize = layout().pageSizeBytes();
         long first = locator.find(range.start());
@@ -357,7 +378,8 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /**
-     * Reads whole pages, unchecked, also those that the parent has; {@code into} is aligned native memory.
+     * Reads whole pages, unchecked, also those that the parent has; {@code into} is aligned native
+     * memory.
      */
     void readPages(long firstOrdinal, MemorySegment into) throws IOException {
         readOwnPages(firstOrdinal, into);
@@ -368,7 +390,11 @@ public final class ImageReader implements AutoCloseable {
         long count = into.byteSize() / pageSize;
         for (long page = 0; page < count; ) {
             if (index.kindCode(firstOrdinal + page) == ImageFormat.IN_PARENT) {
-                long pages = readFromParent(parent.reader(), firstOrdinal + page, into.asSlice(page * pageSize));
+                long pages =
+                        readFromParent(
+                                parent.reader(),
+                                firstOrdinal + page,
+                                into.asSlice(page * pageSize));
                 page += pages;
             } else {
                 page++;
@@ -382,7 +408,8 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /** Reads as many pages as lie side by side in both images; how many. */
-    private long readFromParent(ImageReader from, long firstOrdinal, MemorySegment into) throws IOException {
+    private long readFromParent(ImageReader from, long firstOrdinal, MemorySegment into)
+            throws IOException {
         int pageSize = layout().pageSizeBytes();
         long address = locator.address(firstOrdinal);
         long there = from.locator.find(address);

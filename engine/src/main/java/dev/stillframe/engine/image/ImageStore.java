@@ -1,14 +1,9 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
+import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.engine.page.PageSink;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,7 +16,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
@@ -29,6 +23,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A directory of images, by names that may come from a hostile peer. Immutable; thread-safe. */
 public final class ImageStore {
@@ -38,11 +35,7 @@ public final class ImageStore {
             Pattern.compile(NAME.pattern() + Pattern.quote(ImageFormat.PARTIAL) + "[0-9a-f]{8}");
 
     private static final Set<String> FILES =
-            Set.of(
-                    ImageFormat.MANIFEST,
-                    ImageFormat.INDEX,
-                    ImageFormat.PAGES,
-                    ImageFormat.SESSION);
+            Set.of(ImageFormat.MANIFEST, ImageFormat.INDEX, ImageFormat.PAGES, ImageFormat.SESSION);
 
     private final Path directory;
 
@@ -99,7 +92,7 @@ public final class ImageStore {
         if (!NAME.matcher(name).matches() || name.contains(ImageFormat.PARTIAL)) {
             throw new ImageFormatException(
                     ("'%s' cannot be the name of an image: 1 to 128 of A-Z a-z 0-9 . _ - are "
-                            + "allowed, not beginning with a dot, not containing %s")
+                                    + "allowed, not beginning with a dot, not containing %s")
                             .formatted(printable(name), ImageFormat.PARTIAL));
         }
         return directory.resolve(name);
@@ -154,8 +147,8 @@ public final class ImageStore {
      * Removes an image, finished or not. A finished one loses its name first, so that a
      * half-removed image is never taken for a whole one.
      *
-     * @throws IOException if there is no such image, it cannot be removed, or another image of the store shares pages with
-     *     it
+     * @throws IOException if there is no such image, it cannot be removed, or another image of the
+     *     store shares pages with it
      */
     public void remove(String name) throws IOException {
         if (!PARTIAL_NAME.matcher(name).matches()) {
@@ -191,7 +184,10 @@ public final class ImageStore {
             return;
         }
         for (Entry entry : list()) {
-            if (entry.published() && entry.problem() == null && rootHash.equals(ImageReader.head(directory.resolve(entry.name())).parent())) {
+            if (entry.published()
+                    && entry.problem() == null
+                    && rootHash.equals(
+                            ImageReader.head(directory.resolve(entry.name())).parent())) {
                 throw new IOException(
                         "%s is needed by %s, which shares pages with it: merge that first, remove it first, or use --force"
                                 .formatted(image.getFileName(), entry.name()));

@@ -1,14 +1,11 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.instant.RootHash;
-
-import org.jspecify.annotations.Nullable;
-
+import dev.stillframe.engine.memory.AddressRange;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -19,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Checks every bit of an image: manifest and index header against their checksums, lengths, every
@@ -74,8 +72,12 @@ public final class ImageVerifier {
         return verify(image, List.of(), progress);
     }
 
-    /** The same of an image whose parents may be in {@code places} too; pages that they have are checked there. */
-    public static Verification verify(Path image, List<Path> places, Progress progress) throws IOException {
+    /**
+     * The same of an image whose parents may be in {@code places} too; pages that they have are
+     * checked there.
+     */
+    public static Verification verify(Path image, List<Path> places, Progress progress)
+            throws IOException {
         try (ImageReader reader = ImageReader.open(image, places);
                 Arena arena = Arena.ofConfined()) {
             ImageVerifier verifier = new ImageVerifier(reader, arena);
@@ -154,7 +156,9 @@ public final class ImageVerifier {
         }
         if (code == ImageFormat.IN_PARENT && reader.sharesPages()) {
             if (bytes.mismatch(zeros) != -1) {
-                damaged(ordinal, "its place in the page file is not zero, though it is stored in the parent");
+                damaged(
+                        ordinal,
+                        "its place in the page file is not zero, though it is stored in the parent");
             }
             return;
         }
@@ -192,9 +196,14 @@ public final class ImageVerifier {
             sharedPages++;
             hasher.hash(step, (long) page * pageSize, pageSize, hash, 0);
             MemorySegment recorded =
-                    MemorySegment.ofArray(records.array()).asSlice(record + Long.BYTES, PageHash.BYTES);
+                    MemorySegment.ofArray(records.array())
+                            .asSlice(record + Long.BYTES, PageHash.BYTES);
             if (recorded.mismatch(hash) != -1) {
-                damaged(first + page, "its bytes, in the parent " + reader.parent() + ", do not have the recorded hash");
+                damaged(
+                        first + page,
+                        "its bytes, in the parent "
+                                + reader.parent()
+                                + ", do not have the recorded hash");
             }
         }
     }

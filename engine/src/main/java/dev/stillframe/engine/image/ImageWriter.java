@@ -1,22 +1,17 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.page.Checkpoint;
-import dev.stillframe.engine.page.DurableSink;
-import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.Checkpoint;
+import dev.stillframe.engine.page.DurableSink;
+import dev.stillframe.engine.page.PageBatch;
+import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -29,6 +24,9 @@ import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Writes an image directory. Everything goes into {@code NAME.partial-XXXXXXXX} beside the final
@@ -79,8 +77,8 @@ public final class ImageWriter implements DurableSink {
     }
 
     /**
-     * The same, but pages that {@code parent} has at the same addresses are not stored again: to read them, the parent is
-     * needed, and whatever that needs itself.
+     * The same, but pages that {@code parent} has at the same addresses are not stored again: to
+     * read them, the parent is needed, and whatever that needs itself.
      *
      * @param parent an image, looked up now and by its root hash when the new one is read
      */
@@ -120,8 +118,7 @@ public final class ImageWriter implements DurableSink {
         try (DirectoryStream<Path> partials =
                 Files.newDirectoryStream(parent(target), path -> isPartialOf(target, path))) {
             for (Path partial : partials) {
-                ImageJournal journal =
-                        ImageJournal.open(partial.resolve(ImageFormat.SESSION), key);
+                ImageJournal journal = ImageJournal.open(partial.resolve(ImageFormat.SESSION), key);
                 if (journal != null) {
                     return new ImageWriter(target, partial, false, journal, null);
                 }
@@ -133,9 +130,7 @@ public final class ImageWriter implements DurableSink {
     }
 
     private static boolean isPartialOf(Path target, Path path) {
-        return path.getFileName()
-                .toString()
-                .startsWith(target.getFileName() + ImageFormat.PARTIAL);
+        return path.getFileName().toString().startsWith(target.getFileName() + ImageFormat.PARTIAL);
     }
 
     private static ImageWriter create(Path image, boolean verify) throws IOException {
@@ -178,7 +173,8 @@ public final class ImageWriter implements DurableSink {
         }
         failing(
                 () -> {
-                    if (parent != null && parent.layout().pageSizeBytes() != layout.pageSizeBytes()) {
+                    if (parent != null
+                            && parent.layout().pageSizeBytes() != layout.pageSizeBytes()) {
                         throw new ImageFormatException(
                                 "the parent %s has pages of %d bytes, this image of %d"
                                         .formatted(
@@ -264,7 +260,8 @@ public final class ImageWriter implements DurableSink {
         }
     }
 
-    private PageBatch unlike(ImageReader known, ImageContents open, PageBatch batch) throws IOException {
+    private PageBatch unlike(ImageReader known, ImageContents open, PageBatch batch)
+            throws IOException {
         UnlikeParent view = unlike;
         if (view == null) {
             view = new UnlikeParent(known, open, batch);
@@ -276,7 +273,9 @@ public final class ImageWriter implements DurableSink {
 
     /** Root hash of the parent, if pages are there that are not here. */
     private @Nullable String neededParent() {
-        return parent == null || unlike == null || unlike.sharedPages() == 0 ? null : hex(parent.rootHash());
+        return parent == null || unlike == null || unlike.sharedPages() == 0
+                ? null
+                : hex(parent.rootHash());
     }
 
     /**
@@ -291,7 +290,8 @@ public final class ImageWriter implements DurableSink {
         failing(
                 () -> {
                     checkComplete(open, new MissingRanges(ending.missing()));
-                    byte[] rootHash = RootHash.of(open.layout, ending.missing(), open.index.content());
+                    byte[] rootHash =
+                            RootHash.of(open.layout, ending.missing(), open.index.content());
                     if (!Arrays.equals(rootHash, ending.rootHash())) {
                         throw new ImageFormatException(
                                 "the root hash of %s is %s, but %s was announced"
@@ -327,7 +327,10 @@ public final class ImageWriter implements DurableSink {
         }
         ImageContents open = contents;
         try {
-            try (parent; journal; open) { // all of them: a journal that stays open keeps the image from being taken up
+            try (parent;
+                    journal;
+                    open) { // all of them: a journal that stays open keeps the image from being
+                // taken up
                 closed = true;
             }
             if (Files.isDirectory(partial) && isEmpty(partial)) {
@@ -444,7 +447,8 @@ public final class ImageWriter implements DurableSink {
     }
 
     /**
-     * Writes something after whose failure nothing more may be added and the image is never published.
+     * Writes something after whose failure nothing more may be added and the image is never
+     * published.
      */
     private void failing(Writing writing) throws IOException {
         boolean done = false;

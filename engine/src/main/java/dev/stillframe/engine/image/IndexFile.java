@@ -3,10 +3,6 @@ package dev.stillframe.engine.image;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
-
-import net.openhft.chronicle.bytes.MappedBytes;
-import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
-
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
@@ -18,6 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
+import net.openhft.chronicle.bytes.MappedBytes;
+import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
 
 /**
  * The index of an image, mapped as a whole: a header, then a record per page by ordinal. One thread
@@ -57,7 +55,10 @@ final class IndexFile implements PageRecords, AutoCloseable {
         this.access = access;
         this.mapped =
                 MappedBytes.mappedBytes(
-                        file.toFile(), roundUp(ImageFormat.indexBytes(pageCount)), 0, access == Access.READ);
+                        file.toFile(),
+                        roundUp(ImageFormat.indexBytes(pageCount)),
+                        0,
+                        access == Access.READ);
         mapped.singleThreadedCheckDisabled(true); // whoever gives up may close it
     }
 
@@ -73,7 +74,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
         if (size > room) {
             throw new IOException(
                     ("the index of %d pages needs %d bytes, and %s has room for %d: make room or "
-                            + "choose another place")
+                                    + "choose another place")
                             .formatted(pageCount, size, file, room));
         }
         IndexFile index = sized(file, pageCount, ImageFormat.createFile(file), Access.CREATE);
@@ -134,7 +135,8 @@ final class IndexFile implements PageRecords, AutoCloseable {
 
     /** Opens the file to read; the caller has checked its length. */
     static IndexFile open(Path file, long pageCount) throws IOException {
-        return mapped(file, pageCount, FileChannel.open(file, StandardOpenOption.READ), Access.READ);
+        return mapped(
+                file, pageCount, FileChannel.open(file, StandardOpenOption.READ), Access.READ);
     }
 
     /** The kind code of a page, as it stands in the file; not necessarily a valid one. */
@@ -209,7 +211,9 @@ final class IndexFile implements PageRecords, AutoCloseable {
         into.position(into.position() + words.position());
     }
 
-    /** Returns when all that was recorded is on the disk: fsync(2) writes a mapping's pages, too. */
+    /**
+     * Returns when all that was recorded is on the disk: fsync(2) writes a mapping's pages, too.
+     */
     void force() throws IOException {
         channel.force(false);
     }

@@ -2,7 +2,6 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageRecords;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -7,15 +7,11 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.ObjectWriter;
-
 import dev.stillframe.engine.document.DocumentWeight;
 import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -26,13 +22,15 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code manifest.json} says. Immutable.
  *
  * @param format {@link ImageFormat#VERSION}
  * @param layout the instant without its pages
- * @param parent root hash of the image that has the pages which are not stored here; null if all are
+ * @param parent root hash of the image that has the pages which are not stored here; null if all
+ *     are
  * @param missing what the image lacks; empty means complete
  * @param rootHash 64 hexadecimal digits in lower case
  */
@@ -67,7 +65,8 @@ record Manifest(
      * What is known of a manifest without the rest of it.
      *
      * @param rootHash 64 hexadecimal digits in lower case
-     * @param parent the same of the image that has the pages which are not stored here; null if all are
+     * @param parent the same of the image that has the pages which are not stored here; null if all
+     *     are
      */
     record Head(String rootHash, @Nullable String parent) {}
 
@@ -86,7 +85,10 @@ record Manifest(
         return text.sha256();
     }
 
-    /** Writes the bytes of the file: JSON for people, with line feeds on every system. Leaves {@code out} open. */
+    /**
+     * Writes the bytes of the file: JSON for people, with line feeds on every system. Leaves {@code
+     * out} open.
+     */
     void write(OutputStream out) throws IOException {
         writer().without(JsonGenerator.Feature.AUTO_CLOSE_TARGET).writeValue(out, this);
     }
@@ -146,7 +148,8 @@ record Manifest(
                 length += count;
                 if (length > ImageFormat.MAX_MANIFEST_BYTES) {
                     throw new ImageFormatException(
-                            "%s is longer than %d bytes, the most allowed".formatted(file, ImageFormat.MAX_MANIFEST_BYTES));
+                            "%s is longer than %d bytes, the most allowed"
+                                    .formatted(file, ImageFormat.MAX_MANIFEST_BYTES));
                 }
                 found.update(step, 0, count);
                 weight.add(step, 0, count);

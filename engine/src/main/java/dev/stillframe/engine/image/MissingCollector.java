@@ -1,8 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
-
+import dev.stillframe.engine.memory.AddressRange;
 import java.util.ArrayList;
 import java.util.List;
 

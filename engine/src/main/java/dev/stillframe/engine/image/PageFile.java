@@ -1,8 +1,5 @@
 package dev.stillframe.engine.image;
 
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -15,6 +12,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The sparse file that holds the pages. With O_DIRECT where the file system has it, which is
@@ -46,7 +45,7 @@ final class PageFile implements AutoCloseable {
         } catch (IOException e) {
             throw new IOException(
                     ("cannot make %s %d bytes long: %s; the file system or a limit (ulimit -f) "
-                            + "is too small for it")
+                                    + "is too small for it")
                             .formatted(file, sizeBytes, e.getMessage()),
                     e);
         }

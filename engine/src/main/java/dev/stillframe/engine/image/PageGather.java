@@ -1,8 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageKind;
-
+import dev.stillframe.engine.page.PageBatch;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,9 +1,8 @@
 package dev.stillframe.engine.image;
 
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.instant.Layout;
-
 import java.util.Arrays;
 import java.util.List;
 

@@ -1,7 +1,6 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.document.HeapAllowance;
-
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -11,7 +10,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The image that has the pages which an image shares with it; looked for when the first of them is read. Owned by one thread. */
+/**
+ * The image that has the pages which an image shares with it; looked for when the first of them is
+ * read. Owned by one thread.
+ */
 final class Parent implements AutoCloseable {
     /** Longer chains are merged first: every page may be looked for in each. */
     static final int MAX_CHAIN = 64;
@@ -63,7 +65,8 @@ final class Parent implements AutoCloseable {
         }
         for (Path place : places) {
             try (DirectoryStream<Path> entries =
-                    Files.newDirectoryStream(place, e -> Files.exists(e.resolve(ImageFormat.MANIFEST)))) {
+                    Files.newDirectoryStream(
+                            place, e -> Files.exists(e.resolve(ImageFormat.MANIFEST)))) {
                 for (Path entry : entries) {
                     ImageReader found = openIfIt(entry);
                     if (found != null) {

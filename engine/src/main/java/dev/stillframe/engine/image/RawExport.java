@@ -1,8 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
-
+import dev.stillframe.engine.memory.AddressRange;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -35,7 +34,7 @@ public final class RawExport {
             Missing first = missing.getFirst();
             throw new IOException(
                     ("%s does not have all of %s: %d parts are missing, the first %s (%s); allow "
-                            + "missing parts to get zeros there")
+                                    + "missing parts to get zeros there")
                             .formatted(
                                     reader.image(),
                                     range,

@@ -1,9 +1,6 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.FileReference;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -13,6 +10,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tells whether the files that an image refers to are still what they were at T0: a regular file of

@@ -1,7 +1,6 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
-
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
@@ -62,7 +61,7 @@ final class SparseOutput implements AutoCloseable {
             output.close();
             throw new IOException(
                     ("cannot make %s %d bytes long: %s; the file system or a limit (ulimit -f) "
-                            + "is too small for it")
+                                    + "is too small for it")
                             .formatted(file, sizeBytes, e.getMessage()),
                     e);
         }

@@ -1,7 +1,6 @@
 package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.memory.AddressRange;
-
 import java.io.IOException;
 import java.nio.file.Path;
 

@@ -1,14 +1,13 @@
 package dev.stillframe.engine.image;
 
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.instant.PageKind;
-import dev.stillframe.engine.instant.PageRecords;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -142,8 +141,7 @@ final class StretchWalk {
         long address = range.start();
         while (address < range.end()) {
             var entry = missing.at(address);
-            long end =
-                    entry == null ? missing.nextStart(address, range.end()) : entry.end();
+            long end = entry == null ? missing.nextStart(address, range.end()) : entry.end();
             AddressRange part = new AddressRange(address, Math.min(end, range.end()));
             if (entry == null) {
                 otherwise.visit(part);
@@ -196,7 +194,8 @@ final class StretchWalk {
         }
         // A mapping ends with zeros up to the end of the file's last page; there is nothing to read
         // behind it.
-        // Nothing is added before it is known to be inside the file: a hostile image can name any offset.
+        // Nothing is added before it is known to be inside the file: a hostile image can name any
+        // offset.
         long inRegion = range.start() - region.range().start();
         long fileEnd = (reference.sizeBytes() + pageSizeBytes - 1) / pageSizeBytes * pageSizeBytes;
         long mapped = fileEnd - region.fileOffsetBytes();

@@ -1,15 +1,16 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.page.PageBatch;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * What of a batch an image has to store that has a parent: all but the data pages that the parent has at the same addresses,
- * which are recorded as such. A view of the batch, used again and again; owned by one thread.
+ * What of a batch an image has to store that has a parent: all but the data pages that the parent
+ * has at the same addresses, which are recorded as such. A view of the batch, used again and again;
+ * owned by one thread.
  */
 final class UnlikeParent implements PageBatch {
     private final ImageReader parent;
@@ -52,7 +53,10 @@ final class UnlikeParent implements PageBatch {
         long address = contents.locator.address(first);
         long stored = 0;
         for (long page = 0; page < pages; page++) {
-            if (parent.holds(address + page * contents.layout.pageSizeBytes(), hashes, page * PageHash.BYTES)) {
+            if (parent.holds(
+                    address + page * contents.layout.pageSizeBytes(),
+                    hashes,
+                    page * PageHash.BYTES)) {
                 contents.index.recordInParent(first + page);
                 sharedPages++;
                 if (page > stored) {
@@ -105,7 +109,8 @@ final class UnlikeParent implements PageBatch {
 
     @Override
     public MemorySegment hashes(int run) {
-        return batch.hashes(runs[run]).asSlice(firstPages[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
+        return batch.hashes(runs[run])
+                .asSlice(firstPages[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
     }
 
     @Override

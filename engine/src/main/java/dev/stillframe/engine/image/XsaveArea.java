@@ -6,19 +6,21 @@ import java.util.Optional;
 
 /**
  * The vector registers of a core file of x86-64: an XSAVE area in the standard format (Intel SDM
- * volume 1, 13.4). Where a component lies in it is a property of the processor (CPUID leaf 0xD), and
- * debuggers know Intel's places: gdb up to 13 no others, newer ones judge by the size. So the area is
- * rearranged as gdb's own {@code gcore} writes it, up to the protection keys' register, behind which
- * no debugger looks. The processor of the image need not be this one: with what its places are, the
- * size of the area and the components that are enabled say which of the known ones it has. Stateless.
+ * volume 1, 13.4). Where a component lies in it is a property of the processor (CPUID leaf 0xD),
+ * and debuggers know Intel's places: gdb up to 13 no others, newer ones judge by the size. So the
+ * area is rearranged as gdb's own {@code gcore} writes it, up to the protection keys' register,
+ * behind which no debugger looks. The processor of the image need not be this one: with what its
+ * places are, the size of the area and the components that are enabled say which of the known ones
+ * it has. Stateless.
  */
 final class XsaveArea {
     /** {@code struct fxregs_state} and the header behind it, on every processor. */
     private static final int LEGACY_BYTES = 576;
 
     /**
-     * The components that are enabled, XCR0, as the kernel puts it into the part of the FXSAVE image
-     * that is left to software: {@code struct _fpx_sw_bytes}, {@code arch/x86/include/uapi/asm/sigcontext.h}.
+     * The components that are enabled, XCR0, as the kernel puts it into the part of the FXSAVE
+     * image that is left to software: {@code struct _fpx_sw_bytes}, {@code
+     * arch/x86/include/uapi/asm/sigcontext.h}.
      */
     private static final int ENABLED_AT = 464;
 

@@ -1,6 +1,6 @@
 /**
- * The image format: writer, reader, verifier, exporters. Byte layouts in engine/IMAGE.md; Chronicle Bytes stays in
- * here.
+ * The image format: writer, reader, verifier, exporters. Byte layouts in engine/IMAGE.md; Chronicle
+ * Bytes stays in here.
  */
 @NullMarked
 package dev.stillframe.engine.image;

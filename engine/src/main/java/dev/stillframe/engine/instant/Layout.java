@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param auxv {@code /proc/PID/auxv}, as the kernel gives it
  * @param threads the main thread first
  * @param regions in address order, disjoint
- * @param machine the virtual machine whose memory it is; null if it is none, and then not in the JSON
+ * @param machine the virtual machine whose memory it is; null if it is none, and then not in the
+ *     JSON
  */
 @SuppressWarnings("ArrayRecordComponent") // a kernel blob, never compared
 public record Layout(
@@ -52,7 +53,9 @@ public record Layout(
         checkOrder(regions, pageSizeBytes);
     }
 
-    /** An instant as {@link #instantEpochNanos} says it: wall-clock time, nanoseconds since 1970. */
+    /**
+     * An instant as {@link #instantEpochNanos} says it: wall-clock time, nanoseconds since 1970.
+     */
     public static long epochNanos(Instant instant) {
         return instant.getEpochSecond() * 1_000_000_000L + instant.getNano();
     }
@@ -75,14 +78,16 @@ public record Layout(
             long start = region.range().start();
             long end = region.range().end();
             if (start < address || start % pageSizeBytes != 0 || end % pageSizeBytes != 0) {
-                throw new IllegalArgumentException("region out of order or not aligned: " + region.range());
+                throw new IllegalArgumentException(
+                        "region out of order or not aligned: " + region.range());
             }
             long page = 0;
             for (Extent extent : region.extents()) {
                 if (extent.firstPage() < page
                         || extent.pageCount() > (end - start) / pageSizeBytes - extent.firstPage()
                         || extent.firstOrdinal() != ordinal) {
-                    throw new IllegalArgumentException(extent + " does not fit region " + region.range());
+                    throw new IllegalArgumentException(
+                            extent + " does not fit region " + region.range());
                 }
                 page = extent.firstPage() + extent.pageCount();
                 ordinal = extent.endOrdinal();

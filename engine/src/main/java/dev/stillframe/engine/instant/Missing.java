@@ -15,7 +15,10 @@ import java.util.TreeMap;
  * @param reason a sentence for a person, without a full stop
  */
 public record Missing(AddressRange range, String reason) {
-    /** Behind that many reasons for one range the others are counted: many processes may share memory. */
+    /**
+     * Behind that many reasons for one range the others are counted: many processes may share
+     * memory.
+     */
     private static final int MAX_REASONS = 100;
 
     private static final String AND = "; also: ";
@@ -27,25 +30,32 @@ public record Missing(AddressRange range, String reason) {
     }
 
     /**
-     * The same memory with every address listed once: by address, split where the reasons change and joined where they do
-     * not. Several reasons become one, in the order of their letters, so that the result does not depend on the order of
-     * {@code all}.
+     * The same memory with every address listed once: by address, split where the reasons change
+     * and joined where they do not. Several reasons become one, in the order of their letters, so
+     * that the result does not depend on the order of {@code all}.
      */
     public static List<Missing> once(Collection<Missing> all) {
         TreeMap<Long, List<Change>> changes = new TreeMap<>();
         for (Missing each : all) {
-            changes.computeIfAbsent(each.range.start(), _ -> new ArrayList<>()).add(new Change(each.reason, 1));
-            changes.computeIfAbsent(each.range.end(), _ -> new ArrayList<>()).add(new Change(each.reason, -1));
+            changes.computeIfAbsent(each.range.start(), _ -> new ArrayList<>())
+                    .add(new Change(each.reason, 1));
+            changes.computeIfAbsent(each.range.end(), _ -> new ArrayList<>())
+                    .add(new Change(each.reason, -1));
         }
         List<Missing> result = new ArrayList<>();
-        TreeMap<String, Integer> reasons = new TreeMap<>(); // how often each is given for the addresses from here on
+        TreeMap<String, Integer> reasons =
+                new TreeMap<>(); // how often each is given for the addresses from here on
         long from = 0;
         for (Map.Entry<Long, List<Change>> entry : changes.entrySet()) {
             if (!reasons.isEmpty()) {
-                append(result, new Missing(new AddressRange(from, entry.getKey()), joined(reasons.keySet())));
+                append(
+                        result,
+                        new Missing(
+                                new AddressRange(from, entry.getKey()), joined(reasons.keySet())));
             }
             for (Change change : entry.getValue()) {
-                reasons.merge(change.reason, change.by, (had, by) -> had + by == 0 ? null : had + by);
+                reasons.merge(
+                        change.reason, change.by, (had, by) -> had + by == 0 ? null : had + by);
             }
             from = entry.getKey();
         }
@@ -57,10 +67,13 @@ public record Missing(AddressRange range, String reason) {
 
     private static void append(List<Missing> result, Missing next) {
         Missing last = result.isEmpty() ? null : result.getLast();
-        if (last != null && last.range.end() == next.range.start() && last.reason.equals(next.reason)) {
+        if (last != null
+                && last.range.end() == next.range.start()
+                && last.reason.equals(next.reason)) {
             result.set(
                     result.size() - 1,
-                    new Missing(new AddressRange(last.range.start(), next.range.end()), next.reason));
+                    new Missing(
+                            new AddressRange(last.range.start(), next.range.end()), next.reason));
         } else {
             result.add(next);
         }

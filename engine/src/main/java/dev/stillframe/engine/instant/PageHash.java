@@ -8,8 +8,9 @@ import java.nio.ByteOrder;
 import net.openhft.hashing.LongTupleHashFunction;
 
 /**
- * The hash of a page: XXH3 with 128 bits (seed 0), stored as two little-endian 64-bit words, low word first.
- * It finds damage, not forgery; authenticity is the connection's business. Owned by one thread.
+ * The hash of a page: XXH3 with 128 bits (seed 0), stored as two little-endian 64-bit words, low
+ * word first. It finds damage, not forgery; authenticity is the connection's business. Owned by one
+ * thread.
  */
 public final class PageHash {
     /** Length of a hash in bytes. */
@@ -51,7 +52,8 @@ public final class PageHash {
      * @param length bytes of the page
      * @param into receives {@link #BYTES} bytes at {@code intoOffset}
      */
-    public void hash(MemorySegment memory, long offset, long length, MemorySegment into, long intoOffset) {
+    public void hash(
+            MemorySegment memory, long offset, long length, MemorySegment into, long intoOffset) {
         if (!memory.isNative() || offset < 0 || length > memory.byteSize() - offset) {
             throw new IndexOutOfBoundsException("page at " + offset + " of " + memory);
         }

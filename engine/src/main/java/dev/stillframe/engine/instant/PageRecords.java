@@ -4,8 +4,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /**
- * What is known of every page of a layout, by ordinal. A record is {@value #RECORD_BYTES} bytes: the
- * {@link PageKind} code as a little-endian 64-bit number, then the {@link PageHash} ({@code DATA}) or zeros.
+ * What is known of every page of a layout, by ordinal. A record is {@value #RECORD_BYTES} bytes:
+ * the {@link PageKind} code as a little-endian 64-bit number, then the {@link PageHash} ({@code
+ * DATA}) or zeros.
  */
 public interface PageRecords {
     /** Bytes of one record. */

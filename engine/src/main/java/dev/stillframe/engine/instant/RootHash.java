@@ -8,9 +8,9 @@ import java.security.MessageDigest;
 import java.util.List;
 
 /**
- * The one hash that an image is known by: SHA-256 over the ASCII text {@code stillframe image 1}, the SHA-256
- * of the layout's JSON, the SHA-256 of the JSON of what is missing, and then the {@link PageRecords} in order of
- * their ordinals, {@link PageRecords#RECORD_BYTES} bytes each.
+ * The one hash that an image is known by: SHA-256 over the ASCII text {@code stillframe image 1},
+ * the SHA-256 of the layout's JSON, the SHA-256 of the JSON of what is missing, and then the {@link
+ * PageRecords} in order of their ordinals, {@link PageRecords#RECORD_BYTES} bytes each.
  */
 public final class RootHash {
     /** Length in bytes. */
@@ -21,7 +21,8 @@ public final class RootHash {
     private RootHash() {}
 
     /** Computes the root hash. Reads every record once. */
-    public static byte[] of(Layout layout, List<Missing> missing, PageRecords records) throws IOException {
+    public static byte[] of(Layout layout, List<Missing> missing, PageRecords records)
+            throws IOException {
         MessageDigest root = Json.sha256();
         root.update("stillframe image 1".getBytes(StandardCharsets.US_ASCII));
         root.update(Json.digest(layout));

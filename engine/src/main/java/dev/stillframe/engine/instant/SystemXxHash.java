@@ -18,11 +18,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * XXH3 of the system's xxHash library, which uses the processor's vectors: three times as fast as scalar code. Nearly
- * every Linux has it ({@code libxxhash0} of Debian; its package manager needs it). {@code XXH3_128bits} has had its result
- * frozen since version 0.8.0; before that it was another function under the same name. So a library is asked for its
- * version, and is used only if it then agrees with Java about memory of every length at which the function takes another
- * way.
+ * XXH3 of the system's xxHash library, which uses the processor's vectors: three times as fast as
+ * scalar code. Nearly every Linux has it ({@code libxxhash0} of Debian; its package manager needs
+ * it). {@code XXH3_128bits} has had its result frozen since version 0.8.0; before that it was
+ * another function under the same name. So a library is asked for its version, and is used only if
+ * it then agrees with Java about memory of every length at which the function takes another way.
  */
 final class SystemXxHash {
     private static final Logger LOG = LoggerFactory.getLogger(SystemXxHash.class);
@@ -66,7 +66,8 @@ final class SystemXxHash {
 
     private static void hash(MethodHandle function, MemorySegment memory, SegmentAllocator result) {
         try {
-            MemorySegment words = (MemorySegment) function.invokeExact(result, memory, memory.byteSize());
+            MemorySegment words =
+                    (MemorySegment) function.invokeExact(result, memory, memory.byteSize());
             if (words.byteSize() != RESULT.byteSize()) {
                 throw new IllegalStateException("a hash of " + words);
             }
@@ -111,7 +112,11 @@ final class SystemXxHash {
             if (agrees(function)) {
                 return function;
             }
-            LOG.warn("hashing in Java, which is slower: {} of {} (version number {}) is wrong", FUNCTION, library, version);
+            LOG.warn(
+                    "hashing in Java, which is slower: {} of {} (version number {}) is wrong",
+                    FUNCTION,
+                    library,
+                    version);
             return null;
         } catch (IllegalArgumentException | NoSuchElementException e) {
             LOG.debug("hashing without {}", library, e);
@@ -122,11 +127,13 @@ final class SystemXxHash {
     @SuppressWarnings("restricted")
     private static int version(MemorySegment function) {
         MethodHandle number =
-                Linker.nativeLinker().downcallHandle(function, FunctionDescriptor.of(ValueLayout.JAVA_INT));
+                Linker.nativeLinker()
+                        .downcallHandle(function, FunctionDescriptor.of(ValueLayout.JAVA_INT));
         try {
             return (int) number.invokeExact();
         } catch (Throwable e) {
-            throw new IllegalStateException("a call of " + VERSION_FUNCTION + " cannot throw this", e);
+            throw new IllegalStateException(
+                    "a call of " + VERSION_FUNCTION + " cannot throw this", e);
         }
     }
 

@@ -10,8 +10,8 @@ import java.util.Objects;
  * @param name the thread's name, at most 15 characters
  * @param signal the signal that was about to be delivered at T0, or 0
  * @param signalMask blocked signals, bit n-1 for signal n
- * @param general {@code NT_PRSTATUS}: {@code struct user_regs_struct} (x86-64: 216 bytes,
- *     {@code arch/x86/include/asm/user_64.h})
+ * @param general {@code NT_PRSTATUS}: {@code struct user_regs_struct} (x86-64: 216 bytes, {@code
+ *     arch/x86/include/asm/user_64.h})
  * @param floating {@code NT_PRFPREG}: the FXSAVE image (x86-64: 512 bytes)
  * @param extended {@code NT_X86_XSTATE} (x86-64) in the standard, not compacted format, with the
  *     components where this processor has them; empty where the machine has none

@@ -1,6 +1,6 @@
 /**
- * What one instant is: its layout and where it is from, its threads or its machine, each page's kind and hash, what is missing,
- * and the root hash over all of it.
+ * What one instant is: its layout and where it is from, its threads or its machine, each page's
+ * kind and hash, what is missing, and the root hash over all of it.
  */
 @NullMarked
 package dev.stillframe.engine.instant;

@@ -1,6 +1,9 @@
 package dev.stillframe.engine.linux;
 
-/** The machines whose system call numbers and register layouts are known. x86-64 is tested; aarch64 is tables only. */
+/**
+ * The machines whose system call numbers and register layouts are known. x86-64 is tested; aarch64
+ * is tables only.
+ */
 public enum Architecture {
     /** AMD64. */
     X86_64("x86_64"),
@@ -27,7 +30,9 @@ public enum Architecture {
             case "aarch64" -> AARCH64;
             default ->
                     throw new UnsupportedOperationException(
-                            "no system call table for " + arch + "; Stillframe runs on x86-64 Linux");
+                            "no system call table for "
+                                    + arch
+                                    + "; Stillframe runs on x86-64 Linux");
         };
     }
 }

@@ -10,7 +10,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 
-/** An open file of this process, close-on-exec. Thread-safe but for {@link #close()}, which its owner calls last. */
+/**
+ * An open file of this process, close-on-exec. Thread-safe but for {@link #close()}, which its
+ * owner calls last.
+ */
 public final class Descriptor implements MemoryFile {
     private static final int AT_FDCWD = -100;
     private static final int O_WRONLY = 1;
@@ -38,11 +41,16 @@ public final class Descriptor implements MemoryFile {
         return open(path, O_RDWR);
     }
 
-    /** What one read(2) of a small file gives, up to 512 bytes; for files of {@code /proc} that are read by the thousand. */
+    /**
+     * What one read(2) of a small file gives, up to 512 bytes; for files of {@code /proc} that are
+     * read by the thousand.
+     */
     public static byte[] readStart(String path) throws ErrnoException {
         try (Descriptor file = openRead(path)) {
             MemorySegment scratch = Kernel.scratch();
-            long count = Kernel.check(file.read(scratch.address(), scratch.byteSize(), 0), "read(%s)", path);
+            long count =
+                    Kernel.check(
+                            file.read(scratch.address(), scratch.byteSize(), 0), "read(%s)", path);
             return scratch.asSlice(0, count).toArray(JAVA_BYTE);
         }
     }
@@ -50,16 +58,16 @@ public final class Descriptor implements MemoryFile {
     private static Descriptor open(String path, int flags) throws ErrnoException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment text = arena.allocateFrom(path);
-            long fd =
-                    Kernel.call(
-                            Syscall.OPENAT, AT_FDCWD, text.address(), flags | O_CLOEXEC);
+            long fd = Kernel.call(Syscall.OPENAT, AT_FDCWD, text.address(), flags | O_CLOEXEC);
             return new Descriptor(path, (int) Kernel.check(fd, "open(%s)", path));
         }
     }
 
     @Override
     public State state() throws IOException {
-        BasicFileAttributes now = Files.readAttributes(Path.of("/proc/self/fd/" + number()), BasicFileAttributes.class);
+        BasicFileAttributes now =
+                Files.readAttributes(
+                        Path.of("/proc/self/fd/" + number()), BasicFileAttributes.class);
         return new State(now.size(), now.lastModifiedTime().toInstant());
     }
 
@@ -68,10 +76,20 @@ public final class Descriptor implements MemoryFile {
         return open("/proc/self/fd/" + number(), O_WRONLY);
     }
 
-    /** Makes a hole of {@code bytes} at {@code offset}, also for whoever has it mapped: fallocate(2). */
+    /**
+     * Makes a hole of {@code bytes} at {@code offset}, also for whoever has it mapped:
+     * fallocate(2).
+     */
     public void punch(long offset, long bytes) throws ErrnoException {
         Kernel.check(
-                Kernel.call(Syscall.FALLOCATE, number(), FALLOC_FL_KEEP_SIZE_PUNCH_HOLE, offset, bytes, 0, 0),
+                Kernel.call(
+                        Syscall.FALLOCATE,
+                        number(),
+                        FALLOC_FL_KEEP_SIZE_PUNCH_HOLE,
+                        offset,
+                        bytes,
+                        0,
+                        0),
                 "fallocate(%s, PUNCH_HOLE, %d, %d)",
                 name,
                 offset,
@@ -86,8 +104,8 @@ public final class Descriptor implements MemoryFile {
     }
 
     /**
-     * pread(2) of up to {@code length} bytes to {@code address} of this process. Never allocates pages of a sparse
-     * file, unlike touching a mapping of it.
+     * pread(2) of up to {@code length} bytes to {@code address} of this process. Never allocates
+     * pages of a sparse file, unlike touching a mapping of it.
      *
      * @return bytes read, fewer at the end of the file; or a negative errno
      */
@@ -97,15 +115,18 @@ public final class Descriptor implements MemoryFile {
     }
 
     /**
-     * The next offset at or after {@code offset} that holds data, lseek(2) {@code SEEK_DATA}; -1 if there is none.
-     * Files that do not know holes answer {@code offset} itself.
+     * The next offset at or after {@code offset} that holds data, lseek(2) {@code SEEK_DATA}; -1 if
+     * there is none. Files that do not know holes answer {@code offset} itself.
      */
     @Override
     public long nextData(long offset) throws ErrnoException {
         return seek(offset, SEEK_DATA);
     }
 
-    /** The next offset at or after {@code offset} that holds no data, {@code SEEK_HOLE}; -1 past the end. */
+    /**
+     * The next offset at or after {@code offset} that holds no data, {@code SEEK_HOLE}; -1 past the
+     * end.
+     */
     @Override
     public long nextHole(long offset) throws ErrnoException {
         return seek(offset, SEEK_HOLE);
@@ -120,8 +141,9 @@ public final class Descriptor implements MemoryFile {
     }
 
     /**
-     * Closes what is open, but keeps the number: it leads to nothing then. Other threads may be using it; without the number
-     * theirs could lead to a file that was opened meanwhile. Source: dup3(2).
+     * Closes what is open, but keeps the number: it leads to nothing then. Other threads may be
+     * using it; without the number theirs could lead to a file that was opened meanwhile. Source:
+     * dup3(2).
      */
     void replace() throws ErrnoException {
         try (Descriptor nothing = openRead("/dev/null")) {
@@ -133,7 +155,8 @@ public final class Descriptor implements MemoryFile {
     @Override
     public void close() {
         if (number >= 0) {
-            // EINTR and EIO leave the descriptor closed on Linux: close(2), "Dealing with error returns".
+            // EINTR and EIO leave the descriptor closed on Linux: close(2), "Dealing with error
+            // returns".
             Kernel.call(Syscall.CLOSE, number, 0, 0);
             number = -1;
         }

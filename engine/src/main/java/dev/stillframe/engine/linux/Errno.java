@@ -1,6 +1,8 @@
 package dev.stillframe.engine.linux;
 
-/** Error numbers, the same on x86-64 and aarch64. Source: {@code include/uapi/asm-generic/errno*.h}. */
+/**
+ * Error numbers, the same on x86-64 and aarch64. Source: {@code include/uapi/asm-generic/errno*.h}.
+ */
 public enum Errno {
     /** Operation not permitted. */
     EPERM(1),

@@ -6,14 +6,16 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * A file without a name (memfd_create(2)) that another process is given to write and this one reads: no directory, no link
- * and no waiting for whoever has the other end of a pipe is on the way. Owned by its creator.
+ * A file without a name (memfd_create(2)) that another process is given to write and this one
+ * reads: no directory, no link and no waiting for whoever has the other end of a pipe is on the
+ * way. Owned by its creator.
  */
 public final class Inbox implements AutoCloseable {
     private static final int MFD_CLOEXEC = 1;
     private static final int STEP_BYTES = 1 << 20;
 
-    // include/uapi/linux/socket.h and include/linux/socket.h; struct msghdr, iovec and cmsghdr of 64-bit machines
+    // include/uapi/linux/socket.h and include/linux/socket.h; struct msghdr, iovec and cmsghdr of
+    // 64-bit machines
     private static final int SOL_SOCKET = 1;
     private static final int SCM_RIGHTS = 1;
     private static final int MSG_NOSIGNAL = 0x4000;
@@ -40,15 +42,24 @@ public final class Inbox implements AutoCloseable {
      */
     public static Inbox create(String name) throws ErrnoException {
         try (Arena call = Arena.ofConfined()) {
-            long fd = Kernel.call(Syscall.MEMFD_CREATE, call.allocateFrom(name).address(), MFD_CLOEXEC, 0);
-            return new Inbox(new Descriptor("memfd " + name, (int) Kernel.check(fd, "memfd_create(%s)", name)));
+            long fd =
+                    Kernel.call(
+                            Syscall.MEMFD_CREATE,
+                            call.allocateFrom(name).address(),
+                            MFD_CLOEXEC,
+                            0);
+            return new Inbox(
+                    new Descriptor(
+                            "memfd " + name, (int) Kernel.check(fd, "memfd_create(%s)", name)));
         }
     }
 
     /**
-     * Sends {@code text} and with it a descriptor that can only write: sendmsg(2), {@code SCM_RIGHTS}. Does not wait.
+     * Sends {@code text} and with it a descriptor that can only write: sendmsg(2), {@code
+     * SCM_RIGHTS}. Does not wait.
      *
-     * @param socket the number of a connected Unix socket of this process, which has room for {@code text}
+     * @param socket the number of a connected Unix socket of this process, which has room for
+     *     {@code text}
      */
     public void sendWith(int socket, byte[] text) throws ErrnoException {
         try (Descriptor writing = file.writing();
@@ -69,13 +80,18 @@ public final class Inbox implements AutoCloseable {
             message.set(ValueLayout.JAVA_LONG, MSGHDR_CONTROLLEN, CMSG_SPACE_OF_ONE);
             long sent =
                     Kernel.check(
-                            Kernel.call(Syscall.SENDMSG, socket, message.address(), MSG_NOSIGNAL | MSG_DONTWAIT),
+                            Kernel.call(
+                                    Syscall.SENDMSG,
+                                    socket,
+                                    message.address(),
+                                    MSG_NOSIGNAL | MSG_DONTWAIT),
                             "sendmsg(%d bytes and %s)",
                             text.length,
                             file);
             if (sent != text.length) {
                 throw new ErrnoException(
-                        "sendmsg(%d bytes and %s): only %d were taken".formatted(text.length, file, sent),
+                        "sendmsg(%d bytes and %s): only %d were taken"
+                                .formatted(text.length, file, sent),
                         Errno.EAGAIN.number());
             }
         }
@@ -92,7 +108,9 @@ public final class Inbox implements AutoCloseable {
             MemorySegment step = call.allocate(Math.min(most, STEP_BYTES));
             while (all.size() < most) {
                 long wanted = Math.min(step.byteSize(), most - all.size());
-                long read = Kernel.check(file.read(step.address(), wanted, all.size()), "pread(%s)", file);
+                long read =
+                        Kernel.check(
+                                file.read(step.address(), wanted, all.size()), "pread(%s)", file);
                 if (read == 0) {
                     break;
                 }

@@ -12,6 +12,7 @@ public final class KernelVersion {
     static boolean isAtLeast(String version, int major, int minor) {
         String[] numbers = version.split("[^0-9]+", 3);
         int first = Integer.parseInt(numbers[0]);
-        return first > major || (first == major && numbers.length > 1 && Integer.parseInt(numbers[1]) >= minor);
+        return first > major
+                || (first == major && numbers.length > 1 && Integer.parseInt(numbers[1]) >= minor);
     }
 }

@@ -30,7 +30,13 @@ public final class NativeMemory implements AutoCloseable {
         long address =
                 Kernel.check(
                         Kernel.call(
-                                Syscall.MMAP, 0, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0),
+                                Syscall.MMAP,
+                                0,
+                                bytes,
+                                PROT_READ_WRITE,
+                                MAP_PRIVATE_ANONYMOUS_NORESERVE,
+                                -1,
+                                0),
                         "mmap(%d bytes)",
                         bytes);
         Kernel.call(Syscall.MADVISE, address, bytes, MADV_DONTFORK);
@@ -43,10 +49,11 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
-     * Makes all of it resident now (madvise(2), {@code MADV_POPULATE_WRITE}), so that the first use does not pay for it; in
-     * huge pages or in small ones, whichever come faster at the moment. That is huge ones on most machines, but not where
-     * the kernel reports free memory to a hypervisor, which takes it away: it reports large pieces only
-     * (mm/page_reporting.c), so huge pages come from the host, at 2 ms each, and small ones from what is still here.
+     * Makes all of it resident now (madvise(2), {@code MADV_POPULATE_WRITE}), so that the first use
+     * does not pay for it; in huge pages or in small ones, whichever come faster at the moment.
+     * That is huge ones on most machines, but not where the kernel reports free memory to a
+     * hypervisor, which takes it away: it reports large pieces only (mm/page_reporting.c), so huge
+     * pages come from the host, at 2 ms each, and small ones from what is still here.
      */
     public void touch() throws ErrnoException {
         long hugeNanos = 0;
@@ -71,10 +78,15 @@ public final class NativeMemory implements AutoCloseable {
                 bytes);
     }
 
-    /** Copies {@code bytes} to {@code address} of this process, where the caller knows that there is room for them. */
+    /**
+     * Copies {@code bytes} to {@code address} of this process, where the caller knows that there is
+     * room for them.
+     */
     @SuppressWarnings("restricted") // the segment lives for this call
     public static void put(long address, byte[] bytes) {
-        MemorySegment.ofAddress(address).reinterpret(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
+        MemorySegment.ofAddress(address)
+                .reinterpret(bytes.length)
+                .copyFrom(MemorySegment.ofArray(bytes));
     }
 
     @Override

@@ -1,8 +1,9 @@
 package dev.stillframe.engine.linux;
 
 /**
- * The lists on which each processor collects pages that are new or were looked at, before they reach the kernel's own
- * (folio_batch, mm/swap.c). A page there has one user more than the processes that map it.
+ * The lists on which each processor collects pages that are new or were looked at, before they
+ * reach the kernel's own (folio_batch, mm/swap.c). A page there has one user more than the
+ * processes that map it.
  */
 public final class PageLists {
     private static final int MPOL_MF_MOVE = 2;
@@ -10,8 +11,9 @@ public final class PageLists {
     private PageLists() {}
 
     /**
-     * Empties the lists of all processors. move_pages(2) of no pages does that before it looks at what it was given
-     * (do_pages_move, mm/migrate.c); a kernel without it has one node, and keeps the lists as they are.
+     * Empties the lists of all processors. move_pages(2) of no pages does that before it looks at
+     * what it was given (do_pages_move, mm/migrate.c); a kernel without it has one node, and keeps
+     * the lists as they are.
      */
     public static void drain() throws ErrnoException {
         long none = Kernel.scratch().address();

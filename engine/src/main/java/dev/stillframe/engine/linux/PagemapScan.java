@@ -6,9 +6,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Which pages of a process are populated, and how: the {@code PAGEMAP_SCAN} ioctl of {@code /proc/PID/pagemap}, Linux
- * 6.7 ({@code Documentation/admin-guide/mm/pagemap.rst}). Bound to the memory that the process had when this was
- * opened. Not thread-safe.
+ * Which pages of a process are populated, and how: the {@code PAGEMAP_SCAN} ioctl of {@code
+ * /proc/PID/pagemap}, Linux 6.7 ({@code Documentation/admin-guide/mm/pagemap.rst}). Bound to the
+ * memory that the process had when this was opened. Not thread-safe.
  */
 public final class PagemapScan implements AutoCloseable {
     /** Not write-protected: written since it was protected, or never protected. */
@@ -29,11 +29,15 @@ public final class PagemapScan implements AutoCloseable {
     /** Part of a huge page. */
     public static final long HUGE = 0x40;
 
-    /** A guard page, which nobody can read or write: MADV_GUARD_INSTALL; told since Linux 6.16, before it looks swapped out. */
+    /**
+     * A guard page, which nobody can read or write: MADV_GUARD_INSTALL; told since Linux 6.16,
+     * before it looks swapped out.
+     */
     public static final long GUARD = 0x100;
 
     /** Pages that are write-protected, with content or empty. */
-    public static final Query PROTECTED = new Query(0, WRITTEN, PRESENT | SWAPPED, PRESENT | PFNZERO);
+    public static final Query PROTECTED =
+            new Query(0, WRITTEN, PRESENT | SWAPPED, PRESENT | PFNZERO);
 
     private static final long PAGEMAP_SCAN = 0xc0606610L;
     private static final long PM_SCAN_WP_MATCHING = 1;
@@ -42,6 +46,7 @@ public final class PagemapScan implements AutoCloseable {
 
     /** Without anything to tell apart all of it is one region. */
     private static final Query ALL_PROTECTED = new Query(0, WRITTEN, PRESENT | SWAPPED, WRITTEN);
+
     private static final int ARGUMENT_BYTES = 96;
     private static final int REGION_BYTES = 24;
     private static final int REGIONS = 2048;
@@ -60,13 +65,16 @@ public final class PagemapScan implements AutoCloseable {
     /** Receives adjacent pages of equal categories. */
     @FunctionalInterface
     public interface Visitor {
-        /** Pages from {@code start} to {@code end} are in {@code categories}, of those that were asked for. */
+        /**
+         * Pages from {@code start} to {@code end} are in {@code categories}, of those that were
+         * asked for.
+         */
         void visit(long start, long end, long categories);
     }
 
     /**
-     * What to look for: a page matches if it has all of {@code required}, none of {@code excluded}, and one of {@code
-     * anyOf} (0: does not matter).
+     * What to look for: a page matches if it has all of {@code required}, none of {@code excluded},
+     * and one of {@code anyOf} (0: does not matter).
      *
      * @param report categories to tell the visitor; runs are split where they differ
      */
@@ -106,16 +114,18 @@ public final class PagemapScan implements AutoCloseable {
     }
 
     /**
-     * Visits the pages of {@code [start, end)} that were written since they were protected, and protects them again: both at
-     * once for each page, so that no write is lost between.
+     * Visits the pages of {@code [start, end)} that were written since they were protected, and
+     * protects them again: both at once for each page, so that no write is lost between.
      *
-     * @throws ErrnoException EPERM if a mapping in the range is not registered with {@link Userfaultfd.Feature#WP_ASYNC}
+     * @throws ErrnoException EPERM if a mapping in the range is not registered with {@link
+     *     Userfaultfd.Feature#WP_ASYNC}
      */
     public void takeWritten(long start, long end, Visitor visitor) throws ErrnoException {
         scan(start, end, TAKE_WRITTEN, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, visitor);
     }
 
-    private void scan(long start, long end, Query query, long flags, Visitor visitor) throws ErrnoException {
+    private void scan(long start, long end, Query query, long flags, Visitor visitor)
+            throws ErrnoException {
         long from = start;
         Query known = query.without(~Known.CATEGORIES);
         while (from < end) {
@@ -127,12 +137,16 @@ public final class PagemapScan implements AutoCloseable {
                 visited = regions.get(JAVA_LONG, at + 8);
                 visitor.visit(regions.get(JAVA_LONG, at), visited, regions.get(JAVA_LONG, at + 16));
             }
-            // The walk ends early only when the buffer is full. Where it ended is wrong after more than 512 regions: the
-            // kernel fills the buffer in parts of so many, and leaves walk_end from the last part that it could not finish
-            // (do_pagemap_scan in fs/proc/task_mmu.c, Linux 6.18). Going on there would visit pages twice.
+            // The walk ends early only when the buffer is full. Where it ended is wrong after more
+            // than 512 regions: the
+            // kernel fills the buffer in parts of so many, and leaves walk_end from the last part
+            // that it could not finish
+            // (do_pagemap_scan in fs/proc/task_mmu.c, Linux 6.18). Going on there would visit pages
+            // twice.
             long walkEnd = count < REGIONS ? end : Math.max(visited, argument.get(JAVA_LONG, 32));
             if (walkEnd <= from) {
-                throw new IllegalStateException("PAGEMAP_SCAN stood still at " + Long.toHexString(from));
+                throw new IllegalStateException(
+                        "PAGEMAP_SCAN stood still at " + Long.toHexString(from));
             }
             from = walkEnd;
         }
@@ -156,7 +170,8 @@ public final class PagemapScan implements AutoCloseable {
     }
 
     /**
-     * Whether every page of {@code [start, end)} is {@link #PROTECTED} now; false when the process has gone. Allocates nothing.
+     * Whether every page of {@code [start, end)} is {@link #PROTECTED} now; false when the process
+     * has gone. Allocates nothing.
      *
      * @throws ErrnoException if the kernel refuses to tell
      */
@@ -169,11 +184,14 @@ public final class PagemapScan implements AutoCloseable {
     }
 
     /**
-     * Some kernels find nothing in memory that has gone, as if all of it were empty. To read the page map tells the two
-     * apart on all: there is nothing to be read any more (pagemap_read, fs/proc/task_mmu.c).
+     * Some kernels find nothing in memory that has gone, as if all of it were empty. To read the
+     * page map tells the two apart on all: there is nothing to be read any more (pagemap_read,
+     * fs/proc/task_mmu.c).
      */
     private void checkMemory(long start, long end) throws ErrnoException {
-        if (start < end && pagemap.read(argument.address(), ENTRY_BYTES, start / PAGE_BYTES * ENTRY_BYTES) == 0) {
+        if (start < end
+                && pagemap.read(argument.address(), ENTRY_BYTES, start / PAGE_BYTES * ENTRY_BYTES)
+                        == 0) {
             throw new ErrnoException("read(%s)".formatted(pagemap), Errno.ESRCH.number());
         }
     }

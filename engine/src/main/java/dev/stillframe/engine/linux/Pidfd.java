@@ -6,7 +6,10 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.MemorySegment;
 
-/** A process that cannot be mistaken for a later one with the same number: pidfd_open(2). Thread-safe. */
+/**
+ * A process that cannot be mistaken for a later one with the same number: pidfd_open(2).
+ * Thread-safe.
+ */
 public final class Pidfd implements AutoCloseable {
     private static final int PIDFD_THREAD = 0x80; // O_EXCL; Linux 6.9
     private static final short POLLIN = 1;
@@ -22,7 +25,10 @@ public final class Pidfd implements AutoCloseable {
         return open(pid, 0);
     }
 
-    /** Refers to the single thread {@code tid}, so that {@link #take} sees that thread's own table. Linux 6.9. */
+    /**
+     * Refers to the single thread {@code tid}, so that {@link #take} sees that thread's own table.
+     * Linux 6.9.
+     */
     public static Pidfd openThread(int tid) throws ErrnoException {
         return open(tid, PIDFD_THREAD);
     }
@@ -30,7 +36,10 @@ public final class Pidfd implements AutoCloseable {
     private static Pidfd open(int id, int flags) throws ErrnoException {
         long fd =
                 Kernel.check(
-                        Kernel.call(Syscall.PIDFD_OPEN, id, flags, 0), "pidfd_open(%d, 0x%x)", id, flags);
+                        Kernel.call(Syscall.PIDFD_OPEN, id, flags, 0),
+                        "pidfd_open(%d, 0x%x)",
+                        id,
+                        flags);
         return new Pidfd(new Descriptor("pidfd of " + id, (int) fd));
     }
 

@@ -7,10 +7,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The memory of another process, by copy: process_vm_readv(2), and {@code /proc/PID/mem} for what that refuses
- * (mappings without read permission). Bound to the memory that the process had when this was opened as far as {@code
- * /proc/PID/mem} goes; process_vm_readv follows the process through an exec, so a caller checks afterwards that the
- * process is still what it was. Thread-safe.
+ * The memory of another process, by copy: process_vm_readv(2), and {@code /proc/PID/mem} for what
+ * that refuses (mappings without read permission). Bound to the memory that the process had when
+ * this was opened as far as {@code /proc/PID/mem} goes; process_vm_readv follows the process
+ * through an exec, so a caller checks afterwards that the process is still what it was.
+ * Thread-safe.
  */
 public final class ProcessMemory implements AutoCloseable {
     /** The kernel takes so many pages in one go, and stops after the first. */
@@ -30,11 +31,12 @@ public final class ProcessMemory implements AutoCloseable {
     }
 
     /**
-     * Copies {@code length} bytes from the other's {@code address} to {@code into}. Allocates nothing.
+     * Copies {@code length} bytes from the other's {@code address} to {@code into}. Allocates
+     * nothing.
      *
      * @param into an address of this process with room for {@code length} bytes
-     * @return bytes copied from the start, fewer than {@code length} where memory is not mapped or cannot be read; or
-     *     a negative errno if there are none
+     * @return bytes copied from the start, fewer than {@code length} where memory is not mapped or
+     *     cannot be read; or a negative errno if there are none
      */
     public long read(long address, long length, long into) {
         MemorySegment vectors = Kernel.scratch();
@@ -53,10 +55,11 @@ public final class ProcessMemory implements AutoCloseable {
     }
 
     /**
-     * Maps pages of the other that are there for writing, as its first write to each of them would, but for many at once and
-     * here. Their bytes stay as they are: this is a write of bytes that cannot be read, for which the kernel prepares the
-     * pages before it finds that out (process_vm_rw_single_vec in mm/process_vm_access.c). Allocates nothing. Must not be
-     * called where a userfaultfd of this process protects.
+     * Maps pages of the other that are there for writing, as its first write to each of them would,
+     * but for many at once and here. Their bytes stay as they are: this is a write of bytes that
+     * cannot be read, for which the kernel prepares the pages before it finds that out
+     * (process_vm_rw_single_vec in mm/process_vm_access.c). Allocates nothing. Must not be called
+     * where a userfaultfd of this process protects.
      *
      * @param length at most {@link #WRITABLE_BYTES}
      */
@@ -74,7 +77,15 @@ public final class ProcessMemory implements AutoCloseable {
     private static final class Unreadable {
         private static final int PROT_NONE = 0;
         private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
-        static final long ADDRESS = Kernel.call(Syscall.MMAP, 0, WRITABLE_BYTES, PROT_NONE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+        static final long ADDRESS =
+                Kernel.call(
+                        Syscall.MMAP,
+                        0,
+                        WRITABLE_BYTES,
+                        PROT_NONE,
+                        MAP_PRIVATE_ANONYMOUS_NORESERVE,
+                        -1,
+                        0);
     }
 
     /** Copies a small piece out, whole or not at all. */
@@ -85,7 +96,8 @@ public final class ProcessMemory implements AutoCloseable {
             Kernel.check(copied, "read %d bytes at %x of process %d", length, address, pid);
             if (copied != length) {
                 throw new ErrnoException(
-                        "read %d bytes at %x of process %d, only %d came".formatted(length, address, pid, copied),
+                        "read %d bytes at %x of process %d, only %d came"
+                                .formatted(length, address, pid, copied),
                         Errno.EFAULT.number());
             }
             return buffer.asSlice(0, length).toArray(JAVA_BYTE);
@@ -103,7 +115,8 @@ public final class ProcessMemory implements AutoCloseable {
             vectors.set(JAVA_LONG, 24, bytes.length);
             long at = vectors.address();
             long written = Kernel.call(Syscall.PROCESS_VM_WRITEV, pid, at, 1, at + 16, 1, 0);
-            Kernel.check(written, "process_vm_writev(%d, %d bytes at %x)", pid, bytes.length, address);
+            Kernel.check(
+                    written, "process_vm_writev(%d, %d bytes at %x)", pid, bytes.length, address);
             if (written != bytes.length) {
                 throw new ErrnoException(
                         "process_vm_writev(%d, %d bytes at %x), only %d done"

@@ -9,11 +9,13 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * ptrace(2) and the waiting that goes with it. Every call for a tracee must come from the thread that seized it; when
- * that thread or its process ends, the kernel detaches all of its tracees and they run on.
+ * ptrace(2) and the waiting that goes with it. Every call for a tracee must come from the thread
+ * that seized it; when that thread or its process ends, the kernel detaches all of its tracees and
+ * they run on.
  */
 public final class Ptrace {
     private static final long PR_SET_PTRACER = 0x59616d61;
+
     /** Automatically seize the tracee's new threads. */
     public static final int O_TRACECLONE = 1 << 3;
 
@@ -75,7 +77,10 @@ public final class Ptrace {
     private static final int FILTER_MAX_INSTRUCTIONS = 4096; // BPF_MAXINSNS
     private static final int FILTER_INSTRUCTION_BYTES = 8;
 
-    /** Room for the largest register set and the vector that describes it; one for each thread that traces. */
+    /**
+     * Room for the largest register set and the vector that describes it; one for each thread that
+     * traces.
+     */
     private record Buffer(MemorySegment data, MemorySegment vector) {
         // The automatic arena lives exactly as long as the thread's entry.
         @SuppressWarnings("ThreadLocalUsage") // one per thread is the point
@@ -83,7 +88,8 @@ public final class Ptrace {
                 ThreadLocal.withInitial(
                         () -> {
                             Arena arena = Arena.ofAuto();
-                            return new Buffer(arena.allocate(REGSET_MAX_BYTES, 64), arena.allocate(16, 8));
+                            return new Buffer(
+                                    arena.allocate(REGSET_MAX_BYTES, 64), arena.allocate(16, 8));
                         });
 
         MemorySegment vector(long bytes) {
@@ -153,7 +159,9 @@ public final class Ptrace {
         check(call(LISTEN, tid, 0, 0), "LISTEN", tid);
     }
 
-    /** Ends tracing of a stopped thread and resumes it, delivering {@code signal} unless it is 0. */
+    /**
+     * Ends tracing of a stopped thread and resumes it, delivering {@code signal} unless it is 0.
+     */
     public static void detach(int tid, int signal) throws ErrnoException {
         check(call(DETACH, tid, 0, signal), "DETACH", tid);
     }
@@ -177,7 +185,10 @@ public final class Ptrace {
     public static void setRegisters(int tid, int set, byte[] registers) throws ErrnoException {
         Buffer buffer = Buffer.OF_THREAD.get();
         MemorySegment.copy(registers, 0, buffer.data(), JAVA_BYTE, 0, registers.length);
-        check(call(SETREGSET, tid, set, buffer.vector(registers.length).address()), "SETREGSET", tid);
+        check(
+                call(SETREGSET, tid, set, buffer.vector(registers.length).address()),
+                "SETREGSET",
+                tid);
     }
 
     /** The blocked signals of a stopped thread, bit n-1 for signal n. */
@@ -195,27 +206,28 @@ public final class Ptrace {
     }
 
     /**
-     * Seccomp filter {@code index} of a stopped thread as {@code struct sock_filter}s, newest first; empty past the
-     * last. Needs CAP_SYS_ADMIN.
+     * Seccomp filter {@code index} of a stopped thread as {@code struct sock_filter}s, newest
+     * first; empty past the last. Needs CAP_SYS_ADMIN.
      */
     public static byte[] seccompFilter(int tid, int index) throws ErrnoException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment filter = arena.allocate(FILTER_MAX_INSTRUCTIONS * FILTER_INSTRUCTION_BYTES, 8);
+            MemorySegment filter =
+                    arena.allocate(FILTER_MAX_INSTRUCTIONS * FILTER_INSTRUCTION_BYTES, 8);
             long count = call(SECCOMP_GET_FILTER, tid, index, filter.address());
             if (Kernel.is(count, Errno.ENOENT)) {
                 return new byte[0];
             }
             check(count, "SECCOMP_GET_FILTER", tid);
-            return filter.asSlice(0, count * FILTER_INSTRUCTION_BYTES)
-                    .toArray(JAVA_BYTE);
+            return filter.asSlice(0, count * FILTER_INSTRUCTION_BYTES).toArray(JAVA_BYTE);
         }
     }
 
     /**
-     * The next report about a tracee of the calling thread, or null if there is none now. A stop is looked at, not taken:
-     * it is reported until the tracee is resumed. Taking it would take the signal of a {@link Wait.Signal} from the kernel,
-     * and with it from the tracee if this thread ended before it resumed it ({@code wait_task_stopped} of kernel/exit.c
-     * clears {@code exit_code}, which {@code ptrace_stop} of kernel/signal.c returns). An end is taken.
+     * The next report about a tracee of the calling thread, or null if there is none now. A stop is
+     * looked at, not taken: it is reported until the tracee is resumed. Taking it would take the
+     * signal of a {@link Wait.Signal} from the kernel, and with it from the tracee if this thread
+     * ended before it resumed it ({@code wait_task_stopped} of kernel/exit.c clears {@code
+     * exit_code}, which {@code ptrace_stop} of kernel/signal.c returns). An end is taken.
      *
      * @param tid the tracee, or -1 for any of this thread's
      * @throws ErrnoException ECHILD if there is no such tracee
@@ -223,7 +235,15 @@ public final class Ptrace {
     public static @Nullable Wait poll(int tid) throws ErrnoException {
         MemorySegment info = Kernel.scratch();
         int options = WEXITED | WUNTRACED | WNOHANG | WNOWAIT | WALL | WNOTHREAD;
-        long result = Kernel.call(Syscall.WAITID, tid < 0 ? P_ALL : P_PID, tid < 0 ? 0 : tid, info.address(), options, 0, 0);
+        long result =
+                Kernel.call(
+                        Syscall.WAITID,
+                        tid < 0 ? P_ALL : P_PID,
+                        tid < 0 ? 0 : tid,
+                        info.address(),
+                        options,
+                        0,
+                        0);
         Kernel.check(result, "waitid(%d)", tid);
         int found = info.get(JAVA_INT, SIGINFO_PID);
         if (found == 0) {
@@ -233,7 +253,9 @@ public final class Ptrace {
         if (info.get(JAVA_INT, SIGINFO_CODE) == CLD_TRAPPED) {
             return decode(found, status);
         }
-        long reaped = Kernel.call(Syscall.WAIT4, found, info.address(), WNOHANG | WALL | WNOTHREAD, 0, 0, 0);
+        long reaped =
+                Kernel.call(
+                        Syscall.WAIT4, found, info.address(), WNOHANG | WALL | WNOTHREAD, 0, 0, 0);
         Kernel.check(reaped, "wait4(%d)", found);
         return new Wait.Ended(found, info.get(JAVA_INT, 0));
     }
@@ -251,8 +273,10 @@ public final class Ptrace {
             case 4 -> new Wait.Executed(tid);
             case 5 -> new Wait.VforkDone(tid);
             case 6 -> new Wait.Exiting(tid);
-            case EVENT_STOP -> signal == SIGTRAP ? new Wait.Interrupted(tid) : new Wait.GroupStop(tid, signal);
-            default -> throw new IllegalStateException("ptrace event " + event + " of thread " + tid);
+            case EVENT_STOP ->
+                    signal == SIGTRAP ? new Wait.Interrupted(tid) : new Wait.GroupStop(tid, signal);
+            default ->
+                    throw new IllegalStateException("ptrace event " + event + " of thread " + tid);
         };
     }
 
@@ -265,8 +289,8 @@ public final class Ptrace {
     }
 
     /**
-     * Lets a process of the same user trace this one where Yama forbids it (prctl(2), {@code PR_SET_PTRACER}); kernels
-     * without Yama answer EINVAL and need no permission.
+     * Lets a process of the same user trace this one where Yama forbids it (prctl(2), {@code
+     * PR_SET_PTRACER}); kernels without Yama answer EINVAL and need no permission.
      */
     public static void allowTracer(long pid) throws ErrnoException {
         long result = Kernel.call(Syscall.PRCTL, PR_SET_PTRACER, pid, 0);

@@ -22,17 +22,21 @@ public final class Scheduling {
     }
 
     /**
-     * Sets the nice value of the calling thread alone (setpriority(2) with a thread id, which Linux allows).
+     * Sets the nice value of the calling thread alone (setpriority(2) with a thread id, which Linux
+     * allows).
      *
      * @param nice -20 to 19; below the present value it takes {@code CAP_SYS_NICE}
      */
     public static void nice(int nice) throws ErrnoException {
         Kernel.check(
-                Kernel.call(Syscall.SETPRIORITY, PRIO_PROCESS, 0, nice), "setpriority(this thread, %d)", nice);
+                Kernel.call(Syscall.SETPRIORITY, PRIO_PROCESS, 0, nice),
+                "setpriority(this thread, %d)",
+                nice);
     }
 
     /**
-     * Sets the nice value of every thread of this process, also of those that the JVM has made for itself.
+     * Sets the nice value of every thread of this process, also of those that the JVM has made for
+     * itself.
      *
      * @param nice as for {@link #nice}
      */

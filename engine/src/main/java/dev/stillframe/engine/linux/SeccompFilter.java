@@ -4,9 +4,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * A classic BPF program as seccomp(2) runs it, so that we know beforehand what a filter would do with a call.
- * Instruction codes: {@code include/uapi/linux/bpf_common.h}; the subset that the kernel's {@code
- * seccomp_check_filter} admits. Immutable.
+ * A classic BPF program as seccomp(2) runs it, so that we know beforehand what a filter would do
+ * with a call. Instruction codes: {@code include/uapi/linux/bpf_common.h}; the subset that the
+ * kernel's {@code seccomp_check_filter} admits. Immutable.
  */
 public final class SeccompFilter {
     private static final int RET_ALLOW = 0x7fff0000;
@@ -28,8 +28,12 @@ public final class SeccompFilter {
     public boolean allows(Syscall call, long... arguments) {
         ByteBuffer data = ByteBuffer.allocate(DATA_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         data.putInt(call.number(Architecture.CURRENT));
-        data.putInt(Architecture.CURRENT == Architecture.X86_64 ? AUDIT_ARCH_X86_64 : AUDIT_ARCH_AARCH64);
-        data.putLong(0); // the instruction pointer: filters that depend on it do not exist in practice
+        data.putInt(
+                Architecture.CURRENT == Architecture.X86_64
+                        ? AUDIT_ARCH_X86_64
+                        : AUDIT_ARCH_AARCH64);
+        data.putLong(
+                0); // the instruction pointer: filters that depend on it do not exist in practice
         for (long argument : arguments) {
             data.putLong(argument);
         }
@@ -70,8 +74,14 @@ public final class SeccompFilter {
                     int operand = (code & 0x08) != 0 ? index : k;
                     switch (code & 0x07) {
                         case 0x04 -> accumulator = compute(code & 0xf0, accumulator, operand);
-                        case 0x05 -> at += jumps(code & 0xf0, accumulator, operand) ? jumpTrue : jumpFalse;
-                        default -> throw new IllegalStateException("seccomp instruction 0x" + Integer.toHexString(code));
+                        case 0x05 ->
+                                at +=
+                                        jumps(code & 0xf0, accumulator, operand)
+                                                ? jumpTrue
+                                                : jumpFalse;
+                        default ->
+                                throw new IllegalStateException(
+                                        "seccomp instruction 0x" + Integer.toHexString(code));
                     }
                 }
             }
@@ -92,7 +102,9 @@ public final class SeccompFilter {
             case 0x80 -> -left;
             case 0x90 -> right == 0 ? 0 : Integer.remainderUnsigned(left, right);
             case 0xa0 -> left ^ right;
-            default -> throw new IllegalStateException("seccomp operation 0x" + Integer.toHexString(operation));
+            default ->
+                    throw new IllegalStateException(
+                            "seccomp operation 0x" + Integer.toHexString(operation));
         };
     }
 
@@ -102,7 +114,9 @@ public final class SeccompFilter {
             case 0x20 -> Integer.compareUnsigned(left, right) > 0;
             case 0x30 -> Integer.compareUnsigned(left, right) >= 0;
             case 0x40 -> (left & right) != 0;
-            default -> throw new IllegalStateException("seccomp jump 0x" + Integer.toHexString(condition));
+            default ->
+                    throw new IllegalStateException(
+                            "seccomp jump 0x" + Integer.toHexString(condition));
         };
     }
 }

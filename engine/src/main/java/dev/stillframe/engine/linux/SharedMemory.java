@@ -5,8 +5,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Memory of a memfd (memfd_create(2)), mapped shared into this process, once. Thread-safe but for {@link #close}. Owned by
- * its creator.
+ * Memory of a memfd (memfd_create(2)), mapped shared into this process, once. Thread-safe but for
+ * {@link #close}. Owned by its creator.
  */
 public final class SharedMemory implements AutoCloseable {
     private static final int PROT_READ_WRITE = 3;
@@ -26,7 +26,10 @@ public final class SharedMemory implements AutoCloseable {
     @SuppressWarnings("restricted") // the segment ends with this object, and is unmapped then
     private static MemorySegment mapped(long address, long bytes, Arena arena) {
         return MemorySegment.ofAddress(address)
-                .reinterpret(bytes, arena, segment -> Kernel.call(Syscall.MUNMAP, segment.address(), bytes, 0));
+                .reinterpret(
+                        bytes,
+                        arena,
+                        segment -> Kernel.call(Syscall.MUNMAP, segment.address(), bytes, 0));
     }
 
     /**
@@ -38,8 +41,15 @@ public final class SharedMemory implements AutoCloseable {
     public static SharedMemory create(String name, long bytes) throws ErrnoException {
         Descriptor memfd;
         try (Arena call = Arena.ofConfined()) {
-            long fd = Kernel.call(Syscall.MEMFD_CREATE, call.allocateFrom(name).address(), MFD_CLOEXEC, 0);
-            memfd = new Descriptor("memfd " + name, (int) Kernel.check(fd, "memfd_create(%s)", name));
+            long fd =
+                    Kernel.call(
+                            Syscall.MEMFD_CREATE,
+                            call.allocateFrom(name).address(),
+                            MFD_CLOEXEC,
+                            0);
+            memfd =
+                    new Descriptor(
+                            "memfd " + name, (int) Kernel.check(fd, "memfd_create(%s)", name));
         }
         try {
             return new SharedMemory(map(memfd, bytes), bytes, memfd);
@@ -50,13 +60,25 @@ public final class SharedMemory implements AutoCloseable {
     }
 
     private static long map(Descriptor memfd, long bytes) throws ErrnoException {
-        Kernel.check(Kernel.call(Syscall.FTRUNCATE, memfd.number(), bytes, 0), "ftruncate(%d)", bytes);
+        Kernel.check(
+                Kernel.call(Syscall.FTRUNCATE, memfd.number(), bytes, 0), "ftruncate(%d)", bytes);
         long address =
                 Kernel.check(
-                        Kernel.call(Syscall.MMAP, 0, bytes, PROT_READ_WRITE, MAP_SHARED, memfd.number(), 0),
+                        Kernel.call(
+                                Syscall.MMAP,
+                                0,
+                                bytes,
+                                PROT_READ_WRITE,
+                                MAP_SHARED,
+                                memfd.number(),
+                                0),
                         "mmap(%d bytes of a memfd)",
                         bytes);
-        Kernel.call(Syscall.MADVISE, address, bytes, MADV_DONTFORK); // a child's writes would not be noticed
+        Kernel.call(
+                Syscall.MADVISE,
+                address,
+                bytes,
+                MADV_DONTFORK); // a child's writes would not be noticed
         return address;
     }
 

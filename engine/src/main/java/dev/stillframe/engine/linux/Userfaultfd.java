@@ -11,11 +11,13 @@ import dev.stillframe.engine.memory.WriteTracker;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A userfaultfd(2) context, usually of another process: it acts on the memory of whoever created it. Thread-safe;
- * the hot calls ({@link #read}, {@link #protect}, {@link #unprotect}) allocate nothing and answer a negative errno
- * instead of throwing. Source: {@code include/uapi/linux/userfaultfd.h} and ioctl_userfaultfd(2).
+ * A userfaultfd(2) context, usually of another process: it acts on the memory of whoever created
+ * it. Thread-safe; the hot calls ({@link #read}, {@link #protect}, {@link #unprotect}) allocate
+ * nothing and answer a negative errno instead of throwing. Source: {@code
+ * include/uapi/linux/userfaultfd.h} and ioctl_userfaultfd(2).
  *
- * <p>Closing the last descriptor of a context unregisters everything and lets every parked writer go on.
+ * <p>Closing the last descriptor of a context unregisters everything and lets every parked writer
+ * go on.
  */
 public final class Userfaultfd implements WriteTracker {
     /** Bytes of one message. */
@@ -53,7 +55,10 @@ public final class Userfaultfd implements WriteTracker {
         WP_HUGETLBFS_SHMEM(12),
         /** Empty entries can be protected; Linux 6.4. */
         WP_UNPOPULATED(13),
-        /** The kernel itself lets writes through and takes the mark off the page: nobody waits, nothing is told; Linux 6.7. */
+        /**
+         * The kernel itself lets writes through and takes the mark off the page: nobody waits,
+         * nothing is told; Linux 6.7.
+         */
         WP_ASYNC(15);
 
         private final int bit;
@@ -95,11 +100,14 @@ public final class Userfaultfd implements WriteTracker {
         this.descriptor = descriptor;
     }
 
-    /** userfaultfd(2) for this process itself, not yet enabled; for probing what the kernel offers. */
+    /**
+     * userfaultfd(2) for this process itself, not yet enabled; for probing what the kernel offers.
+     */
     public static Userfaultfd create() throws ErrnoException {
         long fd = Kernel.call(Syscall.USERFAULTFD, OPEN_FLAGS, 0, 0);
         return new Userfaultfd(
-                new Descriptor("userfaultfd", (int) Kernel.check(fd, "userfaultfd(0x%x)", OPEN_FLAGS)));
+                new Descriptor(
+                        "userfaultfd", (int) Kernel.check(fd, "userfaultfd(0x%x)", OPEN_FLAGS)));
     }
 
     /** Takes over a descriptor that another process created, not yet enabled. */
@@ -134,7 +142,10 @@ public final class Userfaultfd implements WriteTracker {
         register(range, REGISTER_MODE_WP);
     }
 
-    /** From now on, whoever touches a page of the range that is not there waits until it is {@linkplain #copy copied} there. */
+    /**
+     * From now on, whoever touches a page of the range that is not there waits until it is
+     * {@linkplain #copy copied} there.
+     */
     public void registerMissing(AddressRange range) throws ErrnoException {
         register(range, REGISTER_MODE_MISSING);
     }
@@ -143,7 +154,8 @@ public final class Userfaultfd implements WriteTracker {
      * Puts pages where there are none, and wakes who waits for them.
      *
      * @param from an address of this process
-     * @return bytes copied from the start; or a negative errno if there were none: EEXIST where there is a page already
+     * @return bytes copied from the start; or a negative errno if there were none: EEXIST where
+     *     there is a page already
      */
     public long copy(long to, long from, long bytes) {
         MemorySegment copy = Kernel.scratch();
@@ -223,7 +235,8 @@ public final class Userfaultfd implements WriteTracker {
 
     @Override
     public int read(MemorySegment into) {
-        long bytes = Kernel.call(Syscall.READ, descriptor.number(), into.address(), into.byteSize());
+        long bytes =
+                Kernel.call(Syscall.READ, descriptor.number(), into.address(), into.byteSize());
         if (Kernel.is(bytes, Errno.EAGAIN)) {
             return 0;
         }
@@ -250,7 +263,9 @@ public final class Userfaultfd implements WriteTracker {
             case 0x14 -> Event.REMAP;
             case 0x15 -> Event.REMOVE;
             case 0x16 -> Event.UNMAP;
-            default -> throw new IllegalStateException("userfaultfd event 0x" + Integer.toHexString(event));
+            default ->
+                    throw new IllegalStateException(
+                            "userfaultfd event 0x" + Integer.toHexString(event));
         };
     }
 
@@ -264,7 +279,8 @@ public final class Userfaultfd implements WriteTracker {
     public static long messageEnd(MemorySegment messages, int index) {
         long base = (long) index * MESSAGE_BYTES;
         return messageEvent(messages, index) == Event.REMAP
-                ? messages.get(JAVA_LONG_UNALIGNED, base + 8) + messages.get(JAVA_LONG_UNALIGNED, base + 24)
+                ? messages.get(JAVA_LONG_UNALIGNED, base + 8)
+                        + messages.get(JAVA_LONG_UNALIGNED, base + 24)
                 : messages.get(JAVA_LONG_UNALIGNED, base + 16);
     }
 

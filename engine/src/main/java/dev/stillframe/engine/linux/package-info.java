@@ -1,4 +1,7 @@
-/** The Linux system calls that the engine makes, through the FFM API. The only package that links native symbols. */
+/**
+ * The Linux system calls that the engine makes, through the FFM API. The only package that links
+ * native symbols.
+ */
 @NullMarked
 package dev.stillframe.engine.linux;
 

@@ -3,7 +3,10 @@ package dev.stillframe.engine.memory;
 import java.io.IOException;
 import java.time.Instant;
 
-/** What a mapping of shared memory shows: read here, because reading a mapping fills its holes. Thread-safe. */
+/**
+ * What a mapping of shared memory shows: read here, because reading a mapping fills its holes.
+ * Thread-safe.
+ */
 public interface MemoryFile extends AutoCloseable {
     /**
      * Copies up to {@code length} bytes at {@code offset} to {@code address} of this process.
@@ -19,8 +22,8 @@ public interface MemoryFile extends AutoCloseable {
     long nextHole(long offset) throws IOException;
 
     /**
-     * What changes with every change by a descriptor, and with the first one through each entry of a page table: inode(7),
-     * {@code st_mtim}; {@code fault_dirty_shared_page} of mm/memory.c.
+     * What changes with every change by a descriptor, and with the first one through each entry of
+     * a page table: inode(7), {@code st_mtim}; {@code fault_dirty_shared_page} of mm/memory.c.
      *
      * @param sizeBytes its size
      * @param modified when it was last changed

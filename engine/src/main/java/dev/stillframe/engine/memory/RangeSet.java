@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Address ranges, those that touch joined: however often the same memory is added, it is kept once. Beyond a limit it keeps
- * more than was added, never less. Thread-safe.
+ * Address ranges, those that touch joined: however often the same memory is added, it is kept once.
+ * Beyond a limit it keeps more than was added, never less. Thread-safe.
  */
 public final class RangeSet {
     private final int limit;

@@ -4,21 +4,29 @@ package dev.stillframe.engine.memory;
 public enum RegionKind {
     /** Private anonymous memory: heap, stacks, mmap. Absent pages are zero. */
     ANONYMOUS,
-    /** Shared memory without a file on disk: memfd, tmpfs, System V, shared anonymous. Absent pages are zero. */
+    /**
+     * Shared memory without a file on disk: memfd, tmpfs, System V, shared anonymous. Absent pages
+     * are zero.
+     */
     SHARED,
     /** Memory of a hugetlb pool. Absent pages are zero. */
     HUGETLB,
-    /** A private mapping of a file: absent pages are the file's own; only changed pages are stored. */
+    /**
+     * A private mapping of a file: absent pages are the file's own; only changed pages are stored.
+     */
     PRIVATE_FILE,
     /** A shared mapping of a file on disk: by reference, nothing is stored. */
     SHARED_FILE,
-    /** What the kernel provides to every process (vdso, vvar, vsyscall); stored where it can be read. */
+    /**
+     * What the kernel provides to every process (vdso, vvar, vsyscall); stored where it can be
+     * read.
+     */
     KERNEL,
     /** Device memory and other mappings that cannot be read consistently; nothing is stored. */
     DEVICE,
     /**
-     * Memory of which only pages written since the parent image are stored: absent pages are the parent's, whose root hash
-     * stands as the path of the region's file.
+     * Memory of which only pages written since the parent image are stored: absent pages are the
+     * parent's, whose root hash stands as the path of the region's file.
      */
     CHANGES
 }

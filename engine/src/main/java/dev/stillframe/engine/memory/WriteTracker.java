@@ -4,14 +4,14 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Keeps writes of a target's threads waiting on protected memory, and tells of them. The kernel's userfaultfd, or a model
- * of it. Thread-safe; {@link #read}, {@link #protect}, {@link #unprotect} and {@link #wake} allocate nothing and answer a
- * negative errno instead of throwing.
+ * Keeps writes of a target's threads waiting on protected memory, and tells of them. The kernel's
+ * userfaultfd, or a model of it. Thread-safe; {@link #read}, {@link #protect}, {@link #unprotect}
+ * and {@link #wake} allocate nothing and answer a negative errno instead of throwing.
  */
 public interface WriteTracker extends AutoCloseable {
     /**
-     * The handshake, once: write-protect faults, markers on empty entries, and events for moved, discarded and unmapped
-     * memory.
+     * The handshake, once: write-protect faults, markers on empty entries, and events for moved,
+     * discarded and unmapped memory.
      *
      * @throws IOException if it cannot do one of these
      */
@@ -20,16 +20,17 @@ public interface WriteTracker extends AutoCloseable {
     /**
      * Registers a range for write-protect faults.
      *
-     * @throws IOException an {@code ErrnoException} with EINVAL if a mapping in it cannot be protected, EBUSY if another
-     *     tracker has it
+     * @throws IOException an {@code ErrnoException} with EINVAL if a mapping in it cannot be
+     *     protected, EBUSY if another tracker has it
      */
     void register(AddressRange range) throws IOException;
 
     /**
-     * Write-protects a registered range. Not atomic: after an error the first part may be protected.
+     * Write-protects a registered range. Not atomic: after an error the first part may be
+     * protected.
      *
-     * @return 0 or a negative errno: EAGAIN while an event is unread, ESRCH when the target's memory is gone, ENOENT where
-     *     nothing is registered
+     * @return 0 or a negative errno: EAGAIN while an event is unread, ESRCH when the target's
+     *     memory is gone, ENOENT where nothing is registered
      */
     long protect(long start, long bytes);
 
@@ -51,8 +52,9 @@ public interface WriteTracker extends AutoCloseable {
     void await(long timeoutNanos);
 
     /**
-     * Takes all protection away, at once, and lets every parked writer go on. May be called while other threads use the
-     * tracker: their calls answer errors or find nothing from then on. Idempotent.
+     * Takes all protection away, at once, and lets every parked writer go on. May be called while
+     * other threads use the tracker: their calls answer errors or find nothing from then on.
+     * Idempotent.
      *
      * @throws IOException if that failed; {@link #close} does it all the same
      */

@@ -1,4 +1,7 @@
-/** Where memory is and what kind it is: ranges, regions, extents. Plain values; nothing here reads memory. */
+/**
+ * Where memory is and what kind it is: ranges, regions, extents. Plain values; nothing here reads
+ * memory.
+ */
 @NullMarked
 package dev.stillframe.engine.memory;
 

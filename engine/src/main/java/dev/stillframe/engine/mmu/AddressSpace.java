@@ -10,7 +10,10 @@ import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** The memory of a process: its mappings and one flat page table. The kernel's mm. Guarded by the model's lock. */
+/**
+ * The memory of a process: its mappings and one flat page table. The kernel's mm. Guarded by the
+ * model's lock.
+ */
 final class AddressSpace {
     private static final long FIRST_ADDRESS = 0x7f00_0000_0000L;
 
@@ -22,7 +25,8 @@ final class AddressSpace {
     private final TreeMap<Long, Vma> vmas = new TreeMap<>();
     private final TreeMap<Long, Entry> entries = new TreeMap<>();
     private final TreeSet<Long> huge = new TreeSet<>(); // first pages of units that one entry maps
-    private final TreeSet<Long> tables = new TreeSet<>(); // first pages of 2 MiB that have a table of entries
+    private final TreeSet<Long> tables =
+            new TreeSet<>(); // first pages of 2 MiB that have a table of entries
     private long nextAddress = FIRST_ADDRESS;
 
     AddressSpace(Mmu mmu) {
@@ -64,7 +68,8 @@ final class AddressSpace {
 
     void add(Vma vma) {
         if (!overlapping(vma.start(), vma.end()).isEmpty()) {
-            throw new IllegalArgumentException("mapped already: %x-%x".formatted(vma.start(), vma.end()));
+            throw new IllegalArgumentException(
+                    "mapped already: %x-%x".formatted(vma.start(), vma.end()));
         }
         vmas.put(vma.start(), vma);
         nextAddress = Math.max(nextAddress, vma.end() + Mmu.PAGE_BYTES);
@@ -86,7 +91,10 @@ final class AddressSpace {
         nextAddress = Math.max(nextAddress, end + Mmu.PAGE_BYTES);
     }
 
-    /** The mapping at {@code address} gets a private page: it has a family from now on. The kernel's anon_vma_prepare. */
+    /**
+     * The mapping at {@code address} gets a private page: it has a family from now on. The kernel's
+     * anon_vma_prepare.
+     */
     void expectPrivatePage(long address) {
         Vma vma = find(address);
         if (vma == null || vma.family() != null || vma.shared()) {
@@ -98,13 +106,18 @@ final class AddressSpace {
         if (right != null && vma.mayShareFamilyWith(right)) {
             family = right.family();
         }
-        if (family == null && left != null && left.getValue().mayShareFamilyWith(vma.withFamily(null))) {
+        if (family == null
+                && left != null
+                && left.getValue().mayShareFamilyWith(vma.withFamily(null))) {
             family = left.getValue().family();
         }
         vmas.put(vma.start(), vma.withFamily(family == null ? new Vma.Family() : family));
     }
 
-    /** Replaces what lies in the range, splitting mappings at its ends; neighbours that are alike then are one. */
+    /**
+     * Replaces what lies in the range, splitting mappings at its ends; neighbours that are alike
+     * then are one.
+     */
     void change(long start, long end, UnaryOperator<Vma> change) {
         for (Vma vma : isolate(start, end)) {
             vmas.put(vma.start(), change.apply(vma));
@@ -112,15 +125,19 @@ final class AddressSpace {
         join(start, end);
     }
 
-    /** As vma_merge in mm/vma.c does for parts of one mapping. Events and mremap(2) tell one mapping from two. */
+    /**
+     * As vma_merge in mm/vma.c does for parts of one mapping. Events and mremap(2) tell one mapping
+     * from two.
+     */
     void join(long start, long end) {
         Map.Entry<Long, Vma> below = vmas.lowerEntry(start);
         Vma left = below == null ? null : below.getValue();
         for (Vma vma : List.copyOf(vmas.subMap(start, true, end, true).values())) {
             if (left != null && left.isContinuedBy(vma)) {
                 vmas.remove(vma.start());
-                left = left.withBounds(left.start(), vma.end())
-                        .withFamily(left.family() == null ? vma.family() : left.family());
+                left =
+                        left.withBounds(left.start(), vma.end())
+                                .withFamily(left.family() == null ? vma.family() : left.family());
                 vmas.put(left.start(), left);
             } else {
                 left = vma;
@@ -144,9 +161,13 @@ final class AddressSpace {
         }
     }
 
-    /** A free range with a hole on either side. Windows of {@link FaultPath#AROUND_PAGES} begin where it does. */
+    /**
+     * A free range with a hole on either side. Windows of {@link FaultPath#AROUND_PAGES} begin
+     * where it does.
+     */
     long freeRange(long bytes, Vma.Units units) {
-        long alignment = units == Vma.Units.PAGES ? FaultPath.AROUND_PAGES * Mmu.PAGE_BYTES : Mmu.HUGE_BYTES;
+        long alignment =
+                units == Vma.Units.PAGES ? FaultPath.AROUND_PAGES * Mmu.PAGE_BYTES : Mmu.HUGE_BYTES;
         long start = (nextAddress + Mmu.PAGE_BYTES + alignment - 1) & -alignment;
         nextAddress = start + bytes;
         return start;
@@ -159,14 +180,17 @@ final class AddressSpace {
     }
 
     /**
-     * The one place where entries change, so that frames know who maps them. A huge unit stays one as long as its pages
-     * stay where they are.
+     * The one place where entries change, so that frames know who maps them. A huge unit stays one
+     * as long as its pages stay where they are.
      */
     void set(long page, Entry now) {
         Entry before = entry(page);
         leave(page, before);
         enter(page, now);
-        boolean stays = before instanceof Present was && now instanceof Present is && was.frame() == is.frame();
+        boolean stays =
+                before instanceof Present was
+                        && now instanceof Present is
+                        && was.frame() == is.frame();
         long unit = page & -Mmu.HUGE_PAGES;
         boolean wasHuge = !stays && huge.remove(unit);
         if (now instanceof Entry.Empty) {
@@ -196,12 +220,17 @@ final class AddressSpace {
         }
     }
 
-    /** Whether there is an entry for {@code page}, empty or not; where nothing ever was there is none. */
+    /**
+     * Whether there is an entry for {@code page}, empty or not; where nothing ever was there is
+     * none.
+     */
     boolean hasTable(long page) {
         return tables.contains(page & -Mmu.HUGE_PAGES);
     }
 
-    /** Makes the table of entries for {@code page}, which whoever looks for its entry needs first. */
+    /**
+     * Makes the table of entries for {@code page}, which whoever looks for its entry needs first.
+     */
     void needTable(long page) {
         tables.add(page & -Mmu.HUGE_PAGES);
     }

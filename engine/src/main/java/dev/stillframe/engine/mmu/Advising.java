@@ -5,9 +5,9 @@ import dev.stillframe.engine.mmu.MemoryCalls.Advice;
 import org.jspecify.annotations.Nullable;
 
 /**
- * madvise(2): one mapping after the other, as each is when its turn comes. The first error ends it; a gap is passed over,
- * and answered in the end. A discard waits until its event is read, and from then to its end that context, and no other,
- * answers EAGAIN.
+ * madvise(2): one mapping after the other, as each is when its turn comes. The first error ends it;
+ * a gap is passed over, and answered in the end. A discard waits until its event is read, and from
+ * then to its end that context, and no other, answers EAGAIN.
  */
 final class Advising implements Operation {
     private final AddressSpace mm;
@@ -31,7 +31,8 @@ final class Advising implements Operation {
         if (told != null) {
             Vma vma = mm.find(at);
             abandon();
-            boolean gone = vma == null && advice != Advice.REMOVE; // while nobody had read the event
+            boolean gone =
+                    vma == null && advice != Advice.REMOVE; // while nobody had read the event
             Errno refusal = gone ? Errno.ENOMEM : vma == null ? null : refusal(vma);
             if (refusal != null) {
                 return Outcome.failed(refusal);
@@ -88,10 +89,14 @@ final class Advising implements Operation {
         return switch (advice) {
             case DONTNEED -> vma.marks().locked() || isWithinHugetlb(vma) ? Errno.EINVAL : null;
             case DONTNEED_LOCKED -> isWithinHugetlb(vma) ? Errno.EINVAL : null;
-            case FREE -> vma.marks().locked() || !vma.isAnonymous() || vma.isHugetlb() ? Errno.EINVAL : null;
-            case REMOVE -> vma.marks().locked() || vma.isAnonymous() && !vma.isHugetlb()
-                    ? Errno.EINVAL
-                    : vma.shared() && vma.mayWrite() ? null : Errno.EACCES;
+            case FREE ->
+                    vma.marks().locked() || !vma.isAnonymous() || vma.isHugetlb()
+                            ? Errno.EINVAL
+                            : null;
+            case REMOVE ->
+                    vma.marks().locked() || vma.isAnonymous() && !vma.isHugetlb()
+                            ? Errno.EINVAL
+                            : vma.shared() && vma.mayWrite() ? null : Errno.EACCES;
             case PAGEOUT, COLD -> vma.marks().locked() || vma.isHugetlb() ? Errno.EINVAL : null;
             case WIPEONFORK -> vma.isAnonymous() && !vma.isHugetlb() ? null : Errno.EINVAL;
             case COLLAPSE, DONTFORK, HUGEPAGE -> null;
@@ -110,10 +115,11 @@ final class Advising implements Operation {
     /** Whether the context of a discard must hear of it first. */
     private boolean announce(Task task, Vma vma) {
         Context context = vma.context();
-        boolean discards = switch (advice) {
-            case DONTNEED, DONTNEED_LOCKED, FREE, REMOVE -> discardEnd(vma) > at;
-            default -> false;
-        };
+        boolean discards =
+                switch (advice) {
+                    case DONTNEED, DONTNEED_LOCKED, FREE, REMOVE -> discardEnd(vma) > at;
+                    default -> false;
+                };
         if (!discards || context == null || !context.has(Feature.EVENT_REMOVE)) {
             return false;
         }
@@ -177,7 +183,9 @@ final class Advising implements Operation {
             if (advice == Advice.FREE) {
                 mm.mmu.ranges().free(mm, at, stop);
             } else {
-                mm.mmu.ranges().discard(mm, vma, at, vma.isHugetlb() ? stop & -Mmu.HUGE_BYTES : stop);
+                mm.mmu
+                        .ranges()
+                        .discard(mm, vma, at, vma.isHugetlb() ? stop & -Mmu.HUGE_BYTES : stop);
             }
         }
         at = stop;

@@ -6,8 +6,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Changes of mappings that contexts want to hear of: before each step its event must have been read. From the beginning
- * to the end the contexts concerned answer EAGAIN.
+ * Changes of mappings that contexts want to hear of: before each step its event must have been
+ * read. From the beginning to the end the contexts concerned answer EAGAIN.
  */
 final class Announced implements Operation {
     /**
@@ -15,7 +15,8 @@ final class Announced implements Operation {
      *
      * @param context null: nobody
      */
-    record Step(@Nullable Context context, @Nullable Message message, long address, Runnable action) {
+    record Step(
+            @Nullable Context context, @Nullable Message message, long address, Runnable action) {
         /** Without an event. */
         static Step silent(Runnable action) {
             return new Step(null, null, 0, action);
@@ -51,7 +52,10 @@ final class Announced implements Operation {
     @Override
     public Outcome attempt(Task task) {
         for (Step step = steps.peek(); step != null; step = steps.peek()) {
-            if (step.context != null && step.message != null && !waiting && !step.context.released) {
+            if (step.context != null
+                    && step.message != null
+                    && !waiting
+                    && !step.context.released) {
                 waiting = true;
                 step.context.announce(task, step.message);
                 return new Outcome.Parked(step.address, false);

@@ -5,8 +5,8 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A {@link Task} for a real thread: where the task parks, the thread waits, and goes on by itself when it is woken. Owned
- * by that thread; the task may be looked at by others.
+ * A {@link Task} for a real thread: where the task parks, the thread waits, and goes on by itself
+ * when it is woken. Owned by that thread; the task may be looked at by others.
  */
 public final class BlockingTask {
     private final Task task;
@@ -38,7 +38,8 @@ public final class BlockingTask {
         while (outcome instanceof Outcome.Parked) {
             boolean moved = task.mmu().await(() -> task.isWoken() || !task.isParked(), deadline);
             if (!moved) {
-                throw new TimeoutException("thread %d is still parked: %s".formatted(task.id(), outcome));
+                throw new TimeoutException(
+                        "thread %d is still parked: %s".formatted(task.id(), outcome));
             }
             outcome = task.mmu().inTurn(task::proceed);
         }
@@ -51,7 +52,8 @@ public final class BlockingTask {
     }
 
     /** A store. */
-    public void store(long address, long value, int bytes) throws InterruptedException, TimeoutException {
+    public void store(long address, long value, int bytes)
+            throws InterruptedException, TimeoutException {
         valueOf(run(t -> t.store(address, value, bytes)));
     }
 

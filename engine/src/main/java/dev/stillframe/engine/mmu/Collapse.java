@@ -7,7 +7,10 @@ import dev.stillframe.engine.mmu.Entry.Swapped;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** MADV_COLLAPSE of a mapping: the content of 512 pages moves to a huge one of its own, whoever else has them. */
+/**
+ * MADV_COLLAPSE of a mapping: the content of 512 pages moves to a huge one of its own, whoever else
+ * has them.
+ */
 final class Collapse {
     private final AddressSpace mm;
     private final Vma vma;
@@ -17,11 +20,19 @@ final class Collapse {
         this.vma = vma;
     }
 
-    /** Goes on after a unit that cannot be collapsed, and answers why the last one could not: madvise_collapse. */
+    /**
+     * Goes on after a unit that cannot be collapsed, and answers why the last one could not:
+     * madvise_collapse.
+     */
     Outcome run(long start, long end) {
         long first = start + Mmu.HUGE_BYTES - 1 & -Mmu.HUGE_BYTES;
-        boolean within = (end & -Mmu.HUGE_BYTES) < first; // the kernel counts the units of such a range as less than none
-        if (vma.units() != Vma.Units.HUGE_WHERE_POSSIBLE || !fits() || within || vma.family() == null) {
+        boolean within =
+                (end & -Mmu.HUGE_BYTES)
+                        < first; // the kernel counts the units of such a range as less than none
+        if (vma.units() != Vma.Units.HUGE_WHERE_POSSIBLE
+                || !fits()
+                || within
+                || vma.family() == null) {
             return Outcome.failed(Errno.EINVAL);
         }
         Errno last = null;
@@ -57,9 +68,9 @@ final class Collapse {
                         case Marker _ -> Errno.EINVAL;
                         case Swapped swapped -> swapped.uffdWp() ? Errno.EINVAL : null;
                         case Present(Frame frame, _, _, _) when frame.kind == Frame.Kind.ZERO ->
-                            noHoles ? Errno.EBUSY : null;
+                                noHoles ? Errno.EBUSY : null;
                         case Present(Frame frame, _, boolean uffdWp, _) ->
-                            uffdWp ? Errno.EINVAL : frame.isHeld() ? Errno.EAGAIN : null;
+                                uffdWp ? Errno.EINVAL : frame.isHeld() ? Errno.EAGAIN : null;
                     };
             if (obstacle != null) {
                 return obstacle;

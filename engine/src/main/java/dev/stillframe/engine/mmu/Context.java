@@ -5,8 +5,8 @@ import java.util.Iterator;
 import java.util.List;
 
 /**
- * What a userfaultfd stands for: bound to one address space, held by any number of descriptors. The kernel's
- * userfaultfd_ctx. Guarded by the model's lock.
+ * What a userfaultfd stands for: bound to one address space, held by any number of descriptors. The
+ * kernel's userfaultfd_ctx. Guarded by the model's lock.
  */
 final class Context {
     final AddressSpace mm;
@@ -21,7 +21,10 @@ final class Context {
     /** Descriptors and unread messages that refer to it. */
     int holders = 1;
 
-    /** Events that are announced and whose caller has not gone on: ioctls answer EAGAIN. The kernel's mmap_changing. */
+    /**
+     * Events that are announced and whose caller has not gone on: ioctls answer EAGAIN. The
+     * kernel's mmap_changing.
+     */
     int changing;
 
     boolean released;
@@ -124,7 +127,10 @@ final class Context {
         return faults.size();
     }
 
-    /** One holder less; the last one lets everybody go: unregisters, clears the protection and wakes. */
+    /**
+     * One holder less; the last one lets everybody go: unregisters, clears the protection and
+     * wakes.
+     */
     void drop() {
         if (--holders > 0) {
             return;

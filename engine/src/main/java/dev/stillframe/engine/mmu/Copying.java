@@ -26,7 +26,9 @@ final class Copying implements Operation {
             Found found = task.mmu().pages().walk(task, task.mm(), at, access, Origin.COPY);
             if (!found.isFrame()) {
                 boolean cutShort = found.result() != Result.PARKED && done > 0;
-                return cutShort ? new Outcome.Done(done) : task.stopped(found.result(), at, Origin.COPY);
+                return cutShort
+                        ? new Outcome.Done(done)
+                        : task.stopped(found.result(), at, Origin.COPY);
             }
             int offset = (int) (at % Mmu.PAGE_BYTES);
             int length = Math.min(bytes.length - done, Mmu.PAGE_BYTES - offset);

@@ -54,7 +54,8 @@ final class CpuAccess implements Operation {
                 yield Outcome.OK;
             }
             case COMPARE_AND_SET -> {
-                boolean equal = load(frames) == (bytes == Long.BYTES ? expected : expected & mask());
+                boolean equal =
+                        load(frames) == (bytes == Long.BYTES ? expected : expected & mask());
                 if (equal) {
                     store(frames);
                 }

@@ -71,7 +71,9 @@ public final class EmulatedProcess {
         }
     }
 
-    /** Private anonymous memory that starts at a multiple of 2 MiB and uses huge pages where it can. */
+    /**
+     * Private anonymous memory that starts at a multiple of 2 MiB and uses huge pages where it can.
+     */
     public long mapHuge(long bytes) {
         return map(0, bytes, null, 0, false, Vma.Units.HUGE_WHERE_POSSIBLE);
     }
@@ -81,7 +83,10 @@ public final class EmulatedProcess {
         return map(0, bytes, null, 0, false, Vma.Units.HUGE);
     }
 
-    /** mmap(2) with MAP_SHARED of an object, or of {@link Mmu#newSharedMemory} for shared anonymous memory. */
+    /**
+     * mmap(2) with MAP_SHARED of an object, or of {@link Mmu#newSharedMemory} for shared anonymous
+     * memory.
+     */
     public long mapShared(SharedObject object, long offset, long bytes) {
         return map(0, bytes, object, offset, true, Vma.Units.PAGES);
     }
@@ -95,23 +100,58 @@ public final class EmulatedProcess {
     public long mapReadOnly(SharedObject object, long offset, long bytes) {
         synchronized (mmu) {
             long start = map(0, bytes, object, offset, true, Vma.Units.PAGES);
-            mm.change(start, start + bytes, v -> new Vma(v.start(), v.end(), true, false, object, offset, true, false,
-                    Vma.Units.PAGES, Vma.Marks.NONE, null, null, 0));
+            mm.change(
+                    start,
+                    start + bytes,
+                    v ->
+                            new Vma(
+                                    v.start(),
+                                    v.end(),
+                                    true,
+                                    false,
+                                    object,
+                                    offset,
+                                    true,
+                                    false,
+                                    Vma.Units.PAGES,
+                                    Vma.Marks.NONE,
+                                    null,
+                                    null,
+                                    0));
             return start;
         }
     }
 
     private long map(
-            long fixed, long bytes, @Nullable SharedObject object, long offset, boolean shared, Vma.Units units) {
+            long fixed,
+            long bytes,
+            @Nullable SharedObject object,
+            long offset,
+            boolean shared,
+            Vma.Units units) {
         synchronized (mmu) {
             long unit = units == Vma.Units.HUGE ? Mmu.HUGE_BYTES : Mmu.PAGE_BYTES;
             if (bytes <= 0 || bytes % unit != 0 || offset % Mmu.PAGE_BYTES != 0) {
-                throw new IllegalArgumentException("not pages: %d bytes at %d".formatted(bytes, offset));
+                throw new IllegalArgumentException(
+                        "not pages: %d bytes at %d".formatted(bytes, offset));
             }
             long start = fixed != 0 ? fixed : mm.freeRange(bytes, units);
             long at = object == null ? start : offset;
-            mm.add(new Vma(
-                    start, start + bytes, true, true, object, at, shared, true, units, Vma.Marks.NONE, null, null, 0));
+            mm.add(
+                    new Vma(
+                            start,
+                            start + bytes,
+                            true,
+                            true,
+                            object,
+                            at,
+                            shared,
+                            true,
+                            units,
+                            Vma.Marks.NONE,
+                            null,
+                            null,
+                            0));
             return start;
         }
     }
@@ -120,15 +160,17 @@ public final class EmulatedProcess {
     public List<Mapped> mappings() {
         synchronized (mmu) {
             return mm.all().stream()
-                    .map(v -> new Mapped(
-                            v.start(),
-                            v.end(),
-                            v.readable(),
-                            v.writable(),
-                            v.shared(),
-                            v.object(),
-                            v.object() == null ? 0 : v.objectOffset(),
-                            v.context() != null))
+                    .map(
+                            v ->
+                                    new Mapped(
+                                            v.start(),
+                                            v.end(),
+                                            v.readable(),
+                                            v.writable(),
+                                            v.shared(),
+                                            v.object(),
+                                            v.object() == null ? 0 : v.objectOffset(),
+                                            v.context() != null))
                     .toList();
         }
     }
@@ -167,8 +209,8 @@ public final class EmulatedProcess {
     }
 
     /**
-     * Memory as the program would see it, without going through the page tables' eyes: nothing is touched, told or
-     * counted. Holes are zeros.
+     * Memory as the program would see it, without going through the page tables' eyes: nothing is
+     * touched, told or counted. Holes are zeros.
      */
     public byte[] peek(long address, int length) {
         synchronized (mmu) {
@@ -191,11 +233,14 @@ public final class EmulatedProcess {
             case Present present -> present.frame();
             case Entry.Swapped swapped -> swapped.frame();
             case Entry.Empty _, Entry.Marker _ ->
-                vma.object() == null ? null : vma.object().cached(vma.objectPage(page));
+                    vma.object() == null ? null : vma.object().cached(vma.objectPage(page));
         };
     }
 
-    /** execve(2): other threads end, memory is new and empty, and userfaultfds, which are closed on exec, are gone. */
+    /**
+     * execve(2): other threads end, memory is new and empty, and userfaultfds, which are closed on
+     * exec, are gone.
+     */
     public void exec() {
         synchronized (mmu) {
             tasks.stream().skip(1).forEach(Task::kill);

@@ -36,7 +36,10 @@ sealed interface Entry {
 
     /** A page is mapped. */
     record Present(Frame frame, boolean writable, boolean uffdWp, boolean dirty) implements Entry {
-        /** Setting the bit takes the right to write with it, clearing it gives nothing back: pte_mkuffd_wp. */
+        /**
+         * Setting the bit takes the right to write with it, clearing it gives nothing back:
+         * pte_mkuffd_wp.
+         */
         @Override
         public Present withUffdWp(boolean on) {
             return new Present(frame, writable && !on, on, dirty);

@@ -5,9 +5,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What happens when the page tables do not give what was asked: the kernel's handle_mm_fault and what it calls. Each call
- * resolves one obstacle; the caller looks again, as the hardware does, until nothing is in the way. Stateless; under the
- * model's lock.
+ * What happens when the page tables do not give what was asked: the kernel's handle_mm_fault and
+ * what it calls. Each call resolves one obstacle; the caller looks again, as the hardware does,
+ * until nothing is in the way. Stateless; under the model's lock.
  */
 final class FaultPath {
     /** What is wanted of a page. */
@@ -83,7 +83,13 @@ final class FaultPath {
      *
      * @param forced whether the mapping's protection is overridden, as debuggers may
      */
-    Result fault(Task task, AddressSpace mm, long address, Access access, Origin origin, boolean forced) {
+    Result fault(
+            Task task,
+            AddressSpace mm,
+            long address,
+            Access access,
+            Origin origin,
+            boolean forced) {
         Vma vma = mm.find(address);
         if (vma == null || !forced && !allows(vma, access)) {
             return Result.SIGSEGV;
@@ -93,8 +99,9 @@ final class FaultPath {
             case Entry.Empty _ -> missing(fault, false);
             case Entry.Marker marker -> marker(fault, marker);
             case Entry.Swapped swapped -> swapIn(fault, swapped);
-            case Present present when access == Access.READ || access == Access.WRITE && present.writable() ->
-                Result.RESOLVED;
+            case Present present
+                    when access == Access.READ || access == Access.WRITE && present.writable() ->
+                    Result.RESOLVED;
             case Present present when mm.isHuge(fault.page()) -> protectedUnit(fault, present);
             case Present present -> protectedPage(fault, present);
         };
@@ -125,7 +132,9 @@ final class FaultPath {
         Vma vma = fault.vma;
         boolean huge = vma.isHugetlb() || mayBecomeHuge(fault);
         if (!huge) {
-            fault.mm.needTable(fault.page()); // from now on no huge page fits here, even if nothing comes of this
+            fault.mm.needTable(
+                    fault.page()); // from now on no huge page fits here, even if nothing comes
+            // of this
         }
         if (vma.isMissing()) {
             return handOver(fault, Reason.MISSING);
@@ -195,7 +204,9 @@ final class FaultPath {
         }
         Frame frame = object.page(index);
         if (vma.shared()) {
-            boolean tracked = vma.isWp(); // then each first write must be seen, so reads map without the right to
+            boolean tracked =
+                    vma.isWp(); // then each first write must be seen, so reads map without the
+            // right to
             boolean writable = vma.writable() && !wp && (fault.isWrite() || !tracked);
             map(fault, new Present(frame, writable, wp, fault.isWrite()));
         } else if (fault.isWrite()) {
@@ -207,7 +218,10 @@ final class FaultPath {
         return Result.RESOLVED;
     }
 
-    /** What of an aligned window of the mapping is in memory and not mapped, is mapped: do_fault_around. */
+    /**
+     * What of an aligned window of the mapping is in memory and not mapped, is mapped:
+     * do_fault_around.
+     */
     private static void mapAround(SharedObject object, Fault fault) {
         Vma vma = fault.vma;
         long window = fault.page() & -AROUND_PAGES;
@@ -215,7 +229,8 @@ final class FaultPath {
         for (long page = Math.max(window, Mmu.pageOf(vma.start())); page < end; page++) {
             Frame frame = object.resident(vma.objectPage(page));
             if (frame != null && fault.mm.entry(page) instanceof Entry.Empty) {
-                fault.mm.set(page, new Present(frame, vma.shared() && vma.writable(), false, false));
+                fault.mm.set(
+                        page, new Present(frame, vma.shared() && vma.writable(), false, false));
             }
         }
     }
@@ -227,7 +242,8 @@ final class FaultPath {
         fault.mm.set(fault.page(), present);
         frame.exclusive = swapped.exclusive() || frame.referenceCount() == 1;
         boolean isProtected = wp && fault.vma.isWp();
-        boolean writable = fault.vma.writable() && !isProtected && mmu.policy().isSurelyOwned(frame);
+        boolean writable =
+                fault.vma.writable() && !isProtected && mmu.policy().isSurelyOwned(frame);
         fault.mm.set(fault.page(), present.withWritable(writable));
         return Result.RESOLVED;
     }
@@ -255,7 +271,11 @@ final class FaultPath {
             frame = copyOf(frame);
         }
         if (fault.isWrite()) {
-            boolean wp = reused && present.uffdWp(); // a stale bit of an old registration stays on a page that stays
+            boolean wp =
+                    reused
+                            && present
+                                    .uffdWp(); // a stale bit of an old registration stays on a page
+            // that stays
             map(fault, new Present(frame, vma.writable(), wp, true));
         } else {
             map(fault, mmu.policy().broken(present, frame, vma.writable()));
@@ -263,7 +283,10 @@ final class FaultPath {
         return Result.RESOLVED;
     }
 
-    /** The same for 512 pages that one entry maps; what cannot be done with the whole is done after splitting it. */
+    /**
+     * The same for 512 pages that one entry maps; what cannot be done with the whole is done after
+     * splitting it.
+     */
     private Result protectedUnit(Fault fault, Present present) {
         long first = fault.page() & -Mmu.HUGE_PAGES;
         boolean told = fault.isWrite() && present.uffdWp() && fault.vma.isWp();
@@ -291,13 +314,18 @@ final class FaultPath {
             Present each = (Present) fault.mm.entry(page);
             each.frame().exclusive = true;
             boolean writable = fault.vma.writable();
-            fault.mm.set(page, fault.isWrite()
-                    ? new Present(each.frame(), writable, each.uffdWp() && !told, true)
-                    : mmu.policy().broken(each, each.frame(), writable));
+            fault.mm.set(
+                    page,
+                    fault.isWrite()
+                            ? new Present(each.frame(), writable, each.uffdWp() && !told, true)
+                            : mmu.policy().broken(each, each.frame(), writable));
         }
     }
 
-    /** A page of the huge pool cannot be split: it is kept if only one entry maps it, or copied whole. */
+    /**
+     * A page of the huge pool cannot be split: it is kept if only one entry maps it, or copied
+     * whole.
+     */
     private void ownHugetlb(Fault fault, long first, boolean told) {
         if (fault.mm.firstOfUnit(first).mapCount() == 1) {
             own(fault, first, told);
@@ -310,9 +338,11 @@ final class FaultPath {
             Frame copy = copies.get(i);
             copy.copyFrom(each.frame());
             boolean writable = fault.vma.writable();
-            fault.mm.set(first + i, fault.isWrite()
-                    ? new Present(copy, writable, false, true)
-                    : mmu.policy().broken(each, copy, writable));
+            fault.mm.set(
+                    first + i,
+                    fault.isWrite()
+                            ? new Present(copy, writable, false, true)
+                            : mmu.policy().broken(each, copy, writable));
         }
         fault.mm.joinHuge(first);
     }
@@ -328,12 +358,19 @@ final class FaultPath {
             return Result.SIGBUS;
         }
         boolean exact = context.has(Feature.EXACT_ADDRESS);
-        context.park(fault.task, new Message.Fault(
-                exact ? fault.address : fault.address & -(fault.vma.isHugetlb() ? Mmu.HUGE_BYTES : Mmu.PAGE_BYTES),
-                fault.isWrite(),
-                reason == Reason.WP,
-                reason == Reason.MINOR,
-                context.has(Feature.THREAD_ID) ? fault.task.id() : 0));
+        context.park(
+                fault.task,
+                new Message.Fault(
+                        exact
+                                ? fault.address
+                                : fault.address
+                                        & -(fault.vma.isHugetlb()
+                                                ? Mmu.HUGE_BYTES
+                                                : Mmu.PAGE_BYTES),
+                        fault.isWrite(),
+                        reason == Reason.WP,
+                        reason == Reason.MINOR,
+                        context.has(Feature.THREAD_ID) ? fault.task.id() : 0));
         return Result.PARKED;
     }
 

@@ -1,6 +1,8 @@
 package dev.stillframe.engine.mmu;
 
-/** What a userfaultfd context can be asked for; numbered as the bits of {@code uffdio_api.features}. */
+/**
+ * What a userfaultfd context can be asked for; numbered as the bits of {@code uffdio_api.features}.
+ */
 public enum Feature {
     /** Tells write-protect faults; always on. */
     PAGEFAULT_FLAG_WP(0),

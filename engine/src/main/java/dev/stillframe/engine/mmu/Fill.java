@@ -7,8 +7,8 @@ import java.util.function.Consumer;
 import java.util.function.LongToIntFunction;
 
 /**
- * The calls of a userfaultfd that put pages in place: {@code UFFDIO_COPY} and its like. Each works page after page and
- * stops at the first that does not go. Thread-safe.
+ * The calls of a userfaultfd that put pages in place: {@code UFFDIO_COPY} and its like. Each works
+ * page after page and stops at the first that does not go. Thread-safe.
  */
 public final class Fill {
     /** Mode: do not wake who waits. */
@@ -26,79 +26,110 @@ public final class Fill {
         this.context = context;
     }
 
-    /** What the ioctl answers, 0 or a negative errno, and what it writes back: bytes done, or a negative errno. */
+    /**
+     * What the ioctl answers, 0 or a negative errno, and what it writes back: bytes done, or a
+     * negative errno.
+     */
     public record Filled(long result, long done) {}
 
     /** {@code UFFDIO_COPY} of the caller's bytes. */
     public Filled copy(long start, byte[] source, int mode) {
-        return fill(start, source.length, mode, DONTWAKE | WP, page -> {
-            int offset = (int) (page * Mmu.PAGE_BYTES - start);
-            return install(page, (mode & WP) != 0, frame -> frame.fill(source, offset));
-        });
+        return fill(
+                start,
+                source.length,
+                mode,
+                DONTWAKE | WP,
+                page -> {
+                    int offset = (int) (page * Mmu.PAGE_BYTES - start);
+                    return install(page, (mode & WP) != 0, frame -> frame.fill(source, offset));
+                });
     }
 
     /** {@code UFFDIO_ZEROPAGE}. */
     public Filled zeroPage(long start, long bytes, int mode) {
-        return fill(start, bytes, mode, DONTWAKE, page -> {
-            Vma vma = vmaOf(page);
-            if (vma.isHugetlb()) {
-                return -Errno.EINVAL.number();
-            }
-            if (vma.shared()) {
-                return install(page, false, _ -> {});
-            }
-            if (!(context.mm.entry(page) instanceof Entry.Empty)) {
-                return -Errno.EEXIST.number();
-            }
-            if (isBeyond(vma, page)) {
-                return -Errno.EFAULT.number();
-            }
-            context.mm.set(page, new Present(context.mm.mmu.zero(), false, false, false));
-            return 0;
-        });
+        return fill(
+                start,
+                bytes,
+                mode,
+                DONTWAKE,
+                page -> {
+                    Vma vma = vmaOf(page);
+                    if (vma.isHugetlb()) {
+                        return -Errno.EINVAL.number();
+                    }
+                    if (vma.shared()) {
+                        return install(page, false, _ -> {});
+                    }
+                    if (!(context.mm.entry(page) instanceof Entry.Empty)) {
+                        return -Errno.EEXIST.number();
+                    }
+                    if (isBeyond(vma, page)) {
+                        return -Errno.EFAULT.number();
+                    }
+                    context.mm.set(page, new Present(context.mm.mmu.zero(), false, false, false));
+                    return 0;
+                });
     }
 
     /** {@code UFFDIO_POISON}: whoever touches the pages gets SIGBUS. */
     public Filled poison(long start, long bytes, int mode) {
-        return fill(start, bytes, mode, DONTWAKE, page -> {
-            if (isBeyond(vmaOf(page), page)) {
-                return -Errno.EFAULT.number();
-            }
-            if (!(context.mm.entry(page) instanceof Entry.Empty)) {
-                return -Errno.EEXIST.number();
-            }
-            context.mm.set(page, new Marker(false, true));
-            return 0;
-        });
+        return fill(
+                start,
+                bytes,
+                mode,
+                DONTWAKE,
+                page -> {
+                    if (isBeyond(vmaOf(page), page)) {
+                        return -Errno.EFAULT.number();
+                    }
+                    if (!(context.mm.entry(page) instanceof Entry.Empty)) {
+                        return -Errno.EEXIST.number();
+                    }
+                    context.mm.set(page, new Marker(false, true));
+                    return 0;
+                });
     }
 
-    /** {@code UFFDIO_CONTINUE}: maps what the object has; in private memory without the right to write. */
+    /**
+     * {@code UFFDIO_CONTINUE}: maps what the object has; in private memory without the right to
+     * write.
+     */
     public Filled resume(long start, long bytes, int mode) {
-        return fill(start, bytes, mode, DONTWAKE | WP, page -> {
-            Vma vma = vmaOf(page);
-            SharedObject object = vma.object();
-            boolean wp = (mode & WP) != 0;
-            if (object == null || wp && !vma.isWp()) {
-                return -Errno.EINVAL.number();
-            }
-            Frame frame = object.cached(vma.objectPage(page));
-            if (frame == null || isBeyond(vma, page)) {
-                return -Errno.EFAULT.number();
-            }
-            if (!mayOverwrite(page)) {
-                return -Errno.EEXIST.number();
-            }
-            boolean writable = vma.shared() && vma.writable() && !wp;
-            context.mm.set(page, new Present(object.page(vma.objectPage(page)), writable, wp, true));
-            return 0;
-        });
+        return fill(
+                start,
+                bytes,
+                mode,
+                DONTWAKE | WP,
+                page -> {
+                    Vma vma = vmaOf(page);
+                    SharedObject object = vma.object();
+                    boolean wp = (mode & WP) != 0;
+                    if (object == null || wp && !vma.isWp()) {
+                        return -Errno.EINVAL.number();
+                    }
+                    Frame frame = object.cached(vma.objectPage(page));
+                    if (frame == null || isBeyond(vma, page)) {
+                        return -Errno.EFAULT.number();
+                    }
+                    if (!mayOverwrite(page)) {
+                        return -Errno.EEXIST.number();
+                    }
+                    boolean writable = vma.shared() && vma.writable() && !wp;
+                    context.mm.set(
+                            page,
+                            new Present(object.page(vma.objectPage(page)), writable, wp, true));
+                    return 0;
+                });
     }
 
     private static boolean isBeyond(Vma vma, long page) {
         return vma.object() != null && vma.objectPage(page) >= vma.object().pageCount();
     }
 
-    /** {@code UFFDIO_MOVE} of pages within the memory of the context; the {@code caller} must live in it. */
+    /**
+     * {@code UFFDIO_MOVE} of pages within the memory of the context; the {@code caller} must live
+     * in it.
+     */
     public Filled move(EmulatedProcess caller, long target, long source, long bytes, int mode) {
         synchronized (context.mm.mmu) {
             int refusal = refusalToMove(caller, target, source, bytes, mode);
@@ -108,16 +139,18 @@ public final class Fill {
         }
     }
 
-    private int refusalToMove(EmulatedProcess caller, long target, long source, long bytes, int mode) {
+    private int refusalToMove(
+            EmulatedProcess caller, long target, long source, long bytes, int mode) {
         if (!context.initialized) {
             return -Errno.EINVAL.number();
         }
         if (context.changing > 0) {
             return -Errno.EAGAIN.number();
         }
-        boolean bad = (mode & ~(DONTWAKE | ALLOW_SRC_HOLES)) != 0
-                || Userfault.isBadRange(source, bytes)
-                || Userfault.isBadRange(target, bytes);
+        boolean bad =
+                (mode & ~(DONTWAKE | ALLOW_SRC_HOLES)) != 0
+                        || Userfault.isBadRange(source, bytes)
+                        || Userfault.isBadRange(target, bytes);
         if (caller.mm() != context.mm || bad) {
             return -Errno.EINVAL.number();
         }
@@ -127,10 +160,12 @@ public final class Fill {
         if (from == null || to == null) {
             return -Errno.ENOENT.number();
         }
-        boolean alike = from.readable() == to.readable()
-                && from.writable() == to.writable()
-                && from.marks().locked() == to.marks().locked();
-        boolean movable = isMovable(from) && isMovable(to) && from.writable() && to.context() == context;
+        boolean alike =
+                from.readable() == to.readable()
+                        && from.writable() == to.writable()
+                        && from.marks().locked() == to.marks().locked();
+        boolean movable =
+                isMovable(from) && isMovable(to) && from.writable() && to.context() == context;
         boolean within = source + bytes <= from.end() && target + bytes <= to.end();
         return alike && movable && within ? 0 : -Errno.EINVAL.number();
     }
@@ -153,7 +188,8 @@ public final class Fill {
         if (!mayOverwrite(page) || object != null && vma.shared() && object.cached(index) != null) {
             return -Errno.EEXIST.number();
         }
-        Frame frame = object != null && vma.shared() ? object.page(index) : context.mm.mmu.newExclusive();
+        Frame frame =
+                object != null && vma.shared() ? object.page(index) : context.mm.mmu.newExclusive();
         content.accept(frame);
         context.mm.set(page, new Present(frame, vma.writable() && !wp, wp, true));
         return 0;
@@ -161,7 +197,8 @@ public final class Fill {
 
     /** Nothing is there, or a mark that this call replaces. */
     private boolean mayOverwrite(long page) {
-        return context.mm.entry(page) instanceof Entry.Empty || context.mm.entry(page) instanceof Marker;
+        return context.mm.entry(page) instanceof Entry.Empty
+                || context.mm.entry(page) instanceof Marker;
     }
 
     private Vma vmaOf(long page) {
@@ -198,7 +235,9 @@ public final class Fill {
 
     /** Where an entry maps 2 MiB or nothing, the pages just filled are such units. */
     private void joinUnits(long start, long bytes) {
-        for (long unit = start; vmaOf(Mmu.pageOf(start)).isHugetlb() && unit < start + bytes; unit += Mmu.HUGE_BYTES) {
+        for (long unit = start;
+                vmaOf(Mmu.pageOf(start)).isHugetlb() && unit < start + bytes;
+                unit += Mmu.HUGE_BYTES) {
             context.mm.joinHuge(Mmu.pageOf(unit));
         }
     }

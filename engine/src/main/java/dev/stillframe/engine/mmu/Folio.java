@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The pages of a huge page: the kernel allocated them as one, and shares and counts them as one, also where page tables
- * map them one by one. Guarded by the model's lock.
+ * The pages of a huge page: the kernel allocated them as one, and shares and counts them as one,
+ * also where page tables map them one by one. Guarded by the model's lock.
  */
 final class Folio {
     private final List<Frame> frames;
@@ -64,17 +64,23 @@ final class Folio {
         return frames.stream().anyMatch(frame -> frame.swapCount > 0);
     }
 
-    /** Whether one entry, or 512 of one process, maps all of it, and nobody else has to do with it. */
+    /**
+     * Whether one entry, or 512 of one process, maps all of it, and nobody else has to do with it.
+     */
     boolean isOneMapping() {
         return mappings.size() == 1 && referenceCount() == frames.size();
     }
 
-    /** Whether no part has more than one user, by the count of entries of page tables and of swap. */
+    /**
+     * Whether no part has more than one user, by the count of entries of page tables and of swap.
+     */
     boolean isMappedOnce() {
         return frames.stream().allMatch(frame -> frame.mapCount() + frame.swapCount <= 1);
     }
 
-    /** Its pages become pages of their own, unless somebody holds it; whether they did: split_folio. */
+    /**
+     * Its pages become pages of their own, unless somebody holds it; whether they did: split_folio.
+     */
     boolean split() {
         if (isHeld()) {
             return false;

@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** fork(2): descriptors first, then memory, then the contexts that want to know are told: dup_mmap. */
+/**
+ * fork(2): descriptors first, then memory, then the contexts that want to know are told: dup_mmap.
+ */
 final class Fork {
     private final Task task;
     private final Map<Context, Context> contexts = new HashMap<>();
@@ -28,16 +30,23 @@ final class Fork {
             }
             Context context = contextFor(vma, memory);
             boolean wiped = vma.marks().wipeOnFork();
-            Vma.Family family = vma.family() == null || wiped ? null : new Vma.Family(); // never one with the parent's
-            Vma copy = vma.registered(context, context == null ? 0 : vma.modes())
-                    .withFamily(family)
-                    .with(vma.marks().forChild());
+            Vma.Family family =
+                    vma.family() == null || wiped
+                            ? null
+                            : new Vma.Family(); // never one with the parent's
+            Vma copy =
+                    vma.registered(context, context == null ? 0 : vma.modes())
+                            .withFamily(family)
+                            .with(vma.marks().forChild());
             memory.add(copy);
             if (!wiped) {
                 task.mmu().ranges().duplicate(parent, vma, memory, copy);
             }
         }
-        return new Announced(steps, new Outcome.Done(child.id()), child::exit); // no child without its parent's return
+        return new Announced(
+                steps,
+                new Outcome.Done(child.id()),
+                child::exit); // no child without its parent's return
     }
 
     private @Nullable Context contextFor(Vma vma, AddressSpace memory) {
@@ -45,10 +54,13 @@ final class Fork {
         if (context == null || !context.has(Feature.EVENT_FORK)) {
             return null;
         }
-        return contexts.computeIfAbsent(context, parent -> {
-            Context child = parent.forChild(memory);
-            steps.add(Step.told(parent, new Message.Fork(new Userfault(child)), vma.start()));
-            return child;
-        });
+        return contexts.computeIfAbsent(
+                context,
+                parent -> {
+                    Context child = parent.forChild(memory);
+                    steps.add(
+                            Step.told(parent, new Message.Fork(new Userfault(child)), vma.start()));
+                    return child;
+                });
     }
 }

@@ -5,7 +5,10 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A page of physical memory, or of swap: the model keeps a page's content where it is. Guarded by the model's lock. */
+/**
+ * A page of physical memory, or of swap: the model keeps a page's content where it is. Guarded by
+ * the model's lock.
+ */
 final class Frame {
     /** What a frame is for, for as long as it exists. */
     enum Kind {
@@ -82,7 +85,10 @@ final class Frame {
         }
     }
 
-    /** Somebody takes, or gives back, a reference: of PIN, as direct I/O does, or of GET, as a pipe holds after vmsplice(2). */
+    /**
+     * Somebody takes, or gives back, a reference: of PIN, as direct I/O does, or of GET, as a pipe
+     * holds after vmsplice(2).
+     */
     void hold(boolean pin, int by) {
         if (kind == Kind.ZERO) {
             return; // nobody counts those
@@ -149,7 +155,10 @@ final class Frame {
         content = Arrays.copyOfRange(source, offset, offset + Mmu.PAGE_BYTES);
     }
 
-    /** Moves bytes between the frame, from {@code offset} on, and {@code bytes}, from {@code index} on. */
+    /**
+     * Moves bytes between the frame, from {@code offset} on, and {@code bytes}, from {@code index}
+     * on.
+     */
     void move(int offset, byte[] bytes, int index, int length, boolean toMemory) {
         for (int i = 0; i < length; i++) {
             if (toMemory) {
@@ -170,7 +179,17 @@ final class Frame {
 
     @Override
     public String toString() {
-        return kind + "#" + number + " mapped " + mappings.size() + " swap " + swapCount + " get " + references + " pin " + pins
+        return kind
+                + "#"
+                + number
+                + " mapped "
+                + mappings.size()
+                + " swap "
+                + swapCount
+                + " get "
+                + references
+                + " pin "
+                + pins
                 + (exclusive ? " exclusive" : "");
     }
 }

@@ -62,7 +62,9 @@ final class FutexWord implements Operation {
             return Outcome.failed(Errno.EFAULT);
         }
         write(own.get(), owner == 0 ? word & ~OWNER | task.id() : word | WAITERS);
-        return owner == 0 ? Outcome.OK : Outcome.failed(Errno.ESRCH); // of a scenario's bytes nobody is the owner
+        return owner == 0
+                ? Outcome.OK
+                : Outcome.failed(Errno.ESRCH); // of a scenario's bytes nobody is the owner
     }
 
     /** The owner has died; those who wait stay written there. */
@@ -80,8 +82,12 @@ final class FutexWord implements Operation {
 
     private Found get(Task task, Origin origin, boolean write) {
         return origin == Origin.GRAB
-                ? task.mmu().pages().grab(task, task.mm(), address, new Want(Grab.GET, write, origin, false))
-                : task.mmu().pages().walk(task, task.mm(), address, write ? Access.WRITE : Access.READ, origin);
+                ? task.mmu()
+                        .pages()
+                        .grab(task, task.mm(), address, new Want(Grab.GET, write, origin, false))
+                : task.mmu()
+                        .pages()
+                        .walk(task, task.mm(), address, write ? Access.WRITE : Access.READ, origin);
     }
 
     private int offset() {

@@ -1,10 +1,15 @@
 package dev.stillframe.engine.mmu;
 
-/** How somebody refers to a page that is not reached through an instruction: a flavour of get_user_pages. */
+/**
+ * How somebody refers to a page that is not reached through an instruction: a flavour of
+ * get_user_pages.
+ */
 enum Grab {
     /** The page is only made present: mlock(2), MADV_POPULATE_WRITE. No reference. */
     TOUCH,
-    /** A reference to what is there now: vmsplice(2), ptrace(2), /proc/PID/mem, futex(2). FOLL_GET. */
+    /**
+     * A reference to what is there now: vmsplice(2), ptrace(2), /proc/PID/mem, futex(2). FOLL_GET.
+     */
     GET,
     /** The page's bytes are transferred: direct I/O, process_vm_readv(2). FOLL_PIN. */
     PIN,

@@ -6,7 +6,9 @@ import dev.stillframe.engine.mmu.FaultPath.Result;
 import dev.stillframe.engine.mmu.UserPages.Found;
 import dev.stillframe.engine.mmu.UserPages.Want;
 
-/** Takes references to all pages of a range; those that it has it keeps while it waits for the next. */
+/**
+ * Takes references to all pages of a range; those that it has it keeps while it waits for the next.
+ */
 final class Holding implements Operation {
     private final EmulatedProcess target;
     private final Grab grab;
@@ -16,7 +18,13 @@ final class Holding implements Operation {
     private final PageHold hold;
     private final boolean allOrNothing;
 
-    Holding(EmulatedProcess target, Grab grab, long address, int bytes, boolean write, PageHold hold) {
+    Holding(
+            EmulatedProcess target,
+            Grab grab,
+            long address,
+            int bytes,
+            boolean write,
+            PageHold hold) {
         this(target, grab, address, bytes, write, hold, false);
     }
 
@@ -38,7 +46,10 @@ final class Holding implements Operation {
         this.hold = hold;
     }
 
-    /** Ends with the number of bytes that are held: less than wanted if a page could not be had, an error if none. */
+    /**
+     * Ends with the number of bytes that are held: less than wanted if a page could not be had, an
+     * error if none.
+     */
     @Override
     public Outcome attempt(Task task) {
         if (!target.mm().isAlive()) {
@@ -58,7 +69,9 @@ final class Holding implements Operation {
                         ? new Outcome.Done(hold.heldBytes(bytes))
                         : task.stopped(found.result(), at, Origin.GRAB);
             }
-            hold.add(found.get(), (int) Math.min(Mmu.PAGE_BYTES - at % Mmu.PAGE_BYTES, address + bytes - at));
+            hold.add(
+                    found.get(),
+                    (int) Math.min(Mmu.PAGE_BYTES - at % Mmu.PAGE_BYTES, address + bytes - at));
         }
         return new Outcome.Done(bytes);
     }

@@ -24,7 +24,10 @@ public final class MemoryCalls {
         REMOVE,
         /** Swap out. */
         PAGEOUT,
-        /** Soon to be swapped out: the model does nothing but take huge pages apart that this is a part of. */
+        /**
+         * Soon to be swapped out: the model does nothing but take huge pages apart that this is a
+         * part of.
+         */
         COLD,
         /** Use huge pages from now on. */
         HUGEPAGE,
@@ -42,7 +45,9 @@ public final class MemoryCalls {
         IN_PLACE,
         /** At a new address, and the old range is gone. */
         MAYMOVE,
-        /** At a new address even if there is room: as with MREMAP_FIXED, to where nothing is mapped. */
+        /**
+         * At a new address even if there is room: as with MREMAP_FIXED, to where nothing is mapped.
+         */
         ELSEWHERE,
         /** The same, and the old range stays mapped, without its pages. */
         DONTUNMAP
@@ -56,109 +61,144 @@ public final class MemoryCalls {
         this.mm = task.mm();
     }
 
-    /** fork(2); its value is the child's id. Waits until the contexts that want to know have been told. */
+    /**
+     * fork(2); its value is the child's id. Waits until the contexts that want to know have been
+     * told.
+     */
     public Outcome fork() {
         return task.start(begin(() -> new Fork(task).begin()));
     }
 
-    /** clone(2) with CLONE_VM, or vfork(2): a process in the same memory, and no event. Its value is the child's id. */
+    /**
+     * clone(2) with CLONE_VM, or vfork(2): a process in the same memory, and no event. Its value is
+     * the child's id.
+     */
     public Outcome cloneInSameMemory() {
         return task.start(_ -> new Outcome.Done(task.process().cloneInSameMemory().id()));
     }
 
     /** mmap(2) with MAP_FIXED of private anonymous memory: what is mapped there goes. */
     public Outcome mapOver(long start, long length) {
-        return task.start(begin(() -> {
-            long bytes = wholePages(length);
-            if (Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)) {
-                return fails(Errno.EINVAL);
-            }
-            List<Step> steps = unmapSteps(start, start + bytes);
-            task.process().mapAnonymousAt(start, bytes);
-            mm.join(start, start + bytes);
-            return new Announced(steps, new Outcome.Done(start));
-        }));
+        return task.start(
+                begin(
+                        () -> {
+                            long bytes = wholePages(length);
+                            if (Userfault.isBadRange(start, bytes)
+                                    || refuses(start, start + bytes)) {
+                                return fails(Errno.EINVAL);
+                            }
+                            List<Step> steps = unmapSteps(start, start + bytes);
+                            task.process().mapAnonymousAt(start, bytes);
+                            mm.join(start, start + bytes);
+                            return new Announced(steps, new Outcome.Done(start));
+                        }));
     }
 
     /** munmap(2). */
     public Outcome unmap(long start, long length) {
-        return task.start(begin(() -> {
-            long bytes = wholePages(length);
-            return Userfault.isBadRange(start, bytes) || refuses(start, start + bytes)
-                    ? fails(Errno.EINVAL)
-                    : new Announced(unmapSteps(start, start + bytes), Outcome.OK);
-        }));
+        return task.start(
+                begin(
+                        () -> {
+                            long bytes = wholePages(length);
+                            return Userfault.isBadRange(start, bytes)
+                                            || refuses(start, start + bytes)
+                                    ? fails(Errno.EINVAL)
+                                    : new Announced(unmapSteps(start, start + bytes), Outcome.OK);
+                        }));
     }
 
-    /** mprotect(2) to what is given, or to PROT_NONE: one mapping after the other, up to the first gap. */
+    /**
+     * mprotect(2) to what is given, or to PROT_NONE: one mapping after the other, up to the first
+     * gap.
+     */
     public Outcome protect(long start, long length, boolean read, boolean write) {
-        return task.start(_ -> {
-            long end = start + wholePages(length);
-            if (Userfault.isBadRange(start, end - start)) {
-                return length == 0 && start % Mmu.PAGE_BYTES == 0 ? Outcome.OK : Outcome.failed(Errno.EINVAL);
-            }
-            long at = start;
-            for (Vma vma = mm.find(at); at < end; vma = mm.find(at)) {
-                if (vma == null) {
-                    return Outcome.failed(Errno.ENOMEM);
-                }
-                if (write && !vma.mayWrite()) {
-                    return Outcome.failed(Errno.EACCES);
-                }
-                long stop = Math.min(end, vma.end());
-                if (vma.readable() != read || vma.writable() != write) {
-                    if (vma.refuses(at, stop)) {
-                        return Outcome.failed(Errno.EINVAL);
+        return task.start(
+                _ -> {
+                    long end = start + wholePages(length);
+                    if (Userfault.isBadRange(start, end - start)) {
+                        return length == 0 && start % Mmu.PAGE_BYTES == 0
+                                ? Outcome.OK
+                                : Outcome.failed(Errno.EINVAL);
                     }
-                    mm.change(at, stop, v -> v.withRights(read, write));
-                    mm.overlapping(at, stop).forEach(v -> task.mmu().ranges().reprotect(mm, v));
-                }
-                at = stop;
-            }
-            return Outcome.OK;
-        });
+                    long at = start;
+                    for (Vma vma = mm.find(at); at < end; vma = mm.find(at)) {
+                        if (vma == null) {
+                            return Outcome.failed(Errno.ENOMEM);
+                        }
+                        if (write && !vma.mayWrite()) {
+                            return Outcome.failed(Errno.EACCES);
+                        }
+                        long stop = Math.min(end, vma.end());
+                        if (vma.readable() != read || vma.writable() != write) {
+                            if (vma.refuses(at, stop)) {
+                                return Outcome.failed(Errno.EINVAL);
+                            }
+                            mm.change(at, stop, v -> v.withRights(read, write));
+                            mm.overlapping(at, stop)
+                                    .forEach(v -> task.mmu().ranges().reprotect(mm, v));
+                        }
+                        at = stop;
+                    }
+                    return Outcome.OK;
+                });
     }
 
-    /** mlock(2): marks the mappings up to the first gap, then makes all pages present that a program could touch. */
+    /**
+     * mlock(2): marks the mappings up to the first gap, then makes all pages present that a program
+     * could touch.
+     */
     public Outcome lock(long start, long length) {
-        return task.start(begin(() -> {
-            long first = start & -Mmu.PAGE_BYTES;
-            long end = first + wholePages(start + length - first);
-            for (long at = first; at < end; ) {
-                Vma vma = mm.find(at);
-                if (vma == null) {
-                    return fails(Errno.ENOMEM);
-                }
-                long stop = Math.min(end, vma.end());
-                if (!vma.isHugetlb() && !vma.marks().locked()) { // the huge pool is never swapped out
-                    mm.change(at, stop, v -> v.with(v.marks().withLocked()));
-                }
-                at = stop;
-            }
-            return new Populating(first, end, Populating.Purpose.LOCK);
-        }));
+        return task.start(
+                begin(
+                        () -> {
+                            long first = start & -Mmu.PAGE_BYTES;
+                            long end = first + wholePages(start + length - first);
+                            for (long at = first; at < end; ) {
+                                Vma vma = mm.find(at);
+                                if (vma == null) {
+                                    return fails(Errno.ENOMEM);
+                                }
+                                long stop = Math.min(end, vma.end());
+                                if (!vma.isHugetlb()
+                                        && !vma.marks()
+                                                .locked()) { // the huge pool is never swapped out
+                                    mm.change(at, stop, v -> v.with(v.marks().withLocked()));
+                                }
+                                at = stop;
+                            }
+                            return new Populating(first, end, Populating.Purpose.LOCK);
+                        }));
     }
 
     /** madvise(2) MADV_POPULATE_READ or MADV_POPULATE_WRITE. */
     public Outcome populate(long start, long length, boolean write) {
-        return task.start(begin(() -> {
-            long bytes = wholePages(length);
-            return bytes > 0 && Userfault.isBadRange(start, bytes)
-                    ? fails(Errno.EINVAL)
-                    : new Populating(
-                            start, start + bytes, write ? Populating.Purpose.WRITE : Populating.Purpose.READ);
-        }));
+        return task.start(
+                begin(
+                        () -> {
+                            long bytes = wholePages(length);
+                            return bytes > 0 && Userfault.isBadRange(start, bytes)
+                                    ? fails(Errno.EINVAL)
+                                    : new Populating(
+                                            start,
+                                            start + bytes,
+                                            write
+                                                    ? Populating.Purpose.WRITE
+                                                    : Populating.Purpose.READ);
+                        }));
     }
 
     /** madvise(2). */
     public Outcome advise(long start, long length, Advice advice) {
-        return task.start(begin(() -> {
-            long bytes = wholePages(length);
-            if (bytes > 0 && Userfault.isBadRange(start, bytes) || start % Mmu.PAGE_BYTES != 0) {
-                return fails(Errno.EINVAL);
-            }
-            return new Advising(mm, start, start + bytes, advice);
-        }));
+        return task.start(
+                begin(
+                        () -> {
+                            long bytes = wholePages(length);
+                            if (bytes > 0 && Userfault.isBadRange(start, bytes)
+                                    || start % Mmu.PAGE_BYTES != 0) {
+                                return fails(Errno.EINVAL);
+                            }
+                            return new Advising(mm, start, start + bytes, advice);
+                        }));
     }
 
     private static long wholePages(long bytes) {
@@ -176,43 +216,64 @@ public final class MemoryCalls {
     }
 
     /**
-     * mremap(2) with MREMAP_FIXED, to where it does not overlap itself: what is mapped at {@code target} goes. A length that
-     * becomes less is first cut off, then moved.
+     * mremap(2) with MREMAP_FIXED, to where it does not overlap itself: what is mapped at {@code
+     * target} goes. A length that becomes less is first cut off, then moved.
      */
     public Outcome remapTo(long start, long oldLength, long newLength, long target) {
-        return task.start(begin(() -> {
-            long oldBytes = wholePages(oldLength);
-            long newBytes = wholePages(newLength);
-            boolean bad = Userfault.isBadRange(start, oldBytes) || Userfault.isBadRange(target, newBytes);
-            boolean overlap = start < target + newBytes && target < start + oldBytes;
-            if (bad || overlap || refuses(start, start + oldBytes) || refuses(target, target + newBytes)) {
-                return fails(Errno.EINVAL);
-            }
-            if (oldBytes == newBytes) {
-                return moving(start, oldBytes, target);
-            }
-            Vma vma = mm.find(start);
-            if (vma == null) {
-                return fails(Errno.EFAULT);
-            }
-            if (vma.isHugetlb() && newBytes > oldBytes) {
-                return fails(Errno.EINVAL); // its pages are reserved when it is mapped
-            }
-            List<Step> steps = unmapSteps(target, target + newBytes);
-            List<Step> cut = oldBytes > newBytes ? unmapSteps(start + newBytes, start + oldBytes) : List.of();
-            long moved = Math.min(oldBytes, newBytes);
-            Vma rest = mm.find(start);
-            if (rest == null || start + moved > rest.end()) {
-                steps.addAll(cut);
-                return new Announced(steps, Outcome.failed(Errno.EFAULT));
-            }
-            List<Step> move = relocate(start, moved, new AddressRange(target, target + newBytes), false);
-            int told = beginsWithMove(move) ? 1 : 0;
-            steps.addAll(move.subList(0, told)); // the kernel tells of the move before it tells of what went
-            steps.addAll(cut);
-            steps.addAll(move.subList(told, move.size()));
-            return new Announced(steps, new Outcome.Done(target));
-        }));
+        return task.start(
+                begin(
+                        () -> {
+                            long oldBytes = wholePages(oldLength);
+                            long newBytes = wholePages(newLength);
+                            boolean bad =
+                                    Userfault.isBadRange(start, oldBytes)
+                                            || Userfault.isBadRange(target, newBytes);
+                            boolean overlap =
+                                    start < target + newBytes && target < start + oldBytes;
+                            if (bad
+                                    || overlap
+                                    || refuses(start, start + oldBytes)
+                                    || refuses(target, target + newBytes)) {
+                                return fails(Errno.EINVAL);
+                            }
+                            if (oldBytes == newBytes) {
+                                return moving(start, oldBytes, target);
+                            }
+                            Vma vma = mm.find(start);
+                            if (vma == null) {
+                                return fails(Errno.EFAULT);
+                            }
+                            if (vma.isHugetlb() && newBytes > oldBytes) {
+                                return fails(
+                                        Errno.EINVAL); // its pages are reserved when it is mapped
+                            }
+                            List<Step> steps = unmapSteps(target, target + newBytes);
+                            List<Step> cut =
+                                    oldBytes > newBytes
+                                            ? unmapSteps(start + newBytes, start + oldBytes)
+                                            : List.of();
+                            long moved = Math.min(oldBytes, newBytes);
+                            Vma rest = mm.find(start);
+                            if (rest == null || start + moved > rest.end()) {
+                                steps.addAll(cut);
+                                return new Announced(steps, Outcome.failed(Errno.EFAULT));
+                            }
+                            List<Step> move =
+                                    relocate(
+                                            start,
+                                            moved,
+                                            new AddressRange(target, target + newBytes),
+                                            false);
+                            int told = beginsWithMove(move) ? 1 : 0;
+                            steps.addAll(
+                                    move.subList(
+                                            0,
+                                            told)); // the kernel tells of the move before it tells
+                            // of what went
+                            steps.addAll(cut);
+                            steps.addAll(move.subList(told, move.size()));
+                            return new Announced(steps, new Outcome.Done(target));
+                        }));
     }
 
     private static boolean beginsWithMove(List<Step> move) {
@@ -220,9 +281,10 @@ public final class MemoryCalls {
     }
 
     /**
-     * As {@code remap_move} in mm/mremap.c does since Linux 6.17: one mapping after the other, with the gaps between them,
-     * under which {@code target} stays as it is. A mapping that is watched is moved alone or not at all; what came before it
-     * has moved all the same. Told in the kernel's order, {@code notify_uffd}: what goes, the move, the old place.
+     * As {@code remap_move} in mm/mremap.c does since Linux 6.17: one mapping after the other, with
+     * the gaps between them, under which {@code target} stays as it is. A mapping that is watched
+     * is moved alone or not at all; what came before it has moved all the same. Told in the
+     * kernel's order, {@code notify_uffd}: what goes, the move, the old place.
      */
     private Operation moving(long start, long bytes, long target) {
         long end = start + bytes;
@@ -253,21 +315,28 @@ public final class MemoryCalls {
 
     private Operation remapping(long start, long oldBytes, long newBytes, Move move) {
         Vma vma = mm.find(start);
-        boolean bad = Userfault.isBadRange(start, oldBytes) || Userfault.isBadRange(start, newBytes);
+        boolean bad =
+                Userfault.isBadRange(start, oldBytes) || Userfault.isBadRange(start, newBytes);
         if (bad || refuses(start, start + oldBytes) || refuses(start, start + newBytes)) {
             return fails(Errno.EINVAL);
         }
         if (move == Move.ELSEWHERE && oldBytes == newBytes) {
-            return moving(start, oldBytes, mm.freeRange(oldBytes, vma == null ? Vma.Units.PAGES : vma.units()));
+            return moving(
+                    start,
+                    oldBytes,
+                    mm.freeRange(oldBytes, vma == null ? Vma.Units.PAGES : vma.units()));
         }
         if (vma == null || start + oldBytes > vma.end()) {
             return fails(Errno.EFAULT);
         }
         boolean stays = move == Move.IN_PLACE || move == Move.MAYMOVE;
         if (stays && newBytes <= oldBytes) {
-            return new Announced(unmapSteps(start + newBytes, start + oldBytes), new Outcome.Done(start));
+            return new Announced(
+                    unmapSteps(start + newBytes, start + oldBytes), new Outcome.Done(start));
         }
-        boolean room = start + oldBytes == vma.end() && mm.overlapping(vma.end(), start + newBytes).isEmpty();
+        boolean room =
+                start + oldBytes == vma.end()
+                        && mm.overlapping(vma.end(), start + newBytes).isEmpty();
         if (stays && room) {
             mm.grow(vma, start + newBytes);
             return _ -> new Outcome.Done(start);
@@ -277,7 +346,8 @@ public final class MemoryCalls {
         }
         long target = mm.freeRange(newBytes, vma.units());
         AddressRange place = new AddressRange(target, target + newBytes);
-        return new Announced(relocate(start, oldBytes, place, move == Move.DONTUNMAP), new Outcome.Done(target));
+        return new Announced(
+                relocate(start, oldBytes, place, move == Move.DONTUNMAP), new Outcome.Done(target));
     }
 
     /** Moves at once, to where nothing is mapped; what is left are the events about it. */
@@ -315,7 +385,10 @@ public final class MemoryCalls {
         units.forEach(mm::joinHuge);
     }
 
-    /** Unmaps at once; what is left are the events about it: one for each context, of all that was asked for. */
+    /**
+     * Unmaps at once; what is left are the events about it: one for each context, of all that was
+     * asked for.
+     */
     private List<Step> unmapSteps(long start, long end) {
         Map<Context, Step> steps = new LinkedHashMap<>();
         if (start >= end) {
@@ -326,7 +399,8 @@ public final class MemoryCalls {
             mm.remove(vma);
             Context context = vma.context();
             if (context != null && context.has(Feature.EVENT_UNMAP)) {
-                steps.computeIfAbsent(context, c -> Step.told(c, new Message.Unmap(start, end), start));
+                steps.computeIfAbsent(
+                        context, c -> Step.told(c, new Message.Unmap(start, end), start));
             }
         }
         return new ArrayList<>(steps.values());

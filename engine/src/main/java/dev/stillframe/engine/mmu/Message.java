@@ -10,14 +10,18 @@ public sealed interface Message {
      * @param minor whether the page is there but not mapped
      * @param threadId 0 unless {@link Feature#THREAD_ID}
      */
-    record Fault(long address, boolean write, boolean wp, boolean minor, int threadId) implements Message {
+    record Fault(long address, boolean write, boolean wp, boolean minor, int threadId)
+            implements Message {
         /** Whether there is no page. */
         public boolean isMissing() {
             return !wp && !minor;
         }
     }
 
-    /** The memory was duplicated; {@code child} speaks for the copy and belongs to the process that read this. */
+    /**
+     * The memory was duplicated; {@code child} speaks for the copy and belongs to the process that
+     * read this.
+     */
     record Fork(Userfault child) implements Message {}
 
     /** A range was moved, with its protection. */

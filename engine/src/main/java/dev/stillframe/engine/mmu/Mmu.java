@@ -12,8 +12,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A machine's memory with all its processes, under one rule of copy-on-write. Its monitor is the one lock of the model:
- * every public operation of every object takes it, so each is one atomic step. Thread-safe.
+ * A machine's memory with all its processes, under one rule of copy-on-write. Its monitor is the
+ * one lock of the model: every public operation of every object takes it, so each is one atomic
+ * step. Thread-safe.
  */
 public final class Mmu {
     /** Size of a page, in bytes. */
@@ -49,8 +50,9 @@ public final class Mmu {
     }
 
     /**
-     * An empty machine in which threads that wait for themselves, and trackers, take turns as fairly as processors are shared.
-     * The monitor alone is whoever's that asks most often. Slower: nearly each step is another thread's.
+     * An empty machine in which threads that wait for themselves, and trackers, take turns as
+     * fairly as processors are shared. The monitor alone is whoever's that asks most often. Slower:
+     * nearly each step is another thread's.
      */
     public static Mmu inTurns(CowPolicy policy) {
         return new Mmu(policy, new ReentrantLock(true));
@@ -79,7 +81,10 @@ public final class Mmu {
                 .orElseThrow(() -> new IllegalArgumentException("no process " + id));
     }
 
-    /** Lets every woken thread go on, in the order of waking, until none is left: they end or park again. */
+    /**
+     * Lets every woken thread go on, in the order of waking, until none is left: they end or park
+     * again.
+     */
     public synchronized void settle() {
         for (Task task = woken.peek(); task != null; task = woken.peek()) {
             task.proceed();
@@ -91,14 +96,25 @@ public final class Mmu {
         return processes.stream().flatMap(p -> p.tasks().stream()).filter(Task::isParked).toList();
     }
 
-    /** Memory reclaim: swaps out the pages of a range that nobody holds, of all processes that share them. */
+    /**
+     * Memory reclaim: swaps out the pages of a range that nobody holds, of all processes that share
+     * them.
+     */
     public synchronized void reclaim(EmulatedProcess process, long start, long bytes) {
         for (Vma vma : process.mm().overlapping(start, start + bytes)) {
-            ranges.swapOut(process.mm(), vma, Math.max(start, vma.start()), Math.min(start + bytes, vma.end()), true);
+            ranges.swapOut(
+                    process.mm(),
+                    vma,
+                    Math.max(start, vma.start()),
+                    Math.min(start + bytes, vma.end()),
+                    true);
         }
     }
 
-    /** Does a step, in a machine {@linkplain #inTurns of turns} when everybody who asked before has had theirs. */
+    /**
+     * Does a step, in a machine {@linkplain #inTurns of turns} when everybody who asked before has
+     * had theirs.
+     */
     public <T> T inTurn(Supplier<T> step) {
         if (turns == null) {
             return step.get();
@@ -111,8 +127,12 @@ public final class Mmu {
         }
     }
 
-    /** Waits, on the model's monitor, until {@code condition} holds or the deadline passes; whether it holds. */
-    synchronized boolean await(BooleanSupplier condition, long deadlineNanos) throws InterruptedException {
+    /**
+     * Waits, on the model's monitor, until {@code condition} holds or the deadline passes; whether
+     * it holds.
+     */
+    synchronized boolean await(BooleanSupplier condition, long deadlineNanos)
+            throws InterruptedException {
         while (!condition.getAsBoolean()) {
             long left = deadlineNanos - System.nanoTime();
             if (left <= 0) {
@@ -182,26 +202,41 @@ public final class Mmu {
         return frames;
     }
 
-    /** Each entry that maps the frame becomes a swap entry; what the program does without is gone. */
+    /**
+     * Each entry that maps the frame becomes a swap entry; what the program does without is gone.
+     */
     void swapOut(Frame frame) {
         boolean exclusive = frame.exclusive;
         frame.exclusive = false;
-        forEachMapping(frame, (mm, page, present) ->
-                mm.set(page, frame.lazyFree ? Entry.EMPTY : new Swapped(frame, present.uffdWp(), exclusive)));
+        forEachMapping(
+                frame,
+                (mm, page, present) ->
+                        mm.set(
+                                page,
+                                frame.lazyFree
+                                        ? Entry.EMPTY
+                                        : new Swapped(frame, present.uffdWp(), exclusive)));
     }
 
-    /** Each entry that maps the frame loses it: unmap_mapping_range, which spares private copies. */
+    /**
+     * Each entry that maps the frame loses it: unmap_mapping_range, which spares private copies.
+     */
     void unmapEverywhere(Frame frame) {
-        forEachMapping(frame, (mm, page, _) -> {
-            Vma vma = mm.find(page * PAGE_BYTES);
-            if (vma == null) {
-                throw new IllegalStateException("an entry without a mapping");
-            }
-            ranges.zapPage(mm, vma, page);
-        });
+        forEachMapping(
+                frame,
+                (mm, page, _) -> {
+                    Vma vma = mm.find(page * PAGE_BYTES);
+                    if (vma == null) {
+                        throw new IllegalStateException("an entry without a mapping");
+                    }
+                    ranges.zapPage(mm, vma, page);
+                });
     }
 
-    /** Each mapping of the object loses what it has of the pages from {@code index} on: unmap_mapping_range. */
+    /**
+     * Each mapping of the object loses what it has of the pages from {@code index} on:
+     * unmap_mapping_range.
+     */
     void unmapBeyond(SharedObject object, long index) {
         for (AddressSpace mm : processes.stream().map(EmulatedProcess::mm).distinct().toList()) {
             for (Vma vma : mm.all()) {

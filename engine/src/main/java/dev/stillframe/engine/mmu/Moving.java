@@ -6,7 +6,10 @@ import dev.stillframe.engine.mmu.Entry.Present;
 import dev.stillframe.engine.mmu.Entry.Swapped;
 import dev.stillframe.engine.mmu.Fill.Filled;
 
-/** UFFDIO_MOVE within one mapping and into another, both checked before: move_pages. Under the model's lock. */
+/**
+ * UFFDIO_MOVE within one mapping and into another, both checked before: move_pages. Under the
+ * model's lock.
+ */
 final class Moving {
     private final Context context;
     private final AddressSpace mm;
@@ -38,7 +41,9 @@ final class Moving {
         if (done > 0 && (mode & Fill.DONTWAKE) == 0) {
             context.wake(target, target + done);
         }
-        return done == 0 ? new Filled(error, error) : new Filled(done == bytes ? 0 : -Errno.EAGAIN.number(), done);
+        return done == 0
+                ? new Filled(error, error)
+                : new Filled(done == bytes ? 0 : -Errno.EAGAIN.number(), done);
     }
 
     /** A huge page stays one if nothing, not even a table of entries, is where it goes. */
@@ -71,7 +76,9 @@ final class Moving {
             }
             mm.splitHuge(from);
         }
-        if (entry instanceof Entry.Empty && !mm.hasTable(from) && (mode & Fill.ALLOW_SRC_HOLES) == 0) {
+        if (entry instanceof Entry.Empty
+                && !mm.hasTable(from)
+                && (mode & Fill.ALLOW_SRC_HOLES) == 0) {
             return -Errno.ENOENT.number();
         }
         mm.needTable(to);
@@ -92,7 +99,9 @@ final class Moving {
                 if (isBusy(frame) || frame.folio != null && !frame.folio.split()) {
                     yield -Errno.EBUSY.number();
                 }
-                Frame apart = ((Present) mm.entry(from)).frame(); // the page of zeros, if there was nothing in it
+                Frame apart =
+                        ((Present) mm.entry(from))
+                                .frame(); // the page of zeros, if there was nothing in it
                 mm.set(from, Entry.EMPTY);
                 mm.set(to, moved(apart));
                 yield 0;

@@ -4,14 +4,18 @@ import dev.stillframe.engine.linux.Errno;
 
 /** How an operation of a thread stands. Immutable. */
 public sealed interface Outcome {
-    /** It is over: what was loaded, how many bytes were transferred, an address, or a negative error number. */
+    /**
+     * It is over: what was loaded, how many bytes were transferred, an address, or a negative error
+     * number.
+     */
     record Done(long value) implements Outcome {}
 
     /**
      * It waits for somebody.
      *
      * @param address where it faulted, or the start of the range that its event is about
-     * @param interruptible whether a signal reaches it (state S); else only a fatal one does (state D)
+     * @param interruptible whether a signal reaches it (state S); else only a fatal one does (state
+     *     D)
      */
     record Parked(long address, boolean interruptible) implements Outcome {}
 

@@ -4,8 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * References to pages that outlive the call that took them: what a pipe holds after vmsplice(2), or a device of a
- * registered buffer. Whoever holds it sees and changes the pages, not the memory that they were mapped in. Thread-safe.
+ * References to pages that outlive the call that took them: what a pipe holds after vmsplice(2), or
+ * a device of a registered buffer. Whoever holds it sees and changes the pages, not the memory that
+ * they were mapped in. Thread-safe.
  */
 public final class PageHold {
     private final Mmu mmu;

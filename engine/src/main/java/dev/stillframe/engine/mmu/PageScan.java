@@ -6,14 +6,18 @@ import dev.stillframe.engine.mmu.Entry.Present;
 import java.util.ArrayList;
 import java.util.List;
 
-/** One PAGEMAP_SCAN ioctl ({@code Documentation/admin-guide/mm/pagemap.rst}). Under the model's lock. */
+/**
+ * One PAGEMAP_SCAN ioctl ({@code Documentation/admin-guide/mm/pagemap.rst}). Under the model's
+ * lock.
+ */
 public final class PageScan {
     /** Category: the mapping is registered for {@link Feature#WP_ASYNC}. */
     public static final long WPALLOWED = 1;
 
     /**
-     * Category: not write-protected. So are empty entries that nobody ever protected; where a whole 2 MiB was never
-     * touched there is no entry, and that counts only in a mapping that is registered for write-protection.
+     * Category: not write-protected. So are empty entries that nobody ever protected; where a whole
+     * 2 MiB was never touched there is no entry, and that counts only in a mapping that is
+     * registered for write-protection.
      */
     public static final long WRITTEN = 2;
 
@@ -43,7 +47,8 @@ public final class PageScan {
     /**
      * What to look for.
      *
-     * @param regionsMax how many regions fit in the answer; 0: there is no buffer, and nothing is reported
+     * @param regionsMax how many regions fit in the answer; 0: there is no buffer, and nothing is
+     *     reported
      * @param pagesMax how many pages may match, 0: any number
      * @param inverted categories that count as present when they are absent
      * @param mask all of these are needed
@@ -63,7 +68,15 @@ public final class PageScan {
         /** The written pages of a range, all of them. */
         public static Request written(long start, long end, boolean protect) {
             return new Request(
-                    start, end, protect ? WP_MATCHING | CHECK_WPASYNC : 0, Integer.MAX_VALUE, 0, 0, WRITTEN, 0, WRITTEN);
+                    start,
+                    end,
+                    protect ? WP_MATCHING | CHECK_WPASYNC : 0,
+                    Integer.MAX_VALUE,
+                    0,
+                    0,
+                    WRITTEN,
+                    0,
+                    WRITTEN);
         }
     }
 
@@ -108,7 +121,8 @@ public final class PageScan {
     }
 
     private boolean isInvalid() {
-        long categories = request.inverted() | request.mask() | request.anyOf() | request.returned();
+        long categories =
+                request.inverted() | request.mask() | request.anyOf() | request.returned();
         return (request.flags() & ~(WP_MATCHING | CHECK_WPASYNC)) != 0
                 || (categories & ~CATEGORIES) != 0
                 || request.start() % Mmu.PAGE_BYTES != 0
@@ -127,7 +141,8 @@ public final class PageScan {
         for (long at = from; at < to; at += Mmu.PAGE_BYTES) {
             long categories = ofMapping | categories(vma, Mmu.pageOf(at));
             boolean reported = request.regionsMax() > 0;
-            boolean judged = reported || !mm.hasTable(Mmu.pageOf(at)); // protecting alone looks at no entry
+            boolean judged =
+                    reported || !mm.hasTable(Mmu.pageOf(at)); // protecting alone looks at no entry
             if (judged && !matches(categories)) {
                 continue;
             }
@@ -149,9 +164,13 @@ public final class PageScan {
             return; // nor does a huge page split
         }
         long unit = at & -Mmu.HUGE_BYTES;
-        boolean whole = unit >= request.start() && unit + Mmu.HUGE_BYTES <= to && request.pagesMax() == 0;
+        boolean whole =
+                unit >= request.start() && unit + Mmu.HUGE_BYTES <= to && request.pagesMax() == 0;
         if (mm.isHuge(Mmu.pageOf(at)) && (whole || vma.isHugetlb())) {
-            long page = Mmu.pageOf(at); // the unit stays one: its pages match alike and change one after the other
+            long page =
+                    Mmu.pageOf(
+                            at); // the unit stays one: its pages match alike and change one after
+            // the other
             mm.set(page, mm.entry(page).withUffdWp(true));
         } else {
             mm.splitHuge(Mmu.pageOf(at));
@@ -161,13 +180,15 @@ public final class PageScan {
 
     private boolean matches(long categories) {
         long seen = categories ^ request.inverted();
-        return (seen & request.mask()) == request.mask() && (request.anyOf() == 0 || (seen & request.anyOf()) != 0);
+        return (seen & request.mask()) == request.mask()
+                && (request.anyOf() == 0 || (seen & request.anyOf()) != 0);
     }
 
     private boolean report(long at, long categories) {
         Region last = regions.isEmpty() ? null : regions.getLast();
         if (last != null && last.end() == at && last.categories() == categories) {
-            regions.set(regions.size() - 1, new Region(last.start(), at + Mmu.PAGE_BYTES, categories));
+            regions.set(
+                    regions.size() - 1, new Region(last.start(), at + Mmu.PAGE_BYTES, categories));
             return true;
         }
         if (regions.size() == request.regionsMax()) {
@@ -186,11 +207,12 @@ public final class PageScan {
         return switch (entry) {
             case Entry.Empty _ -> mm.hasTable(page) || vma.isWp() ? written : 0;
             case Marker _, Entry.Swapped _ -> SWAPPED | written;
-            case Present present -> PRESENT
-                    | written
-                    | (present.frame().kind == Frame.Kind.CACHE ? FILE : 0)
-                    | (present.frame().kind == Frame.Kind.ZERO ? PFNZERO : 0)
-                    | (mm.isHuge(page) ? HUGE : 0);
+            case Present present ->
+                    PRESENT
+                            | written
+                            | (present.frame().kind == Frame.Kind.CACHE ? FILE : 0)
+                            | (present.frame().kind == Frame.Kind.ZERO ? PFNZERO : 0)
+                            | (mm.isHuge(page) ? HUGE : 0);
         };
     }
 

@@ -3,8 +3,8 @@ package dev.stillframe.engine.mmu;
 import dev.stillframe.engine.linux.Errno;
 
 /**
- * Pins a range, moves all bytes at once, and unpins: direct I/O, which fails if it could not have all of them, and
- * process_vm_readv(2) and its like.
+ * Pins a range, moves all bytes at once, and unpins: direct I/O, which fails if it could not have
+ * all of them, and process_vm_readv(2) and its like.
  */
 final class Pinning implements Operation {
     private final Holding holding;
@@ -14,7 +14,12 @@ final class Pinning implements Operation {
     private final boolean allOrError;
 
     Pinning(
-            Task task, EmulatedProcess target, long address, byte[] bytes, boolean toMemory, boolean allOrError) {
+            Task task,
+            EmulatedProcess target,
+            long address,
+            byte[] bytes,
+            boolean toMemory,
+            boolean allOrError) {
         this.allOrError = allOrError;
         this.pins = new PageHold(task.mmu(), Grab.PIN, address);
         this.holding = new Holding(target, Grab.PIN, address, bytes.length, toMemory, pins);

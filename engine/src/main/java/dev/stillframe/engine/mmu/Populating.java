@@ -7,15 +7,24 @@ import dev.stillframe.engine.mmu.UserPages.Found;
 import dev.stillframe.engine.mmu.UserPages.Want;
 import org.jspecify.annotations.Nullable;
 
-/** Makes pages of a range present, one after the other, and keeps nothing: mlock(2), and advice to populate. */
+/**
+ * Makes pages of a range present, one after the other, and keeps nothing: mlock(2), and advice to
+ * populate.
+ */
 final class Populating implements Operation {
     /** What for. */
     enum Purpose {
         /** To be read. */
         READ,
-        /** To be written: where that breaks copy-on-write, or a page is protected, it does what a store does. */
+        /**
+         * To be written: where that breaks copy-on-write, or a page is protected, it does what a
+         * store does.
+         */
         WRITE,
-        /** To stay in memory: for writing where memory is private and may be written, else for reading. */
+        /**
+         * To stay in memory: for writing where memory is private and may be written, else for
+         * reading.
+         */
         LOCK
     }
 
@@ -37,8 +46,15 @@ final class Populating implements Operation {
             if (vma == null || refusal != null) {
                 return Outcome.failed(refusal == null ? Errno.ENOMEM : refusal);
             }
-            boolean write = purpose == Purpose.WRITE || purpose == Purpose.LOCK && vma.isCow() && vma.writable();
-            Want want = new Want(Grab.TOUCH, write, Origin.GRAB, purpose == Purpose.LOCK && isAccessible(vma));
+            boolean write =
+                    purpose == Purpose.WRITE
+                            || purpose == Purpose.LOCK && vma.isCow() && vma.writable();
+            Want want =
+                    new Want(
+                            Grab.TOUCH,
+                            write,
+                            Origin.GRAB,
+                            purpose == Purpose.LOCK && isAccessible(vma));
             Found found = task.mmu().pages().grab(task, task.mm(), at, want);
             if (!found.isFrame()) {
                 return found.result() == Result.PARKED
@@ -65,7 +81,9 @@ final class Populating implements Operation {
         if (purpose == Purpose.LOCK) {
             return Errno.ENOMEM;
         }
-        return entry instanceof Entry.Marker(_, boolean poisoned) && poisoned ? Errno.EHWPOISON : Errno.EFAULT;
+        return entry instanceof Entry.Marker(_, boolean poisoned) && poisoned
+                ? Errno.EHWPOISON
+                : Errno.EFAULT;
     }
 
     private static boolean isAccessible(Vma vma) {

@@ -4,7 +4,10 @@ import dev.stillframe.engine.mmu.Entry.Marker;
 import dev.stillframe.engine.mmu.Entry.Present;
 import dev.stillframe.engine.mmu.Entry.Swapped;
 
-/** What is done to all entries of a range: protect, discard, duplicate, swap out. Stateless; under the model's lock. */
+/**
+ * What is done to all entries of a range: protect, discard, duplicate, swap out. Stateless; under
+ * the model's lock.
+ */
 final class Ranges {
     private final Mmu mmu;
 
@@ -12,7 +15,10 @@ final class Ranges {
         this.mmu = mmu;
     }
 
-    /** Sets or clears the write-protect bit of the part of {@code vma} that is in the range: uffd_wp_range. */
+    /**
+     * Sets or clears the write-protect bit of the part of {@code vma} that is in the range:
+     * uffd_wp_range.
+     */
     void protect(AddressSpace mm, Vma vma, long start, long end, boolean on) {
         long from = Math.max(start, vma.start());
         long to = Math.min(end, vma.end());
@@ -26,7 +32,9 @@ final class Ranges {
         }
         for (long page : mm.populated(from, to)) {
             switch (mm.entry(page)) {
-                case Marker marker when marker.poisoned() -> {} // protection of what cannot be read means nothing
+                case Marker marker
+                        when marker
+                                .poisoned() -> {} // protection of what cannot be read means nothing
                 case Present present -> mm.set(page, withUpgrade(vma, present.withUffdWp(on)));
                 case Entry entry -> mm.set(page, entry.withUffdWp(on));
             }
@@ -53,7 +61,10 @@ final class Ranges {
         }
     }
 
-    /** Discards a range for madvise(2): tables that it covers and that are empty then go too, try_to_free_pte. */
+    /**
+     * Discards a range for madvise(2): tables that it covers and that are empty then go too,
+     * try_to_free_pte.
+     */
     void discard(AddressSpace mm, Vma vma, long start, long end) {
         zap(mm, vma, start, end);
         long first = start + Mmu.HUGE_BYTES - 1 & -Mmu.HUGE_BYTES;
@@ -85,11 +96,15 @@ final class Ranges {
         }
     }
 
-    /** Swaps out what nobody holds; {@code everywhere}: pages of several processes too, as reclaim does. */
+    /**
+     * Swaps out what nobody holds; {@code everywhere}: pages of several processes too, as reclaim
+     * does.
+     */
     void swapOut(AddressSpace mm, Vma vma, long start, long end, boolean everywhere) {
         takeApart(mm, start, end);
         for (long page : mm.populated(start, end)) {
-            if (!(mm.entry(page) instanceof Present(Frame frame, _, _, _)) || frame.kind == Frame.Kind.ZERO) {
+            if (!(mm.entry(page) instanceof Present(Frame frame, _, _, _))
+                    || frame.kind == Frame.Kind.ZERO) {
                 continue;
             }
             boolean spared = frame.isHeld() || !everywhere && isOfOthers(frame);
@@ -106,9 +121,13 @@ final class Ranges {
         }
     }
 
-    /** Whether it is not this process' alone, or not all of it: then advice leaves it where it is. */
+    /**
+     * Whether it is not this process' alone, or not all of it: then advice leaves it where it is.
+     */
     private static boolean isOfOthers(Frame frame) {
-        return frame.folio == null ? frame.mapCount() != 1 : frame.folio.mapCount() != Mmu.HUGE_PAGES;
+        return frame.folio == null
+                ? frame.mapCount() != 1
+                : frame.folio.mapCount() != Mmu.HUGE_PAGES;
     }
 
     /** Advice about a part of a huge page makes pages of it, if it is this process' alone. */
@@ -116,39 +135,54 @@ final class Ranges {
         for (long at : new long[] {start, end - Mmu.PAGE_BYTES}) {
             long unit = at & -Mmu.HUGE_BYTES;
             boolean whole = start <= unit && unit + Mmu.HUGE_BYTES <= end;
-            Folio folio = mm.entry(Mmu.pageOf(at)) instanceof Present(Frame frame, _, _, _) ? frame.folio : null;
+            Folio folio =
+                    mm.entry(Mmu.pageOf(at)) instanceof Present(Frame frame, _, _, _)
+                            ? frame.folio
+                            : null;
             if (folio != null && !whole && !folio.isMappedByMany()) {
                 folio.split();
             }
         }
     }
 
-    /** The program does without a range of private memory until it writes to it: madvise_free_pte_range. */
+    /**
+     * The program does without a range of private memory until it writes to it:
+     * madvise_free_pte_range.
+     */
     void free(AddressSpace mm, long start, long end) {
         takeApart(mm, start, end);
         for (long page : mm.populated(start, end)) {
             switch (mm.entry(page)) {
                 case Swapped _ -> mm.set(page, Entry.EMPTY);
                 case Marker marker when marker.poisoned() -> mm.set(page, Entry.EMPTY);
-                case Present(Frame frame, _, _, _) when frame.kind == Frame.Kind.ANON && !isOfOthers(frame) ->
-                    frame.lazyFree = true;
+                case Present(Frame frame, _, _, _)
+                        when frame.kind == Frame.Kind.ANON && !isOfOthers(frame) ->
+                        frame.lazyFree = true;
                 case Entry _ -> {} // what others have too stays as it is
             }
         }
     }
 
-    /** The entries of {@code parent} for a forked child, if a fault could not make them: copy_page_range. */
+    /**
+     * The entries of {@code parent} for a forked child, if a fault could not make them:
+     * copy_page_range.
+     */
     void duplicate(AddressSpace mm, Vma parent, AddressSpace childMm, Vma child) {
         if (!child.isWp() && parent.family() == null) {
             return;
         }
-        for (long unit = parent.start(); unit < parent.end(); unit = (unit & -Mmu.HUGE_BYTES) + Mmu.HUGE_BYTES) {
+        for (long unit = parent.start();
+                unit < parent.end();
+                unit = (unit & -Mmu.HUGE_BYTES) + Mmu.HUGE_BYTES) {
             if (mm.hasTable(Mmu.pageOf(unit))) {
                 childMm.needTable(Mmu.pageOf(unit)); // also if all of it is empty
             }
         }
         for (long page : mm.populated(parent.start(), parent.end())) {
-            if (mm.isHuge(page) && page % Mmu.HUGE_PAGES == 0 && !parent.isHugetlb() && copies(mm.firstOfUnit(page))) {
+            if (mm.isHuge(page)
+                    && page % Mmu.HUGE_PAGES == 0
+                    && !parent.isHugetlb()
+                    && copies(mm.firstOfUnit(page))) {
                 mm.splitHuge(page);
             }
             boolean huge = mm.isHuge(page);
@@ -179,7 +213,8 @@ final class Ranges {
         };
     }
 
-    private Entry duplicatedPage(AddressSpace mm, long page, Present present, Vma parent, Vma child) {
+    private Entry duplicatedPage(
+            AddressSpace mm, long page, Present present, Vma parent, Vma child) {
         Frame frame = present.frame();
         boolean wp = present.uffdWp() && child.isWp();
         if (!parent.isCow()) {

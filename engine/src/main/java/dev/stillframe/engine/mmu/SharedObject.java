@@ -30,7 +30,10 @@ public final class SharedObject {
         return number;
     }
 
-    /** lseek(2) with SEEK_DATA: the first offset from {@code offset} on that holds data; -1 if there is none. */
+    /**
+     * lseek(2) with SEEK_DATA: the first offset from {@code offset} on that holds data; -1 if there
+     * is none.
+     */
     public long nextData(long offset) {
         synchronized (mmu) {
             Long page = pages.ceilingKey(offset / Mmu.PAGE_BYTES);
@@ -72,7 +75,10 @@ public final class SharedObject {
         return frame == null || evicted.contains(frame) ? null : frame;
     }
 
-    /** The page at {@code index}, made or brought back if it is not there. A file on disk is read around it. */
+    /**
+     * The page at {@code index}, made or brought back if it is not there. A file on disk is read
+     * around it.
+     */
     Frame page(long index) {
         if (regularFile && pageCount < Long.MAX_VALUE && !pages.containsKey(index)) {
             long first = Math.max(0, index - READ_AROUND_PAGES);
@@ -86,14 +92,18 @@ public final class SharedObject {
     }
 
     private Frame newPage(long index) {
-        return pages.computeIfAbsent(index, _ -> {
-            Frame frame = mmu.newFrame(Frame.Kind.CACHE);
-            frame.cached = true;
-            return frame;
-        });
+        return pages.computeIfAbsent(
+                index,
+                _ -> {
+                    Frame frame = mmu.newFrame(Frame.Kind.CACHE);
+                    frame.cached = true;
+                    return frame;
+                });
     }
 
-    /** A page of shared memory went to swap, a page of a file back to it; nobody maps it any more. */
+    /**
+     * A page of shared memory went to swap, a page of a file back to it; nobody maps it any more.
+     */
     void evict(Frame frame) {
         mmu.unmapEverywhere(frame);
         evicted.add(frame);
@@ -133,11 +143,15 @@ public final class SharedObject {
         }
     }
 
-    /** fallocate(2) with FALLOC_FL_PUNCH_HOLE: every mapping loses the pages, and none its protection. */
+    /**
+     * fallocate(2) with FALLOC_FL_PUNCH_HOLE: every mapping loses the pages, and none its
+     * protection.
+     */
     public void punchHole(long offset, long bytes) {
         synchronized (mmu) {
             long first = offset / Mmu.PAGE_BYTES;
-            List<Frame> gone = new ArrayList<>(pages.subMap(first, first + bytes / Mmu.PAGE_BYTES).values());
+            List<Frame> gone =
+                    new ArrayList<>(pages.subMap(first, first + bytes / Mmu.PAGE_BYTES).values());
             for (Frame frame : gone) {
                 mmu.unmapEverywhere(frame);
                 frame.cached = false;

@@ -5,9 +5,10 @@ import dev.stillframe.engine.mmu.FaultPath.Result;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread of a process. It does one operation at a time: each method below starts one and answers how far it came; if it
- * parked, it stays so until it is woken <em>and</em> told to {@link #proceed}. Thread-safe, as all of the model; see
- * {@link BlockingTask} for threads that wait by themselves.
+ * A thread of a process. It does one operation at a time: each method below starts one and answers
+ * how far it came; if it parked, it stays so until it is woken <em>and</em> told to {@link
+ * #proceed}. Thread-safe, as all of the model; see {@link BlockingTask} for threads that wait by
+ * themselves.
  */
 public final class Task {
     private final EmulatedProcess process;
@@ -70,12 +71,15 @@ public final class Task {
     }
 
     /**
-     * A signal that is handled and not fatal. A thread that faulted in an instruction or in a copying system call leaves
-     * its wait and faults again, with a message of its own; others do not notice before they are done.
+     * A signal that is handled and not fatal. A thread that faulted in an instruction or in a
+     * copying system call leaves its wait and faults again, with a message of its own; others do
+     * not notice before they are done.
      */
     public void signal() {
         synchronized (mmu()) {
-            if (outcome instanceof Outcome.Parked(_, boolean interruptible) && interruptible && !woken) {
+            if (outcome instanceof Outcome.Parked(_, boolean interruptible)
+                    && interruptible
+                    && !woken) {
                 leaveWait();
                 wake();
             }
@@ -111,9 +115,13 @@ public final class Task {
         return start(new CpuAccess(address, bytes, CpuAccess.Kind.STORE, value, 0));
     }
 
-    /** A locked compare and exchange, a write even when it fails; its value is 1 if it exchanged, else 0. */
+    /**
+     * A locked compare and exchange, a write even when it fails; its value is 1 if it exchanged,
+     * else 0.
+     */
     public Outcome compareAndSet(long address, long expected, long value, int bytes) {
-        return start(new CpuAccess(address, bytes, CpuAccess.Kind.COMPARE_AND_SET, value, expected));
+        return start(
+                new CpuAccess(address, bytes, CpuAccess.Kind.COMPARE_AND_SET, value, expected));
     }
 
     /** System calls that move bytes from and to memory. */
@@ -127,8 +135,8 @@ public final class Task {
     }
 
     /**
-     * The thread ends, and the kernel clears its word at {@code clearTid} (CLONE_CHILD_CLEARTID). A write that would have
-     * to wait is dropped.
+     * The thread ends, and the kernel clears its word at {@code clearTid} (CLONE_CHILD_CLEARTID). A
+     * write that would have to wait is dropped.
      */
     public void exit(long clearTid) {
         synchronized (mmu()) {
@@ -139,8 +147,8 @@ public final class Task {
     }
 
     /**
-     * The thread ends, and the kernel marks the robust lock at {@code word}, if it is the thread's: handle_futex_death. A
-     * write that would have to wait is dropped.
+     * The thread ends, and the kernel marks the robust lock at {@code word}, if it is the thread's:
+     * handle_futex_death. A write that would have to wait is dropped.
      */
     public void exitHolding(long word) {
         synchronized (mmu()) {
@@ -179,14 +187,20 @@ public final class Task {
         return now;
     }
 
-    /** What an operation answers that could not get a page: a signal for an instruction, an error for a system call. */
+    /**
+     * What an operation answers that could not get a page: a signal for an instruction, an error
+     * for a system call.
+     */
     Outcome stopped(Result result, long address, FaultPath.Origin origin) {
         return switch (result) {
             case PARKED -> new Outcome.Parked(address, origin.interruptible);
-            case SIGSEGV, SIGBUS -> origin.user
-                    ? new Outcome.Signalled(
-                            result == Result.SIGBUS ? Outcome.Signal.SIGBUS : Outcome.Signal.SIGSEGV)
-                    : Outcome.failed(Errno.EFAULT);
+            case SIGSEGV, SIGBUS ->
+                    origin.user
+                            ? new Outcome.Signalled(
+                                    result == Result.SIGBUS
+                                            ? Outcome.Signal.SIGBUS
+                                            : Outcome.Signal.SIGSEGV)
+                            : Outcome.failed(Errno.EFAULT);
             case RESOLVED -> throw new IllegalStateException("nothing stopped it");
         };
     }

@@ -1,10 +1,9 @@
 package dev.stillframe.engine.mmu;
 
-import dev.stillframe.engine.mmu.FaultPath.Origin;
-
 /**
- * The system calls that read or write memory on a thread's behalf. Each answers as {@link Task} does; a finished one has
- * the number of bytes, or a negative errno. Arrays that are filled belong to the caller.
+ * The system calls that read or write memory on a thread's behalf. Each answers as {@link Task}
+ * does; a finished one has the number of bytes, or a negative errno. Arrays that are filled belong
+ * to the caller.
  */
 public final class Transfers {
     private final Task task;
@@ -58,21 +57,28 @@ public final class Transfers {
         return task.start(new Holding(task.process(), Grab.GET, address, bytes, false, pipe));
     }
 
-    /** A buffer is registered with a device, which will read from or also write to it; 0 if all of it could be had. */
+    /**
+     * A buffer is registered with a device, which will read from or also write to it; 0 if all of
+     * it could be had.
+     */
     public Outcome register(long address, int bytes, boolean write, PageHold buffer) {
-        Holding all = new Holding(task.process(), Grab.LONGTERM_PIN, address, bytes, write, buffer, true);
-        return task.start(new Operation() {
-            @Override
-            public Outcome attempt(Task thread) {
-                Outcome held = all.attempt(thread);
-                return held instanceof Outcome.Done(long count) && count >= 0 ? Outcome.OK : held;
-            }
+        Holding all =
+                new Holding(task.process(), Grab.LONGTERM_PIN, address, bytes, write, buffer, true);
+        return task.start(
+                new Operation() {
+                    @Override
+                    public Outcome attempt(Task thread) {
+                        Outcome held = all.attempt(thread);
+                        return held instanceof Outcome.Done(long count) && count >= 0
+                                ? Outcome.OK
+                                : held;
+                    }
 
-            @Override
-            public void abandon() {
-                all.abandon();
-            }
-        });
+                    @Override
+                    public void abandon() {
+                        all.abandon();
+                    }
+                });
     }
 
     /** An empty pipe for {@link #vmsplice} at {@code address}. */
@@ -97,7 +103,10 @@ public final class Transfers {
     public enum FutexCall {
         /** FUTEX_WAIT with FUTEX_PRIVATE_FLAG: reads the word. */
         WAIT_PRIVATE,
-        /** FUTEX_WAIT or FUTEX_WAKE with a key that processes share: takes the page, for writing if it can. */
+        /**
+         * FUTEX_WAIT or FUTEX_WAKE with a key that processes share: takes the page, for writing if
+         * it can.
+         */
         WAIT_SHARED,
         /** FUTEX_WAKE_OP: changes the word where waiting is impossible. */
         WAKE_OP,

@@ -7,8 +7,8 @@ import dev.stillframe.engine.mmu.FaultPath.Result;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ways to a page: {@link #walk} as an instruction goes, {@link #grab} as get_user_pages goes. Both come back with a frame,
- * or with the reason why not. Stateless; under the model's lock.
+ * Ways to a page: {@link #walk} as an instruction goes, {@link #grab} as get_user_pages goes. Both
+ * come back with a frame, or with the reason why not. Stateless; under the model's lock.
  */
 final class UserPages {
     /**
@@ -44,7 +44,9 @@ final class UserPages {
     Found walk(Task task, AddressSpace mm, long address, Access access, Origin origin) {
         while (true) {
             Vma vma = mm.find(address);
-            if (vma != null && FaultPath.allows(vma, access) && mm.entry(Mmu.pageOf(address)) instanceof Present present
+            if (vma != null
+                    && FaultPath.allows(vma, access)
+                    && mm.entry(Mmu.pageOf(address)) instanceof Present present
                     && (access == Access.READ || present.writable())) {
                 if (access == Access.WRITE) {
                     mm.set(Mmu.pageOf(address), present.withDirty());
@@ -66,7 +68,8 @@ final class UserPages {
             if (vma == null || !mayGrab(vma, want)) {
                 return new Found(Result.SIGSEGV, null);
             }
-            @Nullable Present present = mm.entry(Mmu.pageOf(address)) instanceof Present mapped ? mapped : null;
+            @Nullable Present present =
+                    mm.entry(Mmu.pageOf(address)) instanceof Present mapped ? mapped : null;
             Access access = accessFor(vma, want, present);
             if (present != null && follows(vma, present, access, want.forced() || !want.write())) {
                 if (want.write()) {
@@ -85,7 +88,8 @@ final class UserPages {
     private static boolean mayGrab(Vma vma, Want want) {
         boolean isSharedFile = vma.object() != null && vma.object().isRegularFile() && vma.shared();
         if (want.write() && want.grab() == Grab.LONGTERM_PIN && isSharedFile) {
-            return false; // its dirty pages could not be written back: writable_file_mapping_allowed
+            return false; // its dirty pages could not be written back:
+            // writable_file_mapping_allowed
         }
         if (want.write()) {
             return vma.writable() || want.forced() && vma.isCow();
@@ -115,7 +119,10 @@ final class UserPages {
         };
     }
 
-    /** A debugger may write to a page of one's own that the program may not write to: can_follow_write_pte. */
+    /**
+     * A debugger may write to a page of one's own that the program may not write to:
+     * can_follow_write_pte.
+     */
     private static boolean mayWriteBehind(Vma vma, Present present, boolean forced) {
         return present.writable()
                 || forced

@@ -6,8 +6,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A descriptor of a userfaultfd context; several can stand for one. Acts on the memory of the context's creator, whoever
- * holds it. Calls answer 0, or a negative errno as ioctl_userfaultfd(2) lists them. Thread-safe.
+ * A descriptor of a userfaultfd context; several can stand for one. Acts on the memory of the
+ * context's creator, whoever holds it. Calls answer 0, or a negative errno as ioctl_userfaultfd(2)
+ * lists them. Thread-safe.
  */
 public final class Userfault implements AutoCloseable {
     /** Registration mode: tell where nothing is. */
@@ -75,7 +76,10 @@ public final class Userfault implements AutoCloseable {
         }
     }
 
-    /** {@code UFFDIO_REGISTER} with a set of modes, which replaces any other that does not include it. */
+    /**
+     * {@code UFFDIO_REGISTER} with a set of modes, which replaces any other that does not include
+     * it.
+     */
     public long register(long start, long bytes, int modes) {
         synchronized (mmu()) {
             if (!context.initialized || isBadRange(start, bytes) || modes < 1 || modes > 7) {
@@ -108,7 +112,8 @@ public final class Userfault implements AutoCloseable {
     }
 
     private long refusal(Vma vma, long start, long end, int modes) {
-        if (!canUserfault(vma, modes) || vma.refuses(Math.max(start, vma.start()), Math.min(end, vma.end()))) {
+        if (!canUserfault(vma, modes)
+                || vma.refuses(Math.max(start, vma.start()), Math.min(end, vma.end()))) {
             return -Errno.EINVAL.number();
         }
         if (!vma.mayWrite()) {
@@ -127,7 +132,10 @@ public final class Userfault implements AutoCloseable {
         return !vma.object().isRegularFile();
     }
 
-    /** {@code UFFDIO_UNREGISTER}. Wakes only who waits in a range that was registered for missing pages. */
+    /**
+     * {@code UFFDIO_UNREGISTER}. Wakes only who waits in a range that was registered for missing
+     * pages.
+     */
     public long unregister(long start, long bytes) {
         synchronized (mmu()) {
             if (!context.initialized || isBadRange(start, bytes)) {
@@ -139,7 +147,8 @@ public final class Userfault implements AutoCloseable {
             }
             List<Vma> vmas = mm.overlapping(start, start + bytes);
             if (vmas.isEmpty()
-                    || vmas.stream().anyMatch(vma -> vma.context() != null && vma.context() != context)
+                    || vmas.stream()
+                            .anyMatch(vma -> vma.context() != null && vma.context() != context)
                     || vmas.stream().anyMatch(vma -> !canUserfault(vma, vma.modes()))) {
                 return -Errno.EINVAL.number();
             }
@@ -171,7 +180,10 @@ public final class Userfault implements AutoCloseable {
         return writeProtect(start, bytes, 0);
     }
 
-    /** {@code UFFDIO_WRITEPROTECT}: mode 1 protects, mode 2 takes away without waking. Not atomic over a range. */
+    /**
+     * {@code UFFDIO_WRITEPROTECT}: mode 1 protects, mode 2 takes away without waking. Not atomic
+     * over a range.
+     */
     public long writeProtect(long start, long bytes, int mode) {
         synchronized (mmu()) {
             boolean unknown = (mode & ~(WRITEPROTECT_WP | WRITEPROTECT_DONTWAKE)) != 0;
@@ -257,7 +269,10 @@ public final class Userfault implements AutoCloseable {
         }
     }
 
-    /** Waits until a message can be read or the deadline of {@link System#nanoTime} passes; whether one can. */
+    /**
+     * Waits until a message can be read or the deadline of {@link System#nanoTime} passes; whether
+     * one can.
+     */
     public boolean await(long deadlineNanos) throws InterruptedException {
         return mmu().await(context::isReadable, deadlineNanos);
     }
@@ -292,7 +307,10 @@ public final class Userfault implements AutoCloseable {
         }
     }
 
-    /** close(2). The last one of a context unregisters everything, and every waiting thread goes on unnoticed. */
+    /**
+     * close(2). The last one of a context unregisters everything, and every waiting thread goes on
+     * unnoticed.
+     */
     @Override
     public void close() {
         synchronized (mmu()) {

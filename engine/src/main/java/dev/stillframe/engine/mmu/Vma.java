@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param mayWrite false for a shared mapping of a file that was opened for reading
  * @param units how much one entry maps
  * @param marks what the program said about it
- * @param family whose private pages it holds; null: none yet, so that fork(2) has nothing to duplicate
+ * @param family whose private pages it holds; null: none yet, so that fork(2) has nothing to
+ *     duplicate
  * @param context whom faults are told, null: nobody
  * @param modes registration modes, of {@link Userfault}
  */
@@ -33,7 +34,9 @@ record Vma(
     enum Units {
         /** A page. */
         PAGES,
-        /** An aligned 2 MiB where possible; it splits when its parts differ: transparent huge pages. */
+        /**
+         * An aligned 2 MiB where possible; it splits when its parts differ: transparent huge pages.
+         */
         HUGE_WHERE_POSSIBLE,
         /** An aligned 2 MiB, never less: hugetlbfs. */
         HUGE
@@ -65,7 +68,10 @@ record Vma(
         }
     }
 
-    /** Mappings that were one when their first private page came: the kernel's anon_vma. Others never join. */
+    /**
+     * Mappings that were one when their first private page came: the kernel's anon_vma. Others
+     * never join.
+     */
     static final class Family {}
 
     boolean isHugetlb() {
@@ -122,53 +128,137 @@ record Vma(
     }
 
     Vma withBounds(long newStart, long newEnd) {
-        return new Vma(newStart, newEnd, readable, writable, object, objectOffset + newStart - start, shared, mayWrite,
-                units, marks, family, context, modes);
+        return new Vma(
+                newStart,
+                newEnd,
+                readable,
+                writable,
+                object,
+                objectOffset + newStart - start,
+                shared,
+                mayWrite,
+                units,
+                marks,
+                family,
+                context,
+                modes);
     }
 
-    /** Whether both are parts of one mapping that are alike, and {@code next} begins where this one ends. */
+    /**
+     * Whether both are parts of one mapping that are alike, and {@code next} begins where this one
+     * ends.
+     */
     boolean isContinuedBy(Vma next) {
         boolean related = family == null || next.family == null || family == next.family;
-        return end == next.start && related && next.withBounds(start, end).withFamily(family).equals(this);
+        return end == next.start
+                && related
+                && next.withBounds(start, end).withFamily(family).equals(this);
     }
 
-    /** Whether {@code next} begins where this one ends, and they differ in their rights at most: anon_vma_compatible. */
+    /**
+     * Whether {@code next} begins where this one ends, and they differ in their rights at most:
+     * anon_vma_compatible.
+     */
     boolean mayShareFamilyWith(Vma next) {
         Vma alike = next.withBounds(start, end).withFamily(family).withRights(readable, writable);
         return end == next.start && alike.equals(this);
     }
 
-    /** The same mapping at another address. Memory that never had a page of its own forgets where it was. */
+    /**
+     * The same mapping at another address. Memory that never had a page of its own forgets where it
+     * was.
+     */
     Vma movedTo(long newStart, long newEnd) {
         long offset = object == null && family == null ? newStart : objectOffset;
-        return new Vma(newStart, newEnd, readable, writable, object, offset, shared, mayWrite, units, marks, family,
-                context, modes);
+        return new Vma(
+                newStart, newEnd, readable, writable, object, offset, shared, mayWrite, units,
+                marks, family, context, modes);
     }
 
     Vma withRights(boolean read, boolean write) {
-        return new Vma(start, end, read, write, object, objectOffset, shared, mayWrite, units, marks, family, context,
+        return new Vma(
+                start,
+                end,
+                read,
+                write,
+                object,
+                objectOffset,
+                shared,
+                mayWrite,
+                units,
+                marks,
+                family,
+                context,
                 modes);
     }
 
     Vma with(Marks newMarks) {
-        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, units, newMarks, family,
-                context, modes);
+        return new Vma(
+                start,
+                end,
+                readable,
+                writable,
+                object,
+                objectOffset,
+                shared,
+                mayWrite,
+                units,
+                newMarks,
+                family,
+                context,
+                modes);
     }
 
     /** The same, in huge pages where it can: MADV_HUGEPAGE. */
     Vma asHuge() {
         Units huge = units == Units.PAGES && isAnonymous() ? Units.HUGE_WHERE_POSSIBLE : units;
-        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, huge, marks, family,
-                context, modes);
+        return new Vma(
+                start,
+                end,
+                readable,
+                writable,
+                object,
+                objectOffset,
+                shared,
+                mayWrite,
+                huge,
+                marks,
+                family,
+                context,
+                modes);
     }
 
     Vma withFamily(@Nullable Family newFamily) {
-        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, units, marks, newFamily,
-                context, modes);
+        return new Vma(
+                start,
+                end,
+                readable,
+                writable,
+                object,
+                objectOffset,
+                shared,
+                mayWrite,
+                units,
+                marks,
+                newFamily,
+                context,
+                modes);
     }
 
     Vma registered(@Nullable Context newContext, int newModes) {
-        return new Vma(start, end, readable, writable, object, objectOffset, shared, mayWrite, units, marks, family,
-                newContext, newModes);
+        return new Vma(
+                start,
+                end,
+                readable,
+                writable,
+                object,
+                objectOffset,
+                shared,
+                mayWrite,
+                units,
+                marks,
+                family,
+                newContext,
+                newModes);
     }
 }

@@ -1,9 +1,9 @@
 package dev.stillframe.engine.nativearena;
 
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.instant.ThreadState;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.FrozenThread;
 import dev.stillframe.engine.process.Target;
@@ -15,8 +15,9 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * A native arena in the process that it belongs to: only this mapping, at addresses from 0 on, and no registers, because an
- * arena is memory, not a program. The threads are stopped for the instant all the same.
+ * A native arena in the process that it belongs to: only this mapping, at addresses from 0 on, and
+ * no registers, because an arena is memory, not a program. The threads are stopped for the instant
+ * all the same.
  */
 final class ArenaMemory extends Windows {
     private final String name;
@@ -44,7 +45,10 @@ final class ArenaMemory extends Windows {
         this.gate = gate;
     }
 
-    /** What the process registers elsewhere is not in our way, nor are we in its: only the arena is registered. */
+    /**
+     * What the process registers elsewhere is not in our way, nor are we in its: only the arena is
+     * registered.
+     */
     @Override
     public void refuseOwnUserfaultfd() {}
 
@@ -88,7 +92,10 @@ final class ArenaMemory extends Windows {
 
         @Override
         public void watch(ExitListener listener, Consumer<Throwable> lost) throws IOException {
-            process.watch(exiting -> {}, lost); // an exit writes to the thread's stack and control block, never to the arena
+            process.watch(
+                    exiting -> {},
+                    lost); // an exit writes to the thread's stack and control block, never to the
+            // arena
         }
 
         /** Of the threads only the numbers: what they have in memory is elsewhere. */
@@ -98,7 +105,10 @@ final class ArenaMemory extends Windows {
             gate.close();
             Standing standing = process.freeze(budget);
             return new Standing(
-                    standing.threads().stream().map(t -> new FrozenThread(t.tid(), 0, 0, 0, 0)).toList(), standing.sinceNanos());
+                    standing.threads().stream()
+                            .map(t -> new FrozenThread(t.tid(), 0, 0, 0, 0))
+                            .toList(),
+                    standing.sinceNanos());
         }
 
         @Override

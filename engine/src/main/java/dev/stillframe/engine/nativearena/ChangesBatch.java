@@ -6,7 +6,10 @@ import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
 import java.lang.foreign.MemorySegment;
 
-/** Pages as they lie in {@link CopiedPages}, which outlive the sink: nothing is copied, and nothing is to be released. */
+/**
+ * Pages as they lie in {@link CopiedPages}, which outlive the sink: nothing is copied, and nothing
+ * is to be released.
+ */
 final class ChangesBatch extends RunBatch {
     private final MemorySegment[] data = new MemorySegment[CopiedPages.CHUNK_PAGES];
     private final PageContents contents;

@@ -8,8 +8,8 @@ import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -18,13 +18,15 @@ import java.util.HexFormat;
 import java.util.List;
 
 /**
- * One snapshot of what was written since an earlier one, told in its steps. No write waits for it: pages are copied in rounds,
- * each of what was written during the one before, and what is left is copied while the threads stand. That is T0.
+ * One snapshot of what was written since an earlier one, told in its steps. No write waits for it:
+ * pages are copied in rounds, each of what was written during the one before, and what is left is
+ * copied while the threads stand. That is T0.
  *
- * <p>Why nothing is lost: a page that is taken from the watch is marked again in the same step and copied afterwards; a write
- * to it, before, during or after the copy, marks it as written, so that it is copied again. What is marked at T0 stays marked
- * and belongs to the next snapshot too, whose comparison finds whether it was written again. After a snapshot that failed, a
- * comparison of all pages takes the place of what was taken from the watch.
+ * <p>Why nothing is lost: a page that is taken from the watch is marked again in the same step and
+ * copied afterwards; a write to it, before, during or after the copy, marks it as written, so that
+ * it is copied again. What is marked at T0 stays marked and belongs to the next snapshot too, whose
+ * comparison finds whether it was written again. After a snapshot that failed, a comparison of all
+ * pages takes the place of what was taken from the watch.
  *
  * <p>Owned by the thread that takes it.
  */
@@ -43,7 +45,10 @@ final class ChangesSnapshot implements AutoCloseable {
     /** Copies what is under way, stops the threads, copies the rest. */
     @FunctionalInterface
     interface Stop {
-        /** When it was, and how long. Every page that was marked as written at that instant was put into {@code copies}. */
+        /**
+         * When it was, and how long. Every page that was marked as written at that instant was put
+         * into {@code copies}.
+         */
         Stopped copyWritten(CopiedPages copies, BitSet written) throws IOException;
     }
 
@@ -55,7 +60,12 @@ final class ChangesSnapshot implements AutoCloseable {
      */
     record Stopped(long instantEpochNanos, long pauseNanos) {}
 
-    ChangesSnapshot(MemoryArena arena, MemorySegment memory, PageHistory history, ArenaReport parent, PageSink sink) {
+    ChangesSnapshot(
+            MemoryArena arena,
+            MemorySegment memory,
+            PageHistory history,
+            ArenaReport parent,
+            PageSink sink) {
         this.arena = arena;
         this.memory = memory;
         this.history = history;
@@ -109,23 +119,33 @@ final class ChangesSnapshot implements AutoCloseable {
             int before = left.cardinality();
             left = watch.takeWritten();
             history.addWritten(left);
-            if (left.cardinality() <= FEW_PAGES || left.cardinality() > before / 2 || round == MOST_ROUNDS) {
-                copies.copy(left, memory); // what is written from now on is what is copied while the threads stand
+            if (left.cardinality() <= FEW_PAGES
+                    || left.cardinality() > before / 2
+                    || round == MOST_ROUNDS) {
+                copies.copy(
+                        left,
+                        memory); // what is written from now on is what is copied while the threads
+                // stand
                 return;
             }
         }
     }
 
-    /** Hashes all that was copied; the pages that were written and are not as they were at the last snapshot. */
+    /**
+     * Hashes all that was copied; the pages that were written and are not as they were at the last
+     * snapshot.
+     */
     private BitSet changed() {
         BitSet written = history.written();
         BitSet changed = new BitSet();
-        copies.pages().stream().forEach(page -> {
-            now.set(page, copies.page(page), 0);
-            if (written.get(page) && !now.isSame(page, history.contents())) {
-                changed.set(page);
-            }
-        });
+        copies.pages().stream()
+                .forEach(
+                        page -> {
+                            now.set(page, copies.page(page), 0);
+                            if (written.get(page) && !now.isSame(page, history.contents())) {
+                                changed.set(page);
+                            }
+                        });
         return changed;
     }
 

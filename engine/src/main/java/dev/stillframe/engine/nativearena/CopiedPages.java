@@ -12,8 +12,8 @@ import java.util.BitSet;
 import java.util.List;
 
 /**
- * Copies of some pages of an arena: a page that is copied again replaces its copy. Memory is taken as pages come, and given
- * back by {@link #close}. Owned by one thread.
+ * Copies of some pages of an arena: a page that is copied again replaces its copy. Memory is taken
+ * as pages come, and given back by {@link #close}. Owned by one thread.
  */
 final class CopiedPages implements AutoCloseable {
     /** Pages of a piece of memory, and the most in one batch. */
@@ -74,7 +74,9 @@ final class CopiedPages implements AutoCloseable {
 
     /** Whether the copy of the page after {@code page} lies behind its copy. */
     boolean isFollowed(int page) {
-        return page + 1 < slots.length && slots[page + 1] == slots[page] + 1 && slots[page + 1] % CHUNK_PAGES != 0;
+        return page + 1 < slots.length
+                && slots[page + 1] == slots[page] + 1
+                && slots[page + 1] % CHUNK_PAGES != 0;
     }
 
     /** Memory for the hashes of one batch. */

@@ -4,8 +4,8 @@ import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
@@ -23,9 +23,10 @@ import java.time.Duration;
 import java.time.Instant;
 
 /**
- * The process that handles the faults of a native arena: a JVM of its own, because the process that faults must never be
- * the one that handles. Started by {@link HandlerProcess}; takes one request after the other from standard input and
- * answers on standard output as {@link PageStream} says. It ends when its input does, so it never outlives the program.
+ * The process that handles the faults of a native arena: a JVM of its own, because the process that
+ * faults must never be the one that handles. Started by {@link HandlerProcess}; takes one request
+ * after the other from standard input and answers on standard output as {@link PageStream} says. It
+ * ends when its input does, so it never outlives the program.
  */
 public final class FaultHandler {
     private static final Duration STOP_BUDGET = Duration.ofMillis(100);
@@ -37,7 +38,12 @@ public final class FaultHandler {
     private final DataInputStream requests;
     private final DataOutputStream answers;
 
-    private FaultHandler(int pid, AddressRange arena, String name, DataInputStream requests, DataOutputStream answers) {
+    private FaultHandler(
+            int pid,
+            AddressRange arena,
+            String name,
+            DataInputStream requests,
+            DataOutputStream answers) {
         this.pid = pid;
         this.arena = arena;
         this.name = name;
@@ -45,17 +51,24 @@ public final class FaultHandler {
         this.answers = answers;
     }
 
-    /** Arguments: the program's pid, start and end of the arena in hexadecimal, and its name. Not for people to start. */
+    /**
+     * Arguments: the program's pid, start and end of the arena in hexadecimal, and its name. Not
+     * for people to start.
+     */
     public static void main(String[] arguments) throws IOException, InterruptedException {
         DataOutputStream answers =
-                new DataOutputStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER_BYTES));
+                new DataOutputStream(
+                        new BufferedOutputStream(
+                                new FileOutputStream(FileDescriptor.out), BUFFER_BYTES));
         System.setOut(System.err); // logs must not mix with pages
         int pid = Integer.parseInt(arguments[0]);
         AddressRange arena =
                 new AddressRange(
-                        Long.parseUnsignedLong(arguments[1], 16), Long.parseUnsignedLong(arguments[2], 16));
+                        Long.parseUnsignedLong(arguments[1], 16),
+                        Long.parseUnsignedLong(arguments[2], 16));
         DataInputStream requests =
-                new DataInputStream(new BufferedInputStream(new FileInputStream(FileDescriptor.in)));
+                new DataInputStream(
+                        new BufferedInputStream(new FileInputStream(FileDescriptor.in)));
         new FaultHandler(pid, arena, arguments[3], requests, answers).serve();
     }
 
@@ -97,11 +110,13 @@ public final class FaultHandler {
         }
     }
 
-    private void take(SnapshotOptions options) throws IOException, SnapshotException, InterruptedException {
+    private void take(SnapshotOptions options)
+            throws IOException, SnapshotException, InterruptedException {
         Snapshot.warmUp(options);
         ArenaMemory target = new ArenaMemory(TargetProcess.open(pid), arena, name, new PipedGate());
         Snapshot snapshot = new Snapshot(options, new SimpleMeterRegistry(), Progress.NONE);
-        PageStream.putJson(answers, PageStream.REPORT, snapshot.take(target, new PipeSink(answers, requests)));
+        PageStream.putJson(
+                answers, PageStream.REPORT, snapshot.take(target, new PipeSink(answers, requests)));
     }
 
     /** The gate is in the program. Used before the first page is sent, so the pipe is free. */

@@ -1,13 +1,13 @@
 package dev.stillframe.engine.nativearena;
 
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.linux.Ptrace;
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.linux.Ptrace;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.thread.Role;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
@@ -24,8 +24,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.StampedLock;
 
 /**
- * A {@link FaultHandler} in a process of its own, as the arena's process sees it. It takes any number of snapshots, one at
- * a time; after a failure it is closed, and another is started for the next. Owned by one thread at a time.
+ * A {@link FaultHandler} in a process of its own, as the arena's process sees it. It takes any
+ * number of snapshots, one at a time; after a failure it is closed, and another is started for the
+ * next. Owned by one thread at a time.
  *
  * <p>A killed handler harms nobody: the kernel lets all writers go, and the snapshot fails.
  */
@@ -35,7 +36,8 @@ final class HandlerProcess implements AutoCloseable {
     private static final long GATE_SECONDS = 5;
     private static final long LOOK_NANOS = 100_000_000;
 
-    private static final Patience PATIENCE = new Patience(Duration.ofMinutes(1), Duration.ofSeconds(10));
+    private static final Patience PATIENCE =
+            new Patience(Duration.ofMinutes(1), Duration.ofSeconds(10));
 
     private final Process process;
     private final Patience patience;
@@ -45,7 +47,8 @@ final class HandlerProcess implements AutoCloseable {
     /**
      * How long the handler may say nothing.
      *
-     * @param silence beside the sink's own patience: the start of a JVM, its dry run, and touching its staging
+     * @param silence beside the sink's own patience: the start of a JVM, its dry run, and touching
+     *     its staging
      * @param gate while writes that belong together wait for it
      */
     record Patience(Duration silence, Duration gate) {}
@@ -54,7 +57,9 @@ final class HandlerProcess implements AutoCloseable {
     HandlerProcess(Process process, Patience patience) {
         this.process = process;
         this.patience = patience;
-        this.answers = new DataInputStream(new BufferedInputStream(process.getInputStream(), BUFFER_BYTES));
+        this.answers =
+                new DataInputStream(
+                        new BufferedInputStream(process.getInputStream(), BUFFER_BYTES));
         this.requests = new DataOutputStream(process.getOutputStream());
     }
 
@@ -63,7 +68,8 @@ final class HandlerProcess implements AutoCloseable {
         Process process =
                 new ProcessBuilder(
                                 List.of(
-                                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                        Path.of(System.getProperty("java.home"), "bin", "java")
+                                                .toString(),
                                         "--enable-native-access=ALL-UNNAMED",
                                         "-Xmx256m",
                                         "-XX:+UseSerialGC",
@@ -102,7 +108,8 @@ final class HandlerProcess implements AutoCloseable {
      * @param gate what writes that belong together hold for reading
      * @throws IOException if it came to nothing; close this then
      */
-    SnapshotReport take(PageSink sink, long stagingBytes, Duration stallTimeout, StampedLock gate) throws IOException {
+    SnapshotReport take(PageSink sink, long stagingBytes, Duration stallTimeout, StampedLock gate)
+            throws IOException {
         try (PipedBatches batches = new PipedBatches(stallTimeout);
                 Watchdog watchdog = new Watchdog(stallTimeout.plus(patience.silence()))) {
             try (sink) { // before the batches, of which it may still hold some
@@ -120,7 +127,8 @@ final class HandlerProcess implements AutoCloseable {
         }
     }
 
-    private SnapshotReport receive(PageSink sink, PipedBatches batches, Watchdog watchdog, StampedLock gate)
+    private SnapshotReport receive(
+            PageSink sink, PipedBatches batches, Watchdog watchdog, StampedLock gate)
             throws IOException {
         try (HeldGate held = new HeldGate(gate, watchdog)) {
             while (true) {
@@ -165,7 +173,8 @@ final class HandlerProcess implements AutoCloseable {
      * @param written is told which pages those were
      * @throws IOException if it came to nothing; close this then
      */
-    ChangesSnapshot.Stopped copyWritten(StampedLock gate, CopiedPages copies, BitSet written) throws IOException {
+    ChangesSnapshot.Stopped copyWritten(StampedLock gate, CopiedPages copies, BitSet written)
+            throws IOException {
         try (Watchdog watchdog = new Watchdog(patience.silence());
                 HeldGate held = new HeldGate(gate, watchdog)) {
             requests.writeByte(PageStream.STOP);
@@ -174,7 +183,8 @@ final class HandlerProcess implements AutoCloseable {
             if (part != PageStream.WRITTEN) {
                 throw unexpected(part);
             }
-            ChangesSnapshot.Stopped stopped = new ChangesSnapshot.Stopped(answers.readLong(), answers.readLong());
+            ChangesSnapshot.Stopped stopped =
+                    new ChangesSnapshot.Stopped(answers.readLong(), answers.readLong());
             readWritten(copies, written);
             return stopped;
         } catch (EOFException e) {
@@ -189,7 +199,9 @@ final class HandlerProcess implements AutoCloseable {
             written.set(first, first + answers.readInt());
         }
         byte[] bytes = new byte[PageHistory.PAGE_BYTES];
-        for (int page = written.nextSetBit(0); page >= 0; page = written.nextSetBit(page + 1)) { // runs are in order
+        for (int page = written.nextSetBit(0);
+                page >= 0;
+                page = written.nextSetBit(page + 1)) { // runs are in order
             answers.readFully(bytes);
             copies.put(page, bytes);
         }
@@ -244,7 +256,10 @@ final class HandlerProcess implements AutoCloseable {
         requests.flush();
     }
 
-    /** Kills the handler when it says nothing for too long, or the caller is interrupted: reading a pipe has no deadline. */
+    /**
+     * Kills the handler when it says nothing for too long, or the caller is interrupted: reading a
+     * pipe has no deadline.
+     */
     private final class Watchdog implements AutoCloseable {
         private final Thread caller = Thread.currentThread();
         private final Duration usual;
@@ -287,12 +302,15 @@ final class HandlerProcess implements AutoCloseable {
     }
 
     private IOException ended(EOFException cause) {
-        return new IOException("the process that handles the arena's faults ended" + exitCode(), cause);
+        return new IOException(
+                "the process that handles the arena's faults ended" + exitCode(), cause);
     }
 
     private String exitCode() {
         try {
-            return process.waitFor(END_SECONDS, TimeUnit.SECONDS) ? " with code " + process.exitValue() : "";
+            return process.waitFor(END_SECONDS, TimeUnit.SECONDS)
+                    ? " with code " + process.exitValue()
+                    : "";
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return "";

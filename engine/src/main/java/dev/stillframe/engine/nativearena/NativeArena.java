@@ -30,15 +30,18 @@ import java.util.concurrent.locks.StampedLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An arena that the kernel protects: memory of a memfd, written by plain stores, through {@link #segment} as well as through
- * the methods. It costs nothing while no snapshot is taken, unless it is {@link #watched}. While a whole one is, the first write to a page waits until a process
- * of our own has copied it; that process is started at the first snapshot, holds the only descriptor that protects the
- * memory, and ends with this arena. If it is killed, writers go on, the snapshot fails, and the next one starts another.
+ * An arena that the kernel protects: memory of a memfd, written by plain stores, through {@link
+ * #segment} as well as through the methods. It costs nothing while no snapshot is taken, unless it
+ * is {@link #watched}. While a whole one is, the first write to a page waits until a process of our
+ * own has copied it; that process is started at the first snapshot, holds the only descriptor that
+ * protects the memory, and ends with this arena. If it is killed, writers go on, the snapshot
+ * fails, and the next one starts another.
  *
  * <p>Needs Linux, userfaultfd, and the right of the child to trace this process. Thread-safe.
  *
- * <p>T0 stops every thread of this program for milliseconds: a number is in the image whole or not at all, as is what one
- * call or a {@link #unit} writes through the methods; a copy to {@link #segment} of more than a number can be split.
+ * <p>T0 stops every thread of this program for milliseconds: a number is in the image whole or not
+ * at all, as is what one call or a {@link #unit} writes through the methods; a copy to {@link
+ * #segment} of more than a number can be split.
  */
 public final class NativeArena implements MemoryArena {
     private static final long MOST_PAGES = 1 << 30;
@@ -85,25 +88,31 @@ public final class NativeArena implements MemoryArena {
     }
 
     /**
-     * The same, but from the first snapshot on the kernel marks what is written, so that {@link #snapshotSince} works. That
-     * costs a microsecond or two at the first write to a page after each snapshot, 20 bytes a page, and at the end of each
-     * whole snapshot a look at all pages. A process whose memory is watched cannot be captured from outside.
+     * The same, but from the first snapshot on the kernel marks what is written, so that {@link
+     * #snapshotSince} works. That costs a microsecond or two at the first write to a page after
+     * each snapshot, 20 bytes a page, and at the end of each whole snapshot a look at all pages. A
+     * process whose memory is watched cannot be captured from outside.
      *
-     * @throws IOException if the kernel has no such memory. Whether it can watch is seen at the first {@link #snapshotSince}
+     * @throws IOException if the kernel has no such memory. Whether it can watch is seen at the
+     *     first {@link #snapshotSince}
      */
     public static NativeArena watched(String name, long sizeBytes) throws IOException {
         return create(name, sizeBytes, true);
     }
 
-    private static NativeArena create(String name, long sizeBytes, boolean watched) throws IOException {
+    private static NativeArena create(String name, long sizeBytes, boolean watched)
+            throws IOException {
         if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0 || sizeBytes / PAGE_BYTES > MOST_PAGES) {
             throw new IllegalArgumentException(
-                    "an arena of %d bytes; it must be a positive multiple of %d".formatted(sizeBytes, PAGE_BYTES));
+                    "an arena of %d bytes; it must be a positive multiple of %d"
+                            .formatted(sizeBytes, PAGE_BYTES));
         }
         try {
-            return new NativeArena(name, SharedMemory.create("stillframe-arena", sizeBytes), watched);
+            return new NativeArena(
+                    name, SharedMemory.create("stillframe-arena", sizeBytes), watched);
         } catch (ErrnoException e) {
-            throw new ArenaException("no arena of %d bytes: %s".formatted(sizeBytes, e.getMessage()), e);
+            throw new ArenaException(
+                    "no arena of %d bytes: %s".formatted(sizeBytes, e.getMessage()), e);
         }
     }
 
@@ -250,8 +259,9 @@ public final class NativeArena implements MemoryArena {
     }
 
     /**
-     * As {@link MemoryArena#snapshot} says. The child holds at most as many pages as the arena has in use, so that no writer
-     * ever waits for the sink; {@link ArenaOptions#stagingBytes} does not matter.
+     * As {@link MemoryArena#snapshot} says. The child holds at most as many pages as the arena has
+     * in use, so that no writer ever waits for the sink; {@link ArenaOptions#stagingBytes} does not
+     * matter.
      */
     @Override
     public ArenaReport snapshot(PageSink sink, ArenaOptions options) throws IOException {
@@ -260,7 +270,8 @@ public final class NativeArena implements MemoryArena {
             boolean taken = false;
             try {
                 PageHistory known = history;
-                ArenaReport report = known == null ? take(sink, options) : takeWatched(known, sink, options);
+                ArenaReport report =
+                        known == null ? take(sink, options) : takeWatched(known, sink, options);
                 taken = true;
                 return report;
             } finally {
@@ -276,15 +287,17 @@ public final class NativeArena implements MemoryArena {
     }
 
     /**
-     * As {@link MemoryArena#snapshotSince} says, of an arena that is {@link #watched}. No writer waits for a page; the threads
-     * stand while those pages are copied that were written in the last moment before T0. What is copied is held in memory
-     * until the image is published, so that {@code options} do not matter: nothing waits for the sink but this call.
+     * As {@link MemoryArena#snapshotSince} says, of an arena that is {@link #watched}. No writer
+     * waits for a page; the threads stand while those pages are copied that were written in the
+     * last moment before T0. What is copied is held in memory until the image is published, so that
+     * {@code options} do not matter: nothing waits for the sink but this call.
      *
-     * @throws ArenaException if the arena could not be watched since the last snapshot and cannot be now; the message says
-     *     why
+     * @throws ArenaException if the arena could not be watched since the last snapshot and cannot
+     *     be now; the message says why
      */
     @Override
-    public ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options) throws IOException {
+    public ArenaReport snapshotSince(ArenaReport parent, PageSink sink, ArenaOptions options)
+            throws IOException {
         try (sink) {
             PageHistory known = history;
             if (known == null) {
@@ -302,7 +315,8 @@ public final class NativeArena implements MemoryArena {
         }
     }
 
-    private ArenaReport takeChanges(PageHistory known, ArenaReport parent, PageSink sink) throws IOException {
+    private ArenaReport takeChanges(PageHistory known, ArenaReport parent, PageSink sink)
+            throws IOException {
         try (ChangesSnapshot changes = new ChangesSnapshot(this, segment, known, parent, sink)) {
             try (sink) { // before the copies, which it may still hold
                 boolean taken = false;
@@ -321,7 +335,8 @@ public final class NativeArena implements MemoryArena {
                     throw e;
                 } finally {
                     if (!taken) {
-                        endWatch(); // it may have told what nobody kept; the next one begins with a comparison
+                        endWatch(); // it may have told what nobody kept; the next one begins with a
+                        // comparison
                         endHandler();
                     }
                 }
@@ -339,7 +354,8 @@ public final class NativeArena implements MemoryArena {
         try {
             begun = WriteWatch.start(range());
         } catch (ErrnoException e) {
-            throw new ArenaException("arena %s is not being watched: %s".formatted(name, e.getMessage()), e);
+            throw new ArenaException(
+                    "arena %s is not being watched: %s".formatted(name, e.getMessage()), e);
         }
         try {
             known.compare(segment, memory.file());
@@ -376,8 +392,12 @@ public final class NativeArena implements MemoryArena {
         return now;
     }
 
-    /** A page can be in the care of one userfaultfd only, so nobody watches meanwhile; a comparison makes up for that. */
-    private ArenaReport takeWatched(PageHistory known, PageSink sink, ArenaOptions options) throws IOException {
+    /**
+     * A page can be in the care of one userfaultfd only, so nobody watches meanwhile; a comparison
+     * makes up for that.
+     */
+    private ArenaReport takeWatched(PageHistory known, PageSink sink, ArenaOptions options)
+            throws IOException {
         endWatch();
         PageContents contents = new PageContents(pages());
         ArenaReport report = take(new RecordingSink(sink, contents), options);
@@ -385,7 +405,8 @@ public final class NativeArena implements MemoryArena {
         try {
             watching(known);
         } catch (IOException e) {
-            // The image is published all the same. Who wants the changes since then tries again, and is told if it fails.
+            // The image is published all the same. Who wants the changes since then tries again,
+            // and is told if it fails.
             endWatch();
         }
         return report;
@@ -409,7 +430,9 @@ public final class NativeArena implements MemoryArena {
                 report.waits().stagingNanos());
     }
 
-    /** Process id of the child that handles faults; -1 if none runs. For those who watch processes. */
+    /**
+     * Process id of the child that handles faults; -1 if none runs. For those who watch processes.
+     */
     public long handlerPid() {
         HandlerProcess now = handler;
         return now != null && now.isAlive() ? now.pid() : -1;
@@ -437,7 +460,8 @@ public final class NativeArena implements MemoryArena {
 
     private void begin(String what) {
         if (inUnit.get() != null) {
-            throw new IllegalStateException("%s of arena %s inside a unit of writes".formatted(what, name));
+            throw new IllegalStateException(
+                    "%s of arena %s inside a unit of writes".formatted(what, name));
         }
         if (!segment.scope().isAlive()) {
             throw new IllegalStateException("arena " + name + " is closed");

@@ -8,7 +8,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.BitSet;
 
-/** What each page of an arena held at some time, by its hash; a page of zeros has a hash of zeros. Owned by one thread. */
+/**
+ * What each page of an arena held at some time, by its hash; a page of zeros has a hash of zeros.
+ * Owned by one thread.
+ */
 final class PageContents {
     private static final int PAGE_BYTES = MemoryArena.PAGE_BYTES;
 
@@ -50,10 +53,14 @@ final class PageContents {
     }
 
     boolean isSame(int page, PageContents other) {
-        return words[2 * page] == other.words[2 * page] && words[2 * page + 1] == other.words[2 * page + 1];
+        return words[2 * page] == other.words[2 * page]
+                && words[2 * page + 1] == other.words[2 * page + 1];
     }
 
-    /** Adds the pages of a range of offsets, none of which holds anything now, that did hold something. */
+    /**
+     * Adds the pages of a range of offsets, none of which holds anything now, that did hold
+     * something.
+     */
     void addNotZero(long start, long end, BitSet differing) {
         for (long at = start; at < end; at += PAGE_BYTES) {
             int page = Math.toIntExact(at / PAGE_BYTES);
@@ -69,7 +76,8 @@ final class PageContents {
             int page = Math.toIntExact(at / PAGE_BYTES);
             compute(memory, at);
             if (result.get(ValueLayout.JAVA_LONG_UNALIGNED, 0) != words[2 * page]
-                    || result.get(ValueLayout.JAVA_LONG_UNALIGNED, Long.BYTES) != words[2 * page + 1]) {
+                    || result.get(ValueLayout.JAVA_LONG_UNALIGNED, Long.BYTES)
+                            != words[2 * page + 1]) {
                 differing.set(page);
             }
         }

@@ -9,9 +9,9 @@ import java.util.BitSet;
 import java.util.TreeMap;
 
 /**
- * What is known of each page of an arena from its published snapshots: what it held at the last one, and at which one it was
- * last found changed. Snapshots of changes are made from that. Takes 20 bytes a page. Owned by whoever is busy with the
- * arena.
+ * What is known of each page of an arena from its published snapshots: what it held at the last
+ * one, and at which one it was last found changed. Snapshots of changes are made from that. Takes
+ * 20 bytes a page. Owned by whoever is busy with the arena.
  */
 final class PageHistory {
     static final int PAGE_BYTES = MemoryArena.PAGE_BYTES;
@@ -34,7 +34,8 @@ final class PageHistory {
     void checkParent(ArenaReport parent, MemoryArena arena) {
         if (!parent.rootHash().equals(published.get(parent.epoch()))) {
             throw new IllegalArgumentException(
-                    "image %s is none of the last %d of %s".formatted(parent.rootHash(), MOST_PARENTS, arena));
+                    "image %s is none of the last %d of %s"
+                            .formatted(parent.rootHash(), MOST_PARENTS, arena));
         }
     }
 
@@ -48,7 +49,9 @@ final class PageHistory {
         written.or(more);
     }
 
-    /** What may have been written since the last published snapshot; whatever is not in it was not. */
+    /**
+     * What may have been written since the last published snapshot; whatever is not in it was not.
+     */
     BitSet written() {
         return (BitSet) written.clone();
     }
@@ -65,8 +68,9 @@ final class PageHistory {
     }
 
     /**
-     * Finds anew what may have been written, after a time in which nobody watched: what is not as it was at the last
-     * published snapshot. Every write after the call began must be seen by others.
+     * Finds anew what may have been written, after a time in which nobody watched: what is not as
+     * it was at the last published snapshot. Every write after the call began must be seen by
+     * others.
      *
      * @param file what {@code memory} shows: holes are not touched
      */
@@ -81,7 +85,10 @@ final class PageHistory {
                 break;
             }
             long hole = file.nextHole(data);
-            long end = hole < 0 ? memory.byteSize() : Math.min(memory.byteSize(), (hole + PAGE_BYTES - 1) & -PAGE_BYTES);
+            long end =
+                    hole < 0
+                            ? memory.byteSize()
+                            : Math.min(memory.byteSize(), (hole + PAGE_BYTES - 1) & -PAGE_BYTES);
             contents.addDiffering(memory, start, end, differing);
             at = end;
         }
@@ -99,12 +106,17 @@ final class PageHistory {
         remember(report);
     }
 
-    /** An image of changes was published: {@code changed} are the pages that are not as they were, as {@code now} has them. */
+    /**
+     * An image of changes was published: {@code changed} are the pages that are not as they were,
+     * as {@code now} has them.
+     */
     void published(ArenaReport report, BitSet changed, PageContents now) {
-        changed.stream().forEach(page -> {
-            changedAt[page] = report.epoch();
-            contents.take(page, now);
-        });
+        changed.stream()
+                .forEach(
+                        page -> {
+                            changedAt[page] = report.epoch();
+                            contents.take(page, now);
+                        });
         remember(report);
     }
 

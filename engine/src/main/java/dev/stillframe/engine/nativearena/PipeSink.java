@@ -4,15 +4,17 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
-/** The handler's sink: the pipe to the arena's process, which has the real one. Owned by one thread. */
+/**
+ * The handler's sink: the pipe to the arena's process, which has the real one. Owned by one thread.
+ */
 final class PipeSink implements PageSink {
     private static final int CHUNK_BYTES = 1 << 18;
 

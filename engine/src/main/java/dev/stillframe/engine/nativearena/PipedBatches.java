@@ -2,9 +2,9 @@ package dev.stillframe.engine.nativearena;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.engine.staging.StagingBlock;
 import java.io.DataInputStream;
@@ -16,7 +16,10 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** Batches read from a {@link PipeSink}, in memory that is used again. Closed when the sink holds none any more. */
+/**
+ * Batches read from a {@link PipeSink}, in memory that is used again. Closed when the sink holds
+ * none any more.
+ */
 final class PipedBatches implements AutoCloseable {
     private static final int BATCHES = 4;
     private static final int CHUNK_BYTES = 1 << 18;
@@ -56,7 +59,9 @@ final class PipedBatches implements AutoCloseable {
 
     private final class Batch extends RunBatch {
         private final MemorySegment data =
-                arena.allocate((long) StagingBlock.PAGES * StagingBlock.PAGE_BYTES, StagingBlock.PAGE_BYTES);
+                arena.allocate(
+                        (long) StagingBlock.PAGES * StagingBlock.PAGE_BYTES,
+                        StagingBlock.PAGE_BYTES);
 
         Batch() {
             super(

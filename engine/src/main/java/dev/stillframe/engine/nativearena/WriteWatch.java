@@ -8,11 +8,13 @@ import java.io.IOException;
 import java.util.BitSet;
 
 /**
- * The kernel's marks of what was written to a range of this very process: write protection that the kernel itself takes
- * away, page by page, at the first write (userfaultfd with {@code WP_ASYNC}). No thread ever waits for anybody, so it may be
- * used where the process that faults is the one that asks. Owned by one thread at a time.
+ * The kernel's marks of what was written to a range of this very process: write protection that the
+ * kernel itself takes away, page by page, at the first write (userfaultfd with {@code WP_ASYNC}).
+ * No thread ever waits for anybody, so it may be used where the process that faults is the one that
+ * asks. Owned by one thread at a time.
  *
- * <p>Not seen are writes that do not go through this mapping, as those of a device into pages that it holds.
+ * <p>Not seen are writes that do not go through this mapping, as those of a device into pages that
+ * it holds.
  */
 final class WriteWatch implements AutoCloseable {
     private final AddressRange range;
@@ -33,19 +35,25 @@ final class WriteWatch implements AutoCloseable {
     static WriteWatch start(AddressRange range) throws IOException {
         Userfaultfd userfaultfd = Userfaultfd.create();
         try {
-            userfaultfd.enable(Feature.WP_HUGETLBFS_SHMEM, Feature.WP_UNPOPULATED, Feature.WP_ASYNC);
+            userfaultfd.enable(
+                    Feature.WP_HUGETLBFS_SHMEM, Feature.WP_UNPOPULATED, Feature.WP_ASYNC);
             userfaultfd.register(range);
-            return begin(range, userfaultfd, PagemapScan.of(Math.toIntExact(ProcessHandle.current().pid())));
+            return begin(
+                    range,
+                    userfaultfd,
+                    PagemapScan.of(Math.toIntExact(ProcessHandle.current().pid())));
         } catch (IOException | RuntimeException | Error e) {
             userfaultfd.close();
             throw e;
         }
     }
 
-    private static WriteWatch begin(AddressRange range, Userfaultfd userfaultfd, PagemapScan pages) throws IOException {
+    private static WriteWatch begin(AddressRange range, Userfaultfd userfaultfd, PagemapScan pages)
+            throws IOException {
         try {
             WriteWatch watch = new WriteWatch(range, userfaultfd, pages);
-            watch.takeWritten(); // what was never protected counts as written, and is protected by this
+            watch.takeWritten(); // what was never protected counts as written, and is protected
+            // by this
             return watch;
         } catch (IOException | RuntimeException | Error e) {
             pages.close();
@@ -54,15 +62,17 @@ final class WriteWatch implements AutoCloseable {
     }
 
     /**
-     * The pages that were written since they were last taken, by number within the range. A write is in exactly one such
-     * set: its page is marked again in the same step.
+     * The pages that were written since they were last taken, by number within the range. A write
+     * is in exactly one such set: its page is marked again in the same step.
      *
      * @throws IOException if the range is not watched any more
      */
     BitSet takeWritten() throws IOException {
         BitSet written = new BitSet();
         pages.takeWritten(
-                range.start(), range.end(), (start, end, _) -> written.set(pageOf(start), pageOf(end)));
+                range.start(),
+                range.end(),
+                (start, end, _) -> written.set(pageOf(start), pageOf(end)));
         return written;
     }
 

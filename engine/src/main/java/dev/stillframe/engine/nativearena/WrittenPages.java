@@ -13,11 +13,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Copies of the pages of another process's memory that are marked as written; the marks stay. Made before the threads are
- * stopped, so that {@link #copy} finds its memory touched. Owned by one thread.
+ * Copies of the pages of another process's memory that are marked as written; the marks stay. Made
+ * before the threads are stopped, so that {@link #copy} finds its memory touched. Owned by one
+ * thread.
  */
 final class WrittenPages implements AutoCloseable {
-    private static final PagemapScan.Query WRITTEN = new PagemapScan.Query(PagemapScan.WRITTEN, 0, 0, PagemapScan.WRITTEN);
+    private static final PagemapScan.Query WRITTEN =
+            new PagemapScan.Query(PagemapScan.WRITTEN, 0, 0, PagemapScan.WRITTEN);
     private static final int PAGE_BYTES = PageHistory.PAGE_BYTES;
     private static final long LEAST_ROOM_BYTES = 16L << 20;
 
@@ -46,19 +48,27 @@ final class WrittenPages implements AutoCloseable {
                 });
         if (bytes[0] > room.byteSize() || room.equals(MemorySegment.NULL)) {
             // Twice as much, for what is written until the threads stand; this touches it.
-            room = arena.allocate(Math.min(range.sizeBytes(), Math.max(LEAST_ROOM_BYTES, 2 * bytes[0])), PAGE_BYTES);
+            room =
+                    arena.allocate(
+                            Math.min(range.sizeBytes(), Math.max(LEAST_ROOM_BYTES, 2 * bytes[0])),
+                            PAGE_BYTES);
         }
         long at = room.address();
         for (AddressRange run : runs) {
             long copied = target.read(run.start(), run.sizeBytes(), at);
             if (copied != run.sizeBytes()) {
-                throw new TargetException("reading %d bytes at %s answered %d".formatted(run.sizeBytes(), run, copied));
+                throw new TargetException(
+                        "reading %d bytes at %s answered %d"
+                                .formatted(run.sizeBytes(), run, copied));
             }
             at += run.sizeBytes();
         }
     }
 
-    /** Writes the number of runs, of each its first page and its number of pages, and then all the pages. */
+    /**
+     * Writes the number of runs, of each its first page and its number of pages, and then all the
+     * pages.
+     */
     void send(DataOutputStream out) throws IOException {
         out.writeInt(runs.size());
         long bytes = 0;

@@ -5,9 +5,9 @@ import dev.stillframe.engine.instant.Layout;
 import java.io.IOException;
 
 /**
- * Hands every call on to another sink and owns it from then on: closing this one closes the other. A subclass overrides
- * what it does differently and hands on by calling {@code super}. It is no {@link DurableSink}, whatever the other is.
- * Threads and errors are those of {@link PageSink}.
+ * Hands every call on to another sink and owns it from then on: closing this one closes the other.
+ * A subclass overrides what it does differently and hands on by calling {@code super}. It is no
+ * {@link DurableSink}, whatever the other is. Threads and errors are those of {@link PageSink}.
  */
 public abstract class ForwardingSink implements PageSink {
     private final PageSink next;

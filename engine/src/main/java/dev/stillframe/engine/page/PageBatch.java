@@ -5,9 +5,9 @@ import dev.stillframe.engine.instant.PageKind;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Pages on the move: runs of pages with consecutive ordinals, each run of one {@link PageKind} and within one
- * extent. Whoever holds a batch owns it, reads it from one thread at a time, and calls {@link #release()} exactly once;
- * its memory is reused afterwards.
+ * Pages on the move: runs of pages with consecutive ordinals, each run of one {@link PageKind} and
+ * within one extent. Whoever holds a batch owns it, reads it from one thread at a time, and calls
+ * {@link #release()} exactly once; its memory is reused afterwards.
  */
 public interface PageBatch {
     /** Number of runs, at least 1. */
@@ -23,13 +23,14 @@ public interface PageBatch {
     long pageCount(int run);
 
     /**
-     * Native memory of a {@code DATA} run: {@code pageCount * pageSizeBytes} bytes, page-aligned, valid until
-     * {@link #release()}.
+     * Native memory of a {@code DATA} run: {@code pageCount * pageSizeBytes} bytes, page-aligned,
+     * valid until {@link #release()}.
      */
     MemorySegment data(int run);
 
     /**
-     * Hashes of a {@code DATA} run: {@link PageHash#BYTES} per page, valid until {@link #release()}.
+     * Hashes of a {@code DATA} run: {@link PageHash#BYTES} per page, valid until {@link
+     * #release()}.
      */
     MemorySegment hashes(int run);
 

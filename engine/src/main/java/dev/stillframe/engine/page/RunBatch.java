@@ -5,8 +5,8 @@ import dev.stillframe.engine.instant.PageKind;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A batch that is used again and again: the table of its runs and their hashes. Where the pages are is for the
- * subclass to say. Allocates only when it is made.
+ * A batch that is used again and again: the table of its runs and their hashes. Where the pages are
+ * is for the subclass to say. Allocates only when it is made.
  */
 public abstract class RunBatch implements PageBatch {
     private final MemorySegment hashes;
@@ -68,7 +68,10 @@ public abstract class RunBatch implements PageBatch {
         return firstDataPage[run];
     }
 
-    /** Room for all hashes, to be filled by whoever fills the batch; one for each data page, in their order. */
+    /**
+     * Room for all hashes, to be filled by whoever fills the batch; one for each data page, in
+     * their order.
+     */
     public final MemorySegment hashTable() {
         return hashes;
     }
@@ -95,6 +98,7 @@ public abstract class RunBatch implements PageBatch {
 
     @Override
     public final MemorySegment hashes(int run) {
-        return hashes.asSlice((long) firstDataPage[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
+        return hashes.asSlice(
+                (long) firstDataPage[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
     }
 }

@@ -1,11 +1,11 @@
 package dev.stillframe.engine.postcopy;
 
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
@@ -22,11 +22,12 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory of a process that is filled while the process runs: whoever touches a page that is not there yet waits for it, and
- * it is asked for at once. Shared memory only, pages of 4 KiB.
+ * Memory of a process that is filled while the process runs: whoever touches a page that is not
+ * there yet waits for it, and it is asked for at once. Shared memory only, pages of 4 KiB.
  *
- * <p>If this process is killed, the other never sees a page that is not as it should be: it holds a copy of the userfaultfd
- * itself, and stands at the first page that is missing. Thread-safe; a thread {@code stillframe-postcopy} hears the faults.
+ * <p>If this process is killed, the other never sees a page that is not as it should be: it holds a
+ * copy of the userfaultfd itself, and stands at the first page that is missing. Thread-safe; a
+ * thread {@code stillframe-postcopy} hears the faults.
  */
 public final class PostCopy implements AutoCloseable {
     private static final int PAGE_BYTES = 4096;
@@ -58,7 +59,10 @@ public final class PostCopy implements AutoCloseable {
 
     /** Whom to ask for pages. */
     public interface Needs {
-        /** Somebody waits for one of these pages, numbered from the start of the range. Returns at once. */
+        /**
+         * Somebody waits for one of these pages, numbered from the start of the range. Returns at
+         * once.
+         */
         void urgent(int firstPage, int pages);
 
         /** No fault is heard any more, whatever ended it. Called once at most. */
@@ -83,18 +87,21 @@ public final class PostCopy implements AutoCloseable {
     }
 
     /**
-     * Takes the pages of {@code range} away. Who misses them waits; it is heard from {@link #listen} on.
+     * Takes the pages of {@code range} away. Who misses them waits; it is heard from {@link
+     * #listen} on.
      *
      * @param process stays open, and is closed by the caller after this
      * @param range one mapping of shared memory, whole
      * @throws IOException if it cannot be had that way; the process must then not be used
      */
-    public static PostCopy begin(TargetProcess process, AddressRange range, Needs needs) throws IOException {
+    public static PostCopy begin(TargetProcess process, AddressRange range, Needs needs)
+            throws IOException {
         Mapping mapping = mapping(process, range);
         long pages = range.sizeBytes() / PAGE_BYTES;
         if (pages > MAX_PAGES) {
             throw new TargetException(
-                    "%d pages at %s cannot come while the process runs; at most %d can".formatted(pages, range, MAX_PAGES));
+                    "%d pages at %s cannot come while the process runs; at most %d can"
+                            .formatted(pages, range, MAX_PAGES));
         }
         PageStates states = new PageStates((int) pages);
         Tracer tracer = new Tracer(process, Probe.NONE);
@@ -257,7 +264,8 @@ public final class PostCopy implements AutoCloseable {
         return process.hasEnded() || result == -Errno.ESRCH.number()
                 ? new TargetException("the process has ended")
                 : new TargetException(
-                        "%s the page at %x answered %s".formatted(what, address, Errno.nameOf((int) -result)));
+                        "%s the page at %x answered %s"
+                                .formatted(what, address, Errno.nameOf((int) -result)));
     }
 
     private long address(int page) {
@@ -270,10 +278,14 @@ public final class PostCopy implements AutoCloseable {
             while (!stopped) {
                 int count = userfaultfd.read(messages);
                 if (count < 0) {
-                    throw new TargetException("reading the userfaultfd answered " + Errno.nameOf(-count));
+                    throw new TargetException(
+                            "reading the userfaultfd answered " + Errno.nameOf(-count));
                 }
                 for (int i = 0; i < count; i++) {
-                    missed((int) ((Userfaultfd.messageStart(messages, i) - range.start()) / PAGE_BYTES));
+                    missed(
+                            (int)
+                                    ((Userfaultfd.messageStart(messages, i) - range.start())
+                                            / PAGE_BYTES));
                 }
                 if (count == 0) {
                     if (process.hasEnded()) {
@@ -285,7 +297,10 @@ public final class PostCopy implements AutoCloseable {
         } catch (IOException e) {
             failed(e);
         } catch (Throwable e) { // the thread's top: whoever waits for pages must hear of it
-            failed(new IOException("hearing who misses pages failed in a way that it should not: " + e, e));
+            failed(
+                    new IOException(
+                            "hearing who misses pages failed in a way that it should not: " + e,
+                            e));
         }
     }
 
@@ -297,23 +312,29 @@ public final class PostCopy implements AutoCloseable {
 
     private void missed(int page) throws IOException {
         since.putIfAbsent(page, System.nanoTime());
-        if (states.move(page, PageStates.ASKED, PageStates.URGENT)) { // it will come in turn, but that may take long
+        if (states.move(
+                page,
+                PageStates.ASKED,
+                PageStates.URGENT)) { // it will come in turn, but that may take long
             needs.urgent(page, 1);
         } else if (states.move(page, PageStates.LACKING, PageStates.URGENT)) {
             int first = page;
-            while (first > (page & -AROUND_PAGES) && states.move(first - 1, PageStates.LACKING, PageStates.ASKED)) {
+            while (first > (page & -AROUND_PAGES)
+                    && states.move(first - 1, PageStates.LACKING, PageStates.ASKED)) {
                 first--;
             }
             int limit = Math.min(states.count(), (page & -AROUND_PAGES) + AROUND_PAGES);
             needs.urgent(first, askedEnd(page + 1, limit) - first);
-        } else if (states.get(page) == PageStates.HERE) { // zero, or thrown away by the process since
+        } else if (states.get(page)
+                == PageStates.HERE) { // zero, or thrown away by the process since
             since.remove(page);
             zero(page);
         }
     }
 
     /**
-     * All pages are here: the memory is the process's alone from now on, as if it had always been there.
+     * All pages are here: the memory is the process's alone from now on, as if it had always been
+     * there.
      *
      * @throws IllegalStateException if pages are lacking
      */

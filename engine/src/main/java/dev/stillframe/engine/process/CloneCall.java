@@ -8,8 +8,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * What a call of clone(2), clone3(2) or fork(2) makes, by the registers of the thread that is in it, or of the thread that
- * it made, which begins with the same ones. Immutable.
+ * What a call of clone(2), clone3(2) or fork(2) makes, by the registers of the thread that is in
+ * it, or of the thread that it made, which begins with the same ones. Immutable.
  *
  * @param sharesMemory whether it has the maker's memory
  * @param isThread whether it belongs to the maker's process

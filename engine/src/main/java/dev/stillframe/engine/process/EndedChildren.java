@@ -8,8 +8,9 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * By what it is seen that a child of a process has ended: two that are equal say that none has in between, but for one whose
- * parent ignores SIGCHLD. Immutable. Source: proc_pid_stat(5), proc_tid_children(5).
+ * By what it is seen that a child of a process has ended: two that are equal say that none has in
+ * between, but for one whose parent ignores SIGCHLD. Immutable. Source: proc_pid_stat(5),
+ * proc_tid_children(5).
  *
  * @param faults minor page faults of the children that were waited for: each has some
  * @param unwaited those that have ended and were not waited for
@@ -43,7 +44,8 @@ public record EndedChildren(long faults, Set<Integer> unwaited) {
                     .mapToInt(Integer::parseInt)
                     .toArray();
         } catch (NoSuchFileException e) {
-            return new int[0]; // the thread has ended, or the kernel is built without CONFIG_PROC_CHILDREN
+            return new int[0]; // the thread has ended, or the kernel is built without
+            // CONFIG_PROC_CHILDREN
         }
     }
 

@@ -17,8 +17,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The files behind a target's mappings, each looked at once. They are opened through {@code /proc/PID/map_files}, which
- * leads to the mapped file itself, whatever its name now means. Owned by one thread.
+ * The files behind a target's mappings, each looked at once. They are opened through {@code
+ * /proc/PID/map_files}, which leads to the mapped file itself, whatever its name now means. Owned
+ * by one thread.
  */
 final class FileReferences {
     private static final int HEADER_BYTES = 64;
@@ -37,7 +38,8 @@ final class FileReferences {
 
     /** The file of a mapping that has one. */
     FileReference of(Mapping mapping) {
-        return known.computeIfAbsent(mapping.device() + ":" + mapping.inode(), key -> look(mapping));
+        return known.computeIfAbsent(
+                mapping.device() + ":" + mapping.inode(), key -> look(mapping));
     }
 
     private FileReference look(Mapping mapping) {
@@ -55,11 +57,17 @@ final class FileReferences {
         }
     }
 
-    /** The GNU build id of an ELF file; null for other files and for those without one. Source: elf(5). */
+    /**
+     * The GNU build id of an ELF file; null for other files and for those without one. Source:
+     * elf(5).
+     */
     static @Nullable String buildId(Path path) throws IOException {
         try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ)) {
             ByteBuffer header = read(file, 0, HEADER_BYTES);
-            boolean elf64 = header.remaining() == HEADER_BYTES && header.getInt(0) == 0x464c457f && header.get(4) == 2;
+            boolean elf64 =
+                    header.remaining() == HEADER_BYTES
+                            && header.getInt(0) == 0x464c457f
+                            && header.get(4) == 2;
             if (!elf64) {
                 return null;
             }
@@ -88,7 +96,9 @@ final class FileReferences {
                 notes.get(name).position(notes.position() + (-nameBytes & 3));
                 byte[] value = new byte[Math.clamp(valueBytes, 0, notes.remaining())];
                 notes.get(value).position(notes.position() + (-valueBytes & 3));
-                if (type == NT_GNU_BUILD_ID && new String(name, java.nio.charset.StandardCharsets.US_ASCII).equals("GNU\0")) {
+                if (type == NT_GNU_BUILD_ID
+                        && new String(name, java.nio.charset.StandardCharsets.US_ASCII)
+                                .equals("GNU\0")) {
                     return HexFormat.of().formatHex(value);
                 }
             }

@@ -7,9 +7,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Two short pieces of the target's own code that an injected call runs on, so that nothing is ever written over code.
+ * Two short pieces of the target's own code that an injected call runs on, so that nothing is ever
+ * written over code.
  *
- * @param syscall address of {@code syscall}, followed by {@code ret} after nothing but clearing of argument registers
+ * @param syscall address of {@code syscall}, followed by {@code ret} after nothing but clearing of
+ *     argument registers
  * @param sigreturn address of {@code mov $15,%eax; syscall}: what a signal handler returns to
  */
 record Gadgets(long syscall, long sigreturn) {
@@ -20,7 +22,10 @@ record Gadgets(long syscall, long sigreturn) {
         List<Mapping> code =
                 mappings.stream()
                         .filter(m -> m.protection().startsWith("r-x") && m.range().start() >= 0)
-                        .filter(m -> m.range().sizeBytes() <= MAX_CODE_BYTES && !m.name().equals("[vsyscall]"))
+                        .filter(
+                                m ->
+                                        m.range().sizeBytes() <= MAX_CODE_BYTES
+                                                && !m.name().equals("[vsyscall]"))
                         .sorted((a, b) -> Integer.compare(rank(a), rank(b)))
                         .toList();
         long syscall = 0;
@@ -41,15 +46,20 @@ record Gadgets(long syscall, long sigreturn) {
 
     private static Optional<byte[]> read(ProcessMemory memory, Mapping mapping) {
         try {
-            return Optional.of(memory.read(mapping.range().start(), (int) mapping.range().sizeBytes()));
+            return Optional.of(
+                    memory.read(mapping.range().start(), (int) mapping.range().sizeBytes()));
         } catch (ErrnoException e) {
-            return Optional.empty(); // unmapped since, or beyond the end of its file: another mapping will do
+            return Optional
+                    .empty(); // unmapped since, or beyond the end of its file: another mapping will
+            // do
         }
     }
 
     private static int rank(Mapping mapping) {
         String name = mapping.name();
-        return name.contains("libc") || name.contains("ld-musl") ? 0 : name.equals("[vdso]") ? 1 : 2;
+        return name.contains("libc") || name.contains("ld-musl")
+                ? 0
+                : name.equals("[vdso]") ? 1 : 2;
     }
 
     private static long address(Mapping mapping, int offset) {
@@ -72,7 +82,8 @@ record Gadgets(long syscall, long sigreturn) {
             int prefix = code[at] == 0x45 ? 1 : 0;
             int operands = code[at + prefix + 1] & 0xff;
             boolean sameRegister = operands >= 0xc0 && (operands >> 3 & 7) == (operands & 7);
-            boolean spared = (prefix == 0 && (operands & 7) == 0) || (operands & 7) == 4; // not rax, not rsp
+            boolean spared =
+                    (prefix == 0 && (operands & 7) == 0) || (operands & 7) == 4; // not rax, not rsp
             if (code[at + prefix] != 0x31 || !sameRegister || spared) {
                 break;
             }

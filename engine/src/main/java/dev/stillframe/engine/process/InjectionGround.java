@@ -13,7 +13,10 @@ import java.io.IOException;
 record InjectionGround(ProcessMemory memory, StackSpace stackSpace, Gadgets gadgets) {
     static final int RED_ZONE_BYTES = 128;
 
-    /** Where in the target there is room for {@code bytes} that nobody uses, given a stopped thread's stack pointer. */
+    /**
+     * Where in the target there is room for {@code bytes} that nobody uses, given a stopped
+     * thread's stack pointer.
+     */
     @FunctionalInterface
     interface StackSpace {
         long find(long stackPointer, int bytes) throws IOException;

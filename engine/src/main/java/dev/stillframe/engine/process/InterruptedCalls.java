@@ -3,14 +3,17 @@ package dev.stillframe.engine.process;
 import dev.stillframe.engine.process.Registers.X86;
 
 /**
- * Makes system calls go on that a stop of ours has ended. Most of them do by themselves: the kernel makes them again. Those
- * that return EINTR after any stop (signal(7), "Interruption of system calls and library functions by stop signals") are
- * made again here where nothing is lost by it, that is where they wait without a time limit; a limit would begin anew.
+ * Makes system calls go on that a stop of ours has ended. Most of them do by themselves: the kernel
+ * makes them again. Those that return EINTR after any stop (signal(7), "Interruption of system
+ * calls and library functions by stop signals") are made again here where nothing is lost by it,
+ * that is where they wait without a time limit; a limit would begin anew.
  */
 final class InterruptedCalls {
     private static final long EINTR = -4;
 
-    /** Make the call again unless a signal has a handler; then EINTR. Source: include/linux/errno.h. */
+    /**
+     * Make the call again unless a signal has a handler; then EINTR. Source: include/linux/errno.h.
+     */
     private static final long ERESTARTNOHAND = -514;
 
     // Numbers of arch/x86/entry/syscalls/syscall_64.tbl.
@@ -24,7 +27,8 @@ final class InterruptedCalls {
     private InterruptedCalls() {}
 
     /**
-     * Changes the registers of a thread that stands because it was interrupted, on its way out of the kernel.
+     * Changes the registers of a thread that stands because it was interrupted, on its way out of
+     * the kernel.
      *
      * @return whether anything was changed
      */

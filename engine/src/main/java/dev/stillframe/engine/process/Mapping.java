@@ -26,7 +26,12 @@ import java.util.Set;
  * @param name path or {@code [name]}, empty if there is none
  */
 public record Mapping(
-        AddressRange range, String protection, long offset, String device, long inode, String name) {
+        AddressRange range,
+        String protection,
+        long offset,
+        String device,
+        long inode,
+        String name) {
     private static final int FIRST_READ_BYTES = 1 << 16;
 
     /** Whether writes go to memory that other processes may see. */
@@ -79,7 +84,9 @@ public record Mapping(
                 end++;
             }
             boolean wanted = !sharedOnly || text[find(text, at, ' ') + 4] == 's';
-            if (wanted && text[at + 16] != '-') { // 16 digits: [vsyscall], which is in the kernel's half
+            if (wanted
+                    && text[at + 16]
+                            != '-') { // 16 digits: [vsyscall], which is in the kernel's half
                 mappings.add(parse(text, at, end));
             }
             at = end + 1;
@@ -88,13 +95,15 @@ public record Mapping(
     }
 
     /**
-     * The {@code VmFlags} of every mapping of a process, by the mapping's start. The kernel walks all page tables for
-     * it: not for use while the target is stopped.
+     * The {@code VmFlags} of every mapping of a process, by the mapping's start. The kernel walks
+     * all page tables for it: not for use while the target is stopped.
      */
     public static Map<Long, Set<String>> flags(int pid) throws IOException {
         Map<Long, Set<String>> flags = new HashMap<>();
         long start = 0;
-        for (String line : Files.readAllLines(Path.of("/proc/" + pid + "/smaps"), StandardCharsets.ISO_8859_1)) {
+        for (String line :
+                Files.readAllLines(
+                        Path.of("/proc/" + pid + "/smaps"), StandardCharsets.ISO_8859_1)) {
             if (line.startsWith("VmFlags:")) {
                 flags.put(start, Set.of(line.substring(8).strip().split(" ")));
             } else if (isHeader(line)) {
@@ -105,7 +114,10 @@ public record Mapping(
     }
 
     private static boolean isHeader(String line) {
-        char first = line.charAt(0); // field names begin with a capital, addresses with a small hexadecimal digit
+        char first =
+                line.charAt(
+                        0); // field names begin with a capital, addresses with a small hexadecimal
+        // digit
         return (first >= '0' && first <= '9') || (first >= 'a' && first <= 'f');
     }
 

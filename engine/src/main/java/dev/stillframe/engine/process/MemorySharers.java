@@ -10,8 +10,9 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Processes that have the very memory of another, made by clone(2) with {@code CLONE_VM} but without {@code CLONE_THREAD}:
- * they are no threads of it, and write all the same. A child of vfork(2) is one until it executes a program.
+ * Processes that have the very memory of another, made by clone(2) with {@code CLONE_VM} but
+ * without {@code CLONE_THREAD}: they are no threads of it, and write all the same. A child of
+ * vfork(2) is one until it executes a program.
  */
 final class MemorySharers {
     private MemorySharers() {}
@@ -41,7 +42,8 @@ final class MemorySharers {
             if (e.is(Errno.ENOSYS)) {
                 throw new TargetException(
                         "this kernel is built without kcmp(2) (CONFIG_KCMP), so it cannot be known whether another process"
-                                + " has the memory of process " + pid,
+                                + " has the memory of process "
+                                + pid,
                         e);
             }
             throw e;

@@ -4,7 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Kernel samepage merging, which drops the protection of the pages that it merges. Source: ksm(7) in the kernel's admin-guide. */
+/**
+ * Kernel samepage merging, which drops the protection of the pages that it merges. Source: ksm(7)
+ * in the kernel's admin-guide.
+ */
 final class Merging {
     private static final Path RUN = Path.of("/sys/kernel/mm/ksm/run");
 

@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * A descriptor by which shared memory can be written without a fault: write(2), ftruncate(2), splice(2) and the like go past
- * every page table. Immutable. Source: proc_pid_fd(5), proc_pid_fdinfo(5).
+ * A descriptor by which shared memory can be written without a fault: write(2), ftruncate(2),
+ * splice(2) and the like go past every page table. Immutable. Source: proc_pid_fd(5),
+ * proc_pid_fdinfo(5).
  *
  * @param object the {@linkplain Mapping#object memory}
  * @param pid whose it is
@@ -28,8 +29,9 @@ public record OpenDescriptor(String object, int pid, String program, int number)
     }
 
     /**
-     * Those that are open for writing to shared memory among {@code shown}, in any process but this one. What is not ours to see
-     * is passed over; so is what is open for reading only, or for a moment only.
+     * Those that are open for writing to shared memory among {@code shown}, in any process but this
+     * one. What is not ours to see is passed over; so is what is open for reading only, or for a
+     * moment only.
      */
     static List<OpenDescriptor> find(List<Mapping> shown) throws IOException {
         Set<String> objects = new HashSet<>();
@@ -51,18 +53,24 @@ public record OpenDescriptor(String object, int pid, String program, int number)
         return found;
     }
 
-    private static void addThoseOf(int pid, Set<String> objects, Set<String> names, List<OpenDescriptor> found) {
+    private static void addThoseOf(
+            int pid, Set<String> objects, Set<String> names, List<OpenDescriptor> found) {
         try (var entries = Files.newDirectoryStream(Path.of("/proc/" + pid + "/fd"))) {
             for (Path entry : entries) {
                 addIfOpenForWriting(pid, entry, objects, names, found);
             }
         } catch (IOException | DirectoryIteratorException e) {
-            return; // it has ended since, or is not ours to see: then we do not see what it maps either
+            return; // it has ended since, or is not ours to see: then we do not see what it maps
+            // either
         }
     }
 
     private static void addIfOpenForWriting(
-            int pid, Path entry, Set<String> objects, Set<String> names, List<OpenDescriptor> found) {
+            int pid,
+            Path entry,
+            Set<String> objects,
+            Set<String> names,
+            List<OpenDescriptor> found) {
         try {
             if (names.contains(lastName(Files.readSymbolicLink(entry).toString()))) {
                 String object = objectOf(entry);
@@ -78,7 +86,8 @@ public record OpenDescriptor(String object, int pid, String program, int number)
 
     /** In another mount namespace the rest of the path may be another. */
     private static String lastName(String path) {
-        String name = path.endsWith(DELETED) ? path.substring(0, path.length() - DELETED.length()) : path;
+        String name =
+                path.endsWith(DELETED) ? path.substring(0, path.length() - DELETED.length()) : path;
         return name.substring(name.lastIndexOf('/') + 1);
     }
 
@@ -92,7 +101,8 @@ public record OpenDescriptor(String object, int pid, String program, int number)
     }
 
     private static boolean isWritable(int pid, int number) throws IOException {
-        for (String line : Files.readAllLines(Path.of("/proc/%d/fdinfo/%d".formatted(pid, number)))) {
+        for (String line :
+                Files.readAllLines(Path.of("/proc/%d/fdinfo/%d".formatted(pid, number)))) {
             if (line.startsWith("flags:")) {
                 return (Long.parseLong(line.substring(6).strip(), 8) & ACCESS_MODE) != 0;
             }

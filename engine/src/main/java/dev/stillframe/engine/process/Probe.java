@@ -1,8 +1,8 @@
 package dev.stillframe.engine.process;
 
 /**
- * Told at every point where being killed must do no harm. Tests kill the process there; nobody else needs one. May be
- * called from any engine thread.
+ * Told at every point where being killed must do no harm. Tests kill the process there; nobody else
+ * needs one. May be called from any engine thread.
  */
 @FunctionalInterface
 public interface Probe {

@@ -21,13 +21,15 @@ final class ProcessStatus {
     static ProcessStatus of(int pid) throws IOException {
         try {
             Map<String, String> fields = new HashMap<>();
-            for (String line : Processes.read(Path.of("/proc/" + pid + "/status")).lines().toList()) {
+            for (String line :
+                    Processes.read(Path.of("/proc/" + pid + "/status")).lines().toList()) {
                 int colon = line.indexOf(':');
                 fields.put(line.substring(0, colon), line.substring(colon + 1).strip());
             }
             return new ProcessStatus(pid, fields);
         } catch (NoSuchFileException e) {
-            throw new TargetException("no process has the id " + pid + "; see `ps -e` for those that run", e);
+            throw new TargetException(
+                    "no process has the id " + pid + "; see `ps -e` for those that run", e);
         }
     }
 

@@ -28,7 +28,8 @@ final class Processes {
     /**
      * What a file of a process or a thread holds.
      *
-     * @throws NoSuchFileException if it has ended, be it between the opening and the reading, which the kernel answers with ESRCH
+     * @throws NoSuchFileException if it has ended, be it between the opening and the reading, which
+     *     the kernel answers with ESRCH
      */
     static String read(Path file) throws IOException {
         try {

@@ -5,9 +5,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The general registers of a stopped thread by role, over the kernel's {@code NT_PRSTATUS} layout. Sources: {@code struct
- * user_regs_struct} of {@code arch/x86/include/asm/user_64.h}, {@code struct user_pt_regs} of {@code
- * arch/arm64/include/uapi/asm/ptrace.h}. Not thread-safe.
+ * The general registers of a stopped thread by role, over the kernel's {@code NT_PRSTATUS} layout.
+ * Sources: {@code struct user_regs_struct} of {@code arch/x86/include/asm/user_64.h}, {@code struct
+ * user_pt_regs} of {@code arch/arm64/include/uapi/asm/ptrace.h}. Not thread-safe.
  */
 final class Registers {
     private static final int X86_BYTES = 216;
@@ -50,7 +50,10 @@ final class Registers {
                 });
     }
 
-    /** Where the thread's control block is: FS base; 0 on aarch64, whose thread pointer is another register set. */
+    /**
+     * Where the thread's control block is: FS base; 0 on aarch64, whose thread pointer is another
+     * register set.
+     */
     long threadPointer() {
         return switch (machine) {
             case X86_64 -> get(X86.FS_BASE);

@@ -5,7 +5,10 @@ import dev.stillframe.engine.linux.SeccompFilter;
 import java.io.IOException;
 import java.util.function.Predicate;
 
-/** Whether a stopped thread may make a call: a seccomp filter that forbids it could kill its process. */
+/**
+ * Whether a stopped thread may make a call: a seccomp filter that forbids it could kill its
+ * process.
+ */
 final class SeccompCheck {
     private SeccompCheck() {}
 
@@ -31,7 +34,9 @@ final class SeccompCheck {
             }
             if (!allows.test(new SeccompFilter(instructions))) {
                 throw new TargetException(
-                        "a seccomp filter of the target forbids " + calls + ": the call that a snapshot needs could kill it;"
+                        "a seccomp filter of the target forbids "
+                                + calls
+                                + ": the call that a snapshot needs could kill it;"
                                 + " allow these in its profile");
             }
         }

@@ -57,12 +57,16 @@ final class Seizing {
                 return null; // ending
             }
             throw new TargetException(
-                    "thread %d of process %d is not ours to trace: %s".formatted(tid, process, e.getMessage()), e);
+                    "thread %d of process %d is not ours to trace: %s"
+                            .formatted(tid, process, e.getMessage()),
+                    e);
         }
     }
 
     /** The thread that traces {@code tid}, 0 for none. */
     private static int tracerOf(int tid) throws IOException {
-        return Files.exists(Path.of("/proc/" + tid)) ? ProcessStatus.of(tid).number("TracerPid") : 0;
+        return Files.exists(Path.of("/proc/" + tid))
+                ? ProcessStatus.of(tid).number("TracerPid")
+                : 0;
     }
 }

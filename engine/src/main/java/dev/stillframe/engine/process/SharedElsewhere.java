@@ -1,7 +1,7 @@
 package dev.stillframe.engine.process;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.memory.AddressRange;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -13,11 +13,14 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Shared memory of the target that somebody maps writable elsewhere: protection is per page table, so such writes are not
- * seen. Stateless.
+ * Shared memory of the target that somebody maps writable elsewhere: protection is per page table,
+ * so such writes are not seen. Stateless.
  */
 public final class SharedElsewhere {
-    /** Processes that come to be while we look are looked at too; but not for ever, if they do so faster than that. */
+    /**
+     * Processes that come to be while we look are looked at too; but not for ever, if they do so
+     * faster than that.
+     */
     private static final int PASSES = 8;
 
     /** So many processes are named in a reason. */
@@ -25,11 +28,15 @@ public final class SharedElsewhere {
 
     private SharedElsewhere() {}
 
-    /** Such memory, by mapping, in processes other than {@code pid}. Those that are not ours to see are passed over. */
+    /**
+     * Such memory, by mapping, in processes other than {@code pid}. Those that are not ours to see
+     * are passed over.
+     */
     static List<Missing> find(int pid, List<Mapping> shown) throws IOException {
         Map<AddressRange, List<Integer>> sharers = new LinkedHashMap<>();
         List<Mapping> shared = shown.stream().filter(Mapping::isSharedMemory).toList();
-        Set<Integer> seen = new HashSet<>(List.of(pid, Math.toIntExact(ProcessHandle.current().pid())));
+        Set<Integer> seen =
+                new HashSet<>(List.of(pid, Math.toIntExact(ProcessHandle.current().pid())));
         boolean more = !shared.isEmpty();
         for (int pass = 0; more && pass < PASSES; pass++) {
             more = false;
@@ -42,9 +49,15 @@ public final class SharedElsewhere {
                 }
             }
         }
-        Map<List<Integer>, String> names = new HashMap<>(); // many mappings, but few sets of processes
+        Map<List<Integer>, String> names =
+                new HashMap<>(); // many mappings, but few sets of processes
         List<Missing> found = new ArrayList<>();
-        sharers.forEach((range, pids) -> found.add(missing(range, names.computeIfAbsent(pids, SharedElsewhere::names))));
+        sharers.forEach(
+                (range, pids) ->
+                        found.add(
+                                missing(
+                                        range,
+                                        names.computeIfAbsent(pids, SharedElsewhere::names))));
         return found;
     }
 
@@ -57,7 +70,11 @@ public final class SharedElsewhere {
     }
 
     private static String names(List<Integer> pids) {
-        String named = pids.stream().limit(NAMED).map(SharedElsewhere::name).collect(Collectors.joining(", "));
+        String named =
+                pids.stream()
+                        .limit(NAMED)
+                        .map(SharedElsewhere::name)
+                        .collect(Collectors.joining(", "));
         String others = pids.size() > NAMED ? " and %d more".formatted(pids.size() - NAMED) : "";
         return (pids.size() == 1 ? "process " : "processes ") + named + others;
     }
@@ -70,7 +87,10 @@ public final class SharedElsewhere {
         }
     }
 
-    /** What of {@code shown} lies in writable mappings among {@code theirs}, which {@code whose} are. */
+    /**
+     * What of {@code shown} lies in writable mappings among {@code theirs}, which {@code whose}
+     * are.
+     */
     public static List<Missing> compare(List<Mapping> shown, List<Mapping> theirs, String whose) {
         return common(shown, theirs).stream().map(range -> missing(range, whose)).toList();
     }
@@ -82,7 +102,9 @@ public final class SharedElsewhere {
                 continue;
             }
             for (Mapping mine : shown) {
-                if (mine.isSharedMemory() && their.inode() == mine.inode() && their.device().equals(mine.device())) {
+                if (mine.isSharedMemory()
+                        && their.inode() == mine.inode()
+                        && their.device().equals(mine.device())) {
                     addCommon(mine, their, found);
                 }
             }
@@ -93,7 +115,9 @@ public final class SharedElsewhere {
     private static void addCommon(Mapping mine, Mapping their, List<AddressRange> found) {
         long from = Math.max(mine.offset(), their.offset());
         long end =
-                Math.min(mine.offset() + mine.range().sizeBytes(), their.offset() + their.range().sizeBytes());
+                Math.min(
+                        mine.offset() + mine.range().sizeBytes(),
+                        their.offset() + their.range().sizeBytes());
         if (from < end) {
             long delta = mine.range().start() - mine.offset();
             found.add(new AddressRange(from + delta, end + delta));

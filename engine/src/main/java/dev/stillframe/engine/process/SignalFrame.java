@@ -7,9 +7,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * A frame as the kernel pushes it for a signal, from which rt_sigreturn(2) loads every register at once: {@code struct
- * rt_sigframe} of {@code arch/x86/include/asm/sigframe.h} and {@code struct sigcontext_64} of {@code
- * arch/x86/include/uapi/asm/sigcontext.h}.
+ * A frame as the kernel pushes it for a signal, from which rt_sigreturn(2) loads every register at
+ * once: {@code struct rt_sigframe} of {@code arch/x86/include/asm/sigframe.h} and {@code struct
+ * sigcontext_64} of {@code arch/x86/include/uapi/asm/sigcontext.h}.
  */
 final class SignalFrame {
     /** Bytes of a frame without the floating-point state, a multiple of 8. */
@@ -24,13 +24,30 @@ final class SignalFrame {
     private static final int FP_MAGIC2 = 0x46505845;
     private static final int FP_SOFTWARE_BYTES = 464;
     private static final int XSAVE_FEATURES = 512;
-    private static final int AMX_START = 2752; // tile configuration; present only in threads that asked for it
+    private static final int AMX_START =
+            2752; // tile configuration; present only in threads that asked for it
     private static final int AMX_STANDARD_BYTES = 2696;
     private static final long AMX_FEATURES = 3L << 17;
 
     private static final X86[] ORDER = {
-        X86.R8, X86.R9, X86.R10, X86.R11, X86.R12, X86.R13, X86.R14, X86.R15, X86.RDI, X86.RSI, X86.RBP, X86.RBX,
-        X86.RDX, X86.RAX, X86.RCX, X86.RSP, X86.RIP, X86.EFLAGS
+        X86.R8,
+        X86.R9,
+        X86.R10,
+        X86.R11,
+        X86.R12,
+        X86.R13,
+        X86.R14,
+        X86.R15,
+        X86.RDI,
+        X86.RSI,
+        X86.RBP,
+        X86.RBX,
+        X86.RDX,
+        X86.RAX,
+        X86.RCX,
+        X86.RSP,
+        X86.RIP,
+        X86.EFLAGS
     };
 
     private SignalFrame() {}
@@ -44,7 +61,11 @@ final class SignalFrame {
      * @param floatingAddress where the floating-point state is, 0 for none
      */
     static void put(
-            ByteBuffer out, long trampoline, Registers registers, long signalMask, long floatingAddress) {
+            ByteBuffer out,
+            long trampoline,
+            Registers registers,
+            long signalMask,
+            long floatingAddress) {
         int base = out.position();
         out.put(new byte[BYTES]).position(base);
         out.putLong(trampoline);
@@ -76,15 +97,16 @@ final class SignalFrame {
         out.put(xstate, 0, size);
         out.putInt(FP_SOFTWARE_BYTES, FP_MAGIC1);
         out.putInt(FP_SOFTWARE_BYTES + 4, size + Integer.BYTES);
-        out.putLong(FP_SOFTWARE_BYTES + 8, size == xstate.length ? features : features & ~AMX_FEATURES);
+        out.putLong(
+                FP_SOFTWARE_BYTES + 8, size == xstate.length ? features : features & ~AMX_FEATURES);
         out.putInt(FP_SOFTWARE_BYTES + 16, size);
         out.putInt(FP_MAGIC2);
         return out.array();
     }
 
     /**
-     * The registers with which an interrupted thread continues when no tracer is there to let the kernel restart its
-     * system call: the call is made again from its beginning.
+     * The registers with which an interrupted thread continues when no tracer is there to let the
+     * kernel restart its system call: the call is made again from its beginning.
      */
     static Registers restarted(Registers interrupted) {
         long number = interrupted.get(X86.ORIG_RAX);
@@ -105,6 +127,9 @@ final class SignalFrame {
         for (int i = 0; i < places.length; i++) {
             registers.set(places[i], i < arguments.length ? arguments[i] : 0);
         }
-        return registers.set(X86.RAX, call.number(Architecture.X86_64)).set(X86.ORIG_RAX, -1).set(X86.RIP, gadget);
+        return registers
+                .set(X86.RAX, call.number(Architecture.X86_64))
+                .set(X86.ORIG_RAX, -1)
+                .set(X86.RIP, gadget);
     }
 }

@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * A thread that does not stop, because it waits in the kernel for something that no signal ends: a file system that does
- * not answer, or the child of a vfork(2). Immutable.
+ * A thread that does not stop, because it waits in the kernel for something that no signal ends: a
+ * file system that does not answer, or the child of a vfork(2). Immutable.
  *
  * @param tid its number
  * @param name its name

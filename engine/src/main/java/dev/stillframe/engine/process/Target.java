@@ -1,11 +1,11 @@
 package dev.stillframe.engine.process;
 
-import dev.stillframe.engine.linux.PagemapScan;
-import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.linux.PagemapScan;
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.MemoryFile;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -13,8 +13,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whose memory is captured, looked at from outside: a process, or one that is emulated. Reading changes nothing in it.
- * Thread-safe but for {@link #scan}.
+ * Whose memory is captured, looked at from outside: a process, or one that is emulated. Reading
+ * changes nothing in it. Thread-safe but for {@link #scan}.
  */
 public interface Target extends AutoCloseable {
     /**
@@ -25,7 +25,8 @@ public interface Target extends AutoCloseable {
     Attachment attach(Probe probe) throws IOException;
 
     /**
-     * Refuses a target that has a userfaultfd of its own: it could not register any memory with it while we do (EBUSY).
+     * Refuses a target that has a userfaultfd of its own: it could not register any memory with it
+     * while we do (EBUSY).
      *
      * @throws TargetException naming the descriptor
      */
@@ -38,15 +39,16 @@ public interface Target extends AutoCloseable {
     Map<Long, Set<String>> mappingFlags() throws IOException;
 
     /**
-     * Copies {@code length} bytes at its {@code address} to this process's address {@code into}. Allocates nothing.
+     * Copies {@code length} bytes at its {@code address} to this process's address {@code into}.
+     * Allocates nothing.
      *
      * @return bytes copied from the start, or a negative errno
      */
     long read(long address, long length, long into);
 
     /**
-     * Maps pages that are there for writing, as its own first writes would. For memory that was protected and is no more;
-     * best effort.
+     * Maps pages that are there for writing, as its own first writes would. For memory that was
+     * protected and is no more; best effort.
      */
     default void makeWritable(long address, long length) {}
 
@@ -58,7 +60,8 @@ public interface Target extends AutoCloseable {
     byte[] read(long address, int length) throws IOException;
 
     /** Visits the matching pages of {@code [start, end)} in address order. */
-    void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException;
+    void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
+            throws IOException;
 
     /** A view of the protection of its pages for one more thread; the caller closes it. */
     ProtectionView protection() throws IOException;
@@ -70,15 +73,21 @@ public interface Target extends AutoCloseable {
     FileReference fileOf(Mapping mapping);
 
     /**
-     * What of {@code shown}, mappings of it, is shared memory that someone has mapped writable elsewhere at this moment: such
-     * writes are not seen. Looks at the mappings of every process.
+     * What of {@code shown}, mappings of it, is shared memory that someone has mapped writable
+     * elsewhere at this moment: such writes are not seen. Looks at the mappings of every process.
      */
     List<Missing> sharedElsewhere(List<Mapping> shown) throws IOException;
 
-    /** Descriptors of anybody, the target's own as well, by which shared memory among {@code shown} can be written. */
+    /**
+     * Descriptors of anybody, the target's own as well, by which shared memory among {@code shown}
+     * can be written.
+     */
     List<OpenDescriptor> openDescriptors(List<Mapping> shown) throws IOException;
 
-    /** Whether it is known to write its shared memory by its mappings only, whatever descriptors of it it has. */
+    /**
+     * Whether it is known to write its shared memory by its mappings only, whatever descriptors of
+     * it it has.
+     */
     default boolean writesByMappingsOnly() {
         return false;
     }
@@ -98,14 +107,17 @@ public interface Target extends AutoCloseable {
     /** Who it is. */
     Source source() throws IOException;
 
-    /** The virtual machine that it is, as it was at T0; null if it is none. Asked for after the freeze. */
+    /**
+     * The virtual machine that it is, as it was at T0; null if it is none. Asked for after the
+     * freeze.
+     */
     default @Nullable MachineState machine() throws IOException {
         return null;
     }
 
     /**
-     * Whether the image accounts for every page of its mappings, populated or not: then they lie in it in one piece, and
-     * it can be mapped.
+     * Whether the image accounts for every page of its mappings, populated or not: then they lie in
+     * it in one piece, and it can be mapped.
      */
     default boolean isSolid() {
         return false;

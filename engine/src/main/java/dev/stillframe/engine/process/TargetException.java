@@ -3,8 +3,8 @@ package dev.stillframe.engine.process;
 import java.io.IOException;
 
 /**
- * A process that cannot be a target, or is one no longer. The message says what, why, and what to do; the process is
- * left as it was.
+ * A process that cannot be a target, or is one no longer. The message says what, why, and what to
+ * do; the process is left as it was.
  */
 public final class TargetException extends IOException {
     private static final long serialVersionUID = 1;

@@ -1,13 +1,13 @@
 package dev.stillframe.engine.process;
 
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.Pidfd;
 import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
-import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.instant.Source;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -22,8 +22,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A running process, looked at from outside: its memory, its page tables, its mappings. Reading changes nothing in it.
- * Thread-safe but for {@link #scan}.
+ * A running process, looked at from outside: its memory, its page tables, its mappings. Reading
+ * changes nothing in it. Thread-safe but for {@link #scan}.
  */
 public final class TargetProcess implements Target {
     private static final int ELF_CLASS_OFFSET = 4;
@@ -106,11 +106,16 @@ public final class TargetProcess implements Target {
         if (status.state() == 'Z' || status.state() == 'X') {
             throw new TargetException(
                     status.number("Threads") > 1
-                            ? "the main thread of process " + pid + " has ended; such a process cannot be attached"
-                            : "process " + pid + " has ended (a zombie that its parent has not waited for)");
+                            ? "the main thread of process "
+                                    + pid
+                                    + " has ended; such a process cannot be attached"
+                            : "process "
+                                    + pid
+                                    + " has ended (a zombie that its parent has not waited for)");
         }
         if (!status.hasMemory()) {
-            throw new TargetException("process " + pid + " is a kernel thread and has no memory of its own");
+            throw new TargetException(
+                    "process " + pid + " is a kernel thread and has no memory of its own");
         }
         int tracer = status.number("TracerPid");
         if (tracer != 0) {
@@ -120,14 +125,19 @@ public final class TargetProcess implements Target {
         }
         if (status.text("x86_Thread_features").contains("shstk")) {
             throw new TargetException(
-                    "process " + pid + " runs with shadow stacks, under which no call can be injected; start it without"
+                    "process "
+                            + pid
+                            + " runs with shadow stacks, under which no call can be injected; start it without"
                             + " (GLIBC_TUNABLES=glibc.cpu.x86_shstk=off)");
         }
         refuse32Bit(pid);
         refuseLargePages(pid);
     }
 
-    /** A kernel has one page size, which every process is told in its auxiliary vector (getauxval(3)). */
+    /**
+     * A kernel has one page size, which every process is told in its auxiliary vector
+     * (getauxval(3)).
+     */
     private static void refuseLargePages(int pid) throws IOException {
         ByteBuffer auxv = ByteBuffer.wrap(auxv(pid)).order(ByteOrder.nativeOrder());
         while (auxv.remaining() >= 2 * Long.BYTES) {
@@ -135,7 +145,10 @@ public final class TargetProcess implements Target {
             long value = auxv.getLong();
             if (type == AT_PAGESZ && value != PAGE_BYTES) {
                 throw new TargetException(
-                        "this kernel has pages of " + value + " bytes; only kernels with pages of " + PAGE_BYTES
+                        "this kernel has pages of "
+                                + value
+                                + " bytes; only kernels with pages of "
+                                + PAGE_BYTES
                                 + " bytes are supported");
             }
         }
@@ -145,11 +158,17 @@ public final class TargetProcess implements Target {
         try (InputStream executable = Files.newInputStream(Path.of("/proc/" + pid + "/exe"))) {
             byte[] head = executable.readNBytes(ELF_CLASS_OFFSET + 1);
             if (head.length > ELF_CLASS_OFFSET && head[ELF_CLASS_OFFSET] == ELF_CLASS_32) {
-                throw new TargetException("process " + pid + " is a 32-bit program; only 64-bit ones are supported");
+                throw new TargetException(
+                        "process " + pid + " is a 32-bit program; only 64-bit ones are supported");
             }
         } catch (java.nio.file.AccessDeniedException e) {
             throw new TargetException(
-                    "process " + pid + " is not ours to trace (" + e.getMessage() + "); run as its owner or as root", e);
+                    "process "
+                            + pid
+                            + " is not ours to trace ("
+                            + e.getMessage()
+                            + "); run as its owner or as root",
+                    e);
         }
     }
 
@@ -179,7 +198,8 @@ public final class TargetProcess implements Target {
     }
 
     @Override
-    public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException {
+    public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
+            throws IOException {
         pagemap.scan(start, end, query, visitor);
     }
 
@@ -208,7 +228,8 @@ public final class TargetProcess implements Target {
 
     /** Empties a mapping of shared memory, for everybody. */
     public void empty(Mapping mapping) throws IOException {
-        try (Descriptor file = Descriptor.openReadWrite("/proc/" + pid + "/map_files/" + mapping.range())) {
+        try (Descriptor file =
+                Descriptor.openReadWrite("/proc/" + pid + "/map_files/" + mapping.range())) {
             file.punch(mapping.offset(), mapping.range().sizeBytes());
         }
     }
@@ -316,7 +337,8 @@ public final class TargetProcess implements Target {
 
     /** As uname(2) tells it; a look-up of names could take long. */
     private static String hostName() throws IOException {
-        return Files.readString(Path.of("/proc/sys/kernel/hostname"), StandardCharsets.UTF_8).strip();
+        return Files.readString(Path.of("/proc/sys/kernel/hostname"), StandardCharsets.UTF_8)
+                .strip();
     }
 
     String threadName(int tid) throws IOException {
@@ -350,7 +372,8 @@ public final class TargetProcess implements Target {
      *
      * @throws TargetException if the process forbids it
      */
-    UserfaultfdInjection.Answer inject(UserfaultfdInjection.Call call, Probe probe) throws IOException {
+    UserfaultfdInjection.Answer inject(UserfaultfdInjection.Call call, Probe probe)
+            throws IOException {
         if (ProcessStatus.of(pid).state() == STOPPED) {
             throw new TargetException(
                     "process %d is stopped by a signal (SIGSTOP, or a terminal's): nothing can be asked of it; let it go on with kill -CONT %d, and try again"
@@ -366,28 +389,38 @@ public final class TargetProcess implements Target {
                 mappings.stream()
                         .filter(m -> m.name().equals("[stack]"))
                         .findFirst()
-                        .orElseThrow(() -> new TargetException("process " + pid + " has no [stack] mapping"));
+                        .orElseThrow(
+                                () ->
+                                        new TargetException(
+                                                "process " + pid + " has no [stack] mapping"));
         Gadgets gadgets = Gadgets.find(memory, mappings);
         return new InjectionGround(memory, (sp, bytes) -> room(stack, sp, bytes, gadgets), gadgets);
     }
 
     /**
-     * Below the stack pointer, where the kernel too would put a signal's frame; or, where the thread runs on a stack of
-     * its program's making (goroutines, coroutines), in pages at the far end of the main stack that were never used, or
-     * only for this.
+     * Below the stack pointer, where the kernel too would put a signal's frame; or, where the
+     * thread runs on a stack of its program's making (goroutines, coroutines), in pages at the far
+     * end of the main stack that were never used, or only for this.
      */
-    private long room(Mapping stack, long stackPointer, int bytes, Gadgets gadgets) throws IOException {
-        if (stack.range().contains(stackPointer) && stackPointer - bytes - 64 > stack.range().start()) {
+    private long room(Mapping stack, long stackPointer, int bytes, Gadgets gadgets)
+            throws IOException {
+        if (stack.range().contains(stackPointer)
+                && stackPointer - bytes - 64 > stack.range().start()) {
             return (stackPointer - bytes) & -64;
         }
         long start = stack.range().start();
         if (bytes > stack.range().sizeBytes() / 2) {
-            throw new TargetException("the main stack of process " + pid + " has no room for a signal frame");
+            throw new TargetException(
+                    "the main stack of process " + pid + " has no room for a signal frame");
         }
-        ByteBuffer found = ByteBuffer.wrap(memory.read(start, bytes)).order(ByteOrder.LITTLE_ENDIAN);
-        boolean left = found.getLong(0) == gadgets.sigreturn(); // by a snapshot that was killed in this call
+        ByteBuffer found =
+                ByteBuffer.wrap(memory.read(start, bytes)).order(ByteOrder.LITTLE_ENDIAN);
+        boolean left =
+                found.getLong(0)
+                        == gadgets.sigreturn(); // by a snapshot that was killed in this call
         if (!left && found.mismatch(ByteBuffer.allocate(bytes)) >= 0) {
-            throw new TargetException("the main stack of process " + pid + " has no unused room for a signal frame");
+            throw new TargetException(
+                    "the main stack of process " + pid + " has no unused room for a signal frame");
         }
         return start;
     }

@@ -1,7 +1,7 @@
 package dev.stillframe.engine.process;
 
-import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.Architecture;
+import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
 import dev.stillframe.engine.linux.Syscall;
@@ -11,11 +11,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Makes a stopped thread ask the kernel for its {@linkplain ExitWord exit word}. Owned by the tracer thread.
+ * Makes a stopped thread ask the kernel for its {@linkplain ExitWord exit word}. Owned by the
+ * tracer thread.
  *
- * <p>As with {@link UserfaultfdInjection} nothing needs us to finish it: the call returns into a signal frame that holds
- * the thread's own registers, floating-point state and signal mask, so that a thread that we leave at any instruction
- * restores itself.
+ * <p>As with {@link UserfaultfdInjection} nothing needs us to finish it: the call returns into a
+ * signal frame that holds the thread's own registers, floating-point state and signal mask, so that
+ * a thread that we leave at any instruction restores itself.
  */
 final class TidAddressCall {
     private static final int PR_GET_TID_ADDRESS = 40; // include/uapi/linux/prctl.h
@@ -44,13 +45,16 @@ final class TidAddressCall {
      * Makes the call.
      *
      * @param original the registers with which the thread goes on
-     * @return the address, {@link ExitWord#NONE} if the thread has no such word; it stands then as it stood before
+     * @return the address, {@link ExitWord#NONE} if the thread has no such word; it stands then as
+     *     it stood before
      * @throws TargetException if the thread may not make it, or the kernel does not know it
      */
     long ask(Registers original) throws IOException {
         SeccompCheck.require(
                 tid,
-                filter -> filter.allows(Syscall.PRCTL, PR_GET_TID_ADDRESS) && filter.allows(Syscall.RT_SIGRETURN),
+                filter ->
+                        filter.allows(Syscall.PRCTL, PR_GET_TID_ADDRESS)
+                                && filter.allows(Syscall.RT_SIGRETURN),
                 "prctl or rt_sigreturn");
         long mask = Ptrace.signalMask(tid);
         byte[] floating = SignalFrame.floatingState(Ptrace.registers(tid, Ptrace.NT_X86_XSTATE));
@@ -60,15 +64,27 @@ final class TidAddressCall {
         byte[] before = ground.memory().read(base, bytes);
         ground.memory().write(base, frame(base, bytes, original, mask, floating));
         probe.at("ask: aim at the frame");
-        set(original.copy().set(X86.RIP, ground.gadgets().sigreturn()).set(X86.RSP, base + 8).set(X86.ORIG_RAX, -1));
+        set(
+                original.copy()
+                        .set(X86.RIP, ground.gadgets().sigreturn())
+                        .set(X86.RSP, base + 8)
+                        .set(X86.ORIG_RAX, -1));
         probe.at("ask: block signals");
         Ptrace.setSignalMask(tid, ALL_SIGNALS);
         probe.at("ask: aim at the call");
         set(
-                SignalFrame.calling(original, Syscall.PRCTL, ground.gadgets().syscall(), PR_GET_TID_ADDRESS, answer)
+                SignalFrame.calling(
+                                original,
+                                Syscall.PRCTL,
+                                ground.gadgets().syscall(),
+                                PR_GET_TID_ADDRESS,
+                                answer)
                         .set(X86.RSP, base));
         long result = call();
-        long word = ByteBuffer.wrap(ground.memory().read(answer, Long.BYTES)).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        long word =
+                ByteBuffer.wrap(ground.memory().read(answer, Long.BYTES))
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .getLong();
         probe.at("ask: restore mask");
         Ptrace.setSignalMask(tid, mask);
         probe.at("ask: restore registers");
@@ -86,12 +102,20 @@ final class TidAddressCall {
     private byte[] frame(long base, int bytes, Registers original, long mask, byte[] floating) {
         long floatingAddress = (base + SignalFrame.BYTES + 63) & -64;
         ByteBuffer out = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        SignalFrame.put(out, ground.gadgets().sigreturn(), SignalFrame.restarted(original), mask, floatingAddress);
+        SignalFrame.put(
+                out,
+                ground.gadgets().sigreturn(),
+                SignalFrame.restarted(original),
+                mask,
+                floatingAddress);
         out.put((int) (floatingAddress - base), floating);
         return out.array();
     }
 
-    /** Stops it on its way out of the call, where the kernel handles signals: only there an interrupted call restarts. */
+    /**
+     * Stops it on its way out of the call, where the kernel handles signals: only there an
+     * interrupted call restarts.
+     */
     private long call() throws IOException {
         probe.at("ask: call");
         Wait wait = toSyscall();
@@ -104,7 +128,8 @@ final class TidAddressCall {
         Ptrace.resume(tid, 0);
         wait = stops.await(tid);
         expect(wait, wait instanceof Wait.Interrupted || wait instanceof Wait.GroupStop);
-        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT).get(X86.RAX);
+        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT)
+                .get(X86.RAX);
     }
 
     private Wait toSyscall() throws IOException {

@@ -1,8 +1,8 @@
 package dev.stillframe.engine.process;
 
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
-import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
 import dev.stillframe.engine.linux.RobustList;
@@ -58,7 +58,11 @@ final class Tracee {
     /** As it is for those who must know where the kernel writes on its behalf. */
     FrozenThread describe(Registers at) throws ErrnoException {
         return new FrozenThread(
-                tid, at.stackPointer(), at.threadPointer(), RobustList.head(tid), Math.max(exitWord, ExitWord.NONE));
+                tid,
+                at.stackPointer(),
+                at.threadPointer(),
+                RobustList.head(tid),
+                Math.max(exitWord, ExitWord.NONE));
     }
 
     /** It stands from now on, at a stop that carries no signal. */

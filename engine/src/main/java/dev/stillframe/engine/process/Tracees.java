@@ -20,13 +20,17 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The threads that are traced: every one that runs on the target's memory. Owned by the tracer's thread.
+ * The threads that are traced: every one that runs on the target's memory. Owned by the tracer's
+ * thread.
  *
- * <p>A signal on its way to one of them is never in our hands alone: it is passed on before anything else is done, and until
- * then the kernel has it (see {@link Ptrace#poll}). A thread that stands, stands at a stop that carries none.
+ * <p>A signal on its way to one of them is never in our hands alone: it is passed on before
+ * anything else is done, and until then the kernel has it (see {@link Ptrace#poll}). A thread that
+ * stands, stands at a stop that carries none.
  */
 final class Tracees {
-    /** Signals may come as fast as they are passed on; whoever serves them has other things to do. */
+    /**
+     * Signals may come as fast as they are passed on; whoever serves them has other things to do.
+     */
     private static final int REPORTS_AT_ONCE = 256;
 
     private static final long SERVICE_GAP_NANOS = 1_000_000;
@@ -36,7 +40,10 @@ final class Tracees {
     private final Probe probe;
     private final Map<Integer, Tracee> tracees = new HashMap<>();
 
-    /** On their way out: they run no instruction of their program any more, and are traced until the kernel reports their end. */
+    /**
+     * On their way out: they run no instruction of their program any more, and are traced until the
+     * kernel reports their end.
+     */
     private final Set<Integer> ending = new HashSet<>();
 
     /** The target, and what has its memory. */
@@ -72,7 +79,9 @@ final class Tracees {
         return others;
     }
 
-    /** Those of a process that has the target's memory are seized with the next {@link #seizeNew}. */
+    /**
+     * Those of a process that has the target's memory are seized with the next {@link #seizeNew}.
+     */
     void addProcess(int pid) {
         processes.add(pid);
     }
@@ -180,12 +189,14 @@ final class Tracees {
             }
             case Wait.Interrupted _, Wait.GroupStop _ -> {
                 tracee.stand(wait);
-                if (!mustStand(tracee)) { // it was told to stop when there was time for it, and was late
+                if (!mustStand(
+                        tracee)) { // it was told to stop when there was time for it, and was late
                     tracee.goOn();
                 }
             }
             case Wait.SyscallStop _, Wait.VforkDone _ -> goOn(tracee, 0);
-            case Wait.Ended _, Wait.Executed _ -> throw new IllegalStateException("handled before: " + wait);
+            case Wait.Ended _, Wait.Executed _ ->
+                    throw new IllegalStateException("handled before: " + wait);
         }
     }
 
@@ -193,7 +204,10 @@ final class Tracees {
         return stopping || tracee == wanted;
     }
 
-    /** At the first report of a thread that came with a clone; false if it was let go, because it has other memory. */
+    /**
+     * At the first report of a thread that came with a clone; false if it was let go, because it
+     * has other memory.
+     */
     private boolean admit(Tracee tracee) throws IOException {
         tracee.isNew = false;
         if (tracee.exitWord == ExitWord.UNKNOWN || tracee.process == 0) {
@@ -270,7 +284,10 @@ final class Tracees {
         Tracee.seized(process, process).detach();
     }
 
-    /** Lets a thread go on that stands, passing {@code signal} to it unless it is 0. If it must stand, not further than to a stop. */
+    /**
+     * Lets a thread go on that stands, passing {@code signal} to it unless it is 0. If it must
+     * stand, not further than to a stop.
+     */
     private void goOn(Tracee tracee, int signal) throws IOException {
         if (signal != 0) {
             probe.at("tracer: pass a signal on");
@@ -284,7 +301,8 @@ final class Tracees {
     /**
      * Stops every thread, and those that they make meanwhile.
      *
-     * @return a thread that did not stop in time; null if all stand. Whatever stands then goes on by {@link #goOn}
+     * @return a thread that did not stop in time; null if all stand. Whatever stands then goes on
+     *     by {@link #goOn}
      */
     @Nullable Tracee stopAll(Deadline deadline) throws IOException {
         stopping = true;
@@ -302,7 +320,9 @@ final class Tracees {
         } while (!running().isEmpty());
         if (!tracees.containsKey(target.pid())) {
             throw new TargetException(
-                    "the main thread of process " + target.pid() + " has ended; such a process cannot be looked at");
+                    "the main thread of process "
+                            + target.pid()
+                            + " has ended; such a process cannot be looked at");
         }
         return null;
     }
@@ -342,7 +362,10 @@ final class Tracees {
         }
     }
 
-    /** Stops one thread, or sees it end; the others are served meanwhile. False if neither came in time. */
+    /**
+     * Stops one thread, or sees it end; the others are served meanwhile. False if neither came in
+     * time.
+     */
     boolean stopOne(Tracee tracee, Deadline deadline) throws IOException {
         wanted = tracee;
         tracee.interrupt();

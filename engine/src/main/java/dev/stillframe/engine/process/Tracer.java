@@ -1,10 +1,10 @@
 package dev.stillframe.engine.process;
 
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
-import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.thread.Role;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -27,9 +27,10 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one thread that traces a target: ptrace(2) ties tracees to the thread that seized them. Its methods may be called
- * from any thread and run on that one. When it ends, for whatever reason, the kernel lets every tracee run on, and delivers
- * what was on its way to it. So a command that fails ends the thread: there is nothing else to undo.
+ * The one thread that traces a target: ptrace(2) ties tracees to the thread that seized them. Its
+ * methods may be called from any thread and run on that one. When it ends, for whatever reason, the
+ * kernel lets every tracee run on, and delivers what was on its way to it. So a command that fails
+ * ends the thread: there is nothing else to undo.
  */
 public final class Tracer implements Attachment {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
@@ -43,7 +44,10 @@ public final class Tracer implements Attachment {
     private static final int STOPS = 5;
     private static final Duration FIRST_GAP = Duration.ofMillis(50);
 
-    /** A child of vfork(2) has the target's memory, but not for longer than it takes to execute a program. */
+    /**
+     * A child of vfork(2) has the target's memory, but not for longer than it takes to execute a
+     * program.
+     */
     private static final Duration VFORK_GRACE = Duration.ofMillis(20);
 
     private static final long IDLE_NANOS = 50_000;
@@ -78,7 +82,8 @@ public final class Tracer implements Attachment {
     }
 
     /**
-     * A userfaultfd that the target has, too: it stands at what is missing, rather than run on without, if we are killed.
+     * A userfaultfd that the target has, too: it stands at what is missing, rather than run on
+     * without, if we are killed.
      *
      * @param userfaultfd not yet enabled; whoever asked closes it
      * @param number the target's own descriptor, to be {@linkplain #closeShared closed} in the end
@@ -87,7 +92,8 @@ public final class Tracer implements Attachment {
 
     /** Makes the target create a userfaultfd and keep it. */
     public Shared share() throws IOException {
-        UserfaultfdInjection.Answer answer = run(() -> target.inject(UserfaultfdInjection.Call.SHARE, probe));
+        UserfaultfdInjection.Answer answer =
+                run(() -> target.inject(UserfaultfdInjection.Call.SHARE, probe));
         return new Shared(answer.userfaultfd(), (int) answer.result());
     }
 
@@ -97,9 +103,9 @@ public final class Tracer implements Attachment {
     }
 
     /**
-     * Seizes every thread, present and future, also those of other processes with the same memory. Signals and clones of the
-     * target pass through this thread from now on. A thread whose {@link ExitWord} nothing else tells is stopped for a moment
-     * to say it; no other is stopped.
+     * Seizes every thread, present and future, also those of other processes with the same memory.
+     * Signals and clones of the target pass through this thread from now on. A thread whose {@link
+     * ExitWord} nothing else tells is stopped for a moment to say it; no other is stopped.
      */
     @Override
     public void watch(ExitListener listener, Consumer<Throwable> lost) throws IOException {
@@ -116,7 +122,10 @@ public final class Tracer implements Attachment {
                 });
     }
 
-    /** Other processes that have the target's memory, and stand with it in a freeze; known from {@link #watch} on. */
+    /**
+     * Other processes that have the target's memory, and stand with it in a freeze; known from
+     * {@link #watch} on.
+     */
     public Set<Integer> sharers() throws IOException {
         return run(tracees::sharers);
     }
@@ -173,7 +182,8 @@ public final class Tracer implements Attachment {
                 interrupted = true; // the target must be released first
             }
         }
-        // The kernel's thread ends a little later than the JVM's, and only then it lets go of its tracees.
+        // The kernel's thread ends a little later than the JVM's, and only then it lets go of its
+        // tracees.
         while (isKnownToTheKernel() && !deadline.hasPassed()) {
             LockSupport.parkNanos(IDLE_NANOS);
         }
@@ -182,7 +192,8 @@ public final class Tracer implements Attachment {
         }
         if (isKnownToTheKernel()) {
             throw new IllegalStateException(
-                    "the thread that traces process %d does not end within %d s".formatted(target.pid(), PATIENCE.toSeconds()));
+                    "the thread that traces process %d does not end within %d s"
+                            .formatted(target.pid(), PATIENCE.toSeconds()));
         }
     }
 
@@ -209,14 +220,26 @@ public final class Tracer implements Attachment {
             }
             throw new IllegalStateException("tracer of process " + target.pid(), e.getCause());
         } catch (CancellationException e) {
-            throw new TargetException("process " + target.pid() + " is not traced any more", failure == null ? e : failure);
+            throw new TargetException(
+                    "process " + target.pid() + " is not traced any more",
+                    failure == null ? e : failure);
         } catch (TimeoutException e) {
-            closing = true; // whatever it still does, nobody waits for it: the target is let go when it comes back
-            throw new TargetException("tracing process " + target.pid() + " took more than " + patience.toSeconds() + " s", e);
+            closing =
+                    true; // whatever it still does, nobody waits for it: the target is let go when
+            // it comes back
+            throw new TargetException(
+                    "tracing process "
+                            + target.pid()
+                            + " took more than "
+                            + patience.toSeconds()
+                            + " s",
+                    e);
         } catch (InterruptedException e) {
             closing = true;
             Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted while tracing process " + target.pid()).initCause(e);
+            throw (IOException)
+                    new InterruptedIOException("interrupted while tracing process " + target.pid())
+                            .initCause(e);
         }
     }
 
@@ -226,7 +249,8 @@ public final class Tracer implements Attachment {
             while (!closing && failure == null) {
                 step();
             }
-        } catch (Throwable t) { // of every kind: the target stands or waits until this thread has ended
+        } catch (Throwable t) { // of every kind: the target stands or waits until this thread has
+            // ended
             failure = t;
         }
         ended = true;
@@ -246,7 +270,8 @@ public final class Tracer implements Attachment {
         } else if (standing != null) {
             if (standing.hasPassed()) {
                 throw new TargetException(
-                        "process %d stood for more than %d s".formatted(target.pid(), STANDING_LIMIT.toSeconds()));
+                        "process %d stood for more than %d s"
+                                .formatted(target.pid(), STANDING_LIMIT.toSeconds()));
             }
             LockSupport.parkNanos(this, TimeUnit.MILLISECONDS.toNanos(100));
         } else if (tracees.isEmpty()) {
@@ -256,7 +281,9 @@ public final class Tracer implements Attachment {
         }
     }
 
-    /** Returns when everything that has the target's memory is traced, and will be when it is made. */
+    /**
+     * Returns when everything that has the target's memory is traced, and will be when it is made.
+     */
     private void seizeAll() throws IOException {
         Set<Integer> before = Set.of();
         for (int quiet = 0; quiet < 2; ) {
@@ -297,7 +324,9 @@ public final class Tracer implements Attachment {
                 throw new TargetException(StuckThread.of(tracee.tid).toString());
             }
             if (tracee.registers != null) { // it has not ended instead
-                tracee.exitWord = new TidAddressCall(tracee.tid, ground(), probe, this::awaitReport).ask(tracee.registers);
+                tracee.exitWord =
+                        new TidAddressCall(tracee.tid, ground(), probe, this::awaitReport)
+                                .ask(tracee.registers);
             }
             if (!stood) {
                 tracee.goOn();
@@ -325,7 +354,8 @@ public final class Tracer implements Attachment {
             @Nullable Tracee late = tracees.stopAll(Deadline.in(budget));
             if (late == null) {
                 for (Tracee tracee : List.copyOf(tracees.all())) {
-                    learnExitWord(tracee); // of one that was hidden from us (CLONE_UNTRACED) until now
+                    learnExitWord(
+                            tracee); // of one that was hidden from us (CLONE_UNTRACED) until now
                 }
                 standing = Deadline.in(STANDING_LIMIT);
                 probe.at("tracer: all stand");
@@ -350,6 +380,8 @@ public final class Tracer implements Attachment {
                 Ptrace.signalMask(tid),
                 registers.bytes(),
                 Ptrace.registers(tid, Ptrace.NT_PRFPREG),
-                Architecture.CURRENT == Architecture.X86_64 ? Ptrace.registers(tid, Ptrace.NT_X86_XSTATE) : new byte[0]);
+                Architecture.CURRENT == Architecture.X86_64
+                        ? Ptrace.registers(tid, Ptrace.NT_X86_XSTATE)
+                        : new byte[0]);
     }
 }

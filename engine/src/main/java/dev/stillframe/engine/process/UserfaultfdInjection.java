@@ -1,8 +1,8 @@
 package dev.stillframe.engine.process;
 
+import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Descriptor;
 import dev.stillframe.engine.linux.Errno;
-import dev.stillframe.engine.linux.Architecture;
 import dev.stillframe.engine.linux.Pidfd;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
@@ -19,18 +19,21 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes a target that knows nothing of us call userfaultfd(2), and takes the descriptor. Owned by the tracer thread.
+ * Makes a target that knows nothing of us call userfaultfd(2), and takes the descriptor. Owned by
+ * the tracer thread.
  *
- * <p><b>Nothing that we do here needs us to finish it.</b> One thread of the target is stopped. Below its red zone we
- * write signal frames, from which rt_sigreturn(2) restores a thread whole. The stopped thread is then made to clone a
- * short-lived thread that has the target's memory but a copy of its descriptor table (no {@code CLONE_FILES}), and to
- * wait for it ({@code CLONE_VFORK}). The short-lived thread calls userfaultfd(2), so that the descriptor never is in the
- * target's own table, and exits, which closes it. When the first thread comes back from clone it returns into a frame
- * that holds its own registers, floating-point state and signal mask.
+ * <p><b>Nothing that we do here needs us to finish it.</b> One thread of the target is stopped.
+ * Below its red zone we write signal frames, from which rt_sigreturn(2) restores a thread whole.
+ * The stopped thread is then made to clone a short-lived thread that has the target's memory but a
+ * copy of its descriptor table (no {@code CLONE_FILES}), and to wait for it ({@code CLONE_VFORK}).
+ * The short-lived thread calls userfaultfd(2), so that the descriptor never is in the target's own
+ * table, and exits, which closes it. When the first thread comes back from clone it returns into a
+ * frame that holds its own registers, floating-point state and signal mask.
  *
- * <p>We, meanwhile, stop the short-lived thread between its two calls, copy the descriptor, and put the first thread's
- * registers back ourselves, so that an interrupted system call restarts as the kernel wants it. If we are killed at any
- * instruction the kernel detaches us and the two threads run their frames to the end.
+ * <p>We, meanwhile, stop the short-lived thread between its two calls, copy the descriptor, and put
+ * the first thread's registers back ourselves, so that an interrupted system call restarts as the
+ * kernel wants it. If we are killed at any instruction the kernel detaches us and the two threads
+ * run their frames to the end.
  */
 final class UserfaultfdInjection {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
@@ -58,10 +61,16 @@ final class UserfaultfdInjection {
      */
     record Call(Syscall syscall, long argument, long cloneFlags, boolean opens) {
         /** A userfaultfd that the target itself never has. */
-        static final Call TAKE = new Call(Syscall.USERFAULTFD, Userfaultfd.OPEN_FLAGS, CLONE_FLAGS, true);
+        static final Call TAKE =
+                new Call(Syscall.USERFAULTFD, Userfaultfd.OPEN_FLAGS, CLONE_FLAGS, true);
 
         /** One that the target has, too. */
-        static final Call SHARE = new Call(Syscall.USERFAULTFD, Userfaultfd.OPEN_FLAGS, CLONE_FLAGS | CLONE_FILES, true);
+        static final Call SHARE =
+                new Call(
+                        Syscall.USERFAULTFD,
+                        Userfaultfd.OPEN_FLAGS,
+                        CLONE_FLAGS | CLONE_FILES,
+                        true);
 
         /** Closes a descriptor of the target. */
         static Call close(int number) {
@@ -81,12 +90,14 @@ final class UserfaultfdInjection {
     /**
      * Makes the call. The thread must not be traced yet, and is not traced afterwards.
      *
-     * @throws TargetException if the target forbids it. The caller then ends the tracer's thread, which detaches: the
-     *     target either was put back already or puts itself back
+     * @throws TargetException if the target forbids it. The caller then ends the tracer's thread,
+     *     which detaches: the target either was put back already or puts itself back
      */
     Answer call() throws IOException {
         if (Architecture.CURRENT != Architecture.X86_64) {
-            throw new TargetException("attaching to a process is only known for x86-64, this is " + Architecture.CURRENT);
+            throw new TargetException(
+                    "attaching to a process is only known for x86-64, this is "
+                            + Architecture.CURRENT);
         }
         probe.at("inject: seize");
         Ptrace.seize(tid, Ptrace.O_TRACEVFORK | Ptrace.O_TRACEVFORKDONE | Ptrace.O_TRACESYSGOOD);
@@ -114,18 +125,28 @@ final class UserfaultfdInjection {
         byte[] before = ground.memory().read(base, bytes);
         probe.at("inject: write frames");
         ground.memory().write(base, frames(base, bytes, original, mask, floating));
-        // From here on, a thread that is let go restores itself; only then may its signals be blocked.
+        // From here on, a thread that is let go restores itself; only then may its signals be
+        // blocked.
         probe.at("inject: aim at the frame");
-        set(original.copy().set(X86.RIP, gadgets.sigreturn()).set(X86.RSP, base + 8).set(X86.ORIG_RAX, -1));
+        set(
+                original.copy()
+                        .set(X86.RIP, gadgets.sigreturn())
+                        .set(X86.RSP, base + 8)
+                        .set(X86.ORIG_RAX, -1));
         probe.at("inject: block signals");
         Ptrace.setSignalMask(tid, ALL_SIGNALS);
         probe.at("inject: aim at clone");
         set(
                 SignalFrame.calling(
-                                original, Syscall.CLONE, gadgets.syscall(), call.cloneFlags(), base + SignalFrame.BYTES)
+                                original,
+                                Syscall.CLONE,
+                                gadgets.syscall(),
+                                call.cloneFlags(),
+                                base + SignalFrame.BYTES)
                         .set(X86.RSP, base));
         Answer answer = runClone();
-        // Only here is the thread known to be back. Anything that threw before leaves it to its frames.
+        // Only here is the thread known to be back. Anything that threw before leaves it to its
+        // frames.
         probe.at("inject: restore mask");
         Ptrace.setSignalMask(tid, mask);
         probe.at("inject: restore registers");
@@ -151,11 +172,15 @@ final class UserfaultfdInjection {
         }
     }
 
-    /** The first thread's way home, then the two steps of the short-lived thread, then the floating-point state. */
+    /**
+     * The first thread's way home, then the two steps of the short-lived thread, then the
+     * floating-point state.
+     */
     private byte[] frames(long base, int bytes, Registers original, long mask, byte[] floating) {
         long floatingAddress = (base + FRAMES * SignalFrame.BYTES + 63) & -64;
         ByteBuffer out = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        SignalFrame.put(out, gadgets.sigreturn(), SignalFrame.restarted(original), mask, floatingAddress);
+        SignalFrame.put(
+                out, gadgets.sigreturn(), SignalFrame.restarted(original), mask, floatingAddress);
         Registers open =
                 SignalFrame.calling(original, call.syscall(), gadgets.syscall(), call.argument())
                         .set(X86.RSP, base + 2 * SignalFrame.BYTES);
@@ -194,7 +219,10 @@ final class UserfaultfdInjection {
         return answer;
     }
 
-    /** Follows the short-lived thread through rt_sigreturn and userfaultfd(2) and copies the descriptor. */
+    /**
+     * Follows the short-lived thread through rt_sigreturn and userfaultfd(2) and copies the
+     * descriptor.
+     */
     private Answer takeFrom(int worker) throws IOException {
         for (int stop = 0; stop < 4; stop++) { // entry and exit of both calls
             probe.at("inject: step of the short-lived thread");
@@ -217,7 +245,8 @@ final class UserfaultfdInjection {
     }
 
     private static long result(int tid) throws IOException {
-        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT).get(X86.RAX);
+        return new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT)
+                .get(X86.RAX);
     }
 
     private static void expect(Wait wait, Class<? extends Wait> expected) throws TargetException {
@@ -228,19 +257,24 @@ final class UserfaultfdInjection {
 
     private String refusal(int errno) {
         String name = Errno.nameOf(errno);
-        return call.syscall() + " in the target answered "
+        return call.syscall()
+                + " in the target answered "
                 + name
                 + switch (name) {
                     case "EPERM" ->
                             ": the target has no CAP_SYS_PTRACE of its own; allow it with"
                                     + " `sysctl vm.unprivileged_userfaultfd=1`";
                     case "ENOSYS" -> ": this kernel is built without userfaultfd";
-                    case "EMFILE" -> ": the target is at its limit of open files; raise it with prlimit(1)";
+                    case "EMFILE" ->
+                            ": the target is at its limit of open files; raise it with prlimit(1)";
                     default -> "";
                 };
     }
 
-    /** Stops the first thread on its way out of clone, where the kernel handles signals: only there restarts work. */
+    /**
+     * Stops the first thread on its way out of clone, where the kernel handles signals: only there
+     * restarts work.
+     */
     private void awaitHome() throws IOException {
         Ptrace.interrupt(tid);
         Ptrace.resume(tid, 0);
@@ -275,7 +309,8 @@ final class UserfaultfdInjection {
             Ptrace.resume(tid, signal);
             wait = await(tid);
         }
-        Registers registers = new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT);
+        Registers registers =
+                new Registers(Ptrace.registers(tid, Ptrace.NT_PRSTATUS), Architecture.CURRENT);
         if (wait instanceof Wait.Interrupted && InterruptedCalls.restart(registers)) {
             set(registers);
         }
@@ -297,6 +332,7 @@ final class UserfaultfdInjection {
             }
             LockSupport.parkNanos(POLL_NANOS);
         }
-        throw new TargetException("%s (waited for %d s)".formatted(StuckThread.of(tid), PATIENCE.toSeconds()));
+        throw new TargetException(
+                "%s (waited for %d s)".formatted(StuckThread.of(tid), PATIENCE.toSeconds()));
     }
 }

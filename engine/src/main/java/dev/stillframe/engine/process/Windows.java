@@ -2,14 +2,14 @@ package dev.stillframe.engine.process;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.WriteTracker;
-import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.instant.ThreadState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
@@ -22,8 +22,9 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /**
- * Some of a process's memory as a target of its own, at addresses of its own: an arena from 0 on, the RAM of a virtual
- * machine one block behind the other. Whatever else the process has is not part of it.
+ * Some of a process's memory as a target of its own, at addresses of its own: an arena from 0 on,
+ * the RAM of a virtual machine one block behind the other. Whatever else the process has is not
+ * part of it.
  */
 public abstract class Windows implements Target {
     private final Target process;
@@ -52,7 +53,10 @@ public abstract class Windows implements Target {
      */
     protected Windows(Target process, List<Window> windows) {
         this.process = process;
-        this.windows = windows.stream().sorted(Comparator.comparingLong(w -> w.range().start())).toArray(Window[]::new);
+        this.windows =
+                windows.stream()
+                        .sorted(Comparator.comparingLong(w -> w.range().start()))
+                        .toArray(Window[]::new);
     }
 
     /** The process behind the windows. */
@@ -60,7 +64,10 @@ public abstract class Windows implements Target {
         return process;
     }
 
-    /** How the memory is held still for the instant, given the hold on the process; its tracker is not asked for. */
+    /**
+     * How the memory is held still for the instant, given the hold on the process; its tracker is
+     * not asked for.
+     */
     protected abstract Attachment hold(Attachment process) throws IOException;
 
     @Override
@@ -105,7 +112,8 @@ public abstract class Windows implements Target {
         TreeMap<Long, Set<String>> real = new TreeMap<>(process.mappingFlags());
         TreeMap<Long, Set<String>> seen = new TreeMap<>();
         for (Mapping mapping : mappings()) {
-            Map.Entry<Long, Set<String>> flags = real.floorEntry(inProcess(mapping.range().start()));
+            Map.Entry<Long, Set<String>> flags =
+                    real.floorEntry(inProcess(mapping.range().start()));
             if (flags != null) {
                 seen.put(mapping.range().start(), flags.getValue());
             }
@@ -129,7 +137,8 @@ public abstract class Windows implements Target {
     }
 
     @Override
-    public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException {
+    public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
+            throws IOException {
         long delta = window(start).delta();
         process.scan(
                 start + delta,
@@ -175,7 +184,8 @@ public abstract class Windows implements Target {
                 return real;
             }
         }
-        throw new TargetException("%s, seen at %s, is not mapped any more".formatted(seen.name(), seen.range()));
+        throw new TargetException(
+                "%s, seen at %s, is not mapped any more".formatted(seen.name(), seen.range()));
     }
 
     /** Also by the process itself, where no window shows it. */
@@ -192,7 +202,10 @@ public abstract class Windows implements Target {
         return process.openDescriptors(shown);
     }
 
-    /** What the windows show is a machine's memory, or an arena's: the process does nothing else with it. */
+    /**
+     * What the windows show is a machine's memory, or an arena's: the process does nothing else
+     * with it.
+     */
     @Override
     public boolean writesByMappingsOnly() {
         return true;
@@ -334,7 +347,9 @@ public abstract class Windows implements Target {
             return real.wake(inProcess(start), bytes);
         }
 
-        /** All addresses of a message are in two words of it; the flags of a fault are in the first. */
+        /**
+         * All addresses of a message are in two words of it; the flags of a fault are in the first.
+         */
         @Override
         public int read(MemorySegment into) {
             int count = real.read(into);
@@ -342,19 +357,29 @@ public abstract class Windows implements Target {
                 long delta = deltaOf(Userfaultfd.messageStart(into, i));
                 long at = (long) i * Userfaultfd.MESSAGE_BYTES;
                 if (Userfaultfd.messageEvent(into, i) != Userfaultfd.Event.FAULT) {
-                    into.set(JAVA_LONG_UNALIGNED, at + 8, into.get(JAVA_LONG_UNALIGNED, at + 8) - delta);
+                    into.set(
+                            JAVA_LONG_UNALIGNED,
+                            at + 8,
+                            into.get(JAVA_LONG_UNALIGNED, at + 8) - delta);
                 }
-                into.set(JAVA_LONG_UNALIGNED, at + 16, into.get(JAVA_LONG_UNALIGNED, at + 16) - delta);
+                into.set(
+                        JAVA_LONG_UNALIGNED,
+                        at + 16,
+                        into.get(JAVA_LONG_UNALIGNED, at + 16) - delta);
             }
             return count;
         }
 
-        /** Of an address in the process; where an event begins before a window, the delta of the next one. */
+        /**
+         * Of an address in the process; where an event begins before a window, the delta of the
+         * next one.
+         */
         private long deltaOf(long address) {
             Window next = null;
             for (Window window : windows) {
                 long behind = window.processStart() + window.range().sizeBytes();
-                if (address < behind && (next == null || window.processStart() < next.processStart())) {
+                if (address < behind
+                        && (next == null || window.processStart() < next.processStart())) {
                     next = window;
                 }
             }

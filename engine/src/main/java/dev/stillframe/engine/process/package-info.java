@@ -1,4 +1,6 @@
-/** A running process as a target: how it is found, refused, attached, frozen, thawed and released. */
+/**
+ * A running process as a target: how it is found, refused, attached, frozen, thawed and released.
+ */
 @NullMarked
 package dev.stillframe.engine.process;
 

@@ -17,12 +17,14 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What empties staging into the sink: finds zero pages, hashes the others, hands batches on, and gives their memory back when the
- * sink has released them. One thread, which gives way to the target and to the workers.
+ * What empties staging into the sink: finds zero pages, hashes the others, hands batches on, and
+ * gives their memory back when the sink has released them. One thread, which gives way to the
+ * target and to the workers.
  */
 public final class Drain implements Runnable {
     /** A receiver may not have them on its disk before many more are on the way. */
     private static final int BATCHES = 128;
+
     private static final long WAIT_NANOS = 2_000_000;
 
     private final Staging staging;
@@ -63,7 +65,12 @@ public final class Drain implements Runnable {
      * @param stallTimeout how long the sink may take nothing
      * @param politely run first on its thread, to give way to others
      */
-    public Drain(Staging staging, PageSink sink, Duration stallTimeout, Failures failures, Runnable politely) {
+    public Drain(
+            Staging staging,
+            PageSink sink,
+            Duration stallTimeout,
+            Failures failures,
+            Runnable politely) {
         this.staging = staging;
         this.failures = failures;
         this.politely = politely;
@@ -95,12 +102,17 @@ public final class Drain implements Runnable {
         }
     }
 
-    /** No more staging blocks will come; it ends when those that are there have been taken by the sink. */
+    /**
+     * No more staging blocks will come; it ends when those that are there have been taken by the
+     * sink.
+     */
     public void finish() {
         last = true;
     }
 
-    /** Waits for its end, not longer than {@code nanos}; whether it has ended. A failure is told. */
+    /**
+     * Waits for its end, not longer than {@code nanos}; whether it has ended. A failure is told.
+     */
     public boolean awaitEnd(long nanos) {
         return ended.await(nanos);
     }
@@ -174,7 +186,8 @@ public final class Drain implements Runnable {
                 extent = at.find(address);
                 batch.beginRun();
                 if (extent < 0) {
-                    throw new IllegalStateException("page %x is outside the layout".formatted(address));
+                    throw new IllegalStateException(
+                            "page %x is outside the layout".formatted(address));
                 }
             }
             long ordinal = at.ordinal(extent, address);
@@ -182,7 +195,12 @@ public final class Drain implements Runnable {
                 batch.add(PageKind.ZERO, ordinal, 1, 0);
                 zeroPages.increment();
             } else {
-                hash.hash(memory, offset, StagingBlock.PAGE_BYTES, batch.hashTable(), batch.nextHash());
+                hash.hash(
+                        memory,
+                        offset,
+                        StagingBlock.PAGE_BYTES,
+                        batch.hashTable(),
+                        batch.nextHash());
                 batch.add(PageKind.DATA, ordinal, 1, offset);
                 dataPages.increment();
             }
@@ -192,8 +210,8 @@ public final class Drain implements Runnable {
     }
 
     /**
-     * Sends pages without content: {@code kind} is ZERO or LOST. Called by one thread after the end of this one, which calls
-     * {@link #endEmpty} at last.
+     * Sends pages without content: {@code kind} is ZERO or LOST. Called by one thread after the end
+     * of this one, which calls {@link #endEmpty} at last.
      */
     public void sendEmpty(PageKind kind, long ordinal, long count) throws IOException {
         StagedBatch batch = empty;
@@ -230,7 +248,9 @@ public final class Drain implements Runnable {
             return batch;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted while waiting for the sink").initCause(e);
+            throw (IOException)
+                    new InterruptedIOException("interrupted while waiting for the sink")
+                            .initCause(e);
         }
     }
 

@@ -1,16 +1,19 @@
 package dev.stillframe.engine.staging;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
+import dev.stillframe.engine.page.PageBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/** The sender's own record of every page that it sent, from which the root hash is made. Owned by one thread. */
+/**
+ * The sender's own record of every page that it sent, from which the root hash is made. Owned by
+ * one thread.
+ */
 public final class PageLedger implements PageRecords, AutoCloseable {
     private static final ValueLayout.OfLong WORD =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -30,7 +33,11 @@ public final class PageLedger implements PageRecords, AutoCloseable {
                 records.set(WORD, at, kind.code());
                 if (kind == PageKind.DATA) {
                     MemorySegment.copy(
-                            batch.hashes(run), page * PageHash.BYTES, records, at + Long.BYTES, PageHash.BYTES);
+                            batch.hashes(run),
+                            page * PageHash.BYTES,
+                            records,
+                            at + Long.BYTES,
+                            PageHash.BYTES);
                 }
             }
         }
@@ -38,7 +45,9 @@ public final class PageLedger implements PageRecords, AutoCloseable {
 
     @Override
     public void copy(long firstOrdinal, int count, ByteBuffer into) {
-        into.put(records.asSlice(firstOrdinal * RECORD_BYTES, (long) count * RECORD_BYTES).asByteBuffer());
+        into.put(
+                records.asSlice(firstOrdinal * RECORD_BYTES, (long) count * RECORD_BYTES)
+                        .asByteBuffer());
     }
 
     @Override

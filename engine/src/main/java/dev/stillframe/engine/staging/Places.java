@@ -1,11 +1,14 @@
 package dev.stillframe.engine.staging;
 
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.instant.Layout;
 import java.util.Arrays;
 
-/** Where an address is in the image: the layout's extents as sorted arrays. Immutable; a look-up allocates nothing. */
+/**
+ * Where an address is in the image: the layout's extents as sorted arrays. Immutable; a look-up
+ * allocates nothing.
+ */
 public final class Places {
     private final long[] starts;
     private final long[] ends;
@@ -17,8 +20,8 @@ public final class Places {
         ends = new long[count];
         ordinals = new long[count];
         int i = 0;
-    for (Region region : layout.regions()) {
-    for (Extent extent : region.extents()) {
+        for (Region region : layout.regions()) {
+            for (Extent extent : region.extents()) {
                 starts[i] = region.range().start() + extent.firstPage() * layout.pageSizeBytes();
                 ends[i] = starts[i] + extent.pageCount() * layout.pageSizeBytes();
                 ordinals[i++] = extent.firstOrdinal();

@@ -8,8 +8,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
 /**
- * A batch with room for one staging block, used again and again. Filled by the drain; then the sink's until it is
- * released.
+ * A batch with room for one staging block, used again and again. Filled by the drain; then the
+ * sink's until it is released.
  */
 final class StagedBatch extends RunBatch {
     /** More runs than pages are possible only without data. */

@@ -7,13 +7,16 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bounded memory between the target and the sink: free blocks, and filled ones on their way. The sink never stalls the
- * target as long as there is a free block. Thread-safe.
+ * The bounded memory between the target and the sink: free blocks, and filled ones on their way.
+ * The sink never stalls the target as long as there is a free block. Thread-safe.
  */
 public final class Staging implements AutoCloseable {
     private static final long WAIT_STEP_NANOS = 1_000_000;
 
-    /** Blocks left to faults: a target that writes to more new pages than that while one is written out waits anyway. */
+    /**
+     * Blocks left to faults: a target that writes to more new pages than that while one is written
+     * out waits anyway.
+     */
     private static final int MOST_RESERVE = 32;
 
     private final Runnable freeMemory;
@@ -28,25 +31,31 @@ public final class Staging implements AutoCloseable {
      * Divides {@code memory} into blocks.
      *
      * @param memory native memory that was touched before, so that the first use costs nothing
-     * @param workers threads that fill a block each for what nobody waits for, see {@link #isScarce}
+     * @param workers threads that fill a block each for what nobody waits for, see {@link
+     *     #isScarce}
      * @param free gives the memory back; called by {@link #close}
      */
     public Staging(MemorySegment memory, int workers, Runnable free) {
-        long base = -memory.address() & (StagingBlock.BYTES - 1); // blocks begin at a huge page's boundary
+        long base =
+                -memory.address()
+                        & (StagingBlock.BYTES - 1); // blocks begin at a huge page's boundary
         blocks = Math.toIntExact((memory.byteSize() - base) / StagingBlock.BYTES);
         int reserve = Math.clamp(blocks - 2L * workers, 0, Math.min(blocks / 4, MOST_RESERVE));
-        least = reserve + workers; // all may take one at once; and one that each of them holds is never missed
+        least = reserve + workers; // all may take one at once; and one that each of them holds is
+        // never missed
         this.freeMemory = free;
         this.free = new ArrayBlockingQueue<>(blocks);
         filled = new ArrayBlockingQueue<>(blocks);
         for (int i = 0; i < blocks; i++) {
-            this.free.add(new StagingBlock(memory.asSlice(base + i * StagingBlock.BYTES, StagingBlock.BYTES)));
+            this.free.add(
+                    new StagingBlock(
+                            memory.asSlice(base + i * StagingBlock.BYTES, StagingBlock.BYTES)));
         }
     }
 
     /**
-     * How much memory it takes to have {@code bytes} of staging, rounded down to whole blocks, wherever it begins; beside what
-     * {@code workers} threads hold half filled.
+     * How much memory it takes to have {@code bytes} of staging, rounded down to whole blocks,
+     * wherever it begins; beside what {@code workers} threads hold half filled.
      */
     public static long memoryBytes(long bytes, int workers) {
         return (bytes / StagingBlock.BYTES + 2L * workers + 1) * StagingBlock.BYTES;
@@ -75,7 +84,10 @@ public final class Staging implements AutoCloseable {
         return filled.poll(timeoutNanos, TimeUnit.NANOSECONDS);
     }
 
-    /** Whether less than half of the blocks are free, or what is free is {@linkplain #isScarce scarce} before that. */
+    /**
+     * Whether less than half of the blocks are free, or what is free is {@linkplain #isScarce
+     * scarce} before that.
+     */
     public boolean isHalfFull() {
         return free.size() < Math.max(blocks / 2, least);
     }
@@ -105,7 +117,10 @@ public final class Staging implements AutoCloseable {
         return waitedNanos.sum();
     }
 
-    /** A thread that did not end may still write to it: the memory is not given back as long as this process lives. */
+    /**
+     * A thread that did not end may still write to it: the memory is not given back as long as this
+     * process lives.
+     */
     public void abandon() {
         abandoned = true;
     }

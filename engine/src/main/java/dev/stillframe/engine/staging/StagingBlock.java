@@ -3,8 +3,8 @@ package dev.stillframe.engine.staging;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A piece of staging memory with pages in it: runs of consecutive addresses. Owned by one thread at a time: the worker that
- * fills it, then the drain.
+ * A piece of staging memory with pages in it: runs of consecutive addresses. Owned by one thread at
+ * a time: the worker that fills it, then the drain.
  */
 public final class StagingBlock {
     /** Pages of one block: a huge page fits. */
@@ -60,8 +60,8 @@ public final class StagingBlock {
     }
 
     /**
-     * Page {@code index} of {@link #memory} holds the page at {@code address}. For blocks that several threads fill, each
-     * its own pages; {@link #filled} comes after all of them.
+     * Page {@code index} of {@link #memory} holds the page at {@code address}. For blocks that
+     * several threads fill, each its own pages; {@link #filled} comes after all of them.
      */
     public void place(int index, long address) {
         addresses[index] = address;
@@ -94,7 +94,8 @@ public final class StagingBlock {
     public boolean isSame(int index, int other) {
         long from = (long) index * PAGE_BYTES;
         long at = (long) other * PAGE_BYTES;
-        return MemorySegment.mismatch(memory, from, from + PAGE_BYTES, memory, at, at + PAGE_BYTES) < 0;
+        return MemorySegment.mismatch(memory, from, from + PAGE_BYTES, memory, at, at + PAGE_BYTES)
+                < 0;
     }
 
     /** Takes the last {@code count} pages back. */
@@ -115,10 +116,18 @@ public final class StagingBlock {
         return used;
     }
 
-    /** Adds page {@code index} of {@link #memory} again, which was dropped: it holds the page at {@code address}. */
+    /**
+     * Adds page {@code index} of {@link #memory} again, which was dropped: it holds the page at
+     * {@code address}.
+     */
     public void keep(int index, long address) {
         if (index != used) {
-            MemorySegment.copy(memory, (long) index * PAGE_BYTES, memory, (long) used * PAGE_BYTES, PAGE_BYTES);
+            MemorySegment.copy(
+                    memory,
+                    (long) index * PAGE_BYTES,
+                    memory,
+                    (long) used * PAGE_BYTES,
+                    PAGE_BYTES);
         }
         add(address, 1);
     }

@@ -13,7 +13,12 @@ public final class ZeroPage {
     /** Whether the page at {@code offset} of {@code memory} holds only zeros. */
     public static boolean is(MemorySegment memory, long offset) {
         return MemorySegment.mismatch(
-                        memory, offset, offset + StagingBlock.PAGE_BYTES, ZERO_PAGE, 0, StagingBlock.PAGE_BYTES)
+                        memory,
+                        offset,
+                        offset + StagingBlock.PAGE_BYTES,
+                        ZERO_PAGE,
+                        0,
+                        StagingBlock.PAGE_BYTES)
                 < 0;
     }
 }

@@ -1,4 +1,7 @@
-/** Between whoever copies pages and the sink: bounded memory, hashing, and the record of what was sent. */
+/**
+ * Between whoever copies pages and the sink: bounded memory, hashing, and the record of what was
+ * sent.
+ */
 @NullMarked
 package dev.stillframe.engine.staging;
 

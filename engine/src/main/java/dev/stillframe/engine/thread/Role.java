@@ -4,8 +4,8 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * What a thread is for. All threads of this product are made here, so that a thread dump names each, and this list all of them.
- * Whoever makes one owns it: it waits for its end, or hears of it.
+ * What a thread is for. All threads of this product are made here, so that a thread dump names
+ * each, and this list all of them. Whoever makes one owns it: it waits for its end, or hears of it.
  */
 public enum Role {
     /** Answers the target's faults, and copies between them; the first one arms. */
@@ -14,7 +14,10 @@ public enum Role {
     DRAIN("drain", true),
     /** The only one that traces the target: ptrace(2) belongs to a thread. */
     TRACER("tracer", true),
-    /** Takes a snapshot of something small, so that the code of the pause is compiled before the first. */
+    /**
+     * Takes a snapshot of something small, so that the code of the pause is compiled before the
+     * first.
+     */
     WARM_UP("warm-up", true),
     /** Brings pages to a guest that waits for them. */
     POST_COPY("postcopy", true),

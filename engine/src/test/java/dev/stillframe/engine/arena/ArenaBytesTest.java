@@ -24,7 +24,13 @@ class ArenaBytesTest {
     @Test
     void whatChronicleWritesChronicleReads() {
         Bytes<?> bytes = arena.bytes();
-        bytes.writeUtf8("häßlich").writeInt(7).writeStopBit(1234567).write8bit("plain").writeDouble(2.5).append("text ").append(42);
+        bytes.writeUtf8("häßlich")
+                .writeInt(7)
+                .writeStopBit(1234567)
+                .write8bit("plain")
+                .writeDouble(2.5)
+                .append("text ")
+                .append(42);
         assertThat(bytes.readUtf8()).isEqualTo("häßlich");
         assertThat(bytes.readInt()).isEqualTo(7);
         assertThat(bytes.readStopBit()).isEqualTo(1234567);
@@ -32,7 +38,12 @@ class ArenaBytesTest {
         assertThat(bytes.readDouble()).isEqualTo(2.5);
         assertThat(bytes.toString()).isEqualTo("text 42");
         bytes.releaseLast();
-        assertThat(arena.reading().asSlice(0, 9).mismatch(MemorySegment.ofArray("häßlich".getBytes(StandardCharsets.UTF_8))))
+        assertThat(
+                        arena.reading()
+                                .asSlice(0, 9)
+                                .mismatch(
+                                        MemorySegment.ofArray(
+                                                "häßlich".getBytes(StandardCharsets.UTF_8))))
                 .isEqualTo(0); // the length comes first
     }
 
@@ -50,8 +61,10 @@ class ArenaBytesTest {
     @Test
     void noAddressIsGivenAwayAndNothingIsWrittenBehindTheEnd() {
         Bytes<?> bytes = arena.range(8, 16).bytes();
-        assertThatThrownBy(() -> bytes.addressForWrite(0)).isInstanceOf(UnsupportedOperationException.class);
-        assertThatThrownBy(() -> bytes.addressForRead(0)).isInstanceOf(UnsupportedOperationException.class);
+        assertThatThrownBy(() -> bytes.addressForWrite(0))
+                .isInstanceOf(UnsupportedOperationException.class);
+        assertThatThrownBy(() -> bytes.addressForRead(0))
+                .isInstanceOf(UnsupportedOperationException.class);
         assertThatThrownBy(() -> bytes.writeLong(12, 1)).isInstanceOf(RuntimeException.class);
         bytes.writeLong(8, -1);
         bytes.releaseLast();
@@ -72,7 +85,9 @@ class ArenaBytesTest {
             long callSeed = random.nextLong();
             call(model, new Random(callSeed));
             call(bytes, new Random(callSeed));
-            assertThat(arena.reading().mismatch(MemorySegment.ofArray(array))).as("turn %d", turn).isEqualTo(-1);
+            assertThat(arena.reading().mismatch(MemorySegment.ofArray(array)))
+                    .as("turn %d", turn)
+                    .isEqualTo(-1);
             assertThat(bytes.writePosition()).isEqualTo(model.writePosition());
         }
         bytes.releaseLast();

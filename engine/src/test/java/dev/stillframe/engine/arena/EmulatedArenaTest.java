@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.ImageWriter;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.page.ForwardingSink;
-import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
@@ -120,8 +120,10 @@ class EmulatedArenaTest {
         assertThat(range.reading().byteSize()).isEqualTo(16);
         assertThatThrownBy(() -> range.putLong(16, 1))
                 .isInstanceOf(IndexOutOfBoundsException.class)
-                .hasMessageContaining("8 bytes at offset 0x10 of a range of 0x10 at 0xff8 of arena test");
-        assertThatThrownBy(() -> range.putLong(Long.MAX_VALUE, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+                .hasMessageContaining(
+                        "8 bytes at offset 0x10 of a range of 0x10 at 0xff8 of arena test");
+        assertThatThrownBy(() -> range.putLong(Long.MAX_VALUE, 1))
+                .isInstanceOf(IndexOutOfBoundsException.class);
     }
 
     @Test
@@ -129,19 +131,28 @@ class EmulatedArenaTest {
         for (long offset : new long[] {-8, SIZE, SIZE - 4, Long.MAX_VALUE, Long.MIN_VALUE}) {
             assertThatThrownBy(() -> arena.putLong(offset, -1))
                     .isInstanceOf(IndexOutOfBoundsException.class)
-                    .hasMessage("8 bytes at offset 0x%x of arena test, which has 0x%x", offset, SIZE);
-            assertThatThrownBy(() -> arena.getLong(offset)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> arena.fill(offset, 9, (byte) 1)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> arena.range(offset, 9)).isInstanceOf(IndexOutOfBoundsException.class);
+                    .hasMessage(
+                            "8 bytes at offset 0x%x of arena test, which has 0x%x", offset, SIZE);
+            assertThatThrownBy(() -> arena.getLong(offset))
+                    .isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> arena.fill(offset, 9, (byte) 1))
+                    .isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> arena.range(offset, 9))
+                    .isInstanceOf(IndexOutOfBoundsException.class);
         }
         assertThatThrownBy(() -> arena.putInt(6, 1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("4 bytes at offset 0x6 of arena test: not aligned to 4");
-        assertThatThrownBy(() -> arena.compareAndSetLong(4, 0, 1)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> arena.copy(0, SIZE - 4, 8)).isInstanceOf(IndexOutOfBoundsException.class);
-        assertThatThrownBy(() -> arena.fill(8, -1, (byte) 1)).isInstanceOf(IndexOutOfBoundsException.class);
-        assertThatThrownBy(() -> MemoryArena.emulated("odd", 4097)).isInstanceOf(IllegalArgumentException.class);
-        assertThat(arena.reading().mismatch(MemorySegment.ofArray(new byte[(int) SIZE]))).isEqualTo(-1);
+        assertThatThrownBy(() -> arena.compareAndSetLong(4, 0, 1))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> arena.copy(0, SIZE - 4, 8))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> arena.fill(8, -1, (byte) 1))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> MemoryArena.emulated("odd", 4097))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThat(arena.reading().mismatch(MemorySegment.ofArray(new byte[(int) SIZE])))
+                .isEqualTo(-1);
     }
 
     @Test
@@ -165,7 +176,8 @@ class EmulatedArenaTest {
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("arena gone is closed");
         }
-        assertThatThrownBy(() -> closed.snapshot(new DiscardingSink())).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> closed.snapshot(new DiscardingSink()))
+                .isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> closed.restore(folder)).isInstanceOf(IllegalStateException.class);
     }
 
@@ -174,7 +186,16 @@ class EmulatedArenaTest {
     void whatCannotBeClosedNowCanBeClosedLater() throws Exception {
         MemoryArena busy = MemoryArena.emulated("busy", SIZE);
         Pipe pipe = Pipe.open();
-        Thread sender = Thread.ofPlatform().start(() -> thrownIn(() -> pipe.sink().write(busy.reading().asByteBuffer())));
+        Thread sender =
+                Thread.ofPlatform()
+                        .start(
+                                () ->
+                                        thrownIn(
+                                                () ->
+                                                        pipe.sink()
+                                                                .write(
+                                                                        busy.reading()
+                                                                                .asByteBuffer())));
         ByteBuffer first = ByteBuffer.allocate(1);
         pipe.source().read(first); // the rest does not fit into the pipe: it is in its call
         assertThatThrownBy(busy::close).isInstanceOf(IllegalStateException.class);
@@ -195,7 +216,10 @@ class EmulatedArenaTest {
         fillRandomly(arena, 7);
         ArenaReport report = arena.snapshot(ImageWriter.create(folder.resolve("image")));
         assertThat(report.pages()).isEqualTo(64);
-        assertThat(ImageVerifier.verify(folder.resolve("image"), ImageVerifier.Progress.NONE).intact()).isTrue();
+        assertThat(
+                        ImageVerifier.verify(folder.resolve("image"), ImageVerifier.Progress.NONE)
+                                .intact())
+                .isTrue();
         byte[] before = arena.reading().toArray(ValueLayout.JAVA_BYTE);
         arena.fill(0, SIZE, (byte) 9);
         arena.restore(folder.resolve("image"));
@@ -206,7 +230,10 @@ class EmulatedArenaTest {
         }
     }
 
-    /** The sink writes to the arena itself: each first write must keep the old content for the image. */
+    /**
+     * The sink writes to the arena itself: each first write must keep the old content for the
+     * image.
+     */
     @Test
     void writesDuringASnapshotAreNotInIt() throws IOException {
         fillRandomly(arena, 8);
@@ -248,7 +275,15 @@ class EmulatedArenaTest {
                 .hasMessage("a snapshot of arena test while a snapshot is running");
         assertThat(restore.get()).hasMessage("a restore of arena test while a snapshot is running");
         assertThat(close.get()).hasMessage("close of arena test while a snapshot is running");
-        assertThat(thrown(() -> arena.unit(() -> thrownIn(() -> arena.snapshot(new DiscardingSink())))))
+        assertThat(
+                        thrown(
+                                () ->
+                                        arena.unit(
+                                                () ->
+                                                        thrownIn(
+                                                                () ->
+                                                                        arena.snapshot(
+                                                                                new DiscardingSink())))))
                 .hasRootCauseMessage("a snapshot of arena test inside a unit of writes");
         arena.restore(image);
         arena.snapshot(new DiscardingSink());
@@ -285,7 +320,8 @@ class EmulatedArenaTest {
         try (MemoryArena smaller = MemoryArena.emulated("smaller", SIZE / 2)) {
             assertThatThrownBy(() -> smaller.restore(image))
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining("is of an arena of 262144 bytes, arena smaller has 131072");
+                    .hasMessageContaining(
+                            "is of an arena of 262144 bytes, arena smaller has 131072");
         }
         try (RandomAccessFile pages = new RandomAccessFile(image.resolve("pages").toFile(), "rw")) {
             pages.seek(SIZE - 100); // in the last page: the others are read before
@@ -297,7 +333,8 @@ class EmulatedArenaTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("page 63 (3f000-40000, [arena test])");
         assertThat(arena.reading().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(before);
-        assertThatThrownBy(() -> arena.restore(folder.resolve("nothing"))).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> arena.restore(folder.resolve("nothing")))
+                .isInstanceOf(IOException.class);
     }
 
     @Test
@@ -307,7 +344,10 @@ class EmulatedArenaTest {
         Thread unit = Thread.ofPlatform().start(() -> arena.unit(() -> await(inside, enough)));
         inside.await();
         ArenaOptions options =
-                new ArenaOptions(ArenaOptions.MIN_STAGING_BYTES, Duration.ofSeconds(10), Duration.ofMillis(50));
+                new ArenaOptions(
+                        ArenaOptions.MIN_STAGING_BYTES,
+                        Duration.ofSeconds(10),
+                        Duration.ofMillis(50));
         assertThatThrownBy(() -> arena.snapshot(new DiscardingSink(), options))
                 .isInstanceOf(ArenaException.class)
                 .hasMessage("units of writes did not end within 50 ms");
@@ -334,7 +374,9 @@ class EmulatedArenaTest {
         try (MemoryArena other = MemoryArena.emulated("other", SIZE)) {
             other.restore(folder.resolve("first"), folder.resolve("whole"));
             assertThat(other.reading().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(atFirst);
-            Path[] older = {folder.resolve("second"), folder.resolve("first"), folder.resolve("whole")};
+            Path[] older = {
+                folder.resolve("second"), folder.resolve("first"), folder.resolve("whole")
+            };
             other.restore(folder.resolve("nothing"), older);
             assertThat(other.reading().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(atSecond);
         }
@@ -343,11 +385,15 @@ class EmulatedArenaTest {
             assertThat(reader.unavailable(new AddressRange(0, PAGE)).getFirst().reason())
                     .isEqualTo("as in the parent image " + first.rootHash());
         }
-        assertThat(ImageVerifier.verify(folder.resolve("second"), ImageVerifier.Progress.NONE).intact()).isTrue();
+        assertThat(
+                        ImageVerifier.verify(folder.resolve("second"), ImageVerifier.Progress.NONE)
+                                .intact())
+                .isTrue();
     }
 
     private ArenaReport since(ArenaReport parent, String name) throws IOException {
-        return arena.snapshotSince(parent, ImageWriter.create(folder.resolve(name)), ArenaOptions.DEFAULT);
+        return arena.snapshotSince(
+                parent, ImageWriter.create(folder.resolve(name)), ArenaOptions.DEFAULT);
     }
 
     @Test
@@ -369,13 +415,19 @@ class EmulatedArenaTest {
                 .hasMessageContaining("has no parent");
         assertThat(arena.getLong(0)).isEqualTo(3);
         try (MemoryArena other = MemoryArena.emulated("other", SIZE)) {
-            assertThatThrownBy(() -> other.snapshotSince(whole, new DiscardingSink(), ArenaOptions.DEFAULT))
+            assertThatThrownBy(
+                            () ->
+                                    other.snapshotSince(
+                                            whole, new DiscardingSink(), ArenaOptions.DEFAULT))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("is none of the last 1000 of arena other");
         }
     }
 
-    /** A counter on one page and then the same on another; each image of changes, with its parents, is one instant. */
+    /**
+     * A counter on one page and then the same on another; each image of changes, with its parents,
+     * is one instant.
+     */
     @Test
     void changesTakenUnderLoadAreOneInstant() throws Exception {
         ArenaReport parent = arena.snapshot(ImageWriter.create(folder.resolve("0")));
@@ -394,7 +446,8 @@ class EmulatedArenaTest {
             for (int turn = 1; turn <= 20; turn++) {
                 parent = since(parent, String.valueOf(turn));
                 chain.addFirst(folder.resolve(String.valueOf(turn)));
-                other.restore(chain.getFirst(), chain.subList(1, chain.size()).toArray(Path[]::new));
+                other.restore(
+                        chain.getFirst(), chain.subList(1, chain.size()).toArray(Path[]::new));
                 long newest = 0;
                 for (int page = 0; page < 16; page++) {
                     newest = Math.max(newest, other.getLong((long) page * PAGE));
@@ -403,7 +456,9 @@ class EmulatedArenaTest {
                     assertThat(other.getLong(n % 16 * PAGE)).as("turn %d", turn).isEqualTo(n);
                     long second = other.getLong((16 + n % 16) * PAGE);
                     boolean notYet = n == newest && second == Math.max(0, n - 16);
-                    assertThat(second == n || notYet).as("turn %d: %d and %d", turn, n, second).isTrue();
+                    assertThat(second == n || notYet)
+                            .as("turn %d: %d and %d", turn, n, second)
+                            .isTrue();
                 }
             }
         } finally {

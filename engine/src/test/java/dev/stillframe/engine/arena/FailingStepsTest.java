@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageWriter;
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.page.ForwardingSink;
-import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
@@ -30,8 +30,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A snapshot that fails at any of its steps, by whatever is thrown there, leaves no trace: writers go on, and the next
- * image is of one instant, though they never stop.
+ * A snapshot that fails at any of its steps, by whatever is thrown there, leaves no trace: writers
+ * go on, and the next image is of one instant, though they never stop.
  */
 @Timeout(120)
 class FailingStepsTest {
@@ -40,7 +40,8 @@ class FailingStepsTest {
     private static final long SIZE = 2L * PAIRS * PAGE;
 
     private final AtomicReference<Consumer<String>> steps = new AtomicReference<>(step -> {});
-    private final MemoryArena arena = new EmulatedArena("test", SIZE, step -> steps.get().accept(step));
+    private final MemoryArena arena =
+            new EmulatedArena("test", SIZE, step -> steps.get().accept(step));
 
     @TempDir Path folder = Path.of("");
 
@@ -106,7 +107,10 @@ class FailingStepsTest {
         }
     }
 
-    /** Writes a number to a page of the first half and then to its partner, so that an image that is torn shows it. */
+    /**
+     * Writes a number to a page of the first half and then to its partner, so that an image that is
+     * torn shows it.
+     */
     private final class Writer implements AutoCloseable {
         private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
         private volatile boolean stopped;
@@ -157,8 +161,12 @@ class FailingStepsTest {
     @Test
     void afterAnErrorOfTheSinkTooAndNoWriterIsToldOfIt() throws IOException {
         try (Writer _ = new Writer()) {
-            for (Call call : Stream.of(Call.values()).flatMap(c -> Stream.generate(() -> c).limit(10)).toList()) {
-                assertThatThrownBy(() -> arena.snapshot(new FailingSink(new DiscardingSink(), call)))
+            for (Call call :
+                    Stream.of(Call.values())
+                            .flatMap(c -> Stream.generate(() -> c).limit(10))
+                            .toList()) {
+                assertThatThrownBy(
+                                () -> arena.snapshot(new FailingSink(new DiscardingSink(), call)))
                         .isInstanceOf(AssertionError.class)
                         .hasMessage("at " + call);
             }

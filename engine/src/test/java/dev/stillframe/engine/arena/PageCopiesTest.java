@@ -22,14 +22,19 @@ class PageCopiesTest {
 
     private final WriteBarrier barrier = new WriteBarrier(1);
 
-    /** Staging is given back as soon as the snapshot has failed: a writer that waited for it must not touch it any more. */
+    /**
+     * Staging is given back as soon as the snapshot has failed: a writer that waited for it must
+     * not touch it any more.
+     */
     @Test
     void aWriterThatWaitsForStagingHearsNothingOfTheSnapshotsFailure() throws Exception {
         try (Arena memory = Arena.ofShared()) {
             MemorySegment page = memory.allocate(MemoryArena.PAGE_BYTES);
             for (int round = 0; round < ROUNDS; round++) {
                 Arena owner = Arena.ofShared();
-                Staging staging = new Staging(owner.allocate(Staging.memoryBytes(ONE_BLOCK, 0)), 0, owner::close);
+                Staging staging =
+                        new Staging(
+                                owner.allocate(Staging.memoryBytes(ONE_BLOCK, 0)), 0, owner::close);
                 StagingBlock withTheSink = Objects.requireNonNull(staging.poll());
                 PageCopies copies = new PageCopies(page, staging, barrier, 0);
                 FutureTask<Boolean> copying = new FutureTask<>(() -> copies.copy(0));

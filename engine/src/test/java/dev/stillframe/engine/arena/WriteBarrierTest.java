@@ -67,7 +67,8 @@ class WriteBarrierTest {
                     }
                 };
         int before = barrier.epoch();
-        assertThatThrownBy(() -> barrier.instant(failing, LONG)).hasMessage("the last moment before T0");
+        assertThatThrownBy(() -> barrier.instant(failing, LONG))
+                .hasMessage("the last moment before T0");
         assertThat(opened).as("the open way while T0 is prepared").containsExactly(false);
         assertThat(barrier.epoch()).isEqualTo(before);
         assertThat(tryOpen(0)).isTrue();

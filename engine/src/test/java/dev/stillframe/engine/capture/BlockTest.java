@@ -12,7 +12,8 @@ class BlockTest {
     private static final long START = 7 * Block.BYTES;
 
     private static TrackedMapping mapping(long start, long end) {
-        return new TrackedMapping(new AddressRange(start, end), RegionKind.ANONYMOUS, null, start, "");
+        return new TrackedMapping(
+                new AddressRange(start, end), RegionKind.ANONYMOUS, null, start, "");
     }
 
     @Test
@@ -100,6 +101,11 @@ class BlockTest {
         }
         assertThat(discards.since(0, START - 4096, START)).isTrue();
         assertThat(discards.since(discards.mark() - 10_000, START - 4096, START)).isFalse();
-        assertThat(discards.since(discards.mark() - 10_000, START + 95_000 * 4096L, START + 95_001 * 4096L)).isTrue();
+        assertThat(
+                        discards.since(
+                                discards.mark() - 10_000,
+                                START + 95_000 * 4096L,
+                                START + 95_001 * 4096L))
+                .isTrue();
     }
 }

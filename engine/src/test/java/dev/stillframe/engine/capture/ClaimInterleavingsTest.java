@@ -27,7 +27,8 @@ class ClaimInterleavingsTest {
     @ParameterizedTest
     @MethodSource("systems")
     void withThreeStatesEveryOrderGivesTheImageOfTheInstant(int pages, int[][] routes) {
-        Explorer.Findings findings = Explorer.explore(() -> new ClaimSystem(Discipline.THREE_STATES, pages, routes));
+        Explorer.Findings findings =
+                Explorer.explore(() -> new ClaimSystem(Discipline.THREE_STATES, pages, routes));
         System.out.printf(
                 "%d pages, %d writers: %d states, %d ends%n",
                 pages, routes.length, findings.states(), findings.ends().size());
@@ -48,15 +49,18 @@ class ClaimInterleavingsTest {
     }
 
     private static void expectTorn(Discipline discipline, int pages, int[][] routes) {
-        Explorer.Findings findings = Explorer.explore(() -> new ClaimSystem(discipline, pages, routes));
-        System.out.printf("%s: %s after%n  %s%n", discipline.name(), findings.fault(),
-                String.join("\n  ", findings.interleaving()));
+        Explorer.Findings findings =
+                Explorer.explore(() -> new ClaimSystem(discipline, pages, routes));
+        System.out.printf(
+                "%s: %s after%n  %s%n",
+                discipline.name(), findings.fault(), String.join("\n  ", findings.interleaving()));
         assertThat(findings.fault()).contains("is not that of T0");
     }
 
     @Test
     void visitingEachStateOnceLosesNothing() {
-        Supplier<Explorer.Steps> system = () -> new ClaimSystem(Discipline.THREE_STATES, 1, new int[] {0});
+        Supplier<Explorer.Steps> system =
+                () -> new ClaimSystem(Discipline.THREE_STATES, 1, new int[] {0});
         Explorer.Findings merged = Explorer.explore(system);
         Explorer.Findings all = Explorer.explore(system, false);
         assertThat(all.states()).isEqualTo(merged.states());
@@ -65,8 +69,15 @@ class ClaimInterleavingsTest {
 
     @Test
     void aWriterThatNobodyAnswersIsFound() {
-        Explorer.Findings findings = Explorer.explore(() -> new Unanswered(
-                new ClaimSystem(Discipline.THREE_STATES, 1, new int[] {0}, new int[] {0})));
+        Explorer.Findings findings =
+                Explorer.explore(
+                        () ->
+                                new Unanswered(
+                                        new ClaimSystem(
+                                                Discipline.THREE_STATES,
+                                                1,
+                                                new int[] {0},
+                                                new int[] {0})));
         assertThat(findings.fault()).contains("parked");
     }
 

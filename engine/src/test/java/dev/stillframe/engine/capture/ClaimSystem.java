@@ -12,9 +12,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * From T0 on, in atomic steps: writers that store to protected pages, a handler that answers faults, and a sweeper that
- * copies page after page. Claims are those of a {@link Block}; memory is the model's. A copy takes two steps, as no copy
- * is atomic; removing a protection and waking are two as well, as they are in the kernel.
+ * From T0 on, in atomic steps: writers that store to protected pages, a handler that answers
+ * faults, and a sweeper that copies page after page. Claims are those of a {@link Block}; memory is
+ * the model's. A copy takes two steps, as no copy is atomic; removing a protection and waking are
+ * two as well, as they are in the kernel.
  */
 final class ClaimSystem implements Explorer.Steps {
     private static final int PAGE = Block.PAGE_BYTES;
@@ -24,16 +25,39 @@ final class ClaimSystem implements Explorer.Steps {
     /** What a page's claim becomes when it is taken, and what is done then, in which order. */
     record Discipline(String name, byte owned, List<Stage> plan) {
         /** CLEAN, COPYING, copied, DONE, unprotected. */
-        static final Discipline THREE_STATES = new Discipline("three states", Claim.COPYING, List.of(
-                Stage.COPY_FIRST_HALF, Stage.COPY_SECOND_HALF, Stage.SET_DONE, Stage.UNPROTECT, Stage.WAKE));
+        static final Discipline THREE_STATES =
+                new Discipline(
+                        "three states",
+                        Claim.COPYING,
+                        List.of(
+                                Stage.COPY_FIRST_HALF,
+                                Stage.COPY_SECOND_HALF,
+                                Stage.SET_DONE,
+                                Stage.UNPROTECT,
+                                Stage.WAKE));
 
         /** CLEAN, DONE, copied, unprotected. */
-        static final Discipline TWO_STATES = new Discipline("two states", Claim.DONE, List.of(
-                Stage.COPY_FIRST_HALF, Stage.COPY_SECOND_HALF, Stage.UNPROTECT, Stage.WAKE));
+        static final Discipline TWO_STATES =
+                new Discipline(
+                        "two states",
+                        Claim.DONE,
+                        List.of(
+                                Stage.COPY_FIRST_HALF,
+                                Stage.COPY_SECOND_HALF,
+                                Stage.UNPROTECT,
+                                Stage.WAKE));
 
         /** CLEAN, COPYING, unprotected, copied, DONE. */
-        static final Discipline UNPROTECT_FIRST = new Discipline("unprotected first", Claim.COPYING, List.of(
-                Stage.UNPROTECT, Stage.WAKE, Stage.COPY_FIRST_HALF, Stage.COPY_SECOND_HALF, Stage.SET_DONE));
+        static final Discipline UNPROTECT_FIRST =
+                new Discipline(
+                        "unprotected first",
+                        Claim.COPYING,
+                        List.of(
+                                Stage.UNPROTECT,
+                                Stage.WAKE,
+                                Stage.COPY_FIRST_HALF,
+                                Stage.COPY_SECOND_HALF,
+                                Stage.SET_DONE));
     }
 
     private final Discipline discipline;
@@ -50,7 +74,10 @@ final class ClaimSystem implements Explorer.Steps {
     private final Copying sweeper = new Copying();
     private int nextSwept;
 
-    /** Stores eight bytes across the middle of one page after the other, so that a copy of two halves can be torn. */
+    /**
+     * Stores eight bytes across the middle of one page after the other, so that a copy of two
+     * halves can be torn.
+     */
     private final class Writer {
         final Task task = target.newTask();
         final String name;
@@ -67,9 +94,10 @@ final class ClaimSystem implements Explorer.Steps {
         }
 
         String step() {
-            Outcome outcome = task.isParked()
-                    ? task.proceed()
-                    : task.store(address(route[next]) + SECOND_HALF - 4, -1L, 8);
+            Outcome outcome =
+                    task.isParked()
+                            ? task.proceed()
+                            : task.store(address(route[next]) + SECOND_HALF - 4, -1L, 8);
             if (outcome instanceof Outcome.Parked) {
                 parkOrder.add(name + route[next]);
                 return "parks at page " + route[next];
@@ -162,8 +190,10 @@ final class ClaimSystem implements Explorer.Steps {
         int page = copying.page;
         Stage stage = copying.left.removeFirst();
         switch (stage) {
-            case COPY_FIRST_HALF -> image[2 * page] = target.peek(address(page) + SECOND_HALF - 4, 1)[0];
-            case COPY_SECOND_HALF -> image[2 * page + 1] = target.peek(address(page) + SECOND_HALF, 1)[0];
+            case COPY_FIRST_HALF ->
+                    image[2 * page] = target.peek(address(page) + SECOND_HALF - 4, 1)[0];
+            case COPY_SECOND_HALF ->
+                    image[2 * page + 1] = target.peek(address(page) + SECOND_HALF, 1)[0];
             case SET_DONE -> block.set(page, Claim.DONE);
             case UNPROTECT -> uffd.writeProtect(address(page), PAGE, UNPROTECT_ONLY);
             case WAKE -> {

@@ -10,8 +10,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tries every order of the atomic steps of a small system, depth first, each state once. A system cannot be copied, so a
- * state is reached again by making a new system and taking the same steps.
+ * Tries every order of the atomic steps of a small system, depth first, each state once. A system
+ * cannot be copied, so a state is reached again by making a new system and taking the same steps.
  */
 final class Explorer {
     private static final int STATES_MAX = 500_000;
@@ -31,8 +31,12 @@ final class Explorer {
         @Nullable String fault();
     }
 
-    /** How many states there were, the ends among them, and the first order of steps that ended wrong. */
-    record Findings(int states, Set<String> ends, @Nullable String fault, List<String> interleaving) {}
+    /**
+     * How many states there were, the ends among them, and the first order of steps that ended
+     * wrong.
+     */
+    record Findings(
+            int states, Set<String> ends, @Nullable String fault, List<String> interleaving) {}
 
     private Explorer() {}
 
@@ -41,7 +45,10 @@ final class Explorer {
         return explore(system, true);
     }
 
-    /** The same; without {@code merging}, what follows a state is tried again each time that the state is reached. */
+    /**
+     * The same; without {@code merging}, what follows a state is tried again each time that the
+     * state is reached.
+     */
     static Findings explore(Supplier<Steps> system, boolean merging) {
         Set<String> ends = new HashSet<>();
         Set<String> seen = new HashSet<>();

@@ -11,7 +11,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class TreatmentTest {
     private static Mapping mapping(String protection, long inode, String name, long bytes) {
-        return new Mapping(new AddressRange(0x10000, 0x10000 + bytes), protection, 0, "00:00", inode, name);
+        return new Mapping(
+                new AddressRange(0x10000, 0x10000 + bytes), protection, 0, "00:00", inode, name);
     }
 
     @ParameterizedTest
@@ -28,7 +29,8 @@ class TreatmentTest {
         "r-xp, 0, [vdso],                 KERNEL,       COPY_WHOLE",
         "r--p, 0, [vvar],                 KERNEL,       REFERENCE",
     })
-    void whatItIsDecidesHowItIsCaptured(String protection, long inode, String name, String kind, String way) {
+    void whatItIsDecidesHowItIsCaptured(
+            String protection, long inode, String name, String kind, String way) {
         Treatment treatment = Treatment.of(mapping(protection, inode, name, 4096), Set.of());
         assertThat(treatment.kind()).hasToString(kind);
         assertThat(treatment.way()).hasToString(way);
@@ -45,7 +47,9 @@ class TreatmentTest {
     @Test
     void aLargeWritableFileMappingIsListed() {
         Treatment treatment =
-                Treatment.of(mapping("rw-s", 9, "/var/lib/data", Treatment.SMALL_BYTES + 4096), Set.of());
+                Treatment.of(
+                        mapping("rw-s", 9, "/var/lib/data", Treatment.SMALL_BYTES + 4096),
+                        Set.of());
         assertThat(treatment.way()).isEqualTo(Treatment.Way.MISSING);
     }
 }

@@ -26,7 +26,9 @@ class ScenarioParserTest {
                         .getFirst();
         assertThat(scenario.id()).isEqualTo("S1");
         assertThat(scenario.title()).isEqualTo("a title, with words");
-        assertThat(scenario.failsUnder()).containsOnlyKeys("V2", "PRE").containsValue("a reason: with a colon");
+        assertThat(scenario.failsUnder())
+                .containsOnlyKeys("V2", "PRE")
+                .containsValue("a reason: with a colon");
         Step store = scenario.steps().getFirst().body().getFirst();
         assertThat(store.line()).isEqualTo(5);
         assertThat(store.doer()).isEqualTo("W%");
@@ -69,7 +71,10 @@ class ScenarioParserTest {
                 "scenario; expected a scenario: scenario ID TITLE",
             })
     void aWrongLineIsNamedWithWhatWasExpected(String line, String expected) {
-        assertThatThrownBy(() -> ScenarioParser.parse("x.txt", "scenario S1 t\n  wake a\n" + line + "\n"))
+        assertThatThrownBy(
+                        () ->
+                                ScenarioParser.parse(
+                                        "x.txt", "scenario S1 t\n  wake a\n" + line + "\n"))
                 .isInstanceOf(ScenarioFormatException.class)
                 .hasMessageMatching("(?s)x\\.txt:\\d+: .*")
                 .hasMessageContaining(expected);
@@ -118,7 +123,10 @@ class ScenarioParserTest {
 
     @Test
     void aScenarioWithoutLinesIsWrong() {
-        assertThatThrownBy(() -> ScenarioParser.parse("x.txt", "scenario S1 t\n\nscenario S2 t\n  wake a\n"))
+        assertThatThrownBy(
+                        () ->
+                                ScenarioParser.parse(
+                                        "x.txt", "scenario S1 t\n\nscenario S2 t\n  wake a\n"))
                 .hasMessage("x.txt:1: expected at least one line in scenario S1");
     }
 
@@ -131,6 +139,9 @@ class ScenarioParserTest {
     @Test
     void theBuiltInScenariosCanBeReadAndHaveUniqueIds() {
         List<Scenario> scenarios = Suite.builtIn().scenarios();
-        assertThat(scenarios).extracting(Scenario::id).doesNotHaveDuplicates().hasSizeGreaterThan(100);
+        assertThat(scenarios)
+                .extracting(Scenario::id)
+                .doesNotHaveDuplicates()
+                .hasSizeGreaterThan(100);
     }
 }

@@ -21,7 +21,10 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** What a document is said to take at most is what it takes at most, and a real one is not said to take too much. */
+/**
+ * What a document is said to take at most is what it takes at most, and a real one is not said to
+ * take too much.
+ */
 class DocumentWeightTest {
     private static final int ELEMENTS = 20_000;
 
@@ -60,7 +63,10 @@ class DocumentWeightTest {
         assertThat(weight(document)).isBetween(weight(plain) - 8, weight(plain) + 8);
     }
 
-    /** A million extents fit into the half of the default heap of the command, with the bytes that they came in. */
+    /**
+     * A million extents fit into the half of the default heap of the command, with the bytes that
+     * they came in.
+     */
     @Test
     void aMillionExtentsFitIntoAQuarterOfAGibibyte() throws IOException {
         byte[] document = Json.MAPPER.writeValueAsBytes(layout(ELEMENTS));
@@ -68,7 +74,10 @@ class DocumentWeightTest {
         assertThat(each * 1_000_000).isLessThan(256L << 20);
     }
 
-    /** What stays is counted by hand: headers, fields, places in the lists and in the tables that are made of them. */
+    /**
+     * What stays is counted by hand: headers, fields, places in the lists and in the tables that
+     * are made of them.
+     */
     @Test
     void whatStaysIsNeverMoreThanWasSaid() throws IOException {
         String small = "\"a\",".repeat(ELEMENTS) + "\"a\"";
@@ -78,16 +87,21 @@ class DocumentWeightTest {
         String wide = "\"" + "a".repeat(1000) + "\u20ac\"";
         checkStrings(wide + ("," + wide).repeat(99), 100, 24 + 16 + 2002 + 12);
         byte[] missing =
-                ("[" + "{\"range\":{\"start\":0,\"end\":1},\"reason\":\"\"},".repeat(ELEMENTS)
+                ("["
+                                + "{\"range\":{\"start\":0,\"end\":1},\"reason\":\"\"},"
+                                        .repeat(ELEMENTS)
                                 + "{\"range\":{\"start\":0,\"end\":1},\"reason\":\"\"}]")
                         .getBytes(StandardCharsets.UTF_8);
-        assertThat(Json.MAPPER.<List<Missing>>readValue(missing, new TypeReference<>() {})).hasSize(ELEMENTS + 1);
-        assertThat(weight(missing)).isGreaterThan((24L + 32 + 24 + 16 + 4 + 4 + 4 + 8 + 8 + 4) * ELEMENTS);
+        assertThat(Json.MAPPER.<List<Missing>>readValue(missing, new TypeReference<>() {}))
+                .hasSize(ELEMENTS + 1);
+        assertThat(weight(missing))
+                .isGreaterThan((24L + 32 + 24 + 16 + 4 + 4 + 4 + 8 + 8 + 4) * ELEMENTS);
         assertThat(weight(Json.MAPPER.writeValueAsBytes(layout(ELEMENTS))))
                 .isGreaterThan((40L + 4 + 4 + 4 + 8 + 8 + 4) * ELEMENTS);
     }
 
-    private static void checkStrings(String elements, int count, long bytesEach) throws IOException {
+    private static void checkStrings(String elements, int count, long bytesEach)
+            throws IOException {
         byte[] document = ("[" + elements + "]").getBytes(StandardCharsets.UTF_8);
         List<String> read = Json.MAPPER.readValue(document, new TypeReference<>() {});
         assertThat(read.size()).isBetween(count, count + 1);
@@ -99,7 +113,8 @@ class DocumentWeightTest {
     void bytesAreReadWithoutTheirText() throws IOException {
         byte[] blob = new byte[8 << 20];
         byte[] document =
-                ("\"" + Base64.getEncoder().encodeToString(blob) + "\"").getBytes(StandardCharsets.US_ASCII);
+                ("\"" + Base64.getEncoder().encodeToString(blob) + "\"")
+                        .getBytes(StandardCharsets.US_ASCII);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         long before = threads.getCurrentThreadAllocatedBytes();
         byte[] read = Json.read(new ByteArrayInputStream(document), byte[].class);
@@ -115,7 +130,8 @@ class DocumentWeightTest {
         }
         AddressRange range = new AddressRange(0, (2_000_000_000L + 2L * extents) * 4096);
         Region region = new Region(range, "rw-p", RegionKind.ANONYMOUS, "", 0, null, all);
-        Source source = new Source(1, 1, 1, 1, 0, 0, "x", List.of("x"), "/x", "host", "x86_64", "6.18");
+        Source source =
+                new Source(1, 1, 1, 1, 0, 0, "x", List.of("x"), "/x", "host", "x86_64", "6.18");
         return new Layout(4096, 1, source, new byte[8], List.of(), List.of(region));
     }
 }

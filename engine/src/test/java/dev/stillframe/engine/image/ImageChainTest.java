@@ -3,8 +3,8 @@ package dev.stillframe.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.memory.AddressRange;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
@@ -21,7 +21,10 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** An image that shares pages with its parent is the same image, as long as the parent is there and whole. */
+/**
+ * An image that shares pages with its parent is the same image, as long as the parent is there and
+ * whole.
+ */
 class ImageChainTest {
     private static final int PAGE = SampleImage.PAGE;
     private static final int PAGES = 1500; // more than one step of the verifier
@@ -40,7 +43,8 @@ class ImageChainTest {
         writeChild(third, "third", "second");
         third.write(Files.createDirectory(directory.resolve("elsewhere")).resolve("whole"));
 
-        Verification verification = ImageVerifier.verify(directory.resolve("third"), ImageVerifier.Progress.NONE);
+        Verification verification =
+                ImageVerifier.verify(directory.resolve("third"), ImageVerifier.Progress.NONE);
         assertThat(verification.damages()).isEmpty();
         long differing = differing(second, third);
         assertThat(verification.dataPages()).isEqualTo(differing);
@@ -95,16 +99,24 @@ class ImageChainTest {
                     .hasMessageContaining(wanted)
                     .hasMessageContaining(directory.toString());
         }
-        assertThat(ImageVerifier.verify(directory.resolve("second"), ImageVerifier.Progress.NONE).damages())
+        assertThat(
+                        ImageVerifier.verify(
+                                        directory.resolve("second"), ImageVerifier.Progress.NONE)
+                                .damages())
                 .singleElement()
                 .asString()
                 .contains(wanted);
         assertThat(
                         ImageVerifier.verify(
-                                        directory.resolve("second"), List.of(elsewhere), ImageVerifier.Progress.NONE)
+                                        directory.resolve("second"),
+                                        List.of(elsewhere),
+                                        ImageVerifier.Progress.NONE)
                                 .intact())
                 .isTrue();
-        assertThatThrownBy(() -> ImageWriter.createChild(elsewhere.resolve("third"), directory.resolve("second")))
+        assertThatThrownBy(
+                        () ->
+                                ImageWriter.createChild(
+                                        elsewhere.resolve("third"), directory.resolve("second")))
                 .isInstanceOf(ImageFormatException.class)
                 .hasMessageContaining(wanted);
         assertThat(elsewhere.toFile().list()).containsExactly("another-name");
@@ -124,16 +136,24 @@ class ImageChainTest {
             long address = child.locator().address(shared);
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment into = arena.allocate(PAGE, PAGE);
-                assertThatThrownBy(() -> child.read(new AddressRange(address, address + PAGE), into))
+                assertThatThrownBy(
+                                () -> child.read(new AddressRange(address, address + PAGE), into))
                         .isInstanceOf(ImageFormatException.class)
                         .hasMessageContaining("is damaged");
             }
             assertThatThrownBy(
-                            () -> ImageMerge.merge(child, directory.resolve("merged"), ImageMerge.Progress.NONE))
+                            () ->
+                                    ImageMerge.merge(
+                                            child,
+                                            directory.resolve("merged"),
+                                            ImageMerge.Progress.NONE))
                     .isInstanceOf(ImageFormatException.class);
             assertThat(directory.resolve("merged")).doesNotExist();
         }
-        assertThat(ImageVerifier.verify(directory.resolve("second"), ImageVerifier.Progress.NONE).damages())
+        assertThat(
+                        ImageVerifier.verify(
+                                        directory.resolve("second"), ImageVerifier.Progress.NONE)
+                                .damages())
                 .singleElement()
                 .asString()
                 .contains("in the parent");
@@ -150,7 +170,11 @@ class ImageChainTest {
             for (int round = 0; round < 300; round++) {
                 long bit = random.nextLong(bits);
                 flip(path, bit);
-                assertThat(ImageVerifier.verify(directory.resolve("second"), ImageVerifier.Progress.NONE).damageCount())
+                assertThat(
+                                ImageVerifier.verify(
+                                                directory.resolve("second"),
+                                                ImageVerifier.Progress.NONE)
+                                        .damageCount())
                         .as("bit %d of %s", bit, file)
                         .isPositive();
                 flip(path, bit);
@@ -172,8 +196,7 @@ class ImageChainTest {
     }
 
     private boolean isShared(ImageReader image, long ordinal) throws IOException {
-        ByteBuffer record =
-                ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer record = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
         image.records().copy(ordinal, 1, record);
         return record.getLong(0) == ImageFormat.IN_PARENT;
     }
@@ -205,14 +228,24 @@ class ImageChainTest {
         for (int page = 0; page < after.kinds.length; page++) {
             boolean same =
                     Arrays.equals(
-                            before.bytes, page * PAGE, (page + 1) * PAGE, after.bytes, page * PAGE, (page + 1) * PAGE);
-            count += after.kinds[page] == PageKind.DATA && !(same && before.kinds[page] == PageKind.DATA) ? 1 : 0;
+                            before.bytes,
+                            page * PAGE,
+                            (page + 1) * PAGE,
+                            after.bytes,
+                            page * PAGE,
+                            (page + 1) * PAGE);
+            count +=
+                    after.kinds[page] == PageKind.DATA
+                                    && !(same && before.kinds[page] == PageKind.DATA)
+                            ? 1
+                            : 0;
         }
         return count;
     }
 
     private void writeChild(SampleImage sample, String name, String parent) throws IOException {
-        try (ImageWriter writer = ImageWriter.createChild(directory.resolve(name), directory.resolve(parent))) {
+        try (ImageWriter writer =
+                ImageWriter.createChild(directory.resolve(name), directory.resolve(parent))) {
             writer.begin(sample.layout);
             writer.accept(sample.batch());
             writer.finish(sample.ending());

@@ -3,11 +3,6 @@ package dev.stillframe.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.instant.PageKind;
-
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -15,6 +10,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ImageVerifierTest {
     private static final int PAGE = SampleImage.PAGE;
@@ -87,9 +85,9 @@ class ImageVerifierTest {
         assertThat(result.damages().stream().map(Verification.Damage::toString))
                 .containsExactly(
                         "page 0 (10000000-10001000, [heap]): its bytes do not have the recorded"
-                            + " hash",
+                                + " hash",
                         "page 1 (10001000-10002000, [heap]): its place in the page file is not"
-                            + " zero, though nothing is stored");
+                                + " zero, though nothing is stored");
     }
 
     @Test

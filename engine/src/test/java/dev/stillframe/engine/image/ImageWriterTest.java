@@ -4,16 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageKind;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -25,6 +21,8 @@ import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ImageWriterTest {
     /** From engine/IMAGE.md. */
@@ -42,8 +40,8 @@ class ImageWriterTest {
                     + "00100000" // page size
                     + "18000000" // length of a record
                     + "b88b919a7be799d2c77c856e49479054678b55c29fd183ecccd202493eca2168" // SHA-256
-                                                                                         // of the
-                                                                                         // manifest
+                    // of the
+                    // manifest
                     + "00".repeat(48)
                     + "83a8ce64c61069fc885552c20b4f8306";
 
@@ -279,7 +277,8 @@ class ImageWriterTest {
                         List.of(new Extent(0, pages, 0)));
         try (ImageWriter writer = ImageWriter.create(directory.resolve("image"))) {
             writer.begin(SampleImage.layout(List.of(), List.of(heap)));
-            writer.accept(new RunsBatch().add(PageKind.ZERO, pages - 1, 1).add(PageKind.ZERO, 0, 1));
+            writer.accept(
+                    new RunsBatch().add(PageKind.ZERO, pages - 1, 1).add(PageKind.ZERO, 0, 1));
             RunsBatch again = new RunsBatch().add(PageKind.ZERO, pages - 1, 1);
             assertThatThrownBy(() -> writer.accept(again))
                     .hasMessageContaining("page 199999999 (")

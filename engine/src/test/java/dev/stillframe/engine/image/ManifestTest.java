@@ -4,13 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.document.Json;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -19,6 +12,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ManifestTest {
     private static final Path FILE = Path.of("manifest.json");
@@ -79,12 +77,16 @@ class ManifestTest {
                 .isInstanceOf(ImageFormatException.class)
                 .hasMessageContaining("damaged");
         Files.writeString(file, "[1, 2]");
-        assertThatThrownBy(() -> Manifest.head(file, Json.sha256().digest(Files.readAllBytes(file))))
+        assertThatThrownBy(
+                        () -> Manifest.head(file, Json.sha256().digest(Files.readAllBytes(file))))
                 .isInstanceOf(ImageFormatException.class)
                 .hasMessageContaining("not a manifest");
     }
 
-    /** The parser would find out another encoding by itself, and nothing of what it takes would have been counted. */
+    /**
+     * The parser would find out another encoding by itself, and nothing of what it takes would have
+     * been counted.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"})
     void textInAnotherEncodingIsRefused(String charset) throws Exception {
@@ -127,7 +129,6 @@ class ManifestTest {
     @Test
     void theTextNullIsRefused() {
         byte[] text = "null".getBytes(StandardCharsets.UTF_8);
-        assertThatThrownBy(() -> decode(text))
-                .isInstanceOf(ImageFormatException.class);
+        assertThatThrownBy(() -> decode(text)).isInstanceOf(ImageFormatException.class);
     }
 }

@@ -4,10 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.page.Checkpoint;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.nio.ByteBuffer;
@@ -18,6 +14,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Images that are taken up again: where they stand, whose they are, and what a crash may leave. */
 class ResumedImageTest {
@@ -130,7 +128,8 @@ class ResumedImageTest {
         for (int slot = 0; slot < 2; slot++) {
             byte[] torn = whole.clone();
             for (int at = 0; at < LARGEST_SECTOR; at++) {
-                torn[slot * SLOT_BYTES / LARGEST_SECTOR * LARGEST_SECTOR + at] = (byte) random.nextInt();
+                torn[slot * SLOT_BYTES / LARGEST_SECTOR * LARGEST_SECTOR + at] =
+                        (byte) random.nextInt();
             }
             Files.write(journal, torn);
             try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
@@ -141,7 +140,10 @@ class ResumedImageTest {
         }
     }
 
-    /** The image of that key is there, and cannot be taken up: to begin it again unasked could lose what is there. */
+    /**
+     * The image of that key is there, and cannot be taken up: to begin it again unasked could lose
+     * what is there.
+     */
     @Test
     void aJournalOfAnEarlierVersionIsRefusedToItsSender() throws IOException {
         Path partial = Files.createDirectory(directory.resolve("image.partial-00000001"));

@@ -1,10 +1,5 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
@@ -14,9 +9,11 @@ import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.instant.ThreadState;
-
-import org.jspecify.annotations.Nullable;
-
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.FileReference;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -28,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An instant with known pages, and what its image must be, computed without the code under test.

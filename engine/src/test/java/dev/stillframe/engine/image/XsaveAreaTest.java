@@ -2,14 +2,15 @@ package dev.stillframe.engine.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import org.junit.jupiter.api.Test;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Map;
+import org.junit.jupiter.api.Test;
 
-/** Areas of processors that are not at hand; their places are those that CPUID leaf 0xD gives there. */
+/**
+ * Areas of processors that are not at hand; their places are those that CPUID leaf 0xD gives there.
+ */
 class XsaveAreaTest {
     private static final int AVX = 2;
     private static final int BOUNDS = 3;
@@ -30,16 +31,21 @@ class XsaveAreaTest {
     @Test
     void amdsAreaBecomesIntels() {
         long all = bits(AVX, MASKS, ZMM_HIGH, ZMM_16, KEYS);
-        assertThat(XsaveArea.inIntelsLayout(area(AMD, all, 2440))).isEqualTo(area(INTEL, all, 2696));
-        long narrow = bits(AVX, KEYS); // the place of the keys stays where the wide registers are off
-        assertThat(XsaveArea.inIntelsLayout(area(AMD, narrow, 2440))).isEqualTo(area(INTEL, narrow, 2696));
+        assertThat(XsaveArea.inIntelsLayout(area(AMD, all, 2440)))
+                .isEqualTo(area(INTEL, all, 2696));
+        long narrow =
+                bits(AVX, KEYS); // the place of the keys stays where the wide registers are off
+        assertThat(XsaveArea.inIntelsLayout(area(AMD, narrow, 2440)))
+                .isEqualTo(area(INTEL, narrow, 2696));
         long keyless = bits(AVX, MASKS, ZMM_HIGH, ZMM_16);
-        assertThat(XsaveArea.inIntelsLayout(area(AMD, keyless, 2432))).isEqualTo(area(INTEL, keyless, 2688));
+        assertThat(XsaveArea.inIntelsLayout(area(AMD, keyless, 2432)))
+                .isEqualTo(area(INTEL, keyless, 2688));
     }
 
     @Test
     void intelsAreaStays() {
-        for (long enabled : new long[] {X87_AND_SSE, bits(AVX), bits(AVX, BOUNDS) | 1 << 4, bits(AVX, KEYS)}) {
+        for (long enabled :
+                new long[] {X87_AND_SSE, bits(AVX), bits(AVX, BOUNDS) | 1 << 4, bits(AVX, KEYS)}) {
             int size = (enabled & bits(KEYS) & ~X87_AND_SSE) != 0 ? 2696 : sizeWithoutKeys(enabled);
             byte[] area = area(INTEL, enabled, size);
             assertThat(XsaveArea.inIntelsLayout(area)).isEqualTo(area);
@@ -79,13 +85,18 @@ class XsaveAreaTest {
         return bits;
     }
 
-    /** An area in which every byte of a component is its number, and those before are counted up. */
+    /**
+     * An area in which every byte of a component is its number, and those before are counted up.
+     */
     private static byte[] area(Map<Integer, Integer> offsets, long enabled, int sizeBytes) {
         byte[] area = new byte[sizeBytes];
         for (int at = 0; at < 464; at++) {
             area[at] = (byte) at;
         }
-        ByteBuffer.wrap(area).order(ByteOrder.LITTLE_ENDIAN).putLong(464, enabled).putLong(512, enabled);
+        ByteBuffer.wrap(area)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(464, enabled)
+                .putLong(512, enabled);
         offsets.forEach(
                 (component, offset) -> {
                     if ((enabled >>> component & 1) != 0) {

@@ -31,7 +31,12 @@ class MissingTest {
 
     @Test
     void neighboursWithTheSameReasonsAreOneRange() {
-        assertThat(Missing.once(List.of(missing(20, 30, "a"), missing(10, 20, "a"), missing(30, 40, "b"))))
+        assertThat(
+                        Missing.once(
+                                List.of(
+                                        missing(20, 30, "a"),
+                                        missing(10, 20, "a"),
+                                        missing(30, 40, "b"))))
                 .containsExactly(missing(10, 30, "a"), missing(30, 40, "b"));
     }
 
@@ -44,9 +49,14 @@ class MissingTest {
 
     @Test
     void aThousandReasonsAreNamedAsFarAsAnybodyReads() {
-        List<Missing> all = IntStream.range(0, 1000).mapToObj(i -> missing(1, 2, "reason %04d".formatted(i))).toList();
+        List<Missing> all =
+                IntStream.range(0, 1000)
+                        .mapToObj(i -> missing(1, 2, "reason %04d".formatted(i)))
+                        .toList();
         Missing once = Missing.once(all).getFirst();
-        assertThat(once.reason()).startsWith("reason 0000; also: reason 0001").endsWith("900 more reasons");
+        assertThat(once.reason())
+                .startsWith("reason 0000; also: reason 0001")
+                .endsWith("900 more reasons");
     }
 
     /** Against a list of reasons for every address; in whatever order they come. */
@@ -57,7 +67,8 @@ class MissingTest {
         Random random = new Random(seed);
         for (int turn = 0; turn < 2000; turn++) {
             List<Missing> all = new ArrayList<>();
-            List<TreeSet<String>> byAddress = IntStream.range(0, 40).mapToObj(_ -> new TreeSet<String>()).toList();
+            List<TreeSet<String>> byAddress =
+                    IntStream.range(0, 40).mapToObj(_ -> new TreeSet<String>()).toList();
             for (int i = random.nextInt(12); i > 0; i--) {
                 int start = random.nextInt(39);
                 int end = start + 1 + random.nextInt(40 - start - 1);
@@ -73,13 +84,15 @@ class MissingTest {
             for (Missing each : once) {
                 assertThat(each.range().start()).isGreaterThanOrEqualTo(end);
                 assertThat(each.range().start() == end && each.reason().equals(last)).isFalse();
-                Arrays.fill(seen, (int) each.range().start(), (int) each.range().end(), each.reason());
+                Arrays.fill(
+                        seen, (int) each.range().start(), (int) each.range().end(), each.reason());
                 end = each.range().end();
                 last = each.reason();
             }
             assertThat(seen)
                     .as("seed %d, of %s", seed, all)
-                    .containsExactlyElementsOf(byAddress.stream().map(each -> String.join("; also: ", each)).toList());
+                    .containsExactlyElementsOf(
+                            byAddress.stream().map(each -> String.join("; also: ", each)).toList());
             Collections.shuffle(all, random);
             assertThat(Missing.once(all)).isEqualTo(once);
         }

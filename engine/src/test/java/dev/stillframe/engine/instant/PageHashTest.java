@@ -32,7 +32,9 @@ class PageHashTest {
                 new PageHash(true).hash(memory, offset, bytes.length - offset, hashes, 0);
                 new PageHash(false)
                         .hash(memory, offset, bytes.length - offset, hashes, PageHash.BYTES);
-                assertThat(hashes.asSlice(0, PageHash.BYTES).mismatch(hashes.asSlice(PageHash.BYTES)))
+                assertThat(
+                                hashes.asSlice(0, PageHash.BYTES)
+                                        .mismatch(hashes.asSlice(PageHash.BYTES)))
                         .as("seed %d, round %d", seed, round)
                         .isEqualTo(-1);
             }

@@ -43,12 +43,16 @@ class PagemapScanTest {
         Process process = new ProcessBuilder("sleep", "1000").start();
         try (PagemapScan scan = PagemapScan.of(Math.toIntExact(process.pid()))) {
             process.destroyForcibly().waitFor();
-            assertThatThrownBy(() -> scan.scan(
-                            PAGE,
-                            2L * PAGE,
-                            new PagemapScan.Query(PagemapScan.PRESENT, 0, 0, PagemapScan.PRESENT),
-                            (from, to, categories) -> {}))
-                    .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.is(Errno.ESRCH)).isTrue());
+            assertThatThrownBy(
+                            () ->
+                                    scan.scan(
+                                            PAGE,
+                                            2L * PAGE,
+                                            new PagemapScan.Query(
+                                                    PagemapScan.PRESENT, 0, 0, PagemapScan.PRESENT),
+                                            (from, to, categories) -> {}))
+                    .isInstanceOfSatisfying(
+                            ErrnoException.class, e -> assertThat(e.is(Errno.ESRCH)).isTrue());
         } finally {
             process.destroyForcibly();
         }

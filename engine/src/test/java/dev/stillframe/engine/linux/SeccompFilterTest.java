@@ -35,7 +35,11 @@ class SeccompFilterTest {
     void aDenyListHitsOnlyWhatItNames() {
         SeccompFilter filter =
                 instruction(LOAD, 0, 0, 0)
-                        .instruction(JUMP_IF_EQUAL, 0, 1, Syscall.USERFAULTFD.number(Architecture.CURRENT))
+                        .instruction(
+                                JUMP_IF_EQUAL,
+                                0,
+                                1,
+                                Syscall.USERFAULTFD.number(Architecture.CURRENT))
                         .instruction(RETURN, 0, 0, KILL_PROCESS)
                         .instruction(RETURN, 0, 0, ALLOW)
                         .filter();

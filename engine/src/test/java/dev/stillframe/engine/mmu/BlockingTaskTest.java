@@ -29,12 +29,14 @@ class BlockingTaskTest {
             for (int w = 0; w < writers; w++) {
                 BlockingTask task = new BlockingTask(m.process.newTask(), PATIENCE);
                 int slot = 8 * w;
-                done.add(threads.submit(() -> {
-                    for (int i = 0; i < 50 * pages; i++) {
-                        task.store(start + (long) (i % pages) * PAGE + slot, i, 8);
-                    }
-                    return null;
-                }));
+                done.add(
+                        threads.submit(
+                                () -> {
+                                    for (int i = 0; i < 50 * pages; i++) {
+                                        task.store(start + (long) (i % pages) * PAGE + slot, i, 8);
+                                    }
+                                    return null;
+                                }));
             }
             long deadline = System.nanoTime() + PATIENCE.toNanos();
             while (!done.stream().allMatch(Future::isDone) && System.nanoTime() < deadline) {

@@ -20,12 +20,14 @@ class CowPolicyTest {
     @CsvSource({
         "PRE,          false, P--WX, 1",
         "FORCED_WRITE, true,  P---X, 0",
-        "V2,           false, P--WX, 0", // the bit is still set, but the page is writable: the write is lost
+        "V2,           false, P--WX, 0", // the bit is still set, but the page is writable: the
+        // write is lost
         "V3,           false, P--WX, 1",
         "PAGECOUNT,    false, P--WX, 1",
         "MODERN,       false, P--WX, 1",
     })
-    void aWriteAfterADirectReadOfAnUnsharedPage(CowPolicy policy, boolean readParks, String bits, int messages) {
+    void aWriteAfterADirectReadOfAnUnsharedPage(
+            CowPolicy policy, boolean readParks, String bits, int messages) {
         Machine m = new Machine(policy);
         long page = m.guarded(1);
         long frame = m.frame(page);
@@ -49,7 +51,8 @@ class CowPolicyTest {
         long page = m.guarded(1);
         EmulatedProcess child = m.fork();
         long shared = m.frame(page);
-        assertThat(m.task.transfers().directWrite(page, data) instanceof Outcome.Parked).isEqualTo(readParks);
+        assertThat(m.task.transfers().directWrite(page, data) instanceof Outcome.Parked)
+                .isEqualTo(readParks);
         if (readParks) {
             m.expectWrite(page);
             m.unprotect(page, 1);
@@ -65,7 +68,8 @@ class CowPolicyTest {
     }
 
     private void readAndWrite(Machine m, long page, boolean readParks, String bits, int messages) {
-        assertThat(m.task.transfers().directWrite(page, data) instanceof Outcome.Parked).isEqualTo(readParks);
+        assertThat(m.task.transfers().directWrite(page, data) instanceof Outcome.Parked)
+                .isEqualTo(readParks);
         if (readParks) {
             m.expectWrite(page);
             m.unprotect(page, 1);

@@ -95,7 +95,9 @@ class ForkTest {
         told.task.memory().fork();
         told.uffd.close();
         told.mmu.settle();
-        assertThat(told.task.isParked()).as("the child that is being made holds the context").isTrue();
+        assertThat(told.task.isParked())
+                .as("the child that is being made holds the context")
+                .isTrue();
     }
 
     @Test
@@ -105,7 +107,8 @@ class ForkTest {
         told.task.memory().cloneInSameMemory();
         EmulatedProcess child = told.mmu.process(((Outcome.Done) told.task.outcome()).value());
         child.task().store(page, NEW, 1);
-        assertThat(told.messages()).containsExactly(new Message.Fault(page, true, true, false, child.id()));
+        assertThat(told.messages())
+                .containsExactly(new Message.Fault(page, true, true, false, child.id()));
         child.exit();
         assertThat(told.bits(page)).isEqualTo("P--WX");
     }
@@ -135,7 +138,8 @@ class ForkTest {
         m.task.memory().advise(start, PAGE, Advice.DONTFORK);
         m.task.memory().advise(start + PAGE, PAGE, Advice.WIPEONFORK);
         EmulatedProcess child = m.fork();
-        assertThat(child.task().load(start, 1)).isEqualTo(new Outcome.Signalled(Outcome.Signal.SIGSEGV));
+        assertThat(child.task().load(start, 1))
+                .isEqualTo(new Outcome.Signalled(Outcome.Signal.SIGSEGV));
         assertThat(child.task().load(start + PAGE, 1)).isEqualTo(Machine.done(0));
         assertThat(m.bits(start)).isEqualTo("P--WX");
         assertThat(m.bits(start + PAGE)).isEqualTo("P--WX");

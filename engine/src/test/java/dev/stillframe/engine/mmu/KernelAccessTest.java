@@ -39,7 +39,8 @@ class KernelAccessTest {
         m.unprotect(page, 1);
         assertThat(m.task.outcome()).isEqualTo(done(PAGE));
         m.protect(page, 1);
-        assertThat(m.task.transfers().directRead(page, data)).isEqualTo(new Outcome.Parked(page, false));
+        assertThat(m.task.transfers().directRead(page, data))
+                .isEqualTo(new Outcome.Parked(page, false));
         m.expectWrite(page);
         m.unprotect(page, 1);
         assertThat(m.at(page)).isEqualTo(NEW);
@@ -76,7 +77,8 @@ class KernelAccessTest {
     @Test
     void debuggersFailInsteadOfWaiting() {
         Task debugger = m.mmu.newProcess().task();
-        assertThat(debugger.transfers().poke(m.process, page, new byte[8])).isEqualTo(Outcome.failed(Errno.EIO));
+        assertThat(debugger.transfers().poke(m.process, page, new byte[8]))
+                .isEqualTo(Outcome.failed(Errno.EIO));
         assertThat(m.at(page)).isEqualTo(OLD);
         m.expectSilence();
         m.uffd.unprotect(page, PAGE);
@@ -88,10 +90,13 @@ class KernelAccessTest {
     @Test
     void futexesWaitOnlyWhereTheKernelCan() {
         assertThat(m.task.transfers().futex(FutexCall.WAIT_PRIVATE, page)).isEqualTo(done(4));
-        assertThat(m.task.transfers().futex(FutexCall.WAKE_OP, page)).isEqualTo(Outcome.failed(Errno.EFAULT));
-        assertThat(m.task.transfers().futex(FutexCall.LOCK_PI, page)).isEqualTo(Outcome.failed(Errno.EFAULT));
+        assertThat(m.task.transfers().futex(FutexCall.WAKE_OP, page))
+                .isEqualTo(Outcome.failed(Errno.EFAULT));
+        assertThat(m.task.transfers().futex(FutexCall.LOCK_PI, page))
+                .isEqualTo(Outcome.failed(Errno.EFAULT));
         m.expectSilence();
-        assertThat(m.task.transfers().futex(FutexCall.WAIT_SHARED, page)).isEqualTo(new Outcome.Parked(page, false));
+        assertThat(m.task.transfers().futex(FutexCall.WAIT_SHARED, page))
+                .isEqualTo(new Outcome.Parked(page, false));
         m.expectWrite(page);
     }
 
@@ -175,7 +180,8 @@ class KernelAccessTest {
         Machine signals = new Machine(Feature.SIGBUS);
         long guarded = signals.guarded(1);
         assertThat(signals.store(guarded)).isEqualTo(new Outcome.Signalled(Outcome.Signal.SIGBUS));
-        assertThat(signals.task.transfers().read(guarded, data)).isEqualTo(Outcome.failed(Errno.EFAULT));
+        assertThat(signals.task.transfers().read(guarded, data))
+                .isEqualTo(Outcome.failed(Errno.EFAULT));
         signals.expectSilence();
         assertThat(signals.bits(guarded)).isEqualTo("P--WX");
     }

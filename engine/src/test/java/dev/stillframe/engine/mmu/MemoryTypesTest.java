@@ -151,15 +151,18 @@ class MemoryTypesTest {
         m.register(page, 1, MISSING | WP);
         m.task.store(page + 1, NEW, 1);
         assertThat(m.messages()).containsExactly(new Message.Fault(page, true, false, false, 0));
-        assertThat(m.uffd.fill().copy(page, pageOf('s'), Fill.WP)).isEqualTo(new Fill.Filled(0, PAGE));
+        assertThat(m.uffd.fill().copy(page, pageOf('s'), Fill.WP))
+                .isEqualTo(new Fill.Filled(0, PAGE));
         m.mmu.settle();
         m.expectWrite(page);
         m.unprotect(page, 1);
         assertThat(m.process.peek(page, 2)).containsExactly('s', NEW);
-        assertThat(m.uffd.fill().copy(page, pageOf('t'), 0).result()).isEqualTo(-Errno.EEXIST.number());
+        assertThat(m.uffd.fill().copy(page, pageOf('t'), 0).result())
+                .isEqualTo(-Errno.EEXIST.number());
         long wpOnly = m.process.mapAnonymous(PAGE);
         m.register(wpOnly, 1, MISSING);
-        assertThat(m.uffd.fill().copy(wpOnly, pageOf('t'), Fill.WP).result()).isEqualTo(-Errno.EINVAL.number());
+        assertThat(m.uffd.fill().copy(wpOnly, pageOf('t'), Fill.WP).result())
+                .isEqualTo(-Errno.EINVAL.number());
     }
 
     @Test
@@ -167,23 +170,27 @@ class MemoryTypesTest {
         Machine empty = new Machine(Feature.WP_UNPOPULATED);
         long page = marker(empty, MISSING | WP);
         empty.store(page);
-        assertThat(empty.messages()).containsExactly(new Message.Fault(page, true, false, false, 0));
+        assertThat(empty.messages())
+                .containsExactly(new Message.Fault(page, true, false, false, 0));
         empty.uffd.fill().copy(page, pageOf('s'), 0);
         empty.mmu.settle();
         empty.expectSilence();
         assertThat(empty.at(page)).isEqualTo(NEW);
         long other = marker(empty, WP);
-        assertThat(List.of(
-                        empty.uffd.fill().zeroPage(other, PAGE, 0).result(),
-                        empty.uffd.fill().poison(other, PAGE, 0).result()))
+        assertThat(
+                        List.of(
+                                empty.uffd.fill().zeroPage(other, PAGE, 0).result(),
+                                empty.uffd.fill().poison(other, PAGE, 0).result()))
                 .containsOnly((long) -Errno.EEXIST.number());
         assertThat(empty.bits(other)).isEqualTo("-S-W-");
         long poisoned = empty.process.mapAnonymous(PAGE);
         empty.register(poisoned, 1, WP);
         assertThat(empty.uffd.fill().poison(poisoned, PAGE, 0).result()).isZero();
         empty.protect(poisoned, 1);
-        assertThat(empty.task.load(poisoned, 1)).isEqualTo(new Outcome.Signalled(Outcome.Signal.SIGBUS));
-        assertThat(empty.task.transfers().write(poisoned, new byte[1])).isEqualTo(Outcome.failed(Errno.EFAULT));
+        assertThat(empty.task.load(poisoned, 1))
+                .isEqualTo(new Outcome.Signalled(Outcome.Signal.SIGBUS));
+        assertThat(empty.task.transfers().write(poisoned, new byte[1]))
+                .isEqualTo(Outcome.failed(Errno.EFAULT));
     }
 
     @Test
@@ -217,7 +224,8 @@ class MemoryTypesTest {
         m.expectWrite(page);
         m.unprotect(page, 1);
         assertThat(m.uffd.fill().resume(page, PAGE, 0).result()).isEqualTo(-Errno.EEXIST.number());
-        assertThat(m.uffd.fill().resume(page + PAGE, PAGE, 0).result()).isEqualTo(-Errno.EFAULT.number());
+        assertThat(m.uffd.fill().resume(page + PAGE, PAGE, 0).result())
+                .isEqualTo(-Errno.EFAULT.number());
     }
 
     private long hugeGuarded() {
@@ -235,8 +243,10 @@ class MemoryTypesTest {
     }
 
     private boolean isHuge(long start) {
-        PageScan.Result huge = m.process.scan(new PageScan.Request(
-                start, start + PAGE, 0, 1, 0, 0, PageScan.HUGE, 0, PageScan.HUGE));
+        PageScan.Result huge =
+                m.process.scan(
+                        new PageScan.Request(
+                                start, start + PAGE, 0, 1, 0, 0, PageScan.HUGE, 0, PageScan.HUGE));
         return huge.result() == 1;
     }
 
@@ -296,10 +306,12 @@ class MemoryTypesTest {
         assertThat(m.frame(start + PAGE)).isNotEqualTo(child.bits(start + PAGE).frame());
         m.task.memory().advise(start, Mmu.HUGE_BYTES, Advice.DONTNEED);
         assertThat(m.bits(start)).isEqualTo("---W-");
-        assertThat(m.task.memory().advise(start, PAGE, Advice.DONTNEED)).isEqualTo(Outcome.OK); // of no whole page
+        assertThat(m.task.memory().advise(start, PAGE, Advice.DONTNEED))
+                .isEqualTo(Outcome.OK); // of no whole page
         assertThat(m.task.memory().advise(start + PAGE, PAGE, Advice.DONTNEED))
                 .isEqualTo(Outcome.failed(Errno.EINVAL));
-        assertThat(m.uffd.fill().zeroPage(start, Mmu.HUGE_BYTES, 0).result()).isEqualTo(-Errno.EINVAL.number());
+        assertThat(m.uffd.fill().zeroPage(start, Mmu.HUGE_BYTES, 0).result())
+                .isEqualTo(-Errno.EINVAL.number());
         byte[] content = new byte[(int) Mmu.HUGE_BYTES];
         content[PAGE] = 's';
         assertThat(m.uffd.fill().copy(start, content, Fill.WP).result()).isZero();
@@ -318,7 +330,8 @@ class MemoryTypesTest {
         assertThat(m.task.memory().advise(start, Mmu.HUGE_BYTES, Advice.COLLAPSE))
                 .isEqualTo(Outcome.failed(Errno.EINVAL));
         m.unprotect(start + PAGE, 1);
-        assertThat(m.task.memory().advise(start, Mmu.HUGE_BYTES, Advice.COLLAPSE)).isEqualTo(Outcome.OK);
+        assertThat(m.task.memory().advise(start, Mmu.HUGE_BYTES, Advice.COLLAPSE))
+                .isEqualTo(Outcome.OK);
         assertThat(isHuge(start)).isTrue();
         assertThat(m.at(start + PAGE)).isEqualTo(OLD);
     }
@@ -342,7 +355,8 @@ class MemoryTypesTest {
     @Test
     void movingAMappingForgetsUnlessItIsTold() {
         long page = m.guarded(1);
-        long moved = ((Outcome.Done) m.task.memory().remap(page, PAGE, PAGE, Move.ELSEWHERE)).value();
+        long moved =
+                ((Outcome.Done) m.task.memory().remap(page, PAGE, PAGE, Move.ELSEWHERE)).value();
         m.expectSilentStore(moved);
         assertThat(m.uffd.protect(moved, PAGE)).isEqualTo(-Errno.ENOENT.number());
         assertThat(m.task.load(page, 1)).isEqualTo(new Outcome.Signalled(Outcome.Signal.SIGSEGV));
@@ -363,7 +377,9 @@ class MemoryTypesTest {
         m.expectSilentStore(page + PAGE);
         m.protect(page, 2);
         m.expectToldStore(page + PAGE);
-        long moved = ((Outcome.Done) m.task.memory().remap(page, 2 * PAGE, 2 * PAGE, Move.DONTUNMAP)).value();
+        long moved =
+                ((Outcome.Done) m.task.memory().remap(page, 2 * PAGE, 2 * PAGE, Move.DONTUNMAP))
+                        .value();
         assertThat(m.bits(page)).isEqualTo("-----");
         m.protect(page, 2);
         assertThat(m.uffd.protect(moved, PAGE)).isEqualTo(-Errno.ENOENT.number());
@@ -424,7 +440,11 @@ class MemoryTypesTest {
                 .isEqualTo(-Errno.EEXIST.number());
         long empty = moving.process.mapAnonymous(PAGE);
         moving.register(empty, 1, WP);
-        assertThat(moving.uffd.fill().move(moving.mmu.newProcess(), empty, source + PAGE, PAGE, 0).result())
+        assertThat(
+                        moving.uffd
+                                .fill()
+                                .move(moving.mmu.newProcess(), empty, source + PAGE, PAGE, 0)
+                                .result())
                 .isEqualTo(-Errno.EINVAL.number());
         moving.fork();
         assertThat(moving.uffd.fill().move(moving.process, empty, source + PAGE, PAGE, 0).result())

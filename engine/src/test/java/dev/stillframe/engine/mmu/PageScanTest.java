@@ -44,8 +44,9 @@ class PageScanTest {
         m.task.transfers().directWrite(start + 6 * PAGE, new byte[PAGE]);
         other.transfers().peek(m.process, start + 7 * PAGE, new byte[1]);
         m.expectSilence();
-        assertThat(written(false).regions()).extracting(Region::start).containsExactly(
-                start, start + 2 * PAGE, start + 4 * PAGE);
+        assertThat(written(false).regions())
+                .extracting(Region::start)
+                .containsExactly(start, start + 2 * PAGE, start + 4 * PAGE);
     }
 
     @Test
@@ -67,7 +68,9 @@ class PageScanTest {
         Region both = new Region(far, far + 2 * PAGE, PageScan.WRITTEN);
         assertThat(m.process.scan(request).regions()).isEmpty();
         m.task.load(far, 1);
-        assertThat(m.process.scan(request).regions()).as("its neighbour has an entry now").containsExactly(both);
+        assertThat(m.process.scan(request).regions())
+                .as("its neighbour has an entry now")
+                .containsExactly(both);
         m.task.memory().unmap(far, 2 * PAGE);
         m.process.mapAnonymousAt(far, 2 * PAGE);
         assertThat(m.process.scan(request).regions()).isEmpty();
@@ -78,8 +81,20 @@ class PageScanTest {
     @Test
     void protectingWithoutABufferIgnoresTheMasks() {
         m.expectSilentStore(start);
-        long result = m.process.scan(new Request(start, end, PageScan.WP_MATCHING, 0, 0, 0, PageScan.FILE, 0, 0))
-                .result();
+        long result =
+                m.process
+                        .scan(
+                                new Request(
+                                        start,
+                                        end,
+                                        PageScan.WP_MATCHING,
+                                        0,
+                                        0,
+                                        0,
+                                        PageScan.FILE,
+                                        0,
+                                        0))
+                        .result();
         assertThat(result).isZero();
         assertThat(m.bits(start)).isEqualTo("P--WX");
     }
@@ -89,13 +104,35 @@ class PageScanTest {
         m.store(start);
         m.store(start + 2 * PAGE);
         m.store(start + 3 * PAGE);
-        PageScan.Result full = m.process.scan(
-                new Request(start, end, PageScan.WP_MATCHING, 1, 0, 0, PageScan.WRITTEN, 0, PageScan.WRITTEN));
+        PageScan.Result full =
+                m.process.scan(
+                        new Request(
+                                start,
+                                end,
+                                PageScan.WP_MATCHING,
+                                1,
+                                0,
+                                0,
+                                PageScan.WRITTEN,
+                                0,
+                                PageScan.WRITTEN));
         assertThat(full.result()).isEqualTo(1);
         assertThat(full.walkEnd()).isEqualTo(start + 2 * PAGE);
-        assertThat(m.process.bits(start + 2 * PAGE).uffdWp()).as("not reported, not protected").isFalse();
-        PageScan.Result limited = m.process.scan(new Request(
-                full.walkEnd(), end, 0, 9, 1, 0, PageScan.WRITTEN, 0, PageScan.WRITTEN));
+        assertThat(m.process.bits(start + 2 * PAGE).uffdWp())
+                .as("not reported, not protected")
+                .isFalse();
+        PageScan.Result limited =
+                m.process.scan(
+                        new Request(
+                                full.walkEnd(),
+                                end,
+                                0,
+                                9,
+                                1,
+                                0,
+                                PageScan.WRITTEN,
+                                0,
+                                PageScan.WRITTEN));
         assertThat(limited.walkEnd()).isEqualTo(start + 3 * PAGE);
     }
 
@@ -104,12 +141,23 @@ class PageScanTest {
         Machine sync = new Machine();
         long page = sync.guarded(1);
         sync.uffd.unprotect(page, PAGE);
-        PageScan.Result skipped = sync.process.scan(new Request(
-                page, page + PAGE, PageScan.WP_MATCHING, 1, 0, 0, PageScan.WRITTEN, 0, PageScan.WRITTEN));
+        PageScan.Result skipped =
+                sync.process.scan(
+                        new Request(
+                                page,
+                                page + PAGE,
+                                PageScan.WP_MATCHING,
+                                1,
+                                0,
+                                0,
+                                PageScan.WRITTEN,
+                                0,
+                                PageScan.WRITTEN));
         assertThat(skipped.result()).isZero();
         assertThat(sync.process.scan(Request.written(page, page + PAGE, true)).result())
                 .isEqualTo(-Errno.EPERM.number());
-        assertThat(sync.process.scan(Request.written(page, page + PAGE, false)).result()).isEqualTo(1);
+        assertThat(sync.process.scan(Request.written(page, page + PAGE, false)).result())
+                .isEqualTo(1);
         assertThat(sync.bits(page)).isEqualTo("P---X");
     }
 

@@ -176,13 +176,14 @@ class WriteProtectTest {
         long page = m.filled(1);
         Userfault raw = m.process.userfaultfd();
         assertThat(raw.protect(page, PAGE)).isEqualTo(error(Errno.EINVAL));
-        assertThat(List.of(
-                        m.uffd.protect(page + 1, PAGE),
-                        m.uffd.protect(page, 0),
-                        m.uffd.protect(page, 1),
-                        m.uffd.writeProtect(page, PAGE, 4),
-                        m.uffd.writeProtect(page, PAGE, 3),
-                        m.uffd.protect(Mmu.TASK_SIZE, PAGE)))
+        assertThat(
+                        List.of(
+                                m.uffd.protect(page + 1, PAGE),
+                                m.uffd.protect(page, 0),
+                                m.uffd.protect(page, 1),
+                                m.uffd.writeProtect(page, PAGE, 4),
+                                m.uffd.writeProtect(page, PAGE, 3),
+                                m.uffd.protect(Mmu.TASK_SIZE, PAGE)))
                 .containsOnly(error(Errno.EINVAL));
         long bare = m.process.mapAnonymous(PAGE);
         assertThat(m.uffd.protect(bare, PAGE)).isEqualTo(error(Errno.ENOENT));
@@ -191,7 +192,8 @@ class WriteProtectTest {
         assertThat(m.uffd.protect(bare, PAGE)).isEqualTo(error(Errno.ENOENT));
         assertThat(m.uffd.register(page, PAGE, 0)).isEqualTo(error(Errno.EINVAL));
         assertThat(m.uffd.register(page, PAGE, 8)).isEqualTo(error(Errno.EINVAL));
-        assertThat(m.uffd.register(page, PAGE, Userfault.MODE_MINOR)).isEqualTo(error(Errno.EINVAL));
+        assertThat(m.uffd.register(page, PAGE, Userfault.MODE_MINOR))
+                .isEqualTo(error(Errno.EINVAL));
     }
 
     @Test
@@ -233,7 +235,8 @@ class WriteProtectTest {
         Userfault.Handshake refused = new Userfault.Handshake(error(Errno.EINVAL), 0, 0);
         assertThat(raw.api(0xAB, 0)).isEqualTo(refused);
         assertThat(raw.api(0xAA, 1L << 40)).isEqualTo(refused);
-        assertThat(raw.api(0xAA, 0)).isEqualTo(new Userfault.Handshake(0, 0x1ffff, 0x8000000000000003L));
+        assertThat(raw.api(0xAA, 0))
+                .isEqualTo(new Userfault.Handshake(0, 0x1ffff, 0x8000000000000003L));
         assertThat(raw.api(0xAA, 0)).isEqualTo(refused);
     }
 
@@ -318,7 +321,8 @@ class WriteProtectTest {
         assertThat(kept.register(page, PAGE, WP)).isEqualTo(error(Errno.ENOMEM));
         assertThat(kept.unregister(page, PAGE)).isEqualTo(error(Errno.ENOMEM));
         assertThat(kept.wake(page, PAGE)).isZero();
-        assertThat(kept.fill().copy(page, new byte[PAGE], 0).result()).isEqualTo(error(Errno.ESRCH));
+        assertThat(kept.fill().copy(page, new byte[PAGE], 0).result())
+                .isEqualTo(error(Errno.ESRCH));
         assertThat(kept.read(32).result()).isEqualTo(error(Errno.EAGAIN));
     }
 }

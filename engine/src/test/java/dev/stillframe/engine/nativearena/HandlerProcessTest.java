@@ -30,13 +30,15 @@ class HandlerProcessTest {
                 }
             };
 
-    private static HandlerProcess played(String script, HandlerProcess.Patience patience) throws IOException {
+    private static HandlerProcess played(String script, HandlerProcess.Patience patience)
+            throws IOException {
         return new HandlerProcess(new ProcessBuilder("sh", "-c", script).start(), patience);
     }
 
     @Test
     void whoKeepsTheGateClosedAndSaysNothingIsEndedSoonAndTheGateIsOpen() throws IOException {
-        try (HandlerProcess silent = played("printf G; exec sleep 3600", new HandlerProcess.Patience(LONG, SHORT))) {
+        try (HandlerProcess silent =
+                played("printf G; exec sleep 3600", new HandlerProcess.Patience(LONG, SHORT))) {
             assertThatThrownBy(() -> silent.take(sink, 0, LONG, gate))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("ended with code 137");
@@ -46,7 +48,8 @@ class HandlerProcessTest {
 
     @Test
     void whoSaysSomethingElseWithTheGateClosedFailsAndTheGateIsOpen() throws IOException {
-        try (HandlerProcess odd = played("printf GX; exec sleep 3600", new HandlerProcess.Patience(LONG, LONG))) {
+        try (HandlerProcess odd =
+                played("printf GX; exec sleep 3600", new HandlerProcess.Patience(LONG, LONG))) {
             assertThatThrownBy(() -> odd.take(sink, 0, LONG, gate))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessage("part 88 from the handler");

@@ -39,8 +39,12 @@ class InterruptedCallsTest {
 
     @Test
     void onlyWhatWasInterruptedIsMadeAgain() {
-        assertThat(InterruptedCalls.restart(registers(232, 1, 1, -1))).as("it has an event").isFalse();
-        assertThat(InterruptedCalls.restart(registers(-1, EINTR, 1, -1))).as("it is in no call").isFalse();
+        assertThat(InterruptedCalls.restart(registers(232, 1, 1, -1)))
+                .as("it has an event")
+                .isFalse();
+        assertThat(InterruptedCalls.restart(registers(-1, EINTR, 1, -1)))
+                .as("it is in no call")
+                .isFalse();
         assertThat(InterruptedCalls.restart(registers(0, EINTR, 1, -1))).as("read(2)").isFalse();
     }
 

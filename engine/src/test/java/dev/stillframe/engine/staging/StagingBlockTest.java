@@ -7,7 +7,8 @@ import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 
 class StagingBlockTest {
-    private final StagingBlock block = new StagingBlock(Arena.ofAuto().allocate(StagingBlock.BYTES, StagingBlock.PAGE_BYTES));
+    private final StagingBlock block =
+            new StagingBlock(Arena.ofAuto().allocate(StagingBlock.BYTES, StagingBlock.PAGE_BYTES));
 
     @Test
     void neighboursBecomeOneRun() {
@@ -53,7 +54,8 @@ class StagingBlockTest {
         block.add(0x10000, 1);
         block.add(0x20000, 3);
         for (int page = 0; page < 4; page++) {
-            block.memory().set(ValueLayout.JAVA_BYTE, (long) page * StagingBlock.PAGE_BYTES, (byte) page);
+            block.memory()
+                    .set(ValueLayout.JAVA_BYTE, (long) page * StagingBlock.PAGE_BYTES, (byte) page);
         }
         block.drop(4); // across two runs
         block.keep(1, 0x20000);
@@ -61,7 +63,8 @@ class StagingBlockTest {
         assertThat(block.runs()).isEqualTo(2);
         assertThat(block.address(1)).isEqualTo(0x22000);
         assertThat(block.memory().get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 1);
-        assertThat(block.memory().get(ValueLayout.JAVA_BYTE, StagingBlock.PAGE_BYTES)).isEqualTo((byte) 3);
+        assertThat(block.memory().get(ValueLayout.JAVA_BYTE, StagingBlock.PAGE_BYTES))
+                .isEqualTo((byte) 3);
         assertThat(block.used()).isEqualTo(2);
     }
 }

@@ -13,14 +13,14 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Whether the fence of {@link WriterSlots#fenceAllThreads} orders what the write barrier needs ordered, seen with jcstress in
- * JVMs of their own: {@link BarrierStress}. Two processors are needed for two threads to be out of order.
+ * Whether the fence of {@link WriterSlots#fenceAllThreads} orders what the write barrier needs
+ * ordered, seen with jcstress in JVMs of their own: {@link BarrierStress}. Two processors are
+ * needed for two threads to be out of order.
  */
 @Timeout(300)
 class BarrierFenceTest {
@@ -52,15 +52,34 @@ class BarrierFenceTest {
         assumeThat(Runtime.getRuntime().availableProcessors()).as("processors").isGreaterThan(1);
     }
 
-    private Map<String, Long> run(Class<?> test, String name) throws IOException, InterruptedException {
+    private Map<String, Long> run(Class<?> test, String name)
+            throws IOException, InterruptedException {
         Path output = results.resolve(name + ".txt");
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "org.openjdk.jcstress.Main"));
-        command.addAll(List.of("-t", Pattern.quote(test.getName().replace('$', '.')), "-r", results.resolve(name).toString()));
+        command.addAll(
+                List.of("-cp", System.getProperty("java.class.path"), "org.openjdk.jcstress.Main"));
+        command.addAll(
+                List.of(
+                        "-t",
+                        Pattern.quote(test.getName().replace('$', '.')),
+                        "-r",
+                        results.resolve(name).toString()));
         // Few states at a time: the two threads meet in each anew.
-        command.addAll(List.of("-m", "quick", "-f", "1", "-sc", "false", "-strideSize", "2", "-strideCount", "1", "-v"));
+        command.addAll(
+                List.of(
+                        "-m",
+                        "quick",
+                        "-f",
+                        "1",
+                        "-sc",
+                        "false",
+                        "-strideSize",
+                        "2",
+                        "-strideCount",
+                        "1",
+                        "-v"));
         Process jcstress =
                 new ProcessBuilder(command)
                         .directory(results.toFile())
@@ -78,7 +97,9 @@ class BarrierFenceTest {
         for (String line : output.substring(table).lines().toList()) {
             Matcher outcome = OUTCOME.matcher(line);
             if (outcome.matches() && !outcome.group(3).equals("0")) {
-                outcomes.put(outcome.group(1) + outcome.group(2), Long.valueOf(outcome.group(3).replace(",", "")));
+                outcomes.put(
+                        outcome.group(1) + outcome.group(2),
+                        Long.valueOf(outcome.group(3).replace(",", "")));
             }
         }
         return outcomes;

@@ -1,7 +1,6 @@
 package dev.stillframe.engine.arena;
 
 import java.time.Duration;
-
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.Expect;
@@ -11,8 +10,9 @@ import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.II_Result;
 
 /**
- * An open write beside T0, millions of times: what the snapshot copies after T0 (the first figure) and what the page holds
- * in the end (the second) are the same, because an open write is over before T0 or does not begin.
+ * An open write beside T0, millions of times: what the snapshot copies after T0 (the first figure)
+ * and what the page holds in the end (the second) are the same, because an open write is over
+ * before T0 or does not begin.
  */
 abstract class BarrierStress {
     private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -31,7 +31,8 @@ abstract class BarrierStress {
         long[] slot = WriterSlots.mine();
         if (barrier.begin(slot, 0)) {
             for (int i = 0; i < PAUSES; i++) {
-                Thread.onSpinWait(); // as if its processor were taken away: the store comes long after the look
+                Thread.onSpinWait(); // as if its processor were taken away: the store comes long
+                // after the look
             }
             page = 1;
             WriterSlots.leave(slot);
@@ -86,7 +87,9 @@ abstract class BarrierStress {
         }
     }
 
-    /** A mutant, which shows that the test would see it: nobody is fenced but the snapshot itself. */
+    /**
+     * A mutant, which shows that the test would see it: nobody is fenced but the snapshot itself.
+     */
     @JCStressTest
     @State
     @Outcome(id = "0, 0", expect = Expect.ACCEPTABLE, desc = "T0 came first: no open write")

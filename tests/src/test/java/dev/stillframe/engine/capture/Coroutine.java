@@ -3,7 +3,6 @@ package dev.stillframe.engine.capture;
 import java.lang.reflect.Constructor;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicReference;
-
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +34,8 @@ final class Coroutine {
     void resume() {
         Runnable part = next.getAndSet(null);
         if (part == null) {
-            throw new IllegalStateException(thread.getName() + " waits for something other than its turn");
+            throw new IllegalStateException(
+                    thread.getName() + " waits for something other than its turn");
         }
         part.run();
     }

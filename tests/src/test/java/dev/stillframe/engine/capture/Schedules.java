@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Supplier;
-
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,7 +60,10 @@ final class Schedules {
         return new Findings(orders, null, List.of());
     }
 
-    /** Takes the steps of the prefix, then lets whoever is at it go on, and notes what else could be done. */
+    /**
+     * Takes the steps of the prefix, then lets whoever is at it go on, and notes what else could be
+     * done.
+     */
     private @Nullable String run(Steps steps, Prefix prefix, List<String> told) {
         List<String> taken = new ArrayList<>();
         String last = "";

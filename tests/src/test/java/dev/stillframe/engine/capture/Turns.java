@@ -6,7 +6,6 @@ import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.Userfault;
 import dev.stillframe.engine.process.ProtectionView;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
@@ -52,7 +51,8 @@ final class Turns {
     @SuppressWarnings("ThreadPriorityCheck") // whose scheduler is the test
     private void leave(String next, boolean waiting) {
         if (!Thread.currentThread().isVirtual() || (hasWaited && !waiting)) {
-            hasWaited = false; // another try is one step, which either does something or waits again
+            hasWaited =
+                    false; // another try is one step, which either does something or waits again
             return;
         }
         point = next;
@@ -75,7 +75,8 @@ final class Turns {
         return new ForwardingFile(file) {
             @Override
             public long read(long address, long length, long offset) {
-                return reader((at, bytes, into) -> file.read(into, bytes, at)).read(offset, length, address);
+                return reader((at, bytes, into) -> file.read(into, bytes, at))
+                        .read(offset, length, address);
             }
 
             @Override

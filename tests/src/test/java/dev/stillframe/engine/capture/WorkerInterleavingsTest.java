@@ -3,7 +3,6 @@ package dev.stillframe.engine.capture;
 import static dev.stillframe.engine.capture.WorkerSystem.PAGE;
 import static dev.stillframe.engine.capture.WorkerSystem.store;
 import static dev.stillframe.engine.capture.WorkerSystem.storeThere;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.capture.WorkerSystem.Mutant;
@@ -16,12 +15,10 @@ import dev.stillframe.engine.mmu.SharedObject;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.tests.oracle.BlindView;
 import dev.stillframe.tests.system.Campaign;
-
+import java.util.List;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.List;
 
 /**
  * Every order, with so many interruptions, in which two workers of the engine can meet each other
@@ -75,7 +72,10 @@ class WorkerInterleavingsTest {
                 s -> {
                     long page = s.fill(s.process().mapAnonymous(BYTES), 1);
                     s.mayBeLost(page, 1);
-                    s.thread("mapper", (task, _) -> task.memory().advise(page, BYTES, Advice.DONTNEED), store(page));
+                    s.thread(
+                            "mapper",
+                            (task, _) -> task.memory().advise(page, BYTES, Advice.DONTNEED),
+                            store(page));
                     s.thread("writer", store(page));
                 }),
         MOVES(
@@ -106,7 +106,10 @@ class WorkerInterleavingsTest {
                     s.process().task().store(other + PAGE / 2 - 4, 0x0202_0202_0202_0202L, 8);
                     s.mayBeLost(one, 1);
                     s.mayBeLost(other, 1);
-                    s.thread("mapper", (task, _) -> task.memory().remapTo(other, BYTES, one), store(one));
+                    s.thread(
+                            "mapper",
+                            (task, _) -> task.memory().remapTo(other, BYTES, one),
+                            store(one));
                 }),
         UNMAPS_AND_MAPS(
                 2,
@@ -138,7 +141,9 @@ class WorkerInterleavingsTest {
                     long pages = s.process().mapAnonymous(2 * BYTES);
                     s.fill(pages + PAGE, 1);
                     s.thread("writer", store(pages));
-                    s.thread("mapper", (task, _) -> task.memory().advise(pages, BYTES, Advice.DONTNEED));
+                    s.thread(
+                            "mapper",
+                            (task, _) -> task.memory().advise(pages, BYTES, Advice.DONTNEED));
                 });
 
         private final int interruptions;

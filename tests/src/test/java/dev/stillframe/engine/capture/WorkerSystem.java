@@ -1,7 +1,5 @@
 package dev.stillframe.engine.capture;
 
-import dev.stillframe.tests.emulated.EmulatedTarget;
-import dev.stillframe.tests.emulated.EmulatedThreads;
 import dev.stillframe.engine.linux.NativeMemory;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.WriteTracker;
@@ -11,13 +9,14 @@ import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.mmu.Task;
 import dev.stillframe.engine.mmu.Userfault;
-import dev.stillframe.engine.staging.Staging;
-import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.Target;
-
+import dev.stillframe.engine.staging.Staging;
+import dev.stillframe.engine.staging.StagingBlock;
+import dev.stillframe.tests.emulated.EmulatedTarget;
+import dev.stillframe.tests.emulated.EmulatedThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -34,13 +33,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-
 import org.jspecify.annotations.Nullable;
 
 /**
- * From T0 on: two workers of the engine as it is, which answer faults, follow what they are told and
- * sweep, and threads of a target of the model. A step of a worker goes from one {@linkplain Turns
- * point} to the next; a step of a thread is one operation.
+ * From T0 on: two workers of the engine as it is, which answer faults, follow what they are told
+ * and sweep, and threads of a target of the model. A step of a worker goes from one {@linkplain
+ * Turns point} to the next; a step of a thread is one operation.
  */
 final class WorkerSystem implements Schedules.Steps {
     static final int PAGE = Block.PAGE_BYTES;
@@ -67,7 +65,10 @@ final class WorkerSystem implements Schedules.Steps {
     private final Set<Long> mayBeLost = new HashSet<>();
     private final Map<String, Actor> actors = new LinkedHashMap<>();
 
-    /** Actors that wait for another, and nobody has done anything since: whoever waits longest tries first. */
+    /**
+     * Actors that wait for another, and nobody has done anything since: whoever waits longest tries
+     * first.
+     */
     private final Set<String> waiting = new LinkedHashSet<>();
 
     private boolean over;
@@ -121,7 +122,10 @@ final class WorkerSystem implements Schedules.Steps {
         this.mutant = mutant;
         try {
             WriteTracker plain = target.attach(Probe.NONE).tracker();
-            readable = mmu.process(process.id() + 1).userfaultfds().getFirst(); // the target's reader has it
+            readable =
+                    mmu.process(process.id() + 1)
+                            .userfaultfds()
+                            .getFirst(); // the target's reader has it
             tracker = turns.tracker(plain, readable);
             PageReader reader = turns.reader(mutant.reader(target::read, plain));
             capture =
@@ -211,7 +215,8 @@ final class WorkerSystem implements Schedules.Steps {
         registration.publish();
         Arming arming = new Arming(capture, registration);
         finish(arming.first());
-        Freeze.Discovered known = new Freeze.Discovered(Map.of(), List.of(), new OthersMemory(seen, false));
+        Freeze.Discovered known =
+                new Freeze.Discovered(Map.of(), List.of(), new OthersMemory(seen, false));
         finish(new Freeze(capture, seen, registration, arming, known));
         remember();
         Sweep sweep = new Sweep(capture, capture.table.blocks());
@@ -418,7 +423,8 @@ final class WorkerSystem implements Schedules.Steps {
                     long offset = (long) page * PAGE;
                     long word = block.memory().get(WORD, block.offset(run) + offset + MIDDLE);
                     if (image.put(block.address(run) + offset, word) != null) {
-                        throw new AssertionError("staged twice: %x".formatted(block.address(run) + offset));
+                        throw new AssertionError(
+                                "staged twice: %x".formatted(block.address(run) + offset));
                     }
                 }
             }

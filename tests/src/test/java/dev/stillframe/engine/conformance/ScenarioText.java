@@ -16,7 +16,8 @@ public final class ScenarioText {
             if (!scenario.kernelOnly().isEmpty()) {
                 line(text, "kernel only: %s", scenario.kernelOnly());
             }
-            scenario.failsUnder().forEach((rule, why) -> line(text, "fails under %s: %s", rule, why));
+            scenario.failsUnder()
+                    .forEach((rule, why) -> line(text, "fails under %s: %s", rule, why));
             steps(text, scenario.steps());
         }
         return text.toString();

@@ -1,8 +1,7 @@
 package dev.stillframe.engine.image;
 
-import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.engine.document.Json;
-
+import dev.stillframe.engine.page.Checkpoint;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -21,7 +20,9 @@ public final class Headers {
         return IndexHeader.decode(header, Path.of("index")).encode();
     }
 
-    /** How far a journal says that its image is; nothing if it is not the journal of {@code key}. */
+    /**
+     * How far a journal says that its image is; nothing if it is not the journal of {@code key}.
+     */
     public static Optional<Checkpoint> journal(Path file, byte[] key) throws IOException {
         try (ImageJournal journal = ImageJournal.open(file, key)) {
             return Optional.ofNullable(journal).map(open -> open.last().checkpoint());

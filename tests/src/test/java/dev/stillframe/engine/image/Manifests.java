@@ -2,7 +2,6 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
-
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -3,14 +3,14 @@ package dev.stillframe.engine.nativearena;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.tests.emulated.EmulatedTarget;
-import dev.stillframe.tests.emulated.EmulatedThreads;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.Mmu;
-import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.process.Attachment;
+import dev.stillframe.tests.emulated.EmulatedTarget;
+import dev.stillframe.tests.emulated.EmulatedThreads;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -75,7 +75,8 @@ class ArenaMemoryTest {
     private Attachment hold(Attachment process) {
         Mmu mmu = new Mmu(CowPolicy.MODERN);
         EmulatedTarget target =
-                new EmulatedTarget(mmu, new EmulatedThreads(mmu.newProcess(), Duration.ofSeconds(1)));
+                new EmulatedTarget(
+                        mmu, new EmulatedThreads(mmu.newProcess(), Duration.ofSeconds(1)));
         return new ArenaMemory(target, new AddressRange(0, 4096), "test", gate).hold(process);
     }
 

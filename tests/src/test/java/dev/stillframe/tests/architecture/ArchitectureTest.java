@@ -14,7 +14,6 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
-
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.net.InetAddress;
@@ -68,7 +67,10 @@ final class ArchitectureTest {
                     .should()
                     .callMethodWhere(
                             target(owner(assignableTo(Thread.class)))
-                                    .and(target(nameMatching("ofPlatform|ofVirtual|startVirtualThread"))))
+                                    .and(
+                                            target(
+                                                    nameMatching(
+                                                            "ofPlatform|ofVirtual|startVirtualThread"))))
                     .orShould()
                     .callConstructorWhere(target(owner(assignableTo(Thread.class))));
 
@@ -78,7 +80,9 @@ final class ArchitectureTest {
             noClasses()
                     .that()
                     .resideInAnyPackage(
-                            ROOT + "engine.capture..", ROOT + "engine.process..", ROOT + "engine.linux..")
+                            ROOT + "engine.capture..",
+                            ROOT + "engine.process..",
+                            ROOT + "engine.linux..")
                     .should()
                     .dependOnClassesThat()
                     .areAssignableTo(InetAddress.class);
@@ -120,7 +124,12 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule targetsKnowMemoryAndLinux =
-            onlyKnows("engine.process", "engine.memory", "engine.thread", "engine.instant", "engine.linux");
+            onlyKnows(
+                    "engine.process",
+                    "engine.memory",
+                    "engine.thread",
+                    "engine.instant",
+                    "engine.linux");
 
     @ArchTest
     static final ArchRule captureDoesNotKnowWhoIsBehindASink =
@@ -152,11 +161,23 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule imagesAreForEveryOperatingSystem =
-            onlyKnows("engine.image", "engine.memory", "engine.document", "engine.instant", "engine.page");
+            onlyKnows(
+                    "engine.image",
+                    "engine.memory",
+                    "engine.document",
+                    "engine.instant",
+                    "engine.page");
 
     @ArchTest
     static final ArchRule memoryThatComesLaterDoesNotKnowFromWhere =
-            onlyKnows("engine.postcopy", "engine.memory", "engine.thread", "engine.instant", "engine.page", "engine.process", "engine.linux");
+            onlyKnows(
+                    "engine.postcopy",
+                    "engine.memory",
+                    "engine.thread",
+                    "engine.instant",
+                    "engine.page",
+                    "engine.process",
+                    "engine.linux");
 
     @ArchTest
     static final ArchRule conformanceKnowsTheKernelAndTheModel =

@@ -9,10 +9,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
-
 import org.junit.jupiter.api.Test;
 
-/** What the JVM must be told is written down once, in the pom; tests, benchmarks and the launcher read it there. */
+/**
+ * What the JVM must be told is written down once, in the pom; tests, benchmarks and the launcher
+ * read it there.
+ */
 class JvmFlagsTest {
     private static final String ONE_OF_THEM = "--add-opens" + "=java.base/";
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
@@ -23,19 +25,27 @@ class JvmFlagsTest {
             List<Path> naming =
                     files.filter(Files::isRegularFile)
                             .map(ROOT::relativize)
-                            .filter(file -> !isBuilt(file) && isText(file) && read(file).contains(ONE_OF_THEM))
+                            .filter(
+                                    file ->
+                                            !isBuilt(file)
+                                                    && isText(file)
+                                                    && read(file).contains(ONE_OF_THEM))
                             .toList();
             assertThat(naming).containsExactly(Path.of("pom.xml"));
         }
     }
 
     private static boolean isBuilt(Path file) {
-        return file.startsWith(".git") || Stream.of("agent", "engine", "transport", "tests").anyMatch(module -> file.startsWith(Path.of(module, "target")));
+        return file.startsWith(".git")
+                || Stream.of("agent", "engine", "transport", "tests")
+                        .anyMatch(module -> file.startsWith(Path.of(module, "target")));
     }
 
     private static boolean isText(Path file) {
         String name = String.valueOf(file.getFileName());
-        return !name.contains(".") || Stream.of(".xml", ".java", ".sh", ".config", ".flags", ".properties", ".md").anyMatch(name::endsWith);
+        return !name.contains(".")
+                || Stream.of(".xml", ".java", ".sh", ".config", ".flags", ".properties", ".md")
+                        .anyMatch(name::endsWith);
     }
 
     private static String read(Path file) {

@@ -22,9 +22,10 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A program that takes snapshots of an arena back to back while threads write to it and the collector runs all the time.
- * Every image is checked, and the last one, without writers, against the arena itself. Arguments: flavour, seconds for each
- * load, seed, a folder for images, loads. Prints {@code done} with its figures, or fails.
+ * A program that takes snapshots of an arena back to back while threads write to it and the
+ * collector runs all the time. Every image is checked, and the last one, without writers, against
+ * the arena itself. Arguments: flavour, seconds for each load, seed, a folder for images, loads.
+ * Prints {@code done} with its figures, or fails.
  */
 public final class ArenaStress {
     private static final int PAGE = MemoryArena.PAGE_BYTES;
@@ -52,7 +53,10 @@ public final class ArenaStress {
     enum Load {
         /** All pages are written all the time. */
         ORACLE,
-        /** The same, so slowly that most pages are not written between two images, and some only just before T0. */
+        /**
+         * The same, so slowly that most pages are not written between two images, and some only
+         * just before T0.
+         */
         SLOW_ORACLE,
         /** Two pages that are written one after the other. */
         PAIRS,
@@ -81,7 +85,10 @@ public final class ArenaStress {
         System.out.printf("done %s images=%d%n", stress.flavour, stress.images);
     }
 
-    /** One load after the other: all at once, the collector would stop them before the scheduler came round. */
+    /**
+     * One load after the other: all at once, the collector would stop them before the scheduler
+     * came round.
+     */
     private void run(Load load) throws Exception {
         switch (load) {
             case ORACLE, SLOW_ORACLE -> {
@@ -98,14 +105,18 @@ public final class ArenaStress {
         }
     }
 
-    private void run(Load load, long sizeBytes, Consumer<MemoryArena> start, Judge judge) throws Exception {
+    private void run(Load load, long sizeBytes, Consumer<MemoryArena> start, Judge judge)
+            throws Exception {
         long before = images;
         stopped = false;
         try (ArenaImages taken = flavour.open(load.name(), sizeBytes, folder)) {
             start.accept(taken.arena());
             startCollecting();
             try {
-                check(taken, judge); // the time begins when there is one: the first has something to start
+                check(
+                        taken,
+                        judge); // the time begins when there is one: the first has something to
+                // start
                 long from = System.nanoTime();
                 while (System.nanoTime() - from < nanosPerLoad && failure.get() == null) {
                     check(taken, judge);
@@ -114,12 +125,17 @@ public final class ArenaStress {
                 stop();
             }
             long wrong = check(taken, judge).mismatch(taken.arena().reading());
-            require(wrong < 0, "the last image of %s is not what is there at %d".formatted(load, wrong));
+            require(
+                    wrong < 0,
+                    "the last image of %s is not what is there at %d".formatted(load, wrong));
         }
         System.out.printf("%s: %d images%n", load, images - before);
     }
 
-    /** The others get as much time as the collection took, which may have stopped them all the while. */
+    /**
+     * The others get as much time as the collection took, which may have stopped them all the
+     * while.
+     */
     private static void collect() {
         long from = System.nanoTime();
         System.gc();
@@ -156,15 +172,18 @@ public final class ArenaStress {
     }
 
     /**
-     * Each writer counts in a cell of the first page and then in one of the second. So close together, the two stores meet
-     * T0 often. One of the writers is virtual, one stores by compare-and-set.
+     * Each writer counts in a cell of the first page and then in one of the second. So close
+     * together, the two stores meet T0 often. One of the writers is virtual, one stores by
+     * compare-and-set.
      */
     private void startPairs(MemoryArena arena) {
         for (int i = 0; i < 4; i++) {
             long cell = i * 64L;
             long[] count = new long[1];
             ThreadFactory factory =
-                    i == 0 ? Thread.ofVirtual().name("pair").factory() : Thread.ofPlatform().name("pair-" + i).factory();
+                    i == 0
+                            ? Thread.ofVirtual().name("pair").factory()
+                            : Thread.ofPlatform().name("pair-" + i).factory();
             boolean compareAndSet = i == 1;
             repeat(
                     factory,
@@ -172,7 +191,9 @@ public final class ArenaStress {
                         long next = ++count[0];
                         if (compareAndSet) {
                             require(arena.compareAndSetLong(cell, next - 1, next), "a lost store");
-                            require(arena.getAndAddLong(PAGE + cell, 1) == next - 1, "a lost addition");
+                            require(
+                                    arena.getAndAddLong(PAGE + cell, 1) == next - 1,
+                                    "a lost addition");
                         } else {
                             arena.putLong(cell, next);
                             arena.putLong(PAGE + cell, next);
@@ -192,7 +213,10 @@ public final class ArenaStress {
         return Optional.empty();
     }
 
-    /** Pages 0 to 7: calls of three pages; 8 to 15: units that keep a sum; 16 to 23: copies of three pages. */
+    /**
+     * Pages 0 to 7: calls of three pages; 8 to 15: units that keep a sum; 16 to 23: copies of three
+     * pages.
+     */
     private void startUnits(MemoryArena arena) {
         byte[] bytes = new byte[3 * PAGE];
         int[] turn = new int[1];
@@ -231,7 +255,8 @@ public final class ArenaStress {
             byte first = image.get(ValueLayout.JAVA_BYTE, start);
             for (long at = start; at < start + 3 * PAGE; at++) {
                 if (image.get(ValueLayout.JAVA_BYTE, at) != first) {
-                    return Optional.of("a call is torn: at %d is not what is at %d".formatted(at, start));
+                    return Optional.of(
+                            "a call is torn: at %d is not what is at %d".formatted(at, start));
                 }
             }
         }
@@ -247,13 +272,17 @@ public final class ArenaStress {
         MemorySegment image = taken.next();
         Optional<String> wrong = judge.deviation(image);
         if (wrong.isPresent()) {
-            throw new AssertionError("image %d, of %s: %s".formatted(images, taken.arena(), wrong.get()));
+            throw new AssertionError(
+                    "image %d, of %s: %s".formatted(images, taken.arena(), wrong.get()));
         }
         images++;
         return image;
     }
 
-    /** With a rest now and then: threads that never rest keep the others from the few processors of a test machine. */
+    /**
+     * With a rest now and then: threads that never rest keep the others from the few processors of
+     * a test machine.
+     */
     private void repeat(ThreadFactory factory, Runnable step) {
         start(
                 factory,

@@ -20,7 +20,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** With every collector, and with the interpreter and the first compiler: they stop for safepoints in other places. */
+/**
+ * With every collector, and with the interpreter and the first compiler: they stop for safepoints
+ * in other places.
+ */
 @Timeout(600)
 class ArenaStressTest {
     /** The slowest part is the interpreter's start. */
@@ -53,14 +56,16 @@ class ArenaStressTest {
     }
 
     /**
-     * Starts two JVMs each time, so outside of a campaign only with a collector that stops all and one that does not. The
-     * chain of a watched arena begins with a whole image: both kinds are there.
+     * Starts two JVMs each time, so outside of a campaign only with a collector that stops all and
+     * one that does not. The chain of a watched arena begins with a whole image: both kinds are
+     * there.
      */
     static Stream<Arguments> nativeArenas() {
         return Campaign.isOn()
                 ? Stream.of(Flavour.NATIVE, Flavour.WATCHED)
                         .flatMap(flavour -> MODES.stream().map(mode -> Arguments.of(flavour, mode)))
-                : Stream.of("-XX:+UseG1GC", "-XX:+UseZGC").map(mode -> Arguments.of(Flavour.WATCHED, mode));
+                : Stream.of("-XX:+UseG1GC", "-XX:+UseZGC")
+                        .map(mode -> Arguments.of(Flavour.WATCHED, mode));
     }
 
     @ParameterizedTest
@@ -70,7 +75,8 @@ class ArenaStressTest {
         stress(flavour, mode, Campaign.turns(1, SECONDS_PER_LOAD), loads);
     }
 
-    private void stress(Flavour flavour, String mode, int seconds, List<Load> loads) throws Exception {
+    private void stress(Flavour flavour, String mode, int seconds, List<Load> loads)
+            throws Exception {
         List<String> arguments =
                 new ArrayList<>(
                         List.of(
@@ -87,14 +93,20 @@ class ArenaStressTest {
                         .start();
         try {
             if (!child.waitFor((long) seconds * loads.size() + SECONDS_TO_END, TimeUnit.SECONDS)) {
-                String threads = HungProcess.describe(child); // before the output, to which it may add
+                String threads =
+                        HungProcess.describe(child); // before the output, to which it may add
                 throw new AssertionError(
-                        "%s of %s hangs: %s%n%s".formatted(mode, flavour, threads, Files.readString(output)));
+                        "%s of %s hangs: %s%n%s"
+                                .formatted(mode, flavour, threads, Files.readString(output)));
             }
-            assertThat(child.exitValue()).as("%s of %s: %s", mode, flavour, Files.readString(output)).isZero();
+            assertThat(child.exitValue())
+                    .as("%s of %s: %s", mode, flavour, Files.readString(output))
+                    .isZero();
             assertThat(Files.readString(output)).contains("done " + flavour + " images=");
             List<String> figures =
-                    Files.readAllLines(output).stream().filter(line -> line.contains("images")).toList();
+                    Files.readAllLines(output).stream()
+                            .filter(line -> line.contains("images"))
+                            .toList();
             System.out.println(mode + ": " + figures);
         } finally {
             HungProcess.kill(child);

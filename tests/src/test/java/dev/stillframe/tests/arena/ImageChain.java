@@ -11,7 +11,10 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** A whole image of an arena on disk and images of its changes since, each a child of the one before. One thread's. */
+/**
+ * A whole image of an arena on disk and images of its changes since, each a child of the one
+ * before. One thread's.
+ */
 final class ImageChain {
     private final MemoryArena arena;
     private final Path folder;

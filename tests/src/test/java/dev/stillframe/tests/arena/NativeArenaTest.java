@@ -18,15 +18,13 @@ import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.target.NativeProgram;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** The kernel protects the memory of this very JVM, and a process of ours handles the faults. */
 @Timeout(300)
@@ -150,8 +148,7 @@ class NativeArenaTest {
         assertThatThrownBy(() -> arena.putLong(4, 1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> arena.fill(8000, 1000, (byte) 1))
                 .isInstanceOf(IndexOutOfBoundsException.class);
-        assertThat(arena.reading().mismatch(MemorySegment.ofArray(new byte[8192])))
-                .isEqualTo(-1);
+        assertThat(arena.reading().mismatch(MemorySegment.ofArray(new byte[8192]))).isEqualTo(-1);
         assertThatThrownBy(() -> arena.unit(() -> snapshotInside(arena)))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("inside a unit");

@@ -7,11 +7,11 @@ import dev.stillframe.engine.arena.ArenaException;
 import dev.stillframe.engine.arena.ArenaOptions;
 import dev.stillframe.engine.arena.ArenaReport;
 import dev.stillframe.engine.image.ImageWriter;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.nativearena.NativeArena;
 import dev.stillframe.engine.page.DiscardingSink;
-import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.image.FailingSink;
@@ -34,7 +34,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Snapshots of what was written to a native arena since another: with its parents, each is the arena at T0. */
+/**
+ * Snapshots of what was written to a native arena since another: with its parents, each is the
+ * arena at T0.
+ */
 @Timeout(300)
 class NativeChangesTest {
     private static final int PAGE = NativeArena.PAGE_BYTES;
@@ -72,13 +75,18 @@ class NativeChangesTest {
                 }
                 System.gc(); // while the arena is watched
                 chain.restoreTo(restored);
-                assertThat(OracleCheck.deviation(shape, restored.segment())).as("image %d", turn).isEmpty();
+                assertThat(OracleCheck.deviation(shape, restored.segment()))
+                        .as("image %d", turn)
+                        .isEmpty();
                 writers.awaitProgress();
             }
         }
     }
 
-    /** Without writers at T0, a plain copy says what every image must hold, and which pages have changed. */
+    /**
+     * Without writers at T0, a plain copy says what every image must hold, and which pages have
+     * changed.
+     */
     @Test
     void aChainHoldsExactlyWhatAPlainCopyHolds() throws Exception {
         RandomGenerator random = Seed.random("changes");
@@ -99,7 +107,9 @@ class NativeChangesTest {
                 rewriteTheSame(arena, random);
                 copy.copyFrom(arena.segment());
                 ArenaReport report = chain.changes();
-                assertThat(report.pages()).as("changed pages").isEqualTo(differing(before, copy).cardinality());
+                assertThat(report.pages())
+                        .as("changed pages")
+                        .isEqualTo(differing(before, copy).cardinality());
                 before.copyFrom(copy);
                 chain.restoreTo(restored);
                 assertThat(restored.segment().mismatch(copy)).as("image %d", turn).isEqualTo(-1);
@@ -120,7 +130,11 @@ class NativeChangesTest {
             assertThat(chain.changes().pages()).isEqualTo(1);
             arena.putLong(2L * PAGE, 3);
             Path all = folder.resolve("all");
-            assertThat(arena.snapshotSince(whole, ImageWriter.create(all), ArenaOptions.DEFAULT).pages()).isEqualTo(3);
+            assertThat(
+                            arena.snapshotSince(
+                                            whole, ImageWriter.create(all), ArenaOptions.DEFAULT)
+                                    .pages())
+                    .isEqualTo(3);
             restored.restore(all, image);
             assertThat(restored.segment().mismatch(arena.segment())).isEqualTo(-1);
         }
@@ -136,7 +150,9 @@ class NativeChangesTest {
             assertThatThrownBy(
                             () ->
                                     arena.snapshotSince(
-                                            whole, new FailingSink(FailingSink.Failure.THROW, 0), ArenaOptions.DEFAULT))
+                                            whole,
+                                            new FailingSink(FailingSink.Failure.THROW, 0),
+                                            ArenaOptions.DEFAULT))
                     .isInstanceOf(IOException.class);
             arena.putLong(PAGE, 2);
             assertThat(chain.changes().pages()).isEqualTo(2);
@@ -178,19 +194,25 @@ class NativeChangesTest {
                     new MemoryImage() {
                         @Override
                         public String finish(Ending ending) throws IOException {
-                            other.register(new AddressRange(memory.address(), memory.address() + SIZE_BYTES));
+                            other.register(
+                                    new AddressRange(
+                                            memory.address(), memory.address() + SIZE_BYTES));
                             return super.finish(ending);
                         }
                     };
             ArenaReport whole = arena.snapshot(taking);
             taking.free();
             arena.putLong(0, 1);
-            assertThatThrownBy(() -> arena.snapshotSince(whole, new DiscardingSink(), ArenaOptions.DEFAULT))
+            assertThatThrownBy(
+                            () ->
+                                    arena.snapshotSince(
+                                            whole, new DiscardingSink(), ArenaOptions.DEFAULT))
                     .isInstanceOf(ArenaException.class)
                     .hasMessageContaining("not being watched")
                     .hasMessageContaining("EBUSY");
             other.unregister(memory.address(), SIZE_BYTES);
-            ArenaReport changes = arena.snapshotSince(whole, new DiscardingSink(), ArenaOptions.DEFAULT);
+            ArenaReport changes =
+                    arena.snapshotSince(whole, new DiscardingSink(), ArenaOptions.DEFAULT);
             assertThat(changes.pages()).as("found by comparison").isEqualTo(1);
         }
     }
@@ -201,10 +223,16 @@ class NativeChangesTest {
                 NativeArena other = NativeArena.watched("other", SIZE_BYTES);
                 NativeArena unwatched = NativeArena.create("unwatched", SIZE_BYTES)) {
             ArenaReport whole = arena.snapshot(new DiscardingSink());
-            assertThatThrownBy(() -> other.snapshotSince(whole, new DiscardingSink(), ArenaOptions.DEFAULT))
+            assertThatThrownBy(
+                            () ->
+                                    other.snapshotSince(
+                                            whole, new DiscardingSink(), ArenaOptions.DEFAULT))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("none of the last");
-            assertThatThrownBy(() -> unwatched.snapshotSince(whole, new DiscardingSink(), ArenaOptions.DEFAULT))
+            assertThatThrownBy(
+                            () ->
+                                    unwatched.snapshotSince(
+                                            whole, new DiscardingSink(), ArenaOptions.DEFAULT))
                     .isInstanceOf(UnsupportedOperationException.class)
                     .hasMessageContaining("watched()");
         }
@@ -240,7 +268,9 @@ class NativeChangesTest {
     private static void scatter(NativeArena arena, RandomGenerator random) {
         int count = random.nextInt(1, 2000);
         for (int i = 0; i < count; i++) {
-            arena.putLong(random.nextInt(PAGES) * (long) PAGE + 8L * random.nextInt(512), random.nextInt(3));
+            arena.putLong(
+                    random.nextInt(PAGES) * (long) PAGE + 8L * random.nextInt(512),
+                    random.nextInt(3));
         }
     }
 

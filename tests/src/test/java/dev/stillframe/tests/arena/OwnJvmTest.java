@@ -8,18 +8,16 @@ import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.system.Snapshots;
 import dev.stillframe.tests.target.HungProcess;
 import dev.stillframe.tests.target.JavaCommand;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The process that faults is never the process that handles: the engine refuses, and why. */
 @Timeout(120)
@@ -65,17 +63,23 @@ class OwnJvmTest {
         }
     }
 
-    /** What the stress of the arenas says of a hang: the thread that waits for a fault is found without the JVM's help. */
+    /**
+     * What the stress of the arenas says of a hang: the thread that waits for a fault is found
+     * without the JVM's help.
+     */
     @Test
     void aJvmThatHangsIsDescribed() throws Exception {
         Process jvm =
-                new ProcessBuilder(JavaCommand.of(SelfHandlingJvm.class, List.of("-Xmx64m"), List.of()))
+                new ProcessBuilder(
+                                JavaCommand.of(
+                                        SelfHandlingJvm.class, List.of("-Xmx64m"), List.of()))
                         .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
         try (BufferedReader output = jvm.inputReader()) {
             CompletableFuture<String> first = CompletableFuture.supplyAsync(() -> line(output));
             assertThat(first.get(60, TimeUnit.SECONDS)).isEqualTo("ready");
-            assertThat(HungProcess.describe(jvm)).contains("process " + jvm.pid(), "handle_userfault");
+            assertThat(HungProcess.describe(jvm))
+                    .contains("process " + jvm.pid(), "handle_userfault");
         } finally {
             HungProcess.kill(jvm);
             jvm.waitFor();

@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import dev.stillframe.engine.linux.SharedMemory;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.memory.AddressRange;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -40,7 +39,8 @@ public final class SelfHandlingJvm {
             Thread collector = Thread.ofPlatform().start(System::gc);
             long until = System.nanoTime() + UNTIL_THE_COLLECTION_HAS_BEGUN_NANOS;
             while (System.nanoTime() < until) {
-                Thread.onSpinWait(); // the handler is Java code too: here it is stopped, and the writer never freed
+                Thread.onSpinWait(); // the handler is Java code too: here it is stopped, and the
+                // writer never freed
             }
             answers[0] += userfaultfd.unprotect(page.address(), PAGE);
             writer.join();

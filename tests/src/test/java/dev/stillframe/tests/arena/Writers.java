@@ -6,7 +6,6 @@ import dev.stillframe.tests.oracle.OracleMemory;
 import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.oracle.SimulatedOracle;
 import dev.stillframe.tests.target.Signals;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;

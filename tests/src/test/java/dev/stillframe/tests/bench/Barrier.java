@@ -3,9 +3,9 @@ package dev.stillframe.tests.bench;
 import dev.stillframe.engine.arena.ArenaOptions;
 import dev.stillframe.engine.arena.ArenaReport;
 import dev.stillframe.engine.arena.MemoryArena;
+import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.page.ForwardingSink;
-import dev.stillframe.engine.instant.Layout;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,7 +26,8 @@ final class Barrier {
         double plain = 0;
         double arena = 0;
         for (RunResult result :
-                new Runner(new OptionsBuilder().include(BarrierBench.class.getName()).build()).run()) {
+                new Runner(new OptionsBuilder().include(BarrierBench.class.getName()).build())
+                        .run()) {
             double score = result.getPrimaryResult().getScore();
             if (result.getParams().getBenchmark().endsWith("plainStore")) {
                 plain = score;
@@ -40,18 +41,24 @@ final class Barrier {
         firstWrites(figures);
     }
 
-    /** From the last page down, while the sweep comes up: until they meet, each write is the first to its page. */
+    /**
+     * From the last page down, while the sweep comes up: until they meet, each write is the first
+     * to its page.
+     */
     private static void firstWrites(Figures figures) throws Exception {
         List<Double> medians = new ArrayList<>();
         List<Double> p99s = new ArrayList<>();
-        ArenaOptions options = new ArenaOptions(SIZE, Duration.ofMinutes(1), Duration.ofSeconds(10));
+        ArenaOptions options =
+                new ArenaOptions(SIZE, Duration.ofMinutes(1), Duration.ofSeconds(10));
         try (MemoryArena arena = MemoryArena.emulated("bench", SIZE)) {
             arena.fill(0, SIZE, (byte) 1);
             for (int turn = 0; turn < TURNS; turn++) {
                 Downwards writer = new Downwards(arena);
                 ArenaReport report = arena.snapshot(new StartingSink(writer.thread), options);
                 writer.thread.join();
-                List<Double> first = writer.micros.subList(0, (int) Math.min(report.firstWrites(), writer.micros.size()));
+                List<Double> first =
+                        writer.micros.subList(
+                                0, (int) Math.min(report.firstWrites(), writer.micros.size()));
                 System.out.printf("turn %d: %s%n", turn, report);
                 if (turn >= WARM_UP && !first.isEmpty()) {
                     medians.add(Figures.quantile(first, 0.5));

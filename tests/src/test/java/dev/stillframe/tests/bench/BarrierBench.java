@@ -17,7 +17,10 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A store of eight bytes through the barrier of an emulated arena, without a snapshot, and without a barrier. */
+/**
+ * A store of eight bytes through the barrier of an emulated arena, without a snapshot, and without
+ * a barrier.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)

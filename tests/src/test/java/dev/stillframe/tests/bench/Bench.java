@@ -9,7 +9,6 @@ import dev.stillframe.tests.image.ThrottledSink;
 import dev.stillframe.tests.system.Snapshots;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
-
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -123,7 +122,10 @@ public final class Bench {
         List<Double> ours = new ArrayList<>();
         List<Double> plain = new ArrayList<>();
         try (OracleTarget target = start(GIB)) {
-            take(target, options(3 * GIB / 2, SnapshotOptions.Tuning.DEFAULT), new DiscardingSink()); // not counted
+            take(
+                    target,
+                    options(3 * GIB / 2, SnapshotOptions.Tuning.DEFAULT),
+                    new DiscardingSink()); // not counted
             for (int turn = 0; turn < Math.max(1, TURNS / 4); turn++) {
                 ours.add(
                         slowedSeconds(
@@ -142,7 +144,10 @@ public final class Bench {
         List<Double> fast = new ArrayList<>();
         List<Double> slow = new ArrayList<>();
         try (OracleTarget target = start(GIB)) {
-            take(target, options(3 * GIB / 2, SnapshotOptions.Tuning.DEFAULT), new DiscardingSink()); // not counted
+            take(
+                    target,
+                    options(3 * GIB / 2, SnapshotOptions.Tuning.DEFAULT),
+                    new DiscardingSink()); // not counted
             for (int turn = 0; turn < Math.max(1, TURNS / 7); turn++) {
                 fast.add(
                         slowedSeconds(

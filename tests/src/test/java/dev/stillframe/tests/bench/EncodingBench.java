@@ -11,13 +11,9 @@ import dev.stillframe.transport.wire.BatchFrame;
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.FrameReader;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -26,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What encodings gain and cost, on one thread: bytes of pages a second in and out, and what is left
@@ -61,8 +58,7 @@ final class EncodingBench {
                         encode.add(course.bytes / (double) course.encodeNanos);
                         decode.add(course.bytes / (double) course.decodeNanos);
                     }
-                    String suffix =
-                            "_%s_%s".formatted(memory, encoding).toLowerCase(Locale.ROOT);
+                    String suffix = "_%s_%s".formatted(memory, encoding).toLowerCase(Locale.ROOT);
                     figures.add("left" + suffix, course.left / (double) course.bytes);
                     figures.add("encode_gb_per_s" + suffix, Figures.quantile(encode, 0.5));
                     figures.add("decode_gb_per_s" + suffix, Figures.quantile(decode, 0.5));
@@ -183,7 +179,10 @@ final class EncodingBench {
                         data.set(ValueLayout.JAVA_LONG, at, random.nextLong());
                     }
                 }
-                add(PageKind.DATA, (long) (memory == Memory.ROUNDS ? number / 4 : number) * BATCH_PAGES, BATCH_PAGES);
+                add(
+                        PageKind.DATA,
+                        (long) (memory == Memory.ROUNDS ? number / 4 : number) * BATCH_PAGES,
+                        BATCH_PAGES);
                 PageHash hasher = new PageHash();
                 for (int page = 0; page < BATCH_PAGES; page++) {
                     hasher.hash(

@@ -2,7 +2,6 @@ package dev.stillframe.tests.bench;
 
 import dev.stillframe.engine.document.Json;
 import dev.stillframe.tests.target.NativeProgram;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

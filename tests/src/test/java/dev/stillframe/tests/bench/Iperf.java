@@ -2,7 +2,6 @@ package dev.stillframe.tests.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.util.List;
@@ -36,15 +35,21 @@ final class Iperf {
             Process client =
                     new ProcessBuilder(
                                     List.of(
-                                            "iperf3", "-c", "127.0.0.1", "-p", port, "-P",
-                                            Integer.toString(connections), "-t",
-                                            Integer.toString(seconds), "-J"))
+                                            "iperf3",
+                                            "-c",
+                                            "127.0.0.1",
+                                            "-p",
+                                            port,
+                                            "-P",
+                                            Integer.toString(connections),
+                                            "-t",
+                                            Integer.toString(seconds),
+                                            "-J"))
                             .redirectErrorStream(true)
                             .start();
             JsonNode end = new ObjectMapper().readTree(client.getInputStream()).path("end");
             client.waitFor(1, TimeUnit.MINUTES);
-            double bytesPerSecond =
-                    end.path("sum_received").path("bits_per_second").asDouble() / 8;
+            double bytesPerSecond = end.path("sum_received").path("bits_per_second").asDouble() / 8;
             JsonNode cpu = end.path("cpu_utilization_percent");
             double cores =
                     (cpu.path("host_total").asDouble() + cpu.path("remote_total").asDouble()) / 100;

@@ -38,10 +38,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * QEMU's own background snapshot and ours, in turns, of one guest that writes half of its memory as fast as it can: how long
- * the guest is slow, how slow at worst, and how long all of it takes. QEMU's with and without waiting for the disk, as
- * ours always does. Ours as a user has it, by the command line in a JVM that has just started, and from a JVM that is
- * warm.
+ * QEMU's own background snapshot and ours, in turns, of one guest that writes half of its memory as
+ * fast as it can: how long the guest is slow, how slow at worst, and how long all of it takes.
+ * QEMU's with and without waiting for the disk, as ours always does. Ours as a user has it, by the
+ * command line in a JVM that has just started, and from a JVM that is warm.
  */
 final class MachineBench {
     private static final int TURNS = Integer.getInteger("stillframe.bench.machine.turns", 5);
@@ -53,7 +53,10 @@ final class MachineBench {
     private static final long STEP_NANOS = 10_000_000;
 
     private static final String LAUNCHER =
-            Path.of(System.getProperty("basedir", "tests")).toAbsolutePath().resolveSibling("agent/bin/stillframe").toString();
+            Path.of(System.getProperty("basedir", "tests"))
+                    .toAbsolutePath()
+                    .resolveSibling("agent/bin/stillframe")
+                    .toString();
 
     private final Figures figures;
     private final Path directory;
@@ -67,7 +70,10 @@ final class MachineBench {
         Path directory = Files.createTempDirectory(NativeProgram.scratch(), "machine-bench");
         try {
             MachineBench bench = new MachineBench(figures, directory);
-            new ProcessBuilder(LAUNCHER, "--version").inheritIO().start().waitFor(); // it is built then
+            new ProcessBuilder(LAUNCHER, "--version")
+                    .inheritIO()
+                    .start()
+                    .waitFor(); // it is built then
             bench.beside();
             bench.stops(1024);
             bench.stops(4096);
@@ -167,13 +173,22 @@ final class MachineBench {
     private static void capability(Qmp qmp, boolean on) throws IOException {
         qmp.execute(
                 "migrate-set-capabilities",
-                Map.of("capabilities", List.of(Map.of("capability", "background-snapshot", "state", on))));
+                Map.of(
+                        "capabilities",
+                        List.of(Map.of("capability", "background-snapshot", "state", on))));
     }
 
     private void coldSnapshot(Guest guest) throws Exception {
         Path image = directory.resolve("cold.image");
         List<String> command =
-                List.of(LAUNCHER, "snapshot", "--qmp", guest.qmpSocket().toString(), "--out", image.toString(), "--json");
+                List.of(
+                        LAUNCHER,
+                        "snapshot",
+                        "--qmp",
+                        guest.qmpSocket().toString(),
+                        "--out",
+                        image.toString(),
+                        "--json");
         Process process = new ProcessBuilder(command).inheritIO().start();
         if (!process.waitFor(LONGEST.toSeconds(), TimeUnit.SECONDS) || process.exitValue() != 0) {
             throw new IllegalStateException("the snapshot failed");
@@ -187,10 +202,12 @@ final class MachineBench {
     }
 
     private static MachineSnapshot.Taken take(Guest guest, Path image) throws Exception {
-        SnapshotOptions options = SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
+        SnapshotOptions options =
+                SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
         return new MachineSnapshot(options, new SimpleMeterRegistry(), Progress.NONE)
                 .take(
-                        new MachineSnapshot.Subject(guest.qmpSocket(), OptionalInt.empty(), null, null),
+                        new MachineSnapshot.Subject(
+                                guest.qmpSocket(), OptionalInt.empty(), null, null),
                         ImageWriter.create(image));
     }
 
@@ -233,7 +250,9 @@ final class MachineBench {
         List<String> words = new ArrayList<>(List.of("qemu-system-x86_64"));
         words.addAll(arguments);
         words.addAll(List.of("-serial", "null")); // the guest's own is not among its arguments
-        MachineRestore restore = new MachineRestore(image, new MachineRestore.Options(words, null, null, false, false));
+        MachineRestore restore =
+                new MachineRestore(
+                        image, new MachineRestore.Options(words, null, null, false, false));
         for (int turn = 0; turn < 2 * TURNS; turn++) {
             plain.add(plainStartMillis(words));
             MachineRestore.Restored machine = restore.run();
@@ -244,10 +263,15 @@ final class MachineBench {
         figures.addAll("qemu_start_ms", plain);
         figures.addAll("restore_ms", restored);
         figures.addAll("restore_cold_command_ms", cold);
-        figures.add("restore_beyond_start_ms", Figures.quantile(restored, 0.5) - Figures.quantile(plain, 0.5));
+        figures.add(
+                "restore_beyond_start_ms",
+                Figures.quantile(restored, 0.5) - Figures.quantile(plain, 0.5));
     }
 
-    /** From a receiver on this host, over loopback: until the guest runs, and until all of its memory is there. */
+    /**
+     * From a receiver on this host, over loopback: until the guest runs, and until all of its
+     * memory is there.
+     */
     private void lazyRestores(int memoryMib) throws Exception {
         List<Double> running = new ArrayList<>();
         List<Double> whole = new ArrayList<>();
@@ -271,9 +295,13 @@ final class MachineBench {
                         new SimpleMeterRegistry(),
                         ReceiverEvents.NONE)) {
             for (int turn = 0; turn < TURNS; turn++) {
-                try (RemoteImage image = RemoteImage.open(receiver.address(), "vm", ReaderOptions.DEFAULT);
+                try (RemoteImage image =
+                                RemoteImage.open(receiver.address(), "vm", ReaderOptions.DEFAULT);
                         LazyRestore restore =
-                                LazyRestore.start(image, new MachineRestore.Options(words, null, null, false, false))) {
+                                LazyRestore.start(
+                                        image,
+                                        new MachineRestore.Options(
+                                                words, null, null, false, false))) {
                     LazyRestore.Filled filled = restore.awaitWhole();
                     running.add(restore.restored().totalNanos() / 1e6);
                     whole.add(filled.nanos() / 1e9);
@@ -315,7 +343,9 @@ final class MachineBench {
     /** All of {@code stillframe restore}, with the start of its JVM. */
     private double coldRestoreMillis(Path image, List<String> words) throws Exception {
         Path pid = directory.resolve("pid");
-        List<String> typed = new ArrayList<>(List.of(LAUNCHER, "restore", image.toString(), "--qemu", "--json", "--"));
+        List<String> typed =
+                new ArrayList<>(
+                        List.of(LAUNCHER, "restore", image.toString(), "--qemu", "--json", "--"));
         typed.addAll(words);
         typed.addAll(List.of("-pidfile", pid.toString()));
         long from = System.nanoTime();
@@ -324,7 +354,8 @@ final class MachineBench {
             throw new IllegalStateException("the restore failed");
         }
         double millis = (System.nanoTime() - from) / 1e6;
-        ProcessHandle qemu = ProcessHandle.of(Long.parseLong(Files.readString(pid).strip())).orElseThrow();
+        ProcessHandle qemu =
+                ProcessHandle.of(Long.parseLong(Files.readString(pid).strip())).orElseThrow();
         qemu.destroyForcibly();
         qemu.onExit().get(LONGEST.toSeconds(), TimeUnit.SECONDS);
         Files.deleteIfExists(pid);
@@ -367,7 +398,9 @@ final class MachineBench {
 
         double worst() {
             double worst = Double.MAX_VALUE;
-            for (long at = from; at < until + SETTLED.toNanos() - 2 * WINDOW_NANOS; at += STEP_NANOS) {
+            for (long at = from;
+                    at < until + SETTLED.toNanos() - 2 * WINDOW_NANOS;
+                    at += STEP_NANOS) {
                 worst = Math.min(worst, rate(at, at + WINDOW_NANOS));
             }
             return worst;
@@ -391,7 +424,9 @@ final class MachineBench {
                 return before.steps();
             }
             LoadReport after = reports.get(next);
-            double share = (double) (nanos - before.hostNanos()) / (after.hostNanos() - before.hostNanos());
+            double share =
+                    (double) (nanos - before.hostNanos())
+                            / (after.hostNanos() - before.hostNanos());
             return before.steps() + share * (after.steps() - before.steps());
         }
     }

@@ -1,7 +1,6 @@
 package dev.stillframe.tests.bench;
 
 import dev.stillframe.tests.target.Counters;
-
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,18 +1,17 @@
 package dev.stillframe.tests.bench;
 
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
-import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.engine.instant.Source;
-
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.page.RunBatch;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -74,7 +73,17 @@ final class SentMemory implements AutoCloseable {
                         List.of(new Extent(0, pages, 0)));
         Source source =
                 new Source(
-                        1, 0, 1, 1, 0, 0, "bench", List.of("bench"), "/bin/bench", "host", "x86_64",
+                        1,
+                        0,
+                        1,
+                        1,
+                        0,
+                        0,
+                        "bench",
+                        List.of("bench"),
+                        "/bin/bench",
+                        "host",
+                        "x86_64",
                         "6");
         return new Layout(PAGE_BYTES, 1, source, new byte[16], List.of(), List.of(region));
     }

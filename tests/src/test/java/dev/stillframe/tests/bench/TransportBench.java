@@ -1,7 +1,7 @@
 package dev.stillframe.tests.bench;
 
-import dev.stillframe.tests.network.Certificates;
 import dev.stillframe.engine.page.DiscardingSink;
+import dev.stillframe.tests.network.Certificates;
 import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
@@ -9,9 +9,7 @@ import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -19,8 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How fast pages go over loopback, their hashes computed and checked: plain in turns with iperf3 over
- * as many connections, with TLS in turns with what one core can encrypt.
+ * How fast pages go over loopback, their hashes computed and checked: plain in turns with iperf3
+ * over as many connections, with TLS in turns with what one core can encrypt.
  */
 final class TransportBench {
     private static final long SIZE_BYTES = 6L << 30;
@@ -123,12 +121,7 @@ final class TransportBench {
                                 credentials,
                                 registry,
                                 ReceiverEvents.NONE);
-                Sender sender =
-                        Sender.connect(
-                                receiver.address(),
-                                "bench",
-                                options,
-                                registry)) {
+                Sender sender = Sender.connect(receiver.address(), "bench", options, registry)) {
             long cpu = cpuNanos();
             long start = System.nanoTime();
             memory.send(sender, SIZE_BYTES);

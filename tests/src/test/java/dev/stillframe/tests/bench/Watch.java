@@ -9,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What it costs that a native arena is watched between snapshots: a write to a page that is marked as unwritten and one to a
- * page that is not, and a whole snapshot against one of the changes to a hundredth of the pages.
+ * What it costs that a native arena is watched between snapshots: a write to a page that is marked
+ * as unwritten and one to a page that is not, and a whole snapshot against one of the changes to a
+ * hundredth of the pages.
  */
 final class Watch {
     private static final long SIZE = 256L << 20;

@@ -4,9 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.conformance.kernel.NativeMachine;
 import dev.stillframe.tests.target.NativeProgram;
-
-import org.junit.jupiter.api.Test;
-
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,6 +12,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
 
 /** The bytes that actors run are those that their listing shows. */
 class ActorListingTest {
@@ -31,7 +29,8 @@ class ActorListingTest {
                         .collect(Collectors.joining("\n", ".intel_syntax noprefix\n", "\n")));
         run("as", "--64", "-o", object.toString(), source.toString());
         run("objcopy", "-O", "binary", "-j", ".text", object.toString(), code.toString());
-        String listed = lines.stream().map(line -> line.split(" ")[1]).collect(Collectors.joining());
+        String listed =
+                lines.stream().map(line -> line.split(" ")[1]).collect(Collectors.joining());
         assertThat(HexFormat.of().formatHex(Files.readAllBytes(code))).isEqualTo(listed);
     }
 

@@ -6,12 +6,10 @@ import dev.stillframe.engine.conformance.Backend;
 import dev.stillframe.engine.conformance.Matrix;
 import dev.stillframe.engine.conformance.Suite;
 import dev.stillframe.tests.system.Campaign;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** The whole list, everywhere. */
 @Timeout(value = 30, unit = TimeUnit.MINUTES)
@@ -39,7 +37,13 @@ class ConformanceTest {
     private static List<String> unexpected(Matrix matrix) {
         return matrix.cells().stream()
                 .filter(cell -> !cell.expected())
-                .map(cell -> "%s %s: %s".formatted(cell.scenario().id(), cell.backend(), cell.remark()))
+                .map(
+                        cell ->
+                                "%s %s: %s"
+                                        .formatted(
+                                                cell.scenario().id(),
+                                                cell.backend(),
+                                                cell.remark()))
                 .toList();
     }
 

@@ -7,13 +7,11 @@ import dev.stillframe.engine.conformance.Matrix;
 import dev.stillframe.engine.conformance.Matrix.Cell;
 import dev.stillframe.engine.conformance.MatrixText;
 import dev.stillframe.tests.system.Campaign;
-
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.concurrent.TimeUnit;
 
 /**
  * A pager that protects a page, writes it to storage straight from the protected memory, discards

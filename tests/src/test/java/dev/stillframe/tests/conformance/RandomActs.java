@@ -16,15 +16,23 @@ import java.util.TreeMap;
 import java.util.function.IntFunction;
 
 /**
- * Random acts on two machines at once. After each, both must answer alike, have told alike, and show the same pages. One
- * use; owned by one thread.
+ * Random acts on two machines at once. After each, both must answer alike, have told alike, and
+ * show the same pages. One use; owned by one thread.
  */
 final class RandomActs {
     private static final String THREAD = "T1";
     private static final String UFFD = "u";
     private static final int PAGE = Machine.PAGE_BYTES;
     private static final List<String> ADVICE =
-            List.of("dontneed", "free", "remove", "cold", "collapse", "wipeonfork", "dontfork", "dontneed-locked");
+            List.of(
+                    "dontneed",
+                    "free",
+                    "remove",
+                    "cold",
+                    "collapse",
+                    "wipeonfork",
+                    "dontfork",
+                    "dontneed-locked");
     private static final int SMALL_PAGES = 6;
     private static final int HUGE_PAGES = 1024;
     private static final long ADDRESSES = 1L << 32;
@@ -70,61 +78,109 @@ final class RandomActs {
     private void begin() {
         map(new Memory(Memory.Kind.ANON, SMALL_PAGES, ""));
         map(new Memory(Memory.Kind.MEMFD, SMALL_PAGES, "m"));
-        map(random.nextBoolean()
-                ? new Memory(Memory.Kind.PRIVATE_MEMFD, SMALL_PAGES, "m")
-                : new Memory(Memory.Kind.MEMFD, SMALL_PAGES, "m"));
+        map(
+                random.nextBoolean()
+                        ? new Memory(Memory.Kind.PRIVATE_MEMFD, SMALL_PAGES, "m")
+                        : new Memory(Memory.Kind.MEMFD, SMALL_PAGES, "m"));
         map(new Memory(Memory.Kind.THP, HUGE_PAGES, ""));
         machines.forEach(machine -> machine.newThread(THREAD, Machine.MAIN));
         boolean async = random.nextInt(5) == 0;
-        long events = random.nextInt(3) == 0 ? 1L << 3 | 1L << 6 : 0; // of discards and of unmapping
-        long features = async ? 1L << 15 : events | (random.nextBoolean() ? 1L << 13 | 1L << 10 : 1L << 10);
-        both("userfaultfd u %x".formatted(features), (machine, _) -> {
-            machine.open(Machine.MAIN, UFFD, false, false);
-            return machine.control(Machine.MAIN, UFFD, new Control.Api(0xaa, features));
-        });
+        long events =
+                random.nextInt(3) == 0 ? 1L << 3 | 1L << 6 : 0; // of discards and of unmapping
+        long features =
+                async ? 1L << 15 : events | (random.nextBoolean() ? 1L << 13 | 1L << 10 : 1L << 10);
+        both(
+                "userfaultfd u %x".formatted(features),
+                (machine, _) -> {
+                    machine.open(Machine.MAIN, UFFD, false, false);
+                    return machine.control(Machine.MAIN, UFFD, new Control.Api(0xaa, features));
+                });
     }
 
     private void map(Memory memory) {
-        log.add("memory %d %s %d %s".formatted(memories.size(), memory.kind(), memory.pages(), memory.object()));
+        log.add(
+                "memory %d %s %d %s"
+                        .formatted(
+                                memories.size(), memory.kind(), memory.pages(), memory.object()));
         memories.add(memory);
-        starts.add(machines.stream().mapToLong(machine -> machine.map(Machine.MAIN, memory)).toArray());
+        starts.add(
+                machines.stream()
+                        .mapToLong(machine -> machine.map(Machine.MAIN, memory))
+                        .toArray());
     }
 
     private void step() {
         int memory = random.nextInt(memories.size());
         int pages = memories.get(memory).pages();
-        int first = pages > SMALL_PAGES ? List.of(0, 3, 4, 509, 512, 515).get(random.nextInt(6)) : random.nextInt(pages);
-        int count = pages > SMALL_PAGES && random.nextBoolean()
-                ? first < 512 ? 512 - first : 1024 - first
-                : 1 + random.nextInt(Math.min(3, pages - first));
+        int first =
+                pages > SMALL_PAGES
+                        ? List.of(0, 3, 4, 509, 512, 515).get(random.nextInt(6))
+                        : random.nextInt(pages);
+        int count =
+                pages > SMALL_PAGES && random.nextBoolean()
+                        ? first < 512 ? 512 - first : 1024 - first
+                        : 1 + random.nextInt(Math.min(3, pages - first));
         long bytes = (long) count * PAGE;
         String place = "%d[%d,%d)".formatted(memory, first, first + count);
         switch (random.nextInt(28)) {
             case 0, 1, 2 -> act(Kind.STORE, memory, first, 1, 'a' + random.nextInt(4), "");
             case 3, 4 -> act(Kind.LOAD, memory, first, 1, 0, "");
-            case 5, 6 -> act(Kind.MADVISE, memory, first, bytes, 0, ADVICE.get(random.nextInt(ADVICE.size())));
+            case 5, 6 ->
+                    act(
+                            Kind.MADVISE,
+                            memory,
+                            first,
+                            bytes,
+                            0,
+                            ADVICE.get(random.nextInt(ADVICE.size())));
             case 7, 8 -> {
                 int modes = List.of(2, 2, 3, 1, 4, 6).get(random.nextInt(6));
-                control("register %s %d".formatted(place, modes), w -> new Control.Register(at(memory, w, first), bytes, modes));
+                control(
+                        "register %s %d".formatted(place, modes),
+                        w -> new Control.Register(at(memory, w, first), bytes, modes));
             }
-            case 9 -> control("unregister " + place, w -> new Control.Unregister(at(memory, w, first), bytes));
+            case 9 ->
+                    control(
+                            "unregister " + place,
+                            w -> new Control.Unregister(at(memory, w, first), bytes));
             case 10, 11, 12 ->
-                control("protect " + place, w -> new Control.WriteProtect(at(memory, w, first), bytes, 1));
-            case 13 -> control("unprotect " + place, w -> new Control.WriteProtect(at(memory, w, first), bytes, 0));
+                    control(
+                            "protect " + place,
+                            w -> new Control.WriteProtect(at(memory, w, first), bytes, 1));
+            case 13 ->
+                    control(
+                            "unprotect " + place,
+                            w -> new Control.WriteProtect(at(memory, w, first), bytes, 0));
             case 14 -> {
                 byte[] data = new byte[PAGE];
                 Arrays.fill(data, (byte) 'c');
                 int mode = random.nextBoolean() ? 2 : 0;
-                control("copy %s mode %d".formatted(place, mode), w -> new Control.Copy(at(memory, w, first), data, mode));
+                control(
+                        "copy %s mode %d".formatted(place, mode),
+                        w -> new Control.Copy(at(memory, w, first), data, mode));
             }
-            case 15 -> control("zeropage " + place, w -> new Control.ZeroPage(at(memory, w, first), bytes));
-            case 16 -> control("poison " + place, w -> new Control.Poison(at(memory, w, first), bytes));
+            case 15 ->
+                    control(
+                            "zeropage " + place,
+                            w -> new Control.ZeroPage(at(memory, w, first), bytes));
+            case 16 ->
+                    control(
+                            "poison " + place,
+                            w -> new Control.Poison(at(memory, w, first), bytes));
             case 17 -> {
                 int mode = random.nextBoolean() ? 2 : 0;
-                control("continue %s mode %d".formatted(place, mode),
+                control(
+                        "continue %s mode %d".formatted(place, mode),
                         w -> new Control.Continue(at(memory, w, first), bytes, mode));
             }
-            case 18 -> act(Kind.MPROTECT, memory, first, bytes, List.of(0, 1, 3, 3).get(random.nextInt(4)), "");
+            case 18 ->
+                    act(
+                            Kind.MPROTECT,
+                            memory,
+                            first,
+                            bytes,
+                            List.of(0, 1, 3, 3).get(random.nextInt(4)),
+                            "");
             case 19 -> {
                 if (processes.size() < 3) {
                     fork();
@@ -137,26 +193,55 @@ final class RandomActs {
                     machines.forEach(machine -> machine.kill(child));
                 }
             }
-            case 21 -> act(random.nextBoolean() ? Kind.DIRECT_WRITE : Kind.VM_READ, memory, first, PAGE, 0, "");
-            case 22 -> act(random.nextBoolean() ? Kind.POPULATE_READ : Kind.POPULATE_WRITE, memory, first, bytes, 0, "");
+            case 21 ->
+                    act(
+                            random.nextBoolean() ? Kind.DIRECT_WRITE : Kind.VM_READ,
+                            memory,
+                            first,
+                            PAGE,
+                            0,
+                            "");
+            case 22 ->
+                    act(
+                            random.nextBoolean() ? Kind.POPULATE_READ : Kind.POPULATE_WRITE,
+                            memory,
+                            first,
+                            bytes,
+                            0,
+                            "");
             case 23 -> act(Kind.MLOCK, memory, first, bytes, 0, "");
             case 24 -> {
                 if (!wasHeld) {
                     wasHeld = true;
-                    act(random.nextBoolean() ? Kind.IO_REGISTER : Kind.VMSPLICE, memory, first, PAGE, 0, "p");
+                    act(
+                            random.nextBoolean() ? Kind.IO_REGISTER : Kind.VMSPLICE,
+                            memory,
+                            first,
+                            PAGE,
+                            0,
+                            "p");
                 }
             }
             case 25 -> {
                 if (random.nextInt(3) == 0) {
-                    act(random.nextBoolean() ? Kind.MUNMAP : Kind.MMAP, memory, first, bytes, 0, "");
+                    act(
+                            random.nextBoolean() ? Kind.MUNMAP : Kind.MMAP,
+                            memory,
+                            first,
+                            bytes,
+                            0,
+                            "");
                 }
             }
             default -> {
                 int from = random.nextInt(SMALL_PAGES - 1);
                 int to = random.nextInt(2) == 0 ? 0 : 3;
                 int source = to == 0 ? 3 : 0;
-                control("move %d[%d] from %d[%d]".formatted(to, first % SMALL_PAGES, source, from),
-                        w -> new Control.Move(at(to, w, first % SMALL_PAGES), at(source, w, from), PAGE));
+                control(
+                        "move %d[%d] from %d[%d]".formatted(to, first % SMALL_PAGES, source, from),
+                        w ->
+                                new Control.Move(
+                                        at(to, w, first % SMALL_PAGES), at(source, w, from), PAGE));
             }
         }
     }
@@ -167,28 +252,51 @@ final class RandomActs {
 
     private void fork() {
         String child = "c" + log.size();
-        Object reply = both("fork " + child, (machine, _) -> {
-            Reply made = machine.start(THREAD, Act.named(Kind.FORK, Machine.MAIN, 0, 0, child));
-            return made instanceof Reply.Done(long result, _) ? result > 0 : made;
-        });
+        Object reply =
+                both(
+                        "fork " + child,
+                        (machine, _) -> {
+                            Reply made =
+                                    machine.start(
+                                            THREAD,
+                                            Act.named(Kind.FORK, Machine.MAIN, 0, 0, child));
+                            return made instanceof Reply.Done(long result, _) ? result > 0 : made;
+                        });
         if (reply.equals(true)) {
             processes.add(child);
         }
     }
 
     private void act(Kind kind, int memory, int page, long bytes, long value, String name) {
-        boolean byChild = processes.size() > 1 && random.nextInt(4) == 0 && (kind == Kind.STORE || kind == Kind.LOAD);
+        boolean byChild =
+                processes.size() > 1
+                        && random.nextInt(4) == 0
+                        && (kind == Kind.STORE || kind == Kind.LOAD);
         String doer = byChild ? processes.getLast() : THREAD;
         String process = byChild ? doer : Machine.MAIN;
-        Object reply = both("%s: %s %d[%d] bytes %d %d %s".formatted(doer, kind, memory, page, bytes, value, name),
-                (machine, which) -> shown(machine.start(
-                        doer, new Act(kind, process, at(memory, which, page), bytes, value, 0, name))));
+        Object reply =
+                both(
+                        "%s: %s %d[%d] bytes %d %d %s"
+                                .formatted(doer, kind, memory, page, bytes, value, name),
+                        (machine, which) ->
+                                shown(
+                                        machine.start(
+                                                doer,
+                                                new Act(
+                                                        kind,
+                                                        process,
+                                                        at(memory, which, page),
+                                                        bytes,
+                                                        value,
+                                                        0,
+                                                        name))));
         isParked = reply.toString().startsWith("parked");
     }
 
     private static String shown(Reply reply) {
         return switch (reply) {
-            case Reply.Done(long result, byte[] data) when result < ADDRESSES -> result + " " + Arrays.hashCode(data);
+            case Reply.Done(long result, byte[] data) when result < ADDRESSES ->
+                    result + " " + Arrays.hashCode(data);
             case Reply.Done _ -> "an address";
             case Reply.Parked(boolean interruptible) -> "parked " + interruptible;
             case Reply.Signalled(String signal) -> signal;
@@ -202,9 +310,12 @@ final class RandomActs {
 
     /** Lets who is parked go on, with what it waits for told by both. */
     private void release() {
-        both("messages", (machine, which) -> machine.read(Machine.MAIN, UFFD, 64, () -> "child").stream()
-                .map(message -> shown(message, which))
-                .toList());
+        both(
+                "messages",
+                (machine, which) ->
+                        machine.read(Machine.MAIN, UFFD, 64, () -> "child").stream()
+                                .map(message -> shown(message, which))
+                                .toList());
         for (int memory = 0; memory < memories.size(); memory++) {
             int number = memory;
             long bytes = memories.get(memory).bytes();
@@ -241,7 +352,8 @@ final class RandomActs {
                 String one = pages(process, memory, 0);
                 String other = pages(process, memory, 1);
                 if (!one.equals(other)) {
-                    throw new Difference("pages of %d in %s:\n%s\n%s".formatted(memory, process, one, other));
+                    throw new Difference(
+                            "pages of %d in %s:\n%s\n%s".formatted(memory, process, one, other));
                 }
             }
         }
@@ -260,7 +372,13 @@ final class RandomActs {
                 last = bits;
             }
         }
-        Scan huge = new Scan(start, start + memories.get(memory).bytes(), 0, Scan.Category.HUGE.bit(), 64);
+        Scan huge =
+                new Scan(
+                        start,
+                        start + memories.get(memory).bytes(),
+                        0,
+                        Scan.Category.HUGE.bit(),
+                        64);
         TreeMap<Long, Long> regions = new TreeMap<>();
         for (Scan.Region region : machine.scan(Machine.MAIN, process, huge).regions()) {
             regions.put((region.start() - start) / PAGE, (region.end() - start) / PAGE);

@@ -20,8 +20,11 @@ class RandomActsTest {
     void kernelAndModelAnswerAlike() throws Exception {
         boolean isRepeated = System.getProperty("stillframe.seed") != null;
         long first = Long.getLong("stillframe.seed", System.nanoTime());
-        for (long seed = first; seed < first + (isRepeated ? 1 : Campaign.turns(30, 2000)); seed++) {
-            if (!difference(seed).isEmpty()) { // the kernel makes huge pages in the background too, now and then
+        for (long seed = first;
+                seed < first + (isRepeated ? 1 : Campaign.turns(30, 2000));
+                seed++) {
+            if (!difference(seed)
+                    .isEmpty()) { // the kernel makes huge pages in the background too, now and then
                 assertThat(difference(seed)).as("twice, -Dstillframe.seed=%d", seed).isEmpty();
             }
         }

@@ -6,7 +6,6 @@ import dev.stillframe.engine.conformance.ScenarioFormatException;
 import dev.stillframe.engine.conformance.ScenarioParser;
 import dev.stillframe.engine.conformance.Suite;
 import dev.stillframe.engine.conformance.backend.LocalMachines;
-
 import java.util.List;
 
 /** Runs scenarios for tests. Stateless. */

@@ -6,13 +6,11 @@ import dev.stillframe.engine.conformance.Backend;
 import dev.stillframe.engine.conformance.Matrix;
 import dev.stillframe.engine.conformance.Matrix.Cell;
 import dev.stillframe.engine.conformance.MatrixText;
-
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-
-import java.util.concurrent.TimeUnit;
 
 /** A suite that cannot fail proves nothing: wrong expectations are reported, with their line. */
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
@@ -70,7 +68,8 @@ class SuiteCanFailTest {
                                   T1: store a 'b'
                                 """);
         assertThat(message.remark()).contains("messages that nobody expected");
-        Cell order = only(START + "  T1: store8 a[0]+4092 'b' -> parked\n  expect message wp a[1]\n");
+        Cell order =
+                only(START + "  T1: store8 a[0]+4092 'b' -> parked\n  expect message wp a[1]\n");
         assertThat(order.remark()).contains("expected wp a[1], found wp a[0]");
         Cell thread =
                 only(START + "  T1: store a 'b' -> parked\n  expect message wp a by nobody\n");

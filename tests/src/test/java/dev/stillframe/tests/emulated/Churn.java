@@ -2,16 +2,15 @@ package dev.stillframe.tests.emulated;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.mmu.BlockingTask.Start;
 import dev.stillframe.engine.mmu.MemoryCalls.Advice;
 import dev.stillframe.engine.mmu.MemoryCalls.Move;
 import dev.stillframe.engine.mmu.Outcome;
-import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
@@ -97,7 +96,9 @@ final class Churn implements AutoCloseable {
         for (Region region : image.layout().regions()) {
             for (long at = region.range().start(); at < region.range().end(); at += PAGE) {
                 boolean ours = !oracle.contains(at) && at != board;
-                if (ours && !image.isMissing(at) && image.kind(at).equals(Optional.of(PageKind.DATA))) {
+                if (ours
+                        && !image.isMissing(at)
+                        && image.kind(at).equals(Optional.of(PageKind.DATA))) {
                     assertThat(first(image, at)).isLessThanOrEqualTo(published + 1);
                     halfWritten += first(image, at) == last(image, at) ? 0 : 1;
                 }

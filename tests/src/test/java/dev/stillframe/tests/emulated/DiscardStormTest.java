@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotOptions;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.mmu.BlockingTask.Start;
 import dev.stillframe.engine.mmu.CowPolicy;
@@ -12,22 +13,18 @@ import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.MemoryCalls.Advice;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
-import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.ThrottledSink;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.system.Snapshots;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * Many threads that do nothing but discard memory and touch it again: some event is always unread,
@@ -51,7 +48,10 @@ class DiscardStormTest {
     private final EmulatedProcess process = mmu.newProcess();
     private final EmulatedThreads threads = new EmulatedThreads(process, PATIENCE);
 
-    /** Discards its range and fills it with the number of its turn, which it then shows on its board. */
+    /**
+     * Discards its range and fills it with the number of its turn, which it then shows on its
+     * board.
+     */
     private final class Discarding implements AutoCloseable {
         final long board = process.mapAnonymous(PAGE);
         final long range = process.mapAnonymous(BYTES);
@@ -73,7 +73,9 @@ class DiscardStormTest {
             assertThat(running.run(operation)).isInstanceOf(Outcome.Done.class);
         }
 
-        /** Every page is of the turn that the board shows, of the next, just discarded, or listed. */
+        /**
+         * Every page is of the turn that the board shows, of the next, just discarded, or listed.
+         */
         void check(MemoryImage image) {
             assertThat(image.isMissing(board)).isFalse();
             long shown = word(image, board);

@@ -10,7 +10,6 @@ import dev.stillframe.tests.oracle.OracleMemory;
 import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.oracle.SimulatedOracle;
 import dev.stillframe.tests.target.Signals;
-
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -23,17 +23,14 @@ import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.system.Snapshots;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
+import java.util.Optional;
+import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.Optional;
-import java.util.random.RandomGenerator;
 
 /**
  * The whole engine on the emulated MMU: what holds of processes holds here, under every rule of
@@ -46,7 +43,11 @@ class EmulatedSnapshotTest {
 
     @ParameterizedTest
     @CsvSource({
-        "ANONYMOUS,1", "ANONYMOUS,4", "HUGE,2", "SHARED,1", "SHARED,4",
+        "ANONYMOUS,1",
+        "ANONYMOUS,4",
+        "HUGE,2",
+        "SHARED,1",
+        "SHARED,4",
     })
     void everyImageIsOneInstant(Kind kind, int threads) throws Exception {
         try (EmulatedOracle oracle = start(CowPolicy.MODERN, kind, threads)) {
@@ -73,7 +74,10 @@ class EmulatedSnapshotTest {
         }
     }
 
-    /** The target saves its own pages with O_DIRECT: that makes them writable, and later writes are never told. */
+    /**
+     * The target saves its own pages with O_DIRECT: that makes them writable, and later writes are
+     * never told.
+     */
     @Test
     void theRuleThatForgetsTheProtectionLosesWrites() throws Exception {
         try (EmulatedOracle oracle = start(CowPolicy.V2, Kind.ANONYMOUS, 2);
@@ -86,8 +90,7 @@ class EmulatedSnapshotTest {
     @Test
     void theRuleThatTurnsReadsIntoWritesMakesTheHandlerWaitForItself() throws Exception {
         try (EmulatedOracle oracle = start(CowPolicy.FORCED_WRITE, Kind.ANONYMOUS, 1)) {
-            assertThatThrownBy(
-                            () -> deviation(oracle, Snapshots.options(), Snapshot.Seams.NONE))
+            assertThatThrownBy(() -> deviation(oracle, Snapshots.options(), Snapshot.Seams.NONE))
                     .hasMessageContaining("the handler waits for itself");
             oracle.awaitProgress(); // the snapshot gave up, and let it go
         }
@@ -124,7 +127,9 @@ class EmulatedSnapshotTest {
     @CsvSource({"1,false,false", "1,true,true", "64,true,false", "512,false,true"})
     void everyTuningIsCorrect(int pages, boolean spin, boolean preCopy) throws Exception {
         SnapshotOptions tuned =
-                Snapshots.options().withWorkers(2).withTuning(new SnapshotOptions.Tuning(pages, spin, preCopy));
+                Snapshots.options()
+                        .withWorkers(2)
+                        .withTuning(new SnapshotOptions.Tuning(pages, spin, preCopy));
         try (EmulatedOracle oracle = start(CowPolicy.MODERN, Kind.ANONYMOUS, 2)) {
             assertThat(deviation(oracle, tuned, Snapshot.Seams.NONE)).isEmpty();
         }
@@ -158,7 +163,9 @@ class EmulatedSnapshotTest {
                                                     Snapshots.options(),
                                                     new SimpleMeterRegistry(),
                                                     Progress.NONE)
-                                            .take(oracle.target(), new FailingSink(FailingSink.Failure.THROW, 1)))
+                                            .take(
+                                                    oracle.target(),
+                                                    new FailingSink(FailingSink.Failure.THROW, 1)))
                     .isInstanceOf(SnapshotException.class);
             oracle.awaitProgress();
             assertThat(oracle.threads().process().mappings()).noneMatch(Mapped::isTracked);
@@ -195,8 +202,7 @@ class EmulatedSnapshotTest {
                 .hasMessageMatching("a writer was signalled|thread \\d+ is dead");
     }
 
-    private static EmulatedOracle start(CowPolicy policy, Kind kind, int threads)
-            throws Exception {
+    private static EmulatedOracle start(CowPolicy policy, Kind kind, int threads) throws Exception {
         return EmulatedOracle.start(
                 policy, new OracleShape(SIZE_BYTES, threads, Seed.value()), kind);
     }
@@ -237,8 +243,7 @@ class EmulatedSnapshotTest {
     }
 
     private static Optional<String> deviation(
-            EmulatedOracle oracle, SnapshotOptions options, Snapshot.Seams seams)
-            throws Exception {
+            EmulatedOracle oracle, SnapshotOptions options, Snapshot.Seams seams) throws Exception {
         MemoryImage image = new MemoryImage();
         try {
             SnapshotReport report = take(oracle, image, options, seams);
@@ -250,10 +255,7 @@ class EmulatedSnapshotTest {
     }
 
     private static SnapshotReport take(
-            EmulatedOracle oracle,
-            MemoryImage image,
-            SnapshotOptions options,
-            Snapshot.Seams seams)
+            EmulatedOracle oracle, MemoryImage image, SnapshotOptions options, Snapshot.Seams seams)
             throws Exception {
         return new Snapshot(options, new SimpleMeterRegistry(), Progress.NONE, seams)
                 .take(oracle.target(), image);

@@ -1,5 +1,8 @@
 package dev.stillframe.tests.emulated;
 
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.NativeMemory;
@@ -16,9 +19,6 @@ import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.mmu.PageScan;
 import dev.stillframe.engine.mmu.SharedObject;
 import dev.stillframe.engine.mmu.Userfault;
-import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.instant.Source;
-import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.EndedChildren;
 import dev.stillframe.engine.process.FrozenThread;
@@ -38,8 +38,9 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
- * A process of the emulated MMU as a target. It is read by another process of the model, as process_vm_readv(2) would, so
- * that the rule of copy-on-write under test applies to what the engine itself does. Thread-safe.
+ * A process of the emulated MMU as a target. It is read by another process of the model, as
+ * process_vm_readv(2) would, so that the rule of copy-on-write under test applies to what the
+ * engine itself does. Thread-safe.
  */
 public final class EmulatedTarget implements Target {
     /** A read waits only where the rule makes the handler fault on itself. */
@@ -73,10 +74,15 @@ public final class EmulatedTarget implements Target {
         String name =
                 object == null
                         ? ""
-                        : object.isRegularFile() ? "/emulated/file-" + object.number() : "/memfd:emulated (deleted)";
+                        : object.isRegularFile()
+                                ? "/emulated/file-" + object.number()
+                                : "/memfd:emulated (deleted)";
         return new Mapping(
                 new AddressRange(mapped.start(), mapped.end()),
-                (mapped.readable() ? "r" : "-") + (mapped.writable() ? "w" : "-") + "-" + (mapped.shared() ? "s" : "p"),
+                (mapped.readable() ? "r" : "-")
+                        + (mapped.writable() ? "w" : "-")
+                        + "-"
+                        + (mapped.shared() ? "s" : "p"),
                 mapped.objectOffset(),
                 object == null ? "00:00" : "00:01",
                 object == null ? 0 : object.number(),
@@ -86,7 +92,8 @@ public final class EmulatedTarget implements Target {
     @Override
     public Map<Long, Set<String>> mappingFlags() {
         Map<Long, Set<String>> flags = new HashMap<>();
-        process.mappings().forEach(m -> flags.put(m.start(), m.isTracked() ? Set.of("uw") : Set.of()));
+        process.mappings()
+                .forEach(m -> flags.put(m.start(), m.isTracked() ? Set.of("uw") : Set.of()));
         return flags;
     }
 
@@ -118,13 +125,15 @@ public final class EmulatedTarget implements Target {
         }
         try {
             BlockingTask reader = new BlockingTask(observer.newTask(), READ_PATIENCE);
-            Outcome outcome = reader.run(task -> task.transfers().processRead(process, address, into));
+            Outcome outcome =
+                    reader.run(task -> task.transfers().processRead(process, address, into));
             if (outcome instanceof Outcome.Done(long value)) {
                 return value;
             }
             throw new IllegalStateException("a read ended as " + outcome);
         } catch (TimeoutException e) {
-            throw new IllegalStateException("the handler waits for itself: a read is told as a write", e);
+            throw new IllegalStateException(
+                    "the handler waits for itself: a read is told as a write", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return -Errno.EINTR.number();
@@ -132,7 +141,8 @@ public final class EmulatedTarget implements Target {
     }
 
     @Override
-    public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor) throws IOException {
+    public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
+            throws IOException {
         long excluded = query.excluded() & ~PagemapScan.GUARD; // which the model knows nothing of
         PageScan.Result found =
                 process.scan(
@@ -149,7 +159,9 @@ public final class EmulatedTarget implements Target {
         if (found.result() < 0) {
             throw new ErrnoException("PAGEMAP_SCAN (emulated)", (int) -found.result());
         }
-        found.regions().forEach(region -> visitor.visit(region.start(), region.end(), region.categories()));
+        found.regions()
+                .forEach(
+                        region -> visitor.visit(region.start(), region.end(), region.categories()));
     }
 
     @Override
@@ -158,7 +170,11 @@ public final class EmulatedTarget implements Target {
             @Override
             public boolean isWhole(long start, long bytes) throws IOException {
                 long[] seen = new long[1];
-                scan(start, start + bytes, PagemapScan.PROTECTED, (from, to, categories) -> seen[0] += to - from);
+                scan(
+                        start,
+                        start + bytes,
+                        PagemapScan.PROTECTED,
+                        (from, to, categories) -> seen[0] += to - from);
                 return seen[0] == bytes;
             }
 
@@ -229,7 +245,8 @@ public final class EmulatedTarget implements Target {
     @Override
     public long residentBytes() throws IOException {
         long[] bytes = new long[1];
-        PagemapScan.Query present = new PagemapScan.Query(PagemapScan.PRESENT, 0, 0, PagemapScan.PRESENT);
+        PagemapScan.Query present =
+                new PagemapScan.Query(PagemapScan.PRESENT, 0, 0, PagemapScan.PRESENT);
         for (Mapping mapping : mappings()) {
             scan(
                     mapping.range().start(),
@@ -264,7 +281,8 @@ public final class EmulatedTarget implements Target {
         @Override
         public WriteTracker tracker() {
             try (Userfault own = process.userfaultfd()) {
-                return new EmulatedTracker(mmu, own.sendTo(observer)); // who faults must not be who holds it
+                return new EmulatedTracker(
+                        mmu, own.sendTo(observer)); // who faults must not be who holds it
             }
         }
 
@@ -279,7 +297,10 @@ public final class EmulatedTarget implements Target {
             threads.stop();
             stopped = true;
             return new Standing(
-                    process.tasks().stream().map(task -> new FrozenThread(task.id(), 0, 0, 0, 0)).toList(), since);
+                    process.tasks().stream()
+                            .map(task -> new FrozenThread(task.id(), 0, 0, 0, 0))
+                            .toList(),
+                    since);
         }
 
         @Override

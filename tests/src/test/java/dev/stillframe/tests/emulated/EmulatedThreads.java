@@ -14,7 +14,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Lets real threads run as those of an emulated process, and stops them all between two operations. Thread-safe.
+ * Lets real threads run as those of an emulated process, and stops them all between two operations.
+ * Thread-safe.
  */
 public final class EmulatedThreads {
     private static final int OPERATIONS_MAX = 1 << 20;
@@ -22,7 +23,10 @@ public final class EmulatedThreads {
     private final EmulatedProcess process;
     private final Duration patience;
 
-    /** Each operation has one; whoever has all has stopped the process. Fair, so that no stop waits for ever. */
+    /**
+     * Each operation has one; whoever has all has stopped the process. Fair, so that no stop waits
+     * for ever.
+     */
     private final Semaphore running = new Semaphore(OPERATIONS_MAX, true);
 
     private volatile ExitListener exits = exiting -> {};
@@ -67,7 +71,10 @@ public final class EmulatedThreads {
             }
         }
 
-        /** Ends; the kernel clears the word at {@code clearTid}, as CLONE_CHILD_CLEARTID says, and cannot wait then. */
+        /**
+         * Ends; the kernel clears the word at {@code clearTid}, as CLONE_CHILD_CLEARTID says, and
+         * cannot wait then.
+         */
         public void exit(long clearTid) throws InterruptedException {
             running.acquire();
             try {
@@ -87,11 +94,13 @@ public final class EmulatedThreads {
     void stop() throws TargetException {
         try {
             if (!running.tryAcquire(OPERATIONS_MAX, patience.toNanos(), TimeUnit.NANOSECONDS)) {
-                throw new TargetException("a thread of emulated process " + process.id() + " did not stop in time");
+                throw new TargetException(
+                        "a thread of emulated process " + process.id() + " did not stop in time");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new TargetException("interrupted while stopping emulated process " + process.id(), e);
+            throw new TargetException(
+                    "interrupted while stopping emulated process " + process.id(), e);
         }
     }
 

@@ -44,7 +44,9 @@ final class EmulatedTracker implements WriteTracker {
 
     @Override
     public void register(AddressRange range) throws IOException {
-        check(userfault.register(range.start(), range.sizeBytes(), Userfault.MODE_WP), "UFFDIO_REGISTER " + range);
+        check(
+                userfault.register(range.start(), range.sizeBytes(), Userfault.MODE_WP),
+                "UFFDIO_REGISTER " + range);
     }
 
     private static void check(long result, String call) throws ErrnoException {
@@ -88,7 +90,9 @@ final class EmulatedTracker implements WriteTracker {
     private int readMessages(MemorySegment into) {
         List<Message> messages = userfault.read((int) into.byteSize()).messages();
         for (int i = 0; i < messages.size(); i++) {
-            put(messages.get(i), into.asSlice((long) i * Userfault.MESSAGE_BYTES, Userfault.MESSAGE_BYTES));
+            put(
+                    messages.get(i),
+                    into.asSlice((long) i * Userfault.MESSAGE_BYTES, Userfault.MESSAGE_BYTES));
         }
         return messages.size();
     }

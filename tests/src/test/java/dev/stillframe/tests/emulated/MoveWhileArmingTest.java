@@ -28,8 +28,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Between two steps of the first arming pass, the target moves memory that is protected onto a place that a later step is
- * to protect, and writes there. Whichever worker reads the fault, the page is for the one that arms to release.
+ * Between two steps of the first arming pass, the target moves memory that is protected onto a
+ * place that a later step is to protect, and writes there. Whichever worker reads the fault, the
+ * page is for the one that arms to release.
  */
 @Timeout(120)
 class MoveWhileArmingTest {
@@ -51,7 +52,8 @@ class MoveWhileArmingTest {
     /** With more workers, one that does not arm may read the fault. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 4})
-    void aWriteToProtectedMemoryThatWasMovedWhereNothingIsArmedYetGoesOn(int workers) throws Exception {
+    void aWriteToProtectedMemoryThatWasMovedWhereNothingIsArmedYetGoesOn(int workers)
+            throws Exception {
         EmulatedThreads.Running filler = threads.newThread();
         for (long at = FIRST; at <= LAST; at += Mmu.HUGE_BYTES) {
             long page = at;
@@ -61,19 +63,27 @@ class MoveWhileArmingTest {
         }
         Mover mover = new Mover();
         MemoryImage image = new MemoryImage();
-        FutureTask<SnapshotReport> snapshot = new FutureTask<>(() -> snapshot(image, mover, workers));
+        FutureTask<SnapshotReport> snapshot =
+                new FutureTask<>(() -> snapshot(image, mover, workers));
         Thread.ofPlatform().name("snapshot").daemon().start(snapshot);
-        // A worker that waits for itself gives up after minutes; the rest of the test is over at once.
-        SnapshotReport report = snapshot.get(PATIENCE.multipliedBy(2).toSeconds(), TimeUnit.SECONDS);
+        // A worker that waits for itself gives up after minutes; the rest of the test is over at
+        // once.
+        SnapshotReport report =
+                snapshot.get(PATIENCE.multipliedBy(2).toSeconds(), TimeUnit.SECONDS);
         try {
             assertThat(mover.steps).as("steps of arming").isEqualTo(STEPS);
             assertThat(mover.moving.get(0, TimeUnit.SECONDS)).isInstanceOf(Outcome.Done.class);
             assertThat(mover.writing.get(0, TimeUnit.SECONDS)).isInstanceOf(Outcome.Done.class);
             assertThat(report.missing()).isEmpty();
             MemorySegment moved = image.read(new AddressRange(LAST, LAST + PAGE));
-            assertThat(moved.get(ValueLayout.JAVA_LONG_UNALIGNED, 0)).as("what was written").isEqualTo(42);
-            assertThat(moved.get(ValueLayout.JAVA_LONG_UNALIGNED, Long.BYTES)).as("what came with the move").isEqualTo(FIRST);
-            assertThat(image.layout().regions()).noneMatch(region -> region.range().contains(FIRST));
+            assertThat(moved.get(ValueLayout.JAVA_LONG_UNALIGNED, 0))
+                    .as("what was written")
+                    .isEqualTo(42);
+            assertThat(moved.get(ValueLayout.JAVA_LONG_UNALIGNED, Long.BYTES))
+                    .as("what came with the move")
+                    .isEqualTo(FIRST);
+            assertThat(image.layout().regions())
+                    .noneMatch(region -> region.range().contains(FIRST));
         } finally {
             image.free();
         }
@@ -81,7 +91,11 @@ class MoveWhileArmingTest {
 
     private SnapshotReport snapshot(MemoryImage image, Probe probe, int workers) throws Exception {
         Snapshot.Seams seams = new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader());
-        return new Snapshot(Snapshots.options().withWorkers(workers), new SimpleMeterRegistry(), Progress.NONE, seams)
+        return new Snapshot(
+                        Snapshots.options().withWorkers(workers),
+                        new SimpleMeterRegistry(),
+                        Progress.NONE,
+                        seams)
                 .take(new EmulatedTarget(mmu, threads), image);
     }
 
@@ -90,15 +104,16 @@ class MoveWhileArmingTest {
     }
 
     /**
-     * Moves the first page onto the last one when the second step of arming begins, writes there when the third begins,
-     * and holds the last step until the write is done.
+     * Moves the first page onto the last one when the second step of arming begins, writes there
+     * when the third begins, and holds the last step until the write is done.
      */
     private final class Mover implements Probe {
         private final EmulatedThreads.Running running = threads.newThread();
         private final Task task = process.tasks().getLast();
         private final FutureTask<Outcome> moving =
                 new FutureTask<>(() -> running.run(t -> t.memory().remapTo(FIRST, PAGE, LAST)));
-        private final FutureTask<Outcome> writing = new FutureTask<>(() -> running.run(t -> t.store(LAST, 42, Long.BYTES)));
+        private final FutureTask<Outcome> writing =
+                new FutureTask<>(() -> running.run(t -> t.store(LAST, 42, Long.BYTES)));
         private int steps;
 
         @Override
@@ -109,9 +124,13 @@ class MoveWhileArmingTest {
             steps++;
             if (steps == STEP_OF_THE_MOVE) {
                 Thread.ofPlatform().name("mover").daemon().start(moving);
-                await("the move waits for its events to be read", () -> task.isParked() || moving.isDone());
+                await(
+                        "the move waits for its events to be read",
+                        () -> task.isParked() || moving.isDone());
             } else if (steps == STEP_OF_THE_MOVE + 1) {
-                await("the end of the move", moving::isDone); // the step before could not succeed until it had ended
+                await(
+                        "the end of the move",
+                        moving::isDone); // the step before could not succeed until it had ended
                 Thread.ofPlatform().name("writer").daemon().start(writing);
                 await("the write waits for its page", () -> task.isParked() || writing.isDone());
             } else if (steps == STEPS) { // this one arms the last page

@@ -1,11 +1,13 @@
 package dev.stillframe.tests.emulated;
 
-import org.jspecify.annotations.Nullable;
-
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
-/** A thread that does something again and again until it is closed, which throws what ended it before. */
+/**
+ * A thread that does something again and again until it is closed, which throws what ended it
+ * before.
+ */
 public final class Repeating implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(40);
 

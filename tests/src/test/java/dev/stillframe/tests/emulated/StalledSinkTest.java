@@ -6,6 +6,7 @@ import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.EmulatedProcess;
@@ -13,7 +14,6 @@ import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.system.Snapshots;
@@ -30,8 +30,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * A sink that takes nothing for a while, and more memory than staging holds: the sweep leaves a part of it to the writers,
- * which go on.
+ * A sink that takes nothing for a while, and more memory than staging holds: the sweep leaves a
+ * part of it to the writers, which go on.
  */
 @Timeout(120)
 class StalledSinkTest {
@@ -85,11 +85,16 @@ class StalledSinkTest {
             store(writer, page, page < ZEROS_FROM ? ~page : 0);
         }
         MemoryImage image = new MemoryImage();
-        FutureTask<SnapshotReport> snapshot = new FutureTask<>(() -> snapshot(image, workers, spin));
+        FutureTask<SnapshotReport> snapshot =
+                new FutureTask<>(() -> snapshot(image, workers, spin));
         Thread.ofPlatform().name("snapshot").daemon().start(snapshot);
         try {
-            assertThat(stalled.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).as("half of staging is full").isTrue();
-            for (int write = 1; write <= WRITES; write++) { // from behind, where the sweep is not yet
+            assertThat(stalled.await(PATIENCE.toSeconds(), TimeUnit.SECONDS))
+                    .as("half of staging is full")
+                    .isTrue();
+            for (int write = 1;
+                    write <= WRITES;
+                    write++) { // from behind, where the sweep is not yet
                 store(writer, ZEROS_FROM - write * FAULT_AROUND, 42);
             }
             goesOn.countDown();
@@ -109,15 +114,20 @@ class StalledSinkTest {
     private void assertPage(MemoryImage image, int page) {
         long at = FIRST + (long) page * PAGE;
         if (page < ZEROS_FROM) {
-            assertThat(image.read(new AddressRange(at, at + PAGE)).get(ValueLayout.JAVA_LONG_UNALIGNED, 0)).isEqualTo(~page);
+            assertThat(
+                            image.read(new AddressRange(at, at + PAGE))
+                                    .get(ValueLayout.JAVA_LONG_UNALIGNED, 0))
+                    .isEqualTo(~page);
         } else {
             assertThat(image.kind(at)).contains(PageKind.ZERO);
         }
     }
 
-    private static void store(EmulatedThreads.Running writer, int page, long value) throws Exception {
+    private static void store(EmulatedThreads.Running writer, int page, long value)
+            throws Exception {
         long at = FIRST + (long) page * PAGE;
-        assertThat(writer.run(task -> task.store(at, value, Long.BYTES))).isInstanceOf(Outcome.Done.class);
+        assertThat(writer.run(task -> task.store(at, value, Long.BYTES)))
+                .isInstanceOf(Outcome.Done.class);
     }
 
     private SnapshotReport snapshot(MemoryImage image, int workers, boolean spin) throws Exception {

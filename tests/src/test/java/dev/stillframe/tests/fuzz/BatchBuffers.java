@@ -4,7 +4,6 @@ import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.Deque;

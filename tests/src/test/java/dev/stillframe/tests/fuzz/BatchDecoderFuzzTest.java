@@ -1,10 +1,8 @@
 package dev.stillframe.tests.fuzz;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Encoded batches of a hostile sender: a few of them on one lane, as {@link EncodedBatches} makes
@@ -16,7 +14,9 @@ class BatchDecoderFuzzTest {
                 // kept pages, then two of them by name, a pattern, a difference
                 bytes(2, 4, 1, 2, 3, 1, 2, 10, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0),
                 bytes(1, 4, 1, 1, 0, 1, 9, 1, 1, 2, 3, 4, 5, 6, 7, 8),
-                bytes(1, 4, 1, 1, 0, 1, 21, 3, 0, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0, 9, 9, 9, 9, 9, 9, 9, 9),
+                bytes(
+                        1, 4, 1, 1, 0, 1, 21, 3, 0, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0, 9, 9, 9, 9, 9,
+                        9, 9, 9),
                 bytes(0, 2, 9, 1, 1, 2, 3, 4, 5, 6, 7, 8),
                 bytes(0, 3, 9, 1, 1, 2, 3, 4, 5, 6, 7, 8),
                 // contents that are not compressed right

@@ -1,7 +1,6 @@
 package dev.stillframe.tests.fuzz;
 
 import com.sun.management.ThreadMXBean;
-
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 
@@ -20,8 +19,7 @@ record Budget(long fixedBytes, long bytesPerByte, Duration processorTime) {
         T run() throws E;
     }
 
-    private static final ThreadMXBean THREADS =
-            (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     /**
      * What {@code decoding} gives. Where it took too much it may try once more, because the first
@@ -37,8 +35,7 @@ record Budget(long fixedBytes, long bytesPerByte, Duration processorTime) {
         }
     }
 
-    private <T, E extends Exception> T measured(long inputBytes, Decoding<T, E> decoding)
-            throws E {
+    private <T, E extends Exception> T measured(long inputBytes, Decoding<T, E> decoding) throws E {
         long bytes = THREADS.getCurrentThreadAllocatedBytes();
         long nanos = THREADS.getCurrentThreadCpuTime();
         try {

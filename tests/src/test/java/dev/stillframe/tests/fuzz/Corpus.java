@@ -10,8 +10,8 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 
 /**
- * Inputs that fuzzing has found, in one archive for each fuzz test, named like it. What a run finds anew lies in a folder beside
- * it; named inputs, of things that went wrong once, stay there.
+ * Inputs that fuzzing has found, in one archive for each fuzz test, named like it. What a run finds
+ * anew lies in a folder beside it; named inputs, of things that went wrong once, stay there.
  */
 final class Corpus {
     private Corpus() {}
@@ -24,7 +24,9 @@ final class Corpus {
                 throw new IllegalStateException("no " + archive + " beside " + test.getName());
             }
             ZipInputStream entries = new ZipInputStream(file);
-            for (ZipEntry entry = entries.getNextEntry(); entry != null; entry = entries.getNextEntry()) {
+            for (ZipEntry entry = entries.getNextEntry();
+                    entry != null;
+                    entry = entries.getNextEntry()) {
                 inputs.add(entries.readAllBytes());
             }
         } catch (IOException e) {

@@ -3,7 +3,6 @@ package dev.stillframe.tests.fuzz;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.luben.zstd.Zstd;
-
 import dev.stillframe.transport.encoding.BatchDecoder;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
@@ -11,11 +10,7 @@ import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.netty.buffer.Unpooled;
-
-import net.jpountz.lz4.LZ4Factory;
-
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -26,11 +21,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import net.jpountz.lz4.LZ4Factory;
 
 /**
- * Batches of one lane, one behind the other: for each, the number of its pages, its encoding, and its
- * contents. With the highest bit of the encoding the contents are what the input says; without it the
- * input says what is packed, and the compression around it is right.
+ * Batches of one lane, one behind the other: for each, the number of its pages, its encoding, and
+ * its contents. With the highest bit of the encoding the contents are what the input says; without
+ * it the input says what is packed, and the compression around it is right.
  */
 final class EncodedBatches {
     private static final int PAGE = 4096;
@@ -78,7 +74,9 @@ final class EncodedBatches {
 
         void fill(byte value) {
             segments.forEach(
-                    each -> each.asSlice(0, Math.min(each.byteSize(), MAX_PAGES * PAGE)).fill(value));
+                    each ->
+                            each.asSlice(0, Math.min(each.byteSize(), MAX_PAGES * PAGE))
+                                    .fill(value));
         }
 
         @Override
@@ -117,8 +115,7 @@ final class EncodedBatches {
         try (FrameReader reader = new FrameReader(MEMORY)) {
             var in = Unpooled.wrappedBuffer(stream);
             while (reader.read(in) instanceof Message.Batch(var _, var pages)) {
-                byte[] contents =
-                        ((BatchBuffer) pages).contents().toArray(ValueLayout.JAVA_BYTE);
+                byte[] contents = ((BatchBuffer) pages).contents().toArray(ValueLayout.JAVA_BYTE);
                 hashes.add(Arrays.hashCode(contents));
                 pages.release();
             }
@@ -135,7 +132,9 @@ final class EncodedBatches {
         byte[] contents = contents(pages, encoding, choice >= AS_IT_IS, input);
         byte[] frame = new byte[FrameSeal.HEADER_BYTES + 24 + 24 + 16 * pages + contents.length];
         ByteBuffer out = ByteBuffer.wrap(frame).order(ByteOrder.LITTLE_ENDIAN);
-        out.putShort(4, (short) 2).put(6, (byte) 4).putInt(8, frame.length - FrameSeal.HEADER_BYTES);
+        out.putShort(4, (short) 2)
+                .put(6, (byte) 4)
+                .putInt(8, frame.length - FrameSeal.HEADER_BYTES);
         out.position(FrameSeal.HEADER_BYTES);
         out.putLong(sequence).putInt(pages).putInt(PAGE).putShort((short) 1);
         out.put((byte) encoding).put((byte) 0).putInt(contents.length);
@@ -159,7 +158,8 @@ final class EncodedBatches {
         }
         byte[] packed = packed(pages, chosen);
         return switch (encoding) {
-            case LZ4 -> compressed(packed, LZ4Factory.safeInstance().fastCompressor().compress(packed));
+            case LZ4 ->
+                    compressed(packed, LZ4Factory.safeInstance().fastCompressor().compress(packed));
             case ZSTD -> compressed(packed, Zstd.compress(packed));
             case PACKED -> packed;
             default -> throw new IllegalStateException("encoding " + encoding);

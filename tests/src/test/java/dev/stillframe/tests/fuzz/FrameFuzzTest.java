@@ -3,7 +3,6 @@ package dev.stillframe.tests.fuzz;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchFrame;
@@ -11,13 +10,9 @@ import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
-
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
@@ -26,10 +21,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Streams of frames. The first byte of an input chooses the pieces in which the reader gets the rest,
- * and if it is odd, checksums are made right.
+ * Streams of frames. The first byte of an input chooses the pieces in which the reader gets the
+ * rest, and if it is odd, checksums are made right.
  */
 class FrameFuzzTest {
     /** The largest body is a part of a document; one body may be announced that does not come. */
@@ -98,8 +94,7 @@ class FrameFuzzTest {
         List<byte[]> encoded = new ArrayList<>();
         List<Integer> ends = new ArrayList<>();
         String end = "complete";
-        try (PiecewiseReader reader =
-                new PiecewiseReader(stream, BUFFERS, seed)) {
+        try (PiecewiseReader reader = new PiecewiseReader(stream, BUFFERS, seed)) {
             Message message;
             while ((message = reader.next()) != null) {
                 encoded.add(encoded(message));

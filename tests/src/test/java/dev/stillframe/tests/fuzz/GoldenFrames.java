@@ -12,7 +12,8 @@ import java.util.regex.Pattern;
 
 /** The example frames of {@code PROTOCOL.md}, in which {@code 01*4096} is a byte repeated. */
 final class GoldenFrames {
-    private static final Pattern FRAME = Pattern.compile("```frame (\\w+)\n(.*?)```", Pattern.DOTALL);
+    private static final Pattern FRAME =
+            Pattern.compile("```frame (\\w+)\n(.*?)```", Pattern.DOTALL);
 
     private GoldenFrames() {}
 

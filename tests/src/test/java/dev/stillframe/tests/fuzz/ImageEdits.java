@@ -25,7 +25,8 @@ final class ImageEdits {
                 present &= ~(1 << file);
             } else {
                 byte[] changed = changed(image.files[file], action / 3 % 6, input);
-                image.files[file] = Arrays.copyOf(changed, Math.min(changed.length, MAX_FILE_BYTES));
+                image.files[file] =
+                        Arrays.copyOf(changed, Math.min(changed.length, MAX_FILE_BYTES));
             }
         }
         return present;

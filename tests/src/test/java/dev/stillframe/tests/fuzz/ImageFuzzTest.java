@@ -1,11 +1,9 @@
 package dev.stillframe.tests.fuzz;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * A small image whose files were changed. Bits of the first byte: page hashes, root hash, and the

@@ -6,17 +6,19 @@ import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.instant.PageKind;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 
-/** Changes an image, verifies it and reads it. Not in the test's class, whose signatures are loaded early. */
+/**
+ * Changes an image, verifies it and reads it. Not in the test's class, whose signatures are loaded
+ * early.
+ */
 final class ImageTarget {
     /** An image is checked in steps, with buffers that do not depend on its size. */
     private static final Budget BUDGET = new Budget(4 << 20, 256, Duration.ofSeconds(2));
@@ -60,7 +62,9 @@ final class ImageTarget {
         }
     }
 
-    /** The number of regions. An image that is not damaged can be read, with the bytes of its pages. */
+    /**
+     * The number of regions. An image that is not damaged can be read, with the bytes of its pages.
+     */
     private static int read(SampleImage image, boolean damaged) throws IOException {
         try (ImageReader reader = ImageReader.open(IMAGE);
                 Arena arena = Arena.ofConfined()) {

@@ -3,15 +3,12 @@ package dev.stillframe.tests.fuzz;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
 import dev.stillframe.engine.image.Headers;
 import dev.stillframe.engine.image.ImageFormatException;
-
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Headers of indexes; the checksum is right if the byte behind the header is odd. */
 class IndexHeaderFuzzTest {

@@ -1,26 +1,23 @@
 package dev.stillframe.tests.fuzz;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
-
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
 import dev.stillframe.engine.image.Headers;
 import dev.stillframe.engine.page.Checkpoint;
-
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Journals of images that arrive. Bits of the first byte: the format and the key are right in slot 0, in slot 1, the
- * checksum is right in slot 0, in slot 1, the length of the file is right. The entries of both slots follow.
+ * Journals of images that arrive. Bits of the first byte: the format and the key are right in slot
+ * 0, in slot 1, the checksum is right in slot 0, in slot 1, the length of the file is right. The
+ * entries of both slots follow.
  */
 class JournalFuzzTest {
     private static final int SLOT_BYTES = 4096;

@@ -3,15 +3,12 @@ package dev.stillframe.tests.fuzz;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.Manifests;
-
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Manifests of images. */
 class ManifestFuzzTest {

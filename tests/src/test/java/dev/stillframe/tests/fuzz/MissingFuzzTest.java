@@ -4,17 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.fasterxml.jackson.core.JsonProcessingException;
-
 import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.transport.receiver.Documents;
-
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Lists of what is missing from a sender. */
 class MissingFuzzTest {

@@ -4,14 +4,11 @@ import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-
-import org.jspecify.annotations.Nullable;
-
 import java.nio.ByteBuffer;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /** Gives a stream to a {@link FrameReader} as sockets do, in pieces. Owned by one thread. */
 final class PiecewiseReader implements AutoCloseable {

@@ -3,16 +3,14 @@ package dev.stillframe.tests.fuzz;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.databind.JsonNode;
-
+import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.image.Headers;
 import dev.stillframe.engine.image.Manifests;
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.FileReference;
-import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.RootHash;
-
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.FileReference;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -46,7 +44,10 @@ final class SampleImage {
         this.files = files;
     }
 
-    /** The image, and a file of 16 KiB of ones that it refers to, which is made in {@code directory}. */
+    /**
+     * The image, and a file of 16 KiB of ones that it refers to, which is made in {@code
+     * directory}.
+     */
     static SampleImage in(Path directory) {
         try {
             byte[] ones = new byte[4 * PAGE];
@@ -76,8 +77,7 @@ final class SampleImage {
                 Arrays.fill(pages, page * PAGE, (page + 1) * PAGE, (byte) (page + 1));
             }
         }
-        byte[] manifest =
-                Manifests.of(layout, List.of(new Missing(lost, "lost")), "0".repeat(64));
+        byte[] manifest = Manifests.of(layout, List.of(new Missing(lost, "lost")), "0".repeat(64));
         SampleImage image = new SampleImage(new byte[][] {manifest, index, pages});
         image.sealPages();
         image.sealRoot();
@@ -109,8 +109,7 @@ final class SampleImage {
         try {
             manifest = Json.MAPPER.readTree(files[MANIFEST]);
             Layout layout = Json.MAPPER.treeToValue(manifest.get("layout"), Layout.class);
-            Missing[] missing =
-                    Json.MAPPER.treeToValue(manifest.get("missing"), Missing[].class);
+            Missing[] missing = Json.MAPPER.treeToValue(manifest.get("missing"), Missing[].class);
             if (layout.pageCount() * RECORD_BYTES != files[INDEX].length - HEADER_BYTES) {
                 return;
             }
@@ -126,10 +125,7 @@ final class SampleImage {
     }
 
     private void copyRecords(long first, int count, ByteBuffer into) {
-        into.put(
-                files[INDEX],
-                HEADER_BYTES + (int) first * RECORD_BYTES,
-                count * RECORD_BYTES);
+        into.put(files[INDEX], HEADER_BYTES + (int) first * RECORD_BYTES, count * RECORD_BYTES);
     }
 
     /** Makes the header right for the manifest, with the numbers of pages and bytes that it has. */

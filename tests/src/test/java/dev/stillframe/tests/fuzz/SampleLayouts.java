@@ -1,14 +1,13 @@
 package dev.stillframe.tests.fuzz;
 
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Source;
+import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.instant.Source;
-import dev.stillframe.engine.instant.ThreadState;
-
 import java.util.List;
 
 /** Layouts to begin with. */

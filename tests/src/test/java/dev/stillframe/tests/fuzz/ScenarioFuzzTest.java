@@ -3,14 +3,10 @@ package dev.stillframe.tests.fuzz;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
 import dev.stillframe.engine.conformance.Scenario;
 import dev.stillframe.engine.conformance.ScenarioFormatException;
 import dev.stillframe.engine.conformance.ScenarioParser;
 import dev.stillframe.engine.conformance.ScenarioText;
-
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -19,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Scenarios as people write them. */
 class ScenarioFuzzTest {

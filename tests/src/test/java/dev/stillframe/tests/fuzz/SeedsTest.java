@@ -10,10 +10,6 @@ import dev.stillframe.transport.receiver.Documents;
 import dev.stillframe.transport.receiver.SessionReplay;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,8 +17,12 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
-/** Seeds are worth something only if they are right: a decoder that refuses them all is not tested. */
+/**
+ * Seeds are worth something only if they are right: a decoder that refuses them all is not tested.
+ */
 class SeedsTest {
     private static final Path KEPT = Path.of("src/test/resources/dev/stillframe/tests/fuzz");
 
@@ -37,8 +37,7 @@ class SeedsTest {
         }
     }
 
-    private static boolean isPublished(byte[] seed, BatchBuffers buffers)
-            throws ProtocolException {
+    private static boolean isPublished(byte[] seed, BatchBuffers buffers) throws ProtocolException {
         Cursor cursor = new Cursor(seed);
         int pieces = cursor.next();
         byte[] stream = SessionScript.stream(cursor);
@@ -79,8 +78,12 @@ class SeedsTest {
             AddressRange mapped = reader.layout().regions().getLast().range();
             MemorySegment into = MemorySegment.ofArray(new byte[(int) mapped.sizeBytes()]);
             assertThat(reader.read(mapped, into)).isEmpty();
-            assertThat(into.get(ValueLayout.JAVA_BYTE, 0)).as("a page of the image").isEqualTo((byte) 4);
-            assertThat(into.get(ValueLayout.JAVA_BYTE, 2 * 4096)).as("of the file").isEqualTo((byte) 1);
+            assertThat(into.get(ValueLayout.JAVA_BYTE, 0))
+                    .as("a page of the image")
+                    .isEqualTo((byte) 4);
+            assertThat(into.get(ValueLayout.JAVA_BYTE, 2 * 4096))
+                    .as("of the file")
+                    .isEqualTo((byte) 1);
         }
     }
 

@@ -3,7 +3,6 @@ package dev.stillframe.tests.fuzz;
 import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.transport.wire.Limits;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -16,9 +15,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * A short input as a long stream of frames: each begins with a byte that says what is sent next, and
- * numbers for it. So changes of the input are changes of a conversation, and its frames have right
- * checksums unless the input says otherwise. Owned by one thread.
+ * A short input as a long stream of frames: each begins with a byte that says what is sent next,
+ * and numbers for it. So changes of the input are changes of a conversation, and its frames have
+ * right checksums unless the input says otherwise. Owned by one thread.
  */
 final class SessionScript {
     /** Pages of the sample layout. */
@@ -96,7 +95,10 @@ final class SessionScript {
         return body;
     }
 
-    /** Runs that the input chooses; pages of data are zeros with their hash, unless it says otherwise. */
+    /**
+     * Runs that the input chooses; pages of data are zeros with their hash, unless it says
+     * otherwise.
+     */
     private void batch() {
         int sequence = input.nextShort();
         int runs = input.next() % 8;

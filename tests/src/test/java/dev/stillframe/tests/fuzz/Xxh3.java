@@ -1,7 +1,6 @@
 package dev.stillframe.tests.fuzz;
 
 import dev.stillframe.engine.instant.PageHash;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,10 +1,9 @@
 package dev.stillframe.tests.image;
 
-import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
-
 import java.io.IOException;
 import java.util.concurrent.locks.LockSupport;
 

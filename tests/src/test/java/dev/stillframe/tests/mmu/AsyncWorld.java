@@ -14,8 +14,9 @@ import java.util.BitSet;
 import java.util.List;
 
 /**
- * A process whose writes are tracked asynchronously, and beside it the set of pages that were written since the last
- * round, and a copy of memory that is brought up to date by what each round reports.
+ * A process whose writes are tracked asynchronously, and beside it the set of pages that were
+ * written since the last round, and a copy of memory that is brought up to date by what each round
+ * reports.
  */
 final class AsyncWorld {
     static final int PAGES = 4;
@@ -59,7 +60,9 @@ final class AsyncWorld {
         written.set(0, PAGES); // never protected counts as written
     }
 
-    /** Runs the moves and a last round; whether every report was exact and the copy is the memory. */
+    /**
+     * Runs the moves and a last round; whether every report was exact and the copy is the memory.
+     */
     boolean isExact(List<Move> moves) {
         boolean exact = true;
         for (Move move : moves) {
@@ -82,13 +85,22 @@ final class AsyncWorld {
             case STORE -> write(move, task.store(address + turn % PAGE, turn, 1));
             case READ_INTO -> write(move, task.transfers().read(address, data));
             case DIRECT_READ_INTO -> write(move, task.transfers().directRead(address, data));
-            case PROCESS_WRITE -> write(move, other.transfers().processWrite(process, address, data));
+            case PROCESS_WRITE ->
+                    write(move, other.transfers().processWrite(process, address, data));
             case POKE -> write(move, other.transfers().poke(process, address, data));
-            case DISCARD -> write(move, task.memory().advise(address, PAGE, MemoryCalls.Advice.DONTNEED));
+            case DISCARD ->
+                    write(move, task.memory().advise(address, PAGE, MemoryCalls.Advice.DONTNEED));
             case LOAD -> isDone(task.load(address, 1));
             case DIRECT_WRITE_FROM -> isDone(task.transfers().directWrite(address, data));
             case PEEK -> isDone(other.transfers().peek(process, address, data));
-            case PIN -> isDone(task.transfers().register(address, PAGE, false, task.transfers().buffer(address)));
+            case PIN ->
+                    isDone(
+                            task.transfers()
+                                    .register(
+                                            address,
+                                            PAGE,
+                                            false,
+                                            task.transfers().buffer(address)));
             case RECLAIM -> {
                 mmu.reclaim(process, address, PAGE);
                 yield true;
@@ -108,9 +120,11 @@ final class AsyncWorld {
 
     private boolean round() {
         BitSet reported = new BitSet();
-        PageScan.Request request = PageScan.Request.written(start, start + (long) PAGES * PAGE, true);
+        PageScan.Request request =
+                PageScan.Request.written(start, start + (long) PAGES * PAGE, true);
         for (PageScan.Region region : process.scan(request).regions()) {
-            reported.set((int) ((region.start() - start) / PAGE), (int) ((region.end() - start) / PAGE));
+            reported.set(
+                    (int) ((region.start() - start) / PAGE), (int) ((region.end() - start) / PAGE));
         }
         boolean exact = reported.equals(written);
         reported.stream().forEach(page -> copy[page] = process.peek(address(page), PAGE));

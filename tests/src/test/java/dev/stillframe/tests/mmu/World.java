@@ -21,8 +21,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A parent, its children, a handler, and beside them the oracle: for each process a plain array of what it wrote, and for
- * each protected page a copy of the moment when it was protected. Every action is followed by a comparison.
+ * A parent, its children, a handler, and beside them the oracle: for each process a plain array of
+ * what it wrote, and for each protected page a copy of the moment when it was protected. Every
+ * action is followed by a comparison.
  */
 final class World {
     static final int PAGES = 2;
@@ -50,7 +51,8 @@ final class World {
     private record Effect(boolean write, Runnable apply) {}
 
     /** A pipe and every content that its page had in its own process since. */
-    private record Held(PageHold hold, EmulatedProcess by, int page, boolean pipe, List<byte[]> history) {}
+    private record Held(
+            PageHold hold, EmulatedProcess by, int page, boolean pipe, List<byte[]> history) {}
 
     World(CowPolicy policy) {
         mmu = new Mmu(policy);
@@ -122,7 +124,7 @@ final class World {
                 }
             }
             case FAILING_EXCHANGE ->
-                track(task, task.compareAndSet(address, -1, 0, 8), new Effect(true, () -> {}));
+                    track(task, task.compareAndSet(address, -1, 0, 8), new Effect(true, () -> {}));
             case LOAD -> read(task, task.load(address, 8));
             case BUFFERED_WRITE -> read(task, task.transfers().write(address, new byte[PAGE]));
             case DIRECT_WRITE -> read(task, task.transfers().directWrite(address, new byte[PAGE]));
@@ -144,7 +146,8 @@ final class World {
 
     private void protect(int page) {
         if (memoryOf(parent.task()).pages[page] != null && uffd.protect(address(page), PAGE) == 0) {
-            boolean present = parent.bits(address(page)).uffdWp(); // an empty entry is not protected
+            boolean present =
+                    parent.bits(address(page)).uffdWp(); // an empty entry is not protected
             if (present && atProtection[page] == null) {
                 atProtection[page] = parent.peek(address(page), PAGE);
             }
@@ -185,11 +188,16 @@ final class World {
     private void store(Task task, int page, int offset) {
         long value = 0x0101_0101_0101_0101L * (turn % 250 + 1);
         Outcome outcome = task.store(address(page) + offset, value, 8);
-        track(task, outcome, new Effect(true, () -> {
-            for (int i = offset; i < offset + 8; i++) {
-                pageOf(task, page + i / PAGE)[i % PAGE] = (byte) value;
-            }
-        }));
+        track(
+                task,
+                outcome,
+                new Effect(
+                        true,
+                        () -> {
+                            for (int i = offset; i < offset + 8; i++) {
+                                pageOf(task, page + i / PAGE)[i % PAGE] = (byte) value;
+                            }
+                        }));
     }
 
     private interface Transfer {
@@ -200,7 +208,10 @@ final class World {
         byte[] data = new byte[PAGE];
         Arrays.fill(data, (byte) turn);
         Outcome outcome = transfer.on(address(page), data);
-        track(task, outcome, new Effect(true, () -> System.arraycopy(data, 0, pageOf(task, page), 0, PAGE)));
+        track(
+                task,
+                outcome,
+                new Effect(true, () -> System.arraycopy(data, 0, pageOf(task, page), 0, PAGE)));
     }
 
     private void read(Task task, Outcome outcome) {
@@ -225,14 +236,24 @@ final class World {
     }
 
     private void hold(Task task, int page, boolean pipe) {
-        PageHold hold = pipe ? task.transfers().pipe(address(page)) : task.transfers().buffer(address(page));
-        Outcome outcome = pipe
-                ? task.transfers().vmsplice(address(page), PAGE, hold)
-                : task.transfers().register(address(page), PAGE, false, hold);
-        track(task, outcome, new Effect(false, () -> {
-            List<byte[]> history = new ArrayList<>(List.of(pageOf(task, page).clone()));
-            holds.addLast(new Held(hold, task.process(), page, pipe, history));
-        }));
+        PageHold hold =
+                pipe
+                        ? task.transfers().pipe(address(page))
+                        : task.transfers().buffer(address(page));
+        Outcome outcome =
+                pipe
+                        ? task.transfers().vmsplice(address(page), PAGE, hold)
+                        : task.transfers().register(address(page), PAGE, false, hold);
+        track(
+                task,
+                outcome,
+                new Effect(
+                        false,
+                        () -> {
+                            List<byte[]> history =
+                                    new ArrayList<>(List.of(pageOf(task, page).clone()));
+                            holds.addLast(new Held(hold, task.process(), page, pipe, history));
+                        }));
     }
 
     private void fork(Task task) {
@@ -286,14 +307,15 @@ final class World {
     // The comparison
 
     private void check() {
-        oracle.forEach((process, memory) -> {
-            for (int page = 0; page < PAGES && process.isAlive(); page++) {
-                byte[] expected = memory.pages[page];
-                if (expected != null) {
-                    compare(process, page, expected);
-                }
-            }
-        });
+        oracle.forEach(
+                (process, memory) -> {
+                    for (int page = 0; page < PAGES && process.isAlive(); page++) {
+                        byte[] expected = memory.pages[page];
+                        if (expected != null) {
+                            compare(process, page, expected);
+                        }
+                    }
+                });
         for (Held held : holds) {
             checkHeld(held);
         }

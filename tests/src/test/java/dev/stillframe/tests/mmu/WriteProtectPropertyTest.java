@@ -17,8 +17,9 @@ import net.jqwik.api.lifecycle.PerProperty;
 import net.jqwik.api.lifecycle.PropertyExecutionResult;
 
 /**
- * What holds for any sequence of operations under which rule of copy-on-write; and that the same checks find what was
- * wrong with the rules of history, in the fewest steps. The seed of each property is in its report.
+ * What holds for any sequence of operations under which rule of copy-on-write; and that the same
+ * checks find what was wrong with the rules of history, in the fewest steps. The seed of each
+ * property is in its report.
  */
 class WriteProtectPropertyTest {
     @Provide
@@ -58,7 +59,8 @@ class WriteProtectPropertyTest {
 
     @Property
     void forcedWritesMissNoWrite(@ForAll("runs") List<Action> actions) {
-        assertThat(violations(CowPolicy.FORCED_WRITE, actions)).isSubsetOf(Violation.TOLD_READ, Violation.LEAK);
+        assertThat(violations(CowPolicy.FORCED_WRITE, actions))
+                .isSubsetOf(Violation.TOLD_READ, Violation.LEAK);
     }
 
     @Property(afterFailure = AfterFailureMode.RANDOM_SEED)
@@ -93,7 +95,9 @@ class WriteProtectPropertyTest {
         }
     }
 
-    /** Fork, keep a reference, unmap, write; or a detour from which no single step can be left out. */
+    /**
+     * Fork, keep a reference, unmap, write; or a detour from which no single step can be left out.
+     */
     static final class Leak extends Refuted {
         Leak() {
             super(CowPolicy.PRE, Violation.LEAK, 6);
@@ -119,15 +123,23 @@ class WriteProtectPropertyTest {
 
         @Override
         public PropertyExecutionResult onFailure(PropertyExecutionResult result) {
-            List<?> shrunk = (List<?>)
-                    result.falsifiedParameters().orElseThrow(AssertionError::new).getFirst();
+            List<?> shrunk =
+                    (List<?>)
+                            result.falsifiedParameters()
+                                    .orElseThrow(AssertionError::new)
+                                    .getFirst();
             List<Action> smallest =
                     withoutIdleSteps(shrunk.stream().map(Action.class::cast).toList());
-            System.out.printf("%s, %s, seed %s: %s%n", policy, violation, result.seed().orElse("?"), smallest);
+            System.out.printf(
+                    "%s, %s, seed %s: %s%n",
+                    policy, violation, result.seed().orElse("?"), smallest);
             return smallest.size() > steps ? result : result.mapToSuccessful();
         }
 
-        /** Shrinking stops early now and then; this leaves out each step that the failure does not need. */
+        /**
+         * Shrinking stops early now and then; this leaves out each step that the failure does not
+         * need.
+         */
         private List<Action> withoutIdleSteps(List<Action> actions) {
             for (int i = 0; i < actions.size(); i++) {
                 List<Action> fewer = new ArrayList<>(actions);

@@ -1,4 +1,7 @@
-/** The model of the page tables against a plain copy of memory: random operations that shrink when they fail. */
+/**
+ * The model of the page tables against a plain copy of memory: random operations that shrink when
+ * they fail.
+ */
 @NullMarked
 package dev.stillframe.tests.mmu;
 

@@ -3,7 +3,6 @@ package dev.stillframe.tests.network;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.security.TlsIdentity;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -54,7 +53,13 @@ public final class Certificates {
         String said =
                 openssl(
                         List.of(
-                                "speed", "-elapsed", "-seconds", "3", "-bytes", "16384", "-evp",
+                                "speed",
+                                "-elapsed",
+                                "-seconds",
+                                "3",
+                                "-bytes",
+                                "16384",
+                                "-evp",
                                 CIPHER));
         Matcher rate = RATE.matcher(said);
         if (!rate.find()) {

@@ -7,16 +7,7 @@ import dev.stillframe.tests.target.Signals;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,11 +17,17 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Two sessions at one receiver, one with many lanes: its memory for batches is shared out by
- * sessions, so neither keeps the other from going on. Batches pass one by one, so nothing depends on
- * time.
+ * sessions, so neither keeps the other from going on. Batches pass one by one, so nothing depends
+ * on time.
  */
 @Timeout(180)
 class FairnessTest {
@@ -42,7 +39,16 @@ class FairnessTest {
 
     private static final ReceiverLimits LIMITS =
             new ReceiverLimits(
-                    64, 64, 8, 16, 32, SHARED, 0, 1 << 20, 64 << 20, StoreReceiver.LIMITS.deadlines());
+                    64,
+                    64,
+                    8,
+                    16,
+                    32,
+                    SHARED,
+                    0,
+                    1 << 20,
+                    64 << 20,
+                    StoreReceiver.LIMITS.deadlines());
 
     /** What a session has if it is alone, and if there are two. */
     private static final int ALONE = ReceiverLimits.MIN_CREDITS + SHARED;
@@ -73,8 +79,7 @@ class FairnessTest {
 
     @ParameterizedTest
     @CsvSource({"8, 1", "1, 8"})
-    void aSessionThatIsStuckLeavesRoomForAnother(int firstLanes, int secondLanes)
-            throws Exception {
+    void aSessionThatIsStuckLeavesRoomForAnother(int firstLanes, int secondLanes) throws Exception {
         StormImage stuck = StormImage.of(Seed.value(), PAGES);
         StormImage image = StormImage.of(Seed.value() + 1, PAGES);
         Future<String> first = send("first", stuck, firstLanes);

@@ -1,9 +1,8 @@
 package dev.stillframe.tests.network;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Leads the bytes of one direction past its faults: says what to do next with those that are there.

@@ -3,12 +3,10 @@ package dev.stillframe.tests.network;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.tests.network.FaultWalk.Step;
-
-import org.junit.jupiter.api.Test;
-
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 
 class FaultWalkTest {
     private static final long MILLI = 1_000_000;

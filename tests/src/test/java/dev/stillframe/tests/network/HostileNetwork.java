@@ -3,7 +3,6 @@ package dev.stillframe.tests.network;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
-
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.concurrent.ThreadFactory;
@@ -23,7 +22,9 @@ final class HostileNetwork implements AutoCloseable {
                     (ThreadFactory) task -> new Thread(task, "hostile-network"),
                     NioIoHandler.newFactory());
 
-    /** A way to {@code receiver}, with an address of its own, on which {@code plan} is carried out. */
+    /**
+     * A way to {@code receiver}, with an address of its own, on which {@code plan} is carried out.
+     */
     Link link(InetSocketAddress receiver, NetworkPlan plan) throws IOException {
         return Link.open(group.next(), receiver, plan);
     }

@@ -6,12 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.network.Fault.Cut.How;
 import dev.stillframe.tests.network.NetworkPlan.ConnectionPlan;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -32,6 +26,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** The network itself, with plain sockets at both ends. */
 @Timeout(120)
@@ -91,8 +89,7 @@ class HostileNetworkTest {
             Future<?> writing = send(near, sent);
             assertThat(far.getInputStream().readAllBytes()).isEqualTo(expected);
             writing.get(20, TimeUnit.SECONDS);
-            assertThat(link.struck())
-                    .containsExactly(new Link.Strike(0, new Fault.Flip(at, bit)));
+            assertThat(link.struck()).containsExactly(new Link.Strike(0, new Fault.Flip(at, bit)));
         }
     }
 
@@ -215,8 +212,7 @@ class HostileNetworkTest {
 
     @Test
     void aRefusedConnectionIsResetAndTheNextIsNot() throws Exception {
-        try (Link link =
-                link(NetworkPlan.of(ConnectionPlan.door(new Door.Refused())))) {
+        try (Link link = link(NetworkPlan.of(ConnectionPlan.door(new Door.Refused())))) {
             try (Socket near = connect(link)) {
                 assertThatThrownBy(() -> near.getInputStream().read())
                         .isInstanceOf(SocketException.class);

@@ -21,7 +21,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A machine that runs before its memory is here goes on as if all had been there, or stands; it never sees a wrong page. */
+/**
+ * A machine that runs before its memory is here goes on as if all had been there, or stands; it
+ * never sees a wrong page.
+ */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class LazyRestoreTest {
     private static final int MEMORY_MIB = 256;
@@ -29,7 +32,10 @@ class LazyRestoreTest {
     private static final int MANY_CONNECTIONS = 50;
     private static final long FOR_EVER = Long.MAX_VALUE / 2;
 
-    /** The first tells what the image is; the urgent and the streamed pages have one each, in any order. */
+    /**
+     * The first tells what the image is; the urgent and the streamed pages have one each, in any
+     * order.
+     */
     private static final NetworkPlan.ConnectionPlan DESCRIBING = NetworkPlan.ConnectionPlan.CALM;
 
     private Path directory = Path.of("");
@@ -52,19 +58,30 @@ class LazyRestoreTest {
         NetworkPlan.ConnectionPlan slow = NetworkPlan.ConnectionPlan.toSender(limit(48 << 20));
         try (StoreReceiver receiver = StoreReceiver.readable(directory);
                 HostileNetwork network = new HostileNetwork();
-                Link link = network.link(receiver.address(), NetworkPlan.of(DESCRIBING, cut, cut, slow, slow));
+                Link link =
+                        network.link(
+                                receiver.address(),
+                                NetworkPlan.of(DESCRIBING, cut, cut, slow, slow));
                 Guest restored = MachineImages.restoreFrom(link.address(), "vm", arguments)) {
             restored.awaitRunning();
             assertThat(restored.isBroken()).as(restored::lastWords).isFalse();
-            assertThat(userfaultfds(restored)).as("of a machine whose memory is still to come").isPositive();
+            assertThat(userfaultfds(restored))
+                    .as("of a machine whose memory is still to come")
+                    .isPositive();
             Signals.await("that the machine is whole", () -> userfaultfds(restored) == 0);
             assertThat(link.struck()).as("broken connections").hasSizeGreaterThanOrEqualTo(2);
             restored.awaitPasses(2);
             assertThat(restored.isBroken()).as(restored::lastWords).isFalse();
             assertThat(restored.lastWords()).contains("whole");
 
-            assertThat(MachineImages.take(restored, directory.resolve("second")).report().missing()).isEmpty();
-            assertThat(ImageVerifier.verify(directory.resolve("second"), ImageVerifier.Progress.NONE).intact()).isTrue();
+            assertThat(MachineImages.take(restored, directory.resolve("second")).report().missing())
+                    .isEmpty();
+            assertThat(
+                            ImageVerifier.verify(
+                                            directory.resolve("second"),
+                                            ImageVerifier.Progress.NONE)
+                                    .intact())
+                    .isTrue();
             assertThat(restored.isBroken()).as(restored::lastWords).isFalse();
         }
     }
@@ -122,11 +139,14 @@ class LazyRestoreTest {
     private static NetworkPlan slowForEver() {
         return new NetworkPlan(
                 Collections.nCopies(
-                        MANY_CONNECTIONS, NetworkPlan.ConnectionPlan.toSender(new Fault.Limit(0, FOR_EVER, 2 << 20, 64 << 10))));
+                        MANY_CONNECTIONS,
+                        NetworkPlan.ConnectionPlan.toSender(
+                                new Fault.Limit(0, FOR_EVER, 2 << 20, 64 << 10))));
     }
 
     private static long userfaultfds(Guest guest) throws IOException {
-        return new ProcessFacts(guest.pid()).descriptors().values().stream().filter("anon_inode:[userfaultfd]"::equals).count();
+        return new ProcessFacts(guest.pid())
+                .descriptors().values().stream().filter("anon_inode:[userfaultfd]"::equals).count();
     }
 
     /** QEMU's parent is the shell that waits for it; its parent is what brings the pages. */

@@ -12,9 +12,6 @@ import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -27,6 +24,7 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One way through a {@link HostileNetwork}: listens, and relays each connection as the plan has it.
@@ -63,8 +61,7 @@ final class Link implements AutoCloseable {
     /** A connection that goes on when {@code accepted} has grown to {@code until}. */
     private record Held(Relay relay, int until) {}
 
-    private Link(
-            EventLoop loop, InetSocketAddress receiver, NetworkPlan plan, Socket reservation) {
+    private Link(EventLoop loop, InetSocketAddress receiver, NetworkPlan plan, Socket reservation) {
         this.loop = loop;
         this.receiver = receiver;
         this.plan = plan;
@@ -145,8 +142,7 @@ final class Link implements AutoCloseable {
             case Door.HeldBack back -> {
                 struck(number, back);
                 held.add(new Held(relay, number + 1 + back.later()));
-                loop.schedule(
-                        () -> letGo(relay), back.atMost().toNanos(), TimeUnit.NANOSECONDS);
+                loop.schedule(() -> letGo(relay), back.atMost().toNanos(), TimeUnit.NANOSECONDS);
             }
         }
         List.copyOf(held).stream()
@@ -193,7 +189,9 @@ final class Link implements AutoCloseable {
     @Override
     public void close() {
         assertThat(failure).as("listening again").isNull();
-        assertThat(loop.submit(this::closeAll).awaitUninterruptibly(PATIENCE_SECONDS, TimeUnit.SECONDS))
+        assertThat(
+                        loop.submit(this::closeAll)
+                                .awaitUninterruptibly(PATIENCE_SECONDS, TimeUnit.SECONDS))
                 .as("the link is closed")
                 .isTrue();
         try {

@@ -68,8 +68,7 @@ record NetworkPlan(List<ConnectionPlan> connections) {
 
     /** Whether every byte of every connection arrives as it was sent, sooner or later. */
     boolean losesNothing() {
-        return faults()
-                        .allMatch(
+        return faults().allMatch(
                                 fault ->
                                         switch (fault) {
                                             case Fault.Stall _, Fault.Drip _, Fault.Limit _ -> true;

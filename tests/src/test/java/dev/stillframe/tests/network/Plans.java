@@ -1,7 +1,6 @@
 package dev.stillframe.tests.network;
 
 import dev.stillframe.tests.network.NetworkPlan.ConnectionPlan;
-
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,8 +32,7 @@ final class Plans {
         return new NetworkPlan(connections);
     }
 
-    private static ConnectionPlan connection(
-            RandomGenerator random, long bytes, boolean lossless) {
+    private static ConnectionPlan connection(RandomGenerator random, long bytes, boolean lossless) {
         List<Fault> toReceiver = new ArrayList<>();
         for (int left = random.nextInt(4); left > 0; left--) {
             toReceiver.add(fault(random, place(random, bytes), lossless));

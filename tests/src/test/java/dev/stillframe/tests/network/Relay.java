@@ -10,11 +10,9 @@ import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
-
-import org.jspecify.annotations.Nullable;
-
 import java.net.InetSocketAddress;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** One connection through a {@link Link}: two sockets and two directions. Owned by its thread. */
 @SuppressWarnings("FutureReturnValueIgnored") // failures end up in the handlers

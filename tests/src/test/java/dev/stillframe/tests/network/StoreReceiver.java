@@ -6,11 +6,9 @@ import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.receiver.SinkFactory;
 import dev.stillframe.transport.receiver.StoreSinks;
-
 import dev.stillframe.transport.security.Credentials;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -45,7 +43,11 @@ final class StoreReceiver implements AutoCloseable {
     }
 
     private StoreReceiver(
-            ImageStore store, SinkFactory sinks, ReceiverLimits limits, int port, Credentials credentials)
+            ImageStore store,
+            SinkFactory sinks,
+            ReceiverLimits limits,
+            int port,
+            Credentials credentials)
             throws IOException {
         this.store = store;
         receiver =

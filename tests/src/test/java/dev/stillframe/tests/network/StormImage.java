@@ -2,24 +2,23 @@ package dev.stillframe.tests.network;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.Verification;
-import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
-import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.instant.Ending;
-import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
-import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.instant.Source;
-
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -93,8 +92,7 @@ final class StormImage {
         for (int at = first; at < first + count; ) {
             int length = Math.min(first + count - at, 1 + random.nextInt(MAX_RUN_PAGES));
             int dice = random.nextInt(10);
-            PageKind kind =
-                    dice < 6 ? PageKind.DATA : dice < 9 ? PageKind.ZERO : PageKind.LOST;
+            PageKind kind = dice < 6 ? PageKind.DATA : dice < 9 ? PageKind.ZERO : PageKind.LOST;
             runs.add(new Run(kind, at, length));
             at += length;
         }
@@ -103,8 +101,18 @@ final class StormImage {
     private static Layout layout(List<Region> regions) {
         Source source =
                 new Source(
-                        1, 0, 1, 1, 0, 0, "storm", List.of("storm"), "/bin/storm", "host",
-                        "x86_64", "6.18");
+                        1,
+                        0,
+                        1,
+                        1,
+                        0,
+                        0,
+                        "storm",
+                        List.of("storm"),
+                        "/bin/storm",
+                        "host",
+                        "x86_64",
+                        "6.18");
         return new Layout(PAGE, 1, source, new byte[16], List.of(), regions);
     }
 
@@ -126,7 +134,9 @@ final class StormImage {
         return new Ending(missing, RootHash.of(layout, missing, this::copyRecords));
     }
 
-    /** All of it, in an order that {@code order} decides, in batches of about {@code limit} pages. */
+    /**
+     * All of it, in an order that {@code order} decides, in batches of about {@code limit} pages.
+     */
     List<List<Run>> batches(Random order, int limit) {
         List<Run> shuffled = new ArrayList<>(runs);
         Collections.shuffle(shuffled, order);
@@ -224,12 +234,16 @@ final class StormImage {
 
     private byte[] hash(int ordinal) {
         byte[] hash = new byte[PageHash.BYTES];
-        System.arraycopy(records, ordinal * PageRecords.RECORD_BYTES + Long.BYTES, hash, 0, PageHash.BYTES);
+        System.arraycopy(
+                records, ordinal * PageRecords.RECORD_BYTES + Long.BYTES, hash, 0, PageHash.BYTES);
         return hash;
     }
 
     private void copyRecords(long firstOrdinal, int count, ByteBuffer into) {
-        into.put(records, Math.toIntExact(firstOrdinal) * PageRecords.RECORD_BYTES, count * PageRecords.RECORD_BYTES);
+        into.put(
+                records,
+                Math.toIntExact(firstOrdinal) * PageRecords.RECORD_BYTES,
+                count * PageRecords.RECORD_BYTES);
     }
 
     /** Fails unless what lies at {@code place} is this image, to the last byte. */

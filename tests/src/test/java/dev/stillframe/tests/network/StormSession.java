@@ -6,10 +6,8 @@ import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
-
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,7 +27,12 @@ import java.util.concurrent.locks.LockSupport;
  * @param credentials of both sides
  */
 record StormSession(
-        String name, StormImage image, NetworkPlan plan, int lanes, long order, Credentials credentials) {
+        String name,
+        StormImage image,
+        NetworkPlan plan,
+        int lanes,
+        long order,
+        Credentials credentials) {
     private static final SenderOptions OPTIONS =
             SenderOptions.DEFAULT
                     .withRetainBytes(SenderOptions.MIN_RETAIN_BYTES)
@@ -59,9 +62,9 @@ record StormSession(
     record Outcome(List<IOException> refusals, List<Link.Strike> struck) {}
 
     /**
-     * Sends the image through a link of its own. A session that has begun has to end with the image,
-     * exact, whatever the plan; before that the sender may be refused with a reason, and is sent
-     * again.
+     * Sends the image through a link of its own. A session that has begun has to end with the
+     * image, exact, whatever the plan; before that the sender may be refused with a reason, and is
+     * sent again.
      */
     Outcome run(HostileNetwork network, StoreReceiver receiver, AtomicInteger live)
             throws IOException {
@@ -94,9 +97,7 @@ record StormSession(
                 return Sender.connect(
                         link.address(),
                         name,
-                        OPTIONS.withLanes(lanes)
-                                .withPreset(preset())
-                                .withCredentials(credentials),
+                        OPTIONS.withLanes(lanes).withPreset(preset()).withCredentials(credentials),
                         registry);
             } catch (IOException e) {
                 assertThat(e.getMessage()).contains("127.0.0.1").hasSizeGreaterThan(30);

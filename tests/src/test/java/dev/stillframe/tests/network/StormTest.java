@@ -7,11 +7,6 @@ import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.network.StormSession.Outcome;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.target.Signals;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
-
 import dev.stillframe.transport.security.Credentials;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -26,6 +21,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Many sessions through a network that does what a random plan says: each that has begun ends with
@@ -68,7 +66,8 @@ class StormTest {
         }
     }
 
-    private void storm(int count, Credentials credentials, Map<String, Integer> met) throws Exception {
+    private void storm(int count, Credentials credentials, Map<String, Integer> met)
+            throws Exception {
         try (HostileNetwork network = new HostileNetwork();
                 StoreReceiver receiver =
                         StoreReceiver.on(directory.resolve("store-" + count), 0, credentials);
@@ -93,9 +92,7 @@ class StormTest {
         AssertionError wrong = new AssertionError("sessions that ended wrong");
         for (Future<Outcome> session : running) {
             try {
-                count(
-                        session.get((long) running.size() * SESSION_SECONDS, TimeUnit.SECONDS),
-                        met);
+                count(session.get((long) running.size() * SESSION_SECONDS, TimeUnit.SECONDS), met);
             } catch (ExecutionException e) {
                 wrong.addSuppressed(e.getCause());
             }
@@ -105,15 +102,22 @@ class StormTest {
         }
     }
 
-    private static List<StormSession> sessions(int count, Credentials credentials) throws IOException {
+    private static List<StormSession> sessions(int count, Credentials credentials)
+            throws IOException {
         List<StormSession> sessions = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             Random random = new Random(Seed.value() + i);
             int pages = random.nextInt(4) > 0 ? 32 + random.nextInt(300) : random.nextInt(2000) + 1;
             StormImage image = StormImage.of(random.nextLong(), pages);
             NetworkPlan plan = Plans.random(random, 1 + image.dataBytes());
-            sessions.add(new StormSession(
-                            "image-" + i, image, plan, 1 + random.nextInt(8), random.nextLong(), credentials));
+            sessions.add(
+                    new StormSession(
+                            "image-" + i,
+                            image,
+                            plan,
+                            1 + random.nextInt(8),
+                            random.nextLong(),
+                            credentials));
         }
         return sessions;
     }

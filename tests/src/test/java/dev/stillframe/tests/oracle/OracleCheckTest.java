@@ -1,18 +1,15 @@
 package dev.stillframe.tests.oracle;
 
 import static dev.stillframe.tests.oracle.OracleShape.PAGE_BYTES;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.tests.Seed;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class OracleCheckTest {
     private final RandomGenerator random = Seed.random("OracleCheckTest");
@@ -26,9 +23,7 @@ class OracleCheckTest {
         assertThat(OracleCheck.deviation(shape, region)).isEmpty();
         for (int step = 0; step < 20_000; step++) {
             oracle.step(random.nextInt(threads));
-            assertThat(OracleCheck.deviation(shape, region))
-                    .as("after step %d", step)
-                    .isEmpty();
+            assertThat(OracleCheck.deviation(shape, region)).as("after step %d", step).isEmpty();
         }
     }
 

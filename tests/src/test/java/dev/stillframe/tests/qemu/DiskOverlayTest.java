@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotException;
-import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
@@ -36,7 +36,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** After a snapshot that failed a machine's disks go on where they were, and nothing that was written is lost. */
+/**
+ * After a snapshot that failed a machine's disks go on where they were, and nothing that was
+ * written is lost.
+ */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class DiskOverlayTest {
     private static final int DISK_BYTES = 8 << 20;
@@ -64,26 +67,28 @@ class DiskOverlayTest {
     @Test
     void whatIsWrittenUntilTheSnapshotFailsIsInTheFilesOfBefore() throws Exception {
         try (Guest guest = start()) {
-            ForwardingSink failing = new ForwardingSink(new DiscardingSink()) {
-                private boolean written;
+            ForwardingSink failing =
+                    new ForwardingSink(new DiscardingSink()) {
+                        private boolean written;
 
-                @Override
-                public void accept(PageBatch batch) throws IOException {
-                    if (!written) {
-                        written = true;
-                        write(guest, "d0", "0x5a 64k 4k");
-                        write(guest, "n0", "0x6b 128k 4k");
-                    }
-                    super.accept(batch);
-                }
+                        @Override
+                        public void accept(PageBatch batch) throws IOException {
+                            if (!written) {
+                                written = true;
+                                write(guest, "d0", "0x5a 64k 4k");
+                                write(guest, "n0", "0x6b 128k 4k");
+                            }
+                            super.accept(batch);
+                        }
 
-                @Override
-                public String finish(Ending ending) throws IOException {
-                    assertThat(names(overlays)).hasSize(2);
-                    throw new IOException("the disk is full");
-                }
-            };
-            assertThatThrownBy(() -> take(guest, failing, null)).hasMessageContaining("the disk is full");
+                        @Override
+                        public String finish(Ending ending) throws IOException {
+                            assertThat(names(overlays)).hasSize(2);
+                            throw new IOException("the disk is full");
+                        }
+                    };
+            assertThatThrownBy(() -> take(guest, failing, null))
+                    .hasMessageContaining("the disk is full");
             assertAsBefore(guest);
             assertThat(byteAt(raw, 64 << 10)).isEqualTo(0x5a);
             assertThat(byteAt(node, 128 << 10)).isEqualTo(0x6b);
@@ -94,7 +99,8 @@ class DiskOverlayTest {
     @Test
     void aHookThatFailsBehindTheOverlaysTakesThemBack() throws Exception {
         try (Guest guest = start()) {
-            assertThatThrownBy(() -> take(guest, new DiscardingSink(), "exit 7")).hasMessageContaining("exit code 7");
+            assertThatThrownBy(() -> take(guest, new DiscardingSink(), "exit 7"))
+                    .hasMessageContaining("exit code 7");
             assertAsBefore(guest);
         }
     }
@@ -106,7 +112,8 @@ class DiskOverlayTest {
             List<String> first = files(guest);
             assertThat(first).allMatch(file -> file.startsWith(overlays.toString()));
             write(guest, "d0", "0x11 0 4k");
-            assertThatThrownBy(() -> take(guest, new DiscardingSink(), "exit 7")).hasMessageContaining("exit code 7");
+            assertThatThrownBy(() -> take(guest, new DiscardingSink(), "exit 7"))
+                    .hasMessageContaining("exit code 7");
             assertThat(files(guest)).isEqualTo(first);
             assertThat(names(overlays)).hasSize(2);
             assertThat(byteAt(raw, 0)).as("the file below the first overlay").isZero();
@@ -116,10 +123,14 @@ class DiskOverlayTest {
     @Test
     void aKilledSnapshotsOverlaysAreTakenBack() throws Exception {
         try (Guest guest = start()) {
-            List<String> arguments = List.of(guest.qmpSocket().toString(), KILLED_AT, overlays.toString());
+            List<String> arguments =
+                    List.of(guest.qmpSocket().toString(), KILLED_AT, overlays.toString());
             try (TargetProcess child =
                     TargetProcess.start(
-                            JavaCommand.of(MachineChild.class, List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"), arguments))) {
+                            JavaCommand.of(
+                                    MachineChild.class,
+                                    List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+                                    arguments))) {
                 child.awaitLine("go");
                 assertThat(child.awaitExit()).isEqualTo(128 + 9);
             }
@@ -134,8 +145,10 @@ class DiskOverlayTest {
         Path hidden = directory.resolve("none");
         try (Guest guest = start()) {
             MachineSnapshot.Subject subject =
-                    new MachineSnapshot.Subject(guest.qmpSocket(), OptionalInt.empty(), hidden, null);
-            assertThatThrownBy(() -> snapshot().take(subject, new DiscardingSink())).isInstanceOf(SnapshotException.class);
+                    new MachineSnapshot.Subject(
+                            guest.qmpSocket(), OptionalInt.empty(), hidden, null);
+            assertThatThrownBy(() -> snapshot().take(subject, new DiscardingSink()))
+                    .isInstanceOf(SnapshotException.class);
             assertThat(hidden).doesNotExist();
             assertAsBefore(guest);
             guest.awaitSteps(2_000);
@@ -144,7 +157,8 @@ class DiskOverlayTest {
 
     private Guest start() throws Exception {
         GuestOptions options =
-                GuestOptions.of(256, 64).withRate(2_000)
+                GuestOptions.of(256, 64)
+                        .withRate(2_000)
                         .with(
                                 List.of(
                                         "-drive",
@@ -171,10 +185,15 @@ class DiskOverlayTest {
 
     private void write(Guest guest, String disk, String patternFromLength) throws IOException {
         String[] words = patternFromLength.split(" ");
-        String line = "qemu-io %s \"write -P %s %s %s\"".formatted(top(disk), words[0], words[1], words[2]);
+        String line =
+                "qemu-io %s \"write -P %s %s %s\""
+                        .formatted(top(disk), words[0], words[1], words[2]);
         try (Monitor monitor = Monitor.connect(second())) {
             String said =
-                    monitor.execute("human-monitor-command", "{\"command-line\": %s}".formatted(new ObjectMapper().writeValueAsString(line)))
+                    monitor.execute(
+                                    "human-monitor-command",
+                                    "{\"command-line\": %s}"
+                                            .formatted(new ObjectMapper().writeValueAsString(line)))
                             .asText();
             assertThat(said).as(line + guest.lastWords()).doesNotContain("rror");
         }
@@ -190,14 +209,16 @@ class DiskOverlayTest {
         assertThat(names(overlays)).isEmpty();
         try (Monitor monitor = Monitor.of(guest)) {
             assertThat(monitor.execute("query-block-jobs", "{}")).isEmpty();
-            assertThat(monitor.execute("query-status", "{}").path("status").asText()).isEqualTo("running");
+            assertThat(monitor.execute("query-status", "{}").path("status").asText())
+                    .isEqualTo("running");
         }
     }
 
     private static List<String> files(Guest guest) throws IOException {
         List<String> files = new ArrayList<>();
         try (Monitor monitor = Monitor.of(guest)) {
-            monitor.execute("query-block", "{}").forEach(disk -> files.add(disk.path("inserted").path("file").asText()));
+            monitor.execute("query-block", "{}")
+                    .forEach(disk -> files.add(disk.path("inserted").path("file").asText()));
         }
         files.removeIf(String::isEmpty);
         return files;
@@ -205,7 +226,11 @@ class DiskOverlayTest {
 
     private void take(Guest guest, PageSink sink, @Nullable String hook)
             throws SnapshotException, InterruptedException {
-        snapshot().take(new MachineSnapshot.Subject(guest.qmpSocket(), OptionalInt.empty(), overlays, hook), sink);
+        snapshot()
+                .take(
+                        new MachineSnapshot.Subject(
+                                guest.qmpSocket(), OptionalInt.empty(), overlays, hook),
+                        sink);
     }
 
     private static MachineSnapshot snapshot() {
@@ -214,7 +239,8 @@ class DiskOverlayTest {
 
     private static List<String> names(Path directory) {
         try (Stream<Path> files = Files.list(directory)) {
-            return files.map(file -> Objects.requireNonNull(file.getFileName()).toString()).toList();
+            return files.map(file -> Objects.requireNonNull(file.getFileName()).toString())
+                    .toList();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.target.TargetProcess;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,7 +3,6 @@ package dev.stillframe.tests.qemu;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.Tool;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

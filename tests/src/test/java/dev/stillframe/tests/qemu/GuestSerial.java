@@ -3,9 +3,6 @@ package dev.stillframe.tests.qemu;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import dev.stillframe.tests.target.TargetProcess;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -21,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The other end of a guest's serial port: a Unix socket to which QEMU connects when it starts, so

@@ -19,12 +19,16 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** QEMU runs as a user of its own, who cannot lead a snapshot by root to where that user could not go. */
+/**
+ * QEMU runs as a user of its own, who cannot lead a snapshot by root to where that user could not
+ * go.
+ */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class HostileQemuTest {
     /**
-     * In every directory that appears under /tmp with our name and lets this user in, puts what would be written or read: a
-     * pipe that nobody opens, and links to a file of root's. Says what it got into.
+     * In every directory that appears under /tmp with our name and lets this user in, puts what
+     * would be written or read: a pipe that nobody opens, and links to a file of root's. Says what
+     * it got into.
      */
     private static final String PLANTING =
             """
@@ -40,7 +44,10 @@ class HostileQemuTest {
             done
             """;
 
-    /** QEMU as that user, who may make a userfaultfd and nothing else of root's; given the directory that Guest makes. */
+    /**
+     * QEMU as that user, who may make a userfaultfd and nothing else of root's; given the directory
+     * that Guest makes.
+     */
     private static final String AS_NOBODY =
             """
             for word; do case $word in */pid) chown -R nobody "${word%/pid}";; *.initramfs) chmod a+r "$word";; esac; done
@@ -61,15 +68,23 @@ class HostileQemuTest {
 
     @Test
     void pipesAndLinksOfQemusUserAreNotMet() throws Exception {
-        List<String> command = new ArrayList<>(List.of("sh", "-c", AS_NOBODY, "sh", "qemu-system-x86_64"));
+        List<String> command =
+                new ArrayList<>(List.of("sh", "-c", AS_NOBODY, "sh", "qemu-system-x86_64"));
         command.addAll(GuestOptions.of(256, 64).withRate(2_000).arguments());
         try (Guest guest = Guest.launch(command);
                 TargetProcess planter =
                         TargetProcess.start(
-                                List.of("setpriv", "--reuid=nobody", "--clear-groups", "bash", "-c", PLANTING))) {
+                                List.of(
+                                        "setpriv",
+                                        "--reuid=nobody",
+                                        "--clear-groups",
+                                        "bash",
+                                        "-c",
+                                        PLANTING))) {
             planter.awaitLine("ready");
             guest.awaitRunning();
-            assertThat((int) Files.getAttribute(Path.of("/proc/" + guest.pid()), "unix:uid")).isNotZero();
+            assertThat((int) Files.getAttribute(Path.of("/proc/" + guest.pid()), "unix:uid"))
+                    .isNotZero();
             for (int turn = 0; turn < 3; turn++) {
                 Path image = directory.resolve("image-" + turn);
                 MachineImages.take(guest, image);
@@ -77,7 +92,9 @@ class HostileQemuTest {
             }
             assertThat(planter.unread()).as("what QEMU's user got into").isEmpty();
             guest.awaitSteps(2_000);
-            assertThat(descriptors(guest)).as("what is left in QEMU").noneMatch(file -> file.contains("stillframe-devices"));
+            assertThat(descriptors(guest))
+                    .as("what is left in QEMU")
+                    .noneMatch(file -> file.contains("stillframe-devices"));
         }
     }
 

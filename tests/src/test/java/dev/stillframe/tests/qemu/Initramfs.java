@@ -3,7 +3,6 @@ package dev.stillframe.tests.qemu;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.stillframe.tests.target.NativeProgram;
-
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;

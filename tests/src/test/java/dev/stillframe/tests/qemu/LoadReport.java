@@ -1,9 +1,8 @@
 package dev.stillframe.tests.qemu;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A line that {@code guestload.c} printed. Immutable.

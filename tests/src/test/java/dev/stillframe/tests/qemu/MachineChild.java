@@ -13,9 +13,9 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentSkipListSet;
 
 /**
- * A process that takes a snapshot of a machine and kills itself on the way. Arguments: the socket of QMP, and the name of
- * the probe's point to die at; a name that is no point lets it live, and then it prints all points. If there is a third, it
- * is the directory for overlays.
+ * A process that takes a snapshot of a machine and kills itself on the way. Arguments: the socket
+ * of QMP, and the name of the probe's point to die at; a name that is no point lets it live, and
+ * then it prints all points. If there is a third, it is the directory for overlays.
  */
 public final class MachineChild {
     private MachineChild() {}

@@ -38,16 +38,22 @@ public final class MachineImages {
         return new MachineSnapshot.Subject(guest.qmpSocket(), OptionalInt.empty(), null, null);
     }
 
-    /** Runs an image by {@code stillframe restore}, with the arguments of the guest that it is of. */
+    /**
+     * Runs an image by {@code stillframe restore}, with the arguments of the guest that it is of.
+     */
     public static Guest restore(Path image, List<String> arguments, String... options)
             throws IOException, InterruptedException, TimeoutException {
         return restore(image.toString(), arguments, options);
     }
 
-    /** Runs the image {@code name} of the receiver that listens at {@code from}, before its memory is here. */
+    /**
+     * Runs the image {@code name} of the receiver that listens at {@code from}, before its memory
+     * is here.
+     */
     public static Guest restoreFrom(InetSocketAddress from, String name, List<String> arguments)
             throws IOException, InterruptedException, TimeoutException {
-        return restore(name, arguments, "--from", "%s:%d".formatted(from.getHostString(), from.getPort()));
+        return restore(
+                name, arguments, "--from", "%s:%d".formatted(from.getHostString(), from.getPort()));
     }
 
     private static Guest restore(String image, List<String> arguments, String... options)
@@ -57,6 +63,7 @@ public final class MachineImages {
         typed.add("--");
         typed.addAll(arguments);
         return Guest.launch(
-                JavaCommand.of(Main.class, List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), typed));
+                JavaCommand.of(
+                        Main.class, List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), typed));
     }
 }

@@ -18,7 +18,10 @@ import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** kill -9 of the process that takes the snapshot, at every step and at any moment: the machine goes on. */
+/**
+ * kill -9 of the process that takes the snapshot, at every step and at any moment: the machine goes
+ * on.
+ */
 @Timeout(value = 30, unit = TimeUnit.MINUTES)
 class MachineKillTest {
     private static final int KILLED = 128 + 9;
@@ -34,15 +37,21 @@ class MachineKillTest {
             guest.awaitRunning();
             List<String> points = points(guest);
             Set<String> before = leftovers();
-            assertThat(points).contains("machine: stopped", "machine: devices saved", "machine: continue");
-            // Those that every snapshot has are killed at for a process (KillTest); here, those while the machine stands.
+            assertThat(points)
+                    .contains("machine: stopped", "machine: devices saved", "machine: continue");
+            // Those that every snapshot has are killed at for a process (KillTest); here, those
+            // while the machine stands.
             List<String> standing =
-                    points.stream().filter(p -> p.startsWith("machine: ") || p.startsWith("freeze: ")).toList();
+                    points.stream()
+                            .filter(p -> p.startsWith("machine: ") || p.startsWith("freeze: "))
+                            .toList();
             for (int turn = 0; turn < Campaign.turns(1, 5); turn++) {
                 for (String point : standing) {
                     try (TargetProcess child = child(guest, point)) {
                         child.awaitLine("go");
-                        assertThat(child.awaitExit()).as("exit status at '%s'", point).isEqualTo(KILLED);
+                        assertThat(child.awaitExit())
+                                .as("exit status at '%s'", point)
+                                .isEqualTo(KILLED);
                     }
                     goesOn(guest, point);
                 }
@@ -75,7 +84,9 @@ class MachineKillTest {
     private static void goesOn(Guest guest, String after) throws Exception {
         guest.awaitSteps(SOME_STEPS);
         guest.awaitPasses(1);
-        assertThat(guest.isBroken()).as("after death at %s: %s", after, guest.lastWords()).isFalse();
+        assertThat(guest.isBroken())
+                .as("after death at %s: %s", after, guest.lastWords())
+                .isFalse();
     }
 
     private static List<String> points(Guest guest) throws Exception {

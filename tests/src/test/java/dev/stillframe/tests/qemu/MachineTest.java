@@ -13,9 +13,9 @@ import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.image.Verification;
 import dev.stillframe.engine.instant.MachineState;
+import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.system.Snapshots;
-import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.target.NativeProgram;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -31,7 +31,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Images of running guests run again from the instant that they are of, and the guests go on as if nothing had been. */
+/**
+ * Images of running guests run again from the instant that they are of, and the guests go on as if
+ * nothing had been.
+ */
 @Timeout(value = 60, unit = TimeUnit.MINUTES)
 class MachineTest {
     private static final int MEMORY_MIB = 256;
@@ -67,7 +70,8 @@ class MachineTest {
 
                 try (Guest restored = MachineImages.restore(image, guest.arguments())) {
                     restored.awaitRunning();
-                    assertThat(restored.rates().getFirst().steps()).isBetween(before, after + SOME_STEPS * 100L);
+                    assertThat(restored.rates().getFirst().steps())
+                            .isBetween(before, after + SOME_STEPS * 100L);
                     restored.awaitPasses(2);
                     assertThat(restored.isBroken()).as(restored::lastWords).isFalse();
                 }
@@ -128,7 +132,10 @@ class MachineTest {
         }
     }
 
-    /** Memory that is nobody else's is read through the process; the image and its restore are the same. */
+    /**
+     * Memory that is nobody else's is read through the process; the image and its restore are the
+     * same.
+     */
     @Test
     void aGuestWithPrivateMemoryOnTwoNodesAndVideoMemoryRunsAgain() throws Exception {
         Path image = directory.resolve("image");
@@ -138,8 +145,12 @@ class MachineTest {
                         .with(
                                 List.of(
                                         "-device", "VGA",
-                                        "-object", "memory-backend-ram,id=near,size=%dM".formatted(MEMORY_MIB / 2),
-                                        "-object", "memory-backend-ram,id=far,size=%dM".formatted(MEMORY_MIB / 2),
+                                        "-object",
+                                                "memory-backend-ram,id=near,size=%dM"
+                                                        .formatted(MEMORY_MIB / 2),
+                                        "-object",
+                                                "memory-backend-ram,id=far,size=%dM"
+                                                        .formatted(MEMORY_MIB / 2),
                                         "-numa", "node,memdev=near",
                                         "-numa", "node,memdev=far"));
         try (Guest guest = Guest.start(options)) {
@@ -170,7 +181,9 @@ class MachineTest {
             arguments = guest.arguments();
         }
         try {
-            try (Guest restored = MachineImages.restore(image, arguments, "--ram", ram.resolve("ram").toString())) {
+            try (Guest restored =
+                    MachineImages.restore(
+                            image, arguments, "--ram", ram.resolve("ram").toString())) {
                 restored.awaitRunning();
                 restored.awaitPasses(1);
                 assertThat(MachineImages.take(restored, second).report().missing()).isEmpty();
@@ -212,7 +225,9 @@ class MachineTest {
             assertThat(Files.readString(seen).strip()).isEqualTo(Integer.toString(guest.pid()));
             MachineState.Disk recorded = machine(directory.resolve("image")).disks().getFirst();
             assertThat(recorded.file()).isEqualTo(disk.toString());
-            assertThat(Path.of(Objects.requireNonNull(recorded.overlay()))).exists().hasParent(overlays);
+            assertThat(Path.of(Objects.requireNonNull(recorded.overlay())))
+                    .exists()
+                    .hasParent(overlays);
             try (Monitor monitor = Monitor.of(guest)) {
                 assertThat(monitor.execute("query-block", "{}").findValuesAsText("file"))
                         .contains(recorded.overlay());
@@ -235,7 +250,10 @@ class MachineTest {
             Verification verification = ImageVerifier.verify(second, ImageVerifier.Progress.NONE);
             assertThat(verification.damages()).isEmpty();
             assertThat(verification.sharedPages()).isGreaterThan(verification.dataPages());
-            assertThatThrownBy(() -> new MachineRestore(second, MachineRestore.Options.DEFAULT).line(Path.of("x")))
+            assertThatThrownBy(
+                            () ->
+                                    new MachineRestore(second, MachineRestore.Options.DEFAULT)
+                                            .line(Path.of("x")))
                     .hasMessageContaining("merge");
             try (ImageReader reader = ImageReader.open(second)) {
                 ImageMerge.merge(reader, merged, ImageMerge.Progress.NONE);
@@ -268,7 +286,8 @@ class MachineTest {
         try (Guest guest = Guest.start(GuestOptions.of(MEMORY_MIB, LOAD_MIB))) {
             guest.awaitRunning();
             MachineSnapshot.Subject failing =
-                    new MachineSnapshot.Subject(guest.qmpSocket(), OptionalInt.empty(), null, "exit 7");
+                    new MachineSnapshot.Subject(
+                            guest.qmpSocket(), OptionalInt.empty(), null, "exit 7");
             assertThatThrownBy(() -> MachineImages.take(failing, directory.resolve("image")))
                     .isInstanceOf(SnapshotException.class)
                     .hasMessageContaining("exit code 7");

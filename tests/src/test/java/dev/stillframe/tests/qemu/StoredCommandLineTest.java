@@ -21,10 +21,16 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A machine runs from the command line that stands in its image only if somebody agrees, and without what led to its host. */
+/**
+ * A machine runs from the command line that stands in its image only if somebody agrees, and
+ * without what led to its host.
+ */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class StoredCommandLineTest {
-    /** Runs a command on a terminal, types an answer to its question, and prints what it showed and how it ended. */
+    /**
+     * Runs a command on a terminal, types an answer to its question, and prints what it showed and
+     * how it ended.
+     */
     private static final String ON_A_TERMINAL =
             """
             import os, pty, select, sys
@@ -58,7 +64,11 @@ class StoredCommandLineTest {
     static void takeAnImage() throws Exception {
         directory = Files.createTempDirectory(NativeProgram.scratch(), "stored-");
         image = directory.resolve("image");
-        try (Guest guest = Guest.start(GuestOptions.of(256, 64).withRate(2_000).with(List.of("-monitor", "tcp:127.0.0.1:0,server=on,wait=off")))) {
+        try (Guest guest =
+                Guest.start(
+                        GuestOptions.of(256, 64)
+                                .withRate(2_000)
+                                .with(List.of("-monitor", "tcp:127.0.0.1:0,server=on,wait=off")))) {
             guest.awaitRunning();
             MachineImages.take(guest, image);
         }
@@ -76,9 +86,14 @@ class StoredCommandLineTest {
         ProcessHandle qemu = ProcessHandle.of(facts.path("pid").asLong()).orElseThrow();
         try {
             assertThat(facts.path("running").asBoolean()).isTrue();
-            String line = Files.readString(Path.of("/proc/" + qemu.pid() + "/cmdline"), UTF_8).replace('\0', ' ');
+            String line =
+                    Files.readString(Path.of("/proc/" + qemu.pid() + "/cmdline"), UTF_8)
+                            .replace('\0', ' ');
             assertThat(line)
-                    .contains("-chardev null,id=serial0", "-serial chardev:serial0", "mem-path=" + image)
+                    .contains(
+                            "-chardev null,id=serial0",
+                            "-serial chardev:serial0",
+                            "mem-path=" + image)
                     .doesNotContain("-monitor", "-pidfile", "socket,id");
         } finally {
             qemu.destroyForcibly();
@@ -90,7 +105,10 @@ class StoredCommandLineTest {
         String refused = onATerminal("no");
         assertThat(refused)
                 .contains("says that it is of process", "QEMU ", "qemu-system-x86_64 ")
-                .contains("not taken as it stood there: -monitor tcp:127.0.0.1:0", "not run", "exit 1");
+                .contains(
+                        "not taken as it stood there: -monitor tcp:127.0.0.1:0",
+                        "not run",
+                        "exit 1");
         assertThat(onATerminal("yes")).contains("running", "exit 0");
     }
 
@@ -103,6 +121,7 @@ class StoredCommandLineTest {
     private static List<String> command(String... options) {
         List<String> typed = new ArrayList<>(List.of("restore", image.toString(), "--qemu"));
         typed.addAll(List.of(options));
-        return JavaCommand.of(Main.class, List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), typed);
+        return JavaCommand.of(
+                Main.class, List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), typed);
     }
 }

@@ -14,14 +14,12 @@ import dev.stillframe.tests.target.Health;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
 import dev.stillframe.tests.target.TargetProcess;
-
+import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.time.Duration;
-import java.util.List;
 
 /** What cannot work is refused or given up with words that help, and the target is let go. */
 @Timeout(180)
@@ -105,7 +103,9 @@ class BadInputTest {
                                     Snapshots.take(
                                             target.pid(),
                                             sink,
-                                            Snapshots.options().withStagingBytes(8 << 20).withStallTimeout(Duration.ofSeconds(2)),
+                                            Snapshots.options()
+                                                    .withStagingBytes(8 << 20)
+                                                    .withStallTimeout(Duration.ofSeconds(2)),
                                             Progress.NONE))
                     .isInstanceOf(SnapshotException.class);
             assertThat(sink.isFinished()).isFalse();

@@ -24,7 +24,9 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(300)
 class CommandLineSystemTest {
     private static final Path LAUNCHER =
-            Path.of(System.getProperty("basedir", "tests")).toAbsolutePath().resolveSibling("agent/bin/stillframe");
+            Path.of(System.getProperty("basedir", "tests"))
+                    .toAbsolutePath()
+                    .resolveSibling("agent/bin/stillframe");
 
     private Path directory = Path.of("");
 
@@ -52,11 +54,19 @@ class CommandLineSystemTest {
         Path image = directory.resolve("python.image");
         JsonNode facts;
         try (TargetProcess target = python()) {
-            facts = json("snapshot", "--json", "--pid", Integer.toString(target.pid()), "--out", image.toString());
+            facts =
+                    json(
+                            "snapshot",
+                            "--json",
+                            "--pid",
+                            Integer.toString(target.pid()),
+                            "--out",
+                            image.toString());
         }
         assertThat(facts.get("missing")).isEmpty();
         assertThat(facts.get("pages").asLong()).isPositive();
-        assertThat(json("verify", "--json", image.toString()).get("root_hash")).isEqualTo(facts.get("root_hash"));
+        assertThat(json("verify", "--json", image.toString()).get("root_hash"))
+                .isEqualTo(facts.get("root_hash"));
         assertThat(stillframe("show", image.toString())).contains(facts.get("root_hash").asText());
         Path core = directory.resolve("python.core");
         stillframe("export", "--format", "elf-core", image.toString(), core.toString());
@@ -68,7 +78,8 @@ class CommandLineSystemTest {
     void aDamagedPageIsFoundByItsAddress() throws Exception {
         Path image = directory.resolve("damaged.image");
         try (TargetProcess target = python()) {
-            stillframe("snapshot", "--pid", Integer.toString(target.pid()), "--out", image.toString());
+            stillframe(
+                    "snapshot", "--pid", Integer.toString(target.pid()), "--out", image.toString());
         }
         Path pages = image.resolve("pages");
         try (RandomAccessFile file = new RandomAccessFile(pages.toFile(), "rw")) {
@@ -95,7 +106,10 @@ class CommandLineSystemTest {
     private static TargetProcess python() throws Exception {
         TargetProcess target =
                 TargetProcess.start(
-                        List.of("python3", "-c", "import sys; print('ready', flush=True); sys.stdin.read()"));
+                        List.of(
+                                "python3",
+                                "-c",
+                                "import sys; print('ready', flush=True); sys.stdin.read()"));
         target.awaitReady();
         return target;
     }

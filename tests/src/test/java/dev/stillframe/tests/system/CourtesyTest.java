@@ -5,10 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.agent.job.Courtesy;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.linux.Scheduling;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** What the launcher lowers comes back when the target begins to wait. */
 @Timeout(30)
@@ -23,7 +21,10 @@ class CourtesyTest {
     private static final String PROPERTY = "stillframe.nice";
     private static final int LOWERED = 7;
 
-    /** Of {@code /proc/thread-self/stat} behind the name: proc(5) counts from 1 and begins with the pid. */
+    /**
+     * Of {@code /proc/thread-self/stat} behind the name: proc(5) counts from 1 and begins with the
+     * pid.
+     */
     private static final int NICE_FIELD = 19 - 3;
 
     @Test
@@ -35,8 +36,11 @@ class CourtesyTest {
             Progress courtesy = Courtesy.before((step, done, total) -> heard.add(step));
             FutureTask<List<Integer>> thread = new FutureTask<>(() -> niceAt(courtesy));
             Thread.ofPlatform().name("courtesy").start(thread);
-            assertThat(thread.get(10, TimeUnit.SECONDS)).containsExactly(LOWERED, LOWERED, proper, LOWERED, LOWERED);
-            assertThat(heard).containsExactly(Progress.Step.PREPARE, Progress.Step.ATTACH, Progress.Step.ARM);
+            assertThat(thread.get(10, TimeUnit.SECONDS))
+                    .containsExactly(LOWERED, LOWERED, proper, LOWERED, LOWERED);
+            assertThat(heard)
+                    .containsExactly(
+                            Progress.Step.PREPARE, Progress.Step.ATTACH, Progress.Step.ARM);
         } finally {
             System.clearProperty(PROPERTY);
         }
@@ -66,6 +70,7 @@ class CourtesyTest {
 
     private static int nice() throws IOException {
         String stat = Files.readString(Path.of("/proc/thread-self/stat"));
-        return Integer.parseInt(stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[NICE_FIELD]);
+        return Integer.parseInt(
+                stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[NICE_FIELD]);
     }
 }

@@ -4,23 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.tests.image.DiscardModel;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.SequenceCheck;
 import dev.stillframe.tests.image.ThrottledSink;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.TargetProcess;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * The list of what is missing is exact: a page of the target that was discarded, unmapped or moved
@@ -56,7 +54,10 @@ class DiscardTest {
         assertThat(lost).as("pages lost; without any this test shows nothing").isPositive();
     }
 
-    /** The memory beside it is whole, and so is the list: whoever discards the same pages all the time loses those at most. */
+    /**
+     * The memory beside it is whole, and so is the list: whoever discards the same pages all the
+     * time loses those at most.
+     */
     @Test
     void whatIsDiscardedAllTheTimeSpoilsNothingElse() throws Exception {
         try (TargetProcess target = TargetProcess.startNative("storm", List.of())) {
@@ -67,10 +68,12 @@ class DiscardTest {
             MemoryImage image = new MemoryImage();
             try {
                 Snapshots.take(target.pid(), image, Snapshots.options(), Progress.NONE);
-                assertThat(image.ending().missing()).noneMatch(missing -> missing.range().overlaps(whole));
+                assertThat(image.ending().missing())
+                        .noneMatch(missing -> missing.range().overlaps(whole));
                 for (long page = 0; page < pages; page++) {
                     long at = still + page * PAGE;
-                    assertThat(word(image.read(new AddressRange(at, at + PAGE)))).isEqualTo(page + 1);
+                    assertThat(word(image.read(new AddressRange(at, at + PAGE))))
+                            .isEqualTo(page + 1);
                 }
             } finally {
                 image.free();

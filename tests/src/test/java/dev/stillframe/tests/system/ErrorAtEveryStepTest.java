@@ -10,14 +10,12 @@ import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.target.Health;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Whatever goes wrong in us, even an Error, and wherever: the target goes on as before. */
 @Timeout(300)

@@ -9,12 +9,7 @@ import dev.stillframe.engine.process.Probe;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.SequenceCheck;
 import dev.stillframe.tests.target.TargetProcess;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -23,10 +18,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
- * Guard pages (MADV_GUARD_INSTALL) take the protection of empty pages away without a word: what is filled there before T0, and
- * discarded after it, was no hole.
+ * Guard pages (MADV_GUARD_INSTALL) take the protection of empty pages away without a word: what is
+ * filled there before T0, and discarded after it, was no hole.
  */
 @Timeout(60)
 class GuardPagesTest {
@@ -38,19 +35,24 @@ class GuardPagesTest {
     void whatWasFilledWhereGuardsHadBeenIsNotZeros() throws Exception {
         try (TargetProcess target = TargetProcess.startNative("guards", List.of())) {
             Map<String, Long> facts = target.awaitReady();
-            AddressRange filled = new AddressRange(facts.getOrDefault("start", 0L), facts.getOrDefault("end", 0L));
+            AddressRange filled =
+                    new AddressRange(
+                            facts.getOrDefault("start", 0L), facts.getOrDefault("end", 0L));
             MemoryImage image = new MemoryImage();
             try {
                 new Snapshot(
                                 Snapshots.options().withWorkers(1),
                                 new SimpleMeterRegistry(),
                                 Progress.NONE,
-                                new Snapshot.Seams(new Director(target), (reader, tracker) -> reader))
+                                new Snapshot.Seams(
+                                        new Director(target), (reader, tracker) -> reader))
                         .take(target.pid(), image);
-                assertThat(image.ending().missing()).noneMatch(missing -> missing.range().overlaps(filled));
+                assertThat(image.ending().missing())
+                        .noneMatch(missing -> missing.range().overlaps(filled));
                 for (long at = filled.start(); at < filled.end(); at += PAGE) {
                     long page = FIRST + (at - filled.start()) / PAGE;
-                    assertThat(SequenceCheck.first(image.read(new AddressRange(at, at + PAGE)))).isEqualTo(page);
+                    assertThat(SequenceCheck.first(image.read(new AddressRange(at, at + PAGE))))
+                            .isEqualTo(page);
                 }
             } finally {
                 image.free();

@@ -10,16 +10,14 @@ import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A target whose threads come and go, die holding robust mutexes and take 1,000 signals a second
@@ -51,7 +49,10 @@ class LifecycleTest {
         }
     }
 
-    /** A thread that ends while arming waits for its pages; if they stay protected, no image is to be believed. */
+    /**
+     * A thread that ends while arming waits for its pages; if they stay protected, no image is to
+     * be believed.
+     */
     @Test
     void anExitThatCannotBeLetGoFailsTheSnapshot() throws Exception {
         CountDownLatch released = new CountDownLatch(1);
@@ -87,7 +88,10 @@ class LifecycleTest {
         }
     }
 
-    /** There is no room below its stack pointer that is known to be unused; twice, because the first leaves a trace. */
+    /**
+     * There is no room below its stack pointer that is known to be unused; twice, because the first
+     * leaves a trace.
+     */
     @Test
     void aMainThreadOnAStackOfItsOwnIsUnharmed() throws Exception {
         try (TargetProcess target = TargetProcess.startNative("ownstack", List.of())) {
@@ -102,7 +106,9 @@ class LifecycleTest {
                 }
                 ProcessFacts facts = new ProcessFacts(target.pid());
                 byte[] before = facts.memory(turns, Long.BYTES);
-                Signals.await("more turns", () -> !Arrays.equals(facts.memory(turns, Long.BYTES), before));
+                Signals.await(
+                        "more turns",
+                        () -> !Arrays.equals(facts.memory(turns, Long.BYTES), before));
             }
         }
     }

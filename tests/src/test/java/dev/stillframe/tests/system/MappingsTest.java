@@ -4,19 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
-import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.SequenceCheck;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.TargetProcess;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -28,6 +24,8 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.function.LongUnaryOperator;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Many mappings, memory mapped twice, memory that others write, private mappings of files. */
 @Timeout(180)
@@ -104,7 +102,10 @@ class MappingsTest {
         }
     }
 
-    /** Each page comes to be through one of two mappings; the other must not keep the hole that was there before. */
+    /**
+     * Each page comes to be through one of two mappings; the other must not keep the hole that was
+     * there before.
+     */
     @Test
     void memoryMappedTwiceThatIsFilledMeanwhileIsOneInstant() throws Exception {
         try (TargetProcess target = TargetProcess.start(List.of("python3", "-c", FILLS))) {
@@ -127,11 +128,14 @@ class MappingsTest {
     private static long filled(MemoryImage image, long start) {
         MemorySegment memory = image.read(new AddressRange(start, start + FILLED_BYTES));
         long filled = 0;
-        while (filled < FILLED_BYTES / PAGE && memory.get(ValueLayout.JAVA_BYTE, filled * PAGE) != 0) {
+        while (filled < FILLED_BYTES / PAGE
+                && memory.get(ValueLayout.JAVA_BYTE, filled * PAGE) != 0) {
             filled++;
         }
         for (long page = filled; page < FILLED_BYTES / PAGE; page++) {
-            assertThat(memory.get(ValueLayout.JAVA_BYTE, page * PAGE)).as("page %d behind %d", page, filled).isZero();
+            assertThat(memory.get(ValueLayout.JAVA_BYTE, page * PAGE))
+                    .as("page %d behind %d", page, filled)
+                    .isZero();
         }
         return filled;
     }
@@ -236,7 +240,8 @@ class MappingsTest {
                                 .filter(at -> !image.isMissing(at))
                                 .toList();
                 assertThat(stored).hasSizeBetween(1, (int) (changed / PAGE) - 1);
-                assertThat(stored).allMatch(at -> image.kind(at).equals(Optional.of(PageKind.DATA)));
+                assertThat(stored)
+                        .allMatch(at -> image.kind(at).equals(Optional.of(PageKind.DATA)));
                 assertThat(image.ending().missing())
                         .filteredOn(missing -> missing.range().end() == address + changed)
                         .extracting(Missing::reason)

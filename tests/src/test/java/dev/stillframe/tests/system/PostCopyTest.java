@@ -3,8 +3,8 @@ package dev.stillframe.tests.system;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.engine.postcopy.PostCopy;
 import dev.stillframe.tests.target.ProcessFacts;
@@ -62,7 +62,9 @@ class PostCopyTest {
             memory.tell("write 80");
             memory.place(memory.needed());
             assertThat(memory.answer()).isEqualTo(77);
-            assertThat(memory.say("read 81")).as("a neighbour that came with it").isEqualTo(content(81));
+            assertThat(memory.say("read 81"))
+                    .as("a neighbour that came with it")
+                    .isEqualTo(content(81));
         }
     }
 
@@ -124,7 +126,9 @@ class PostCopyTest {
         try (Filled memory = new Filled()) {
             memory.error = new AssertionError("injected");
             memory.tell("read 37");
-            assertThat(memory.failure()).hasMessageContaining("injected").hasRootCauseInstanceOf(AssertionError.class);
+            assertThat(memory.failure())
+                    .hasMessageContaining("injected")
+                    .hasRootCauseInstanceOf(AssertionError.class);
         }
     }
 
@@ -145,7 +149,9 @@ class PostCopyTest {
         Filled() throws Exception {
             Map<String, Long> facts = target.awaitReady();
             AddressRange range =
-                    new AddressRange(Objects.requireNonNull(facts.get("start")), Objects.requireNonNull(facts.get("end")));
+                    new AddressRange(
+                            Objects.requireNonNull(facts.get("start")),
+                            Objects.requireNonNull(facts.get("end")));
             process = dev.stillframe.engine.process.TargetProcess.open(target.pid());
             postCopy = PostCopy.begin(process, range, this);
             postCopy.listen();
@@ -166,11 +172,13 @@ class PostCopyTest {
         }
 
         PostCopy.Pages needed() throws InterruptedException {
-            return Objects.requireNonNull(needed.poll(30, TimeUnit.SECONDS), "nobody misses anything");
+            return Objects.requireNonNull(
+                    needed.poll(30, TimeUnit.SECONDS), "nobody misses anything");
         }
 
         IOException failure() throws InterruptedException {
-            return Objects.requireNonNull(failures.poll(30, TimeUnit.SECONDS), "nothing has failed");
+            return Objects.requireNonNull(
+                    failures.poll(30, TimeUnit.SECONDS), "nothing has failed");
         }
 
         void place(PostCopy.Pages pages) throws IOException {
@@ -181,7 +189,9 @@ class PostCopyTest {
 
         /** All that nobody has asked for. */
         void placeAll() throws IOException {
-            for (PostCopy.Pages pages = postCopy.ask(0, 50); pages != null; pages = postCopy.ask(pages.end(), 50)) {
+            for (PostCopy.Pages pages = postCopy.ask(0, 50);
+                    pages != null;
+                    pages = postCopy.ask(pages.end(), 50)) {
                 place(pages);
             }
         }

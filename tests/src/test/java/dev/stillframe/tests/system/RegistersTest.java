@@ -6,13 +6,11 @@ import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.TargetProcess;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * The registers of 200 threads at T0, and that a snapshot does not change them. Offsets: {@code

@@ -9,7 +9,6 @@ import dev.stillframe.tests.target.HugePages;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
 import dev.stillframe.tests.target.ProcessFacts;
-
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;

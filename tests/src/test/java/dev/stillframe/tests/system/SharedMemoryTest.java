@@ -5,23 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotOptions;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.ForwardingSink;
-import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageBatch;
-import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.SequenceCheck;
 import dev.stillframe.tests.target.TargetProcess;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -32,6 +25,10 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Memory that is changed in ways that its protection does not see: each page of an image is of T0,
@@ -67,7 +64,10 @@ class SharedMemoryTest {
         assertThat(taken.wrong(1)).isEmpty();
     }
 
-    /** A descriptor that is open for writing, as QEMU has one of a guest's memory, changes nothing by itself. */
+    /**
+     * A descriptor that is open for writing, as QEMU has one of a guest's memory, changes nothing
+     * by itself.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"nothing", "own"})
     void whatNobodyElseWritesIsComplete(String how) throws Exception {
@@ -99,7 +99,11 @@ class SharedMemoryTest {
         assertThat(taken.wrong(1)).isEmpty();
         assertThat(take("own-open", List.of()).missing())
                 .extracting(Missing::reason)
-                .allSatisfy(reason -> assertThat(reason).contains("descriptor", "behind", "--trust-own-descriptors"))
+                .allSatisfy(
+                        reason ->
+                                assertThat(reason)
+                                        .contains(
+                                                "descriptor", "behind", "--trust-own-descriptors"))
                 .isNotEmpty();
     }
 
@@ -109,7 +113,10 @@ class SharedMemoryTest {
         Taken taken = take("discard", List.of());
         assertThat(taken.wrong(1)).isEmpty();
         assertThat(taken.missing())
-                .allMatch(missing -> missing.range().end() <= taken.address() + taken.pages() * PAGE / 2);
+                .allMatch(
+                        missing ->
+                                missing.range().end()
+                                        <= taken.address() + taken.pages() * PAGE / 2);
     }
 
     @Test
@@ -129,7 +136,8 @@ class SharedMemoryTest {
     /**
      * What an image shows of a target's memory.
      *
-     * @param generations of each page, by number; 0 if it holds zeros, -1 if the image has none or it is torn
+     * @param generations of each page, by number; 0 if it holds zeros, -1 if the image has none or
+     *     it is torn
      * @param missing what is listed of that memory
      */
     private record Taken(long address, int pages, List<Long> generations, List<Missing> missing) {
@@ -151,7 +159,8 @@ class SharedMemoryTest {
         return take(how, arguments, false);
     }
 
-    private static Taken take(String how, List<String> arguments, boolean trustsOwnDescriptors) throws Exception {
+    private static Taken take(String how, List<String> arguments, boolean trustsOwnDescriptors)
+            throws Exception {
         List<String> all = new ArrayList<>(List.of("--how", how));
         all.addAll(arguments);
         try (TargetProcess target = TargetProcess.startNative("behind", all)) {
@@ -160,7 +169,9 @@ class SharedMemoryTest {
             int pages = Math.toIntExact(facts.getOrDefault("pages", 0L));
             MemoryImage image = new MemoryImage();
             try {
-                Director director = new Director(target, how.equals("holes") ? "tracer: freeze" : "attach: enable");
+                Director director =
+                        new Director(
+                                target, how.equals("holes") ? "tracer: freeze" : "attach: enable");
                 new Snapshot(
                                 options(trustsOwnDescriptors),
                                 new SimpleMeterRegistry(),
@@ -175,7 +186,8 @@ class SharedMemoryTest {
     }
 
     private static SnapshotOptions options(boolean trustsOwnDescriptors) {
-        SnapshotOptions small = Snapshots.options().withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES);
+        SnapshotOptions small =
+                Snapshots.options().withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES);
         return trustsOwnDescriptors ? small.withTrustInOwnDescriptors() : small;
     }
 
@@ -186,16 +198,25 @@ class SharedMemoryTest {
         for (int page = 0; page < pages; page++) {
             MemorySegment content = bytes.asSlice((long) page * PAGE, PAGE);
             long first = SequenceCheck.first(content);
-            boolean whole1 = first == SequenceCheck.last(content) && (first == 0 || (int) first == page);
-            boolean accounted = image.kind(whole.start() + (long) page * PAGE).filter(kind -> kind != PageKind.LOST).isPresent();
+            boolean whole1 =
+                    first == SequenceCheck.last(content) && (first == 0 || (int) first == page);
+            boolean accounted =
+                    image.kind(whole.start() + (long) page * PAGE)
+                            .filter(kind -> kind != PageKind.LOST)
+                            .isPresent();
             generations.add(whole1 && accounted ? first >>> 32 : -1);
         }
         List<Missing> missing =
-                image.ending().missing().stream().filter(entry -> entry.range().overlaps(whole)).toList();
+                image.ending().missing().stream()
+                        .filter(entry -> entry.range().overlaps(whole))
+                        .toList();
         return new Taken(address, pages, generations, missing);
     }
 
-    /** Tells the target what to do when; the sink takes nothing until it has done it, so that most of it is not copied yet. */
+    /**
+     * Tells the target what to do when; the sink takes nothing until it has done it, so that most
+     * of it is not copied yet.
+     */
     private static final class Director implements Probe {
         private final TargetProcess target;
         private final String preparesAt;
@@ -214,10 +235,13 @@ class SharedMemoryTest {
                 tell("prepare");
             }
             if (point.equals("sweep: copied") && told.compareAndSet(false, true)) {
-                Thread.ofPlatform().name("director").start(() -> {
-                    tell("act");
-                    acted.countDown();
-                });
+                Thread.ofPlatform()
+                        .name("director")
+                        .start(
+                                () -> {
+                                    tell("act");
+                                    acted.countDown();
+                                });
             }
         }
 

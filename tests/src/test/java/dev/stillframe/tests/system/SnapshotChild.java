@@ -3,7 +3,6 @@ package dev.stillframe.tests.system;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.process.Probe;
-
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;

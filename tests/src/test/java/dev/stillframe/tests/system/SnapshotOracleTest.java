@@ -15,12 +15,6 @@ import dev.stillframe.tests.target.HugePages;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -30,6 +24,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Every image is one instant, whatever the memory is made of and however many threads write. */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
@@ -98,7 +96,9 @@ class SnapshotOracleTest {
     @CsvSource({"1,false,false", "1,true,true", "64,true,false", "512,false,true"})
     void everyTuningIsCorrect(int pages, boolean spin, boolean preCopy) throws Exception {
         SnapshotOptions tuned =
-                Snapshots.options().withWorkers(2).withTuning(new SnapshotOptions.Tuning(pages, spin, preCopy));
+                Snapshots.options()
+                        .withWorkers(2)
+                        .withTuning(new SnapshotOptions.Tuning(pages, spin, preCopy));
         try (OracleTarget target =
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2), Seed.value())) {
             checkInMemory(target, tuned);

@@ -6,9 +6,7 @@ import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.page.PageSink;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 
 /** Snapshots as the tests take them. Stateless. */
 public final class Snapshots {
@@ -16,7 +14,8 @@ public final class Snapshots {
 
     /** Options that a laptop can afford. */
     public static SnapshotOptions options() {
-        return SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors()).withStagingBytes(256L << 20);
+        return SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors())
+                .withStagingBytes(256L << 20);
     }
 
     /** Takes one with {@link #options()}. */

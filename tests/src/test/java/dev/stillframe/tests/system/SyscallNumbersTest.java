@@ -19,9 +19,13 @@ class SyscallNumbersTest {
                 Tool.run(List.of(NativeProgram.of("numbers").toString()))
                         .lines()
                         .map(line -> line.split(" ", 2))
-                        .collect(Collectors.toMap(pair -> pair[0], pair -> Integer.parseInt(pair[1])));
+                        .collect(
+                                Collectors.toMap(
+                                        pair -> pair[0], pair -> Integer.parseInt(pair[1])));
         for (Syscall call : Syscall.values()) {
-            assertThat(call.number(Architecture.CURRENT)).as(call.name()).isEqualTo(headers.get(call.name()));
+            assertThat(call.number(Architecture.CURRENT))
+                    .as(call.name())
+                    .isEqualTo(headers.get(call.name()));
         }
     }
 }

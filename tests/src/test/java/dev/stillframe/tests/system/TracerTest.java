@@ -12,12 +12,6 @@ import dev.stillframe.engine.process.Tracer;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
@@ -27,6 +21,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Stopping threads: all of them or none, and none for longer than its budget. */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
@@ -40,7 +38,9 @@ class TracerTest {
             target.awaitReady();
             signal(target, "STOP");
             ProcessFacts facts = new ProcessFacts(target.pid());
-            Signals.await("it stops", () -> facts.threadStates().stream().allMatch("T (stopped)"::equals));
+            Signals.await(
+                    "it stops",
+                    () -> facts.threadStates().stream().allMatch("T (stopped)"::equals));
             assertThatThrownBy(() -> Snapshots.take(target.pid(), new DiscardingSink()))
                     .isInstanceOf(SnapshotException.class)
                     .hasMessageContaining("kill -CONT " + target.pid());
@@ -52,7 +52,8 @@ class TracerTest {
     }
 
     private static void signal(TargetProcess target, String name) throws Exception {
-        Process kill = new ProcessBuilder("/bin/kill", "-" + name, Integer.toString(target.pid())).start();
+        Process kill =
+                new ProcessBuilder("/bin/kill", "-" + name, Integer.toString(target.pid())).start();
         assertThat(kill.waitFor()).isZero();
     }
 
@@ -128,7 +129,8 @@ class TracerTest {
                         .isInstanceOf(TargetException.class)
                         .hasMessageContaining("main thread");
             }
-            Signals.await("its other threads run on", () -> facts.threadStates().contains("R (running)"));
+            Signals.await(
+                    "its other threads run on", () -> facts.threadStates().contains("R (running)"));
         }
     }
 
@@ -150,7 +152,9 @@ class TracerTest {
                 tracer.thaw();
                 ProcessFacts memory = new ProcessFacts(child);
                 byte[] before = memory.memory(area, Long.BYTES);
-                Signals.await("more writes", () -> !Arrays.equals(memory.memory(area, Long.BYTES), before));
+                Signals.await(
+                        "more writes",
+                        () -> !Arrays.equals(memory.memory(area, Long.BYTES), before));
                 mustBeUntraced(child);
             }
         }
@@ -198,7 +202,8 @@ class TracerTest {
                         throw new OutOfMemoryError("injected");
                     }
                 };
-        try (TargetProcess target = TargetProcess.startNative("exitwords", List.of("--threads", "10"))) {
+        try (TargetProcess target =
+                TargetProcess.startNative("exitwords", List.of("--threads", "10"))) {
             target.awaitReady();
             try (var process = open(target);
                     Tracer tracer = new Tracer(process, failing)) {
@@ -212,7 +217,9 @@ class TracerTest {
         }
     }
 
-    /** The descriptor that was taken from the target is not kept by whoever will never hear of it. */
+    /**
+     * The descriptor that was taken from the target is not kept by whoever will never hear of it.
+     */
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -253,12 +260,16 @@ class TracerTest {
         }
     }
 
-    private static dev.stillframe.engine.process.TargetProcess open(TargetProcess target) throws IOException {
+    private static dev.stillframe.engine.process.TargetProcess open(TargetProcess target)
+            throws IOException {
         return dev.stillframe.engine.process.TargetProcess.open(target.pid());
     }
 
     private static List<String> userfaultfds(int pid) throws IOException {
-        return new ProcessFacts(pid).descriptors().values().stream().filter(what -> what.contains("userfaultfd")).toList();
+        return new ProcessFacts(pid)
+                .descriptors().values().stream()
+                        .filter(what -> what.contains("userfaultfd"))
+                        .toList();
     }
 
     private static void mustStand(int pid) throws IOException {
@@ -268,7 +279,8 @@ class TracerTest {
     private static void mustGoOn(TargetProcess target, long counter) throws Exception {
         ProcessFacts facts = new ProcessFacts(target.pid());
         byte[] before = facts.memory(counter, Long.BYTES);
-        Signals.await("it counts on", () -> !Arrays.equals(facts.memory(counter, Long.BYTES), before));
+        Signals.await(
+                "it counts on", () -> !Arrays.equals(facts.memory(counter, Long.BYTES), before));
     }
 
     private static void mustBeUntraced(int pid) throws IOException {
@@ -276,6 +288,7 @@ class TracerTest {
     }
 
     private static boolean isUntraced(int pid) throws IOException {
-        return new ProcessFacts(pid).signals().values().stream().allMatch(thread -> thread.contains("TracerPid:\t0"));
+        return new ProcessFacts(pid)
+                .signals().values().stream().allMatch(thread -> thread.contains("TracerPid:\t0"));
     }
 }

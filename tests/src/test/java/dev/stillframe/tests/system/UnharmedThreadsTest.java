@@ -12,12 +12,6 @@ import dev.stillframe.tests.image.MemoryImage;
 import dev.stillframe.tests.image.SequenceCheck;
 import dev.stillframe.tests.target.JavaCommand;
 import dev.stillframe.tests.target.TargetProcess;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,8 +21,15 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Threads do not notice that they were stopped and watched: what they wait for comes, and what they are sent. */
+/**
+ * Threads do not notice that they were stopped and watched: what they wait for comes, and what they
+ * are sent.
+ */
 @Timeout(value = 30, unit = TimeUnit.MINUTES)
 class UnharmedThreadsTest {
     private static final int KILLED = 128 + 9;
@@ -37,10 +38,13 @@ class UnharmedThreadsTest {
 
     private final RandomGenerator random = Seed.random("UnharmedThreadsTest");
 
-    /** Whoever joins a thread by the word that the kernel clears is woken, whatever made the thread. */
+    /**
+     * Whoever joins a thread by the word that the kernel clears is woken, whatever made the thread.
+     */
     @Test
     void wordsOfThreadsThatEndAreCleared() throws Exception {
-        List<String> arguments = List.of("--threads", "150", "--ballast", Integer.toString(64 << 20));
+        List<String> arguments =
+                List.of("--threads", "150", "--ballast", Integer.toString(64 << 20));
         try (TargetProcess target = TargetProcess.startNative("exitwords", arguments)) {
             target.awaitReady();
             for (int turn = 0; turn < Campaign.turns(6, 60); turn++) {
@@ -85,7 +89,10 @@ class UnharmedThreadsTest {
                                 throw new IllegalStateException("injected at " + point);
                             }
                         };
-                failed += fails(target, new Snapshot.Seams(failing, Snapshot.Seams.NONE.reader())) ? 1 : 0;
+                failed +=
+                        fails(target, new Snapshot.Seams(failing, Snapshot.Seams.NONE.reader()))
+                                ? 1
+                                : 0;
             }
             if (!fatal.startsWith("inject:")) { // there may be no signal at that moment
                 assertThat(failed).as("snapshots that failed").isPositive();
@@ -121,20 +128,26 @@ class UnharmedThreadsTest {
         dieAtEveryStep("exitwords", List.of("--threads", "20"), "(tracer|ask):.*");
     }
 
-    private void dieAtEveryStep(String program, List<String> arguments, String steps) throws Exception {
+    private void dieAtEveryStep(String program, List<String> arguments, String steps)
+            throws Exception {
         try (TargetProcess target = TargetProcess.startNative(program, arguments)) {
             target.awaitReady();
             SortedMap<String, Long> points = points(target);
-            List<String> names = points.keySet().stream().filter(name -> name.matches(steps)).toList();
+            List<String> names =
+                    points.keySet().stream().filter(name -> name.matches(steps)).toList();
             assertThat(names).hasSizeGreaterThan(10);
             int kills = 0;
             for (int turn = 0; turn < Campaign.turns(names.size(), 10 * names.size()); turn++) {
                 String point = names.get(turn % names.size());
                 long call = 1 + random.nextLong(Math.max(1, points.getOrDefault(point, 1L) / 2));
                 kills += diesAt(target, point, call) ? 1 : 0;
-                assertThat(target.isAlive()).as("alive after death at '%s', call %d", point, call).isTrue();
+                assertThat(target.isAlive())
+                        .as("alive after death at '%s', call %d", point, call)
+                        .isTrue();
             }
-            assertThat(kills).as("children that died at their point").isGreaterThan(names.size() / 2);
+            assertThat(kills)
+                    .as("children that died at their point")
+                    .isGreaterThan(names.size() / 2);
             mustSayOk(target);
         }
     }
@@ -142,7 +155,9 @@ class UnharmedThreadsTest {
     private static SortedMap<String, Long> points(TargetProcess target) throws Exception {
         SortedMap<String, Long> points = new TreeMap<>();
         try (TargetProcess child = child(target, NOWHERE, 1)) {
-            for (String line = child.awaitLine(" "); !line.equals("done"); line = child.nextLine()) {
+            for (String line = child.awaitLine(" ");
+                    !line.equals("done");
+                    line = child.nextLine()) {
                 String[] words = line.split(" ", 3);
                 points.put(words[2], Long.parseLong(words[1]));
             }
@@ -158,7 +173,8 @@ class UnharmedThreadsTest {
         }
     }
 
-    private static TargetProcess child(TargetProcess target, String point, long call) throws Exception {
+    private static TargetProcess child(TargetProcess target, String point, long call)
+            throws Exception {
         return TargetProcess.start(
                 JavaCommand.of(
                         SnapshotChild.class,

@@ -12,14 +12,12 @@ import dev.stillframe.tests.oracle.BlindView;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
-
+import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-
-import java.util.Optional;
-import java.util.function.UnaryOperator;
 
 /**
  * The order matters, and the oracle sees it: an engine that unprotects a page and copies it then
@@ -37,9 +35,9 @@ class UnprotectFirstTest {
                 OracleTarget.start(Settings.of("anon", SIZE_BYTES, 1), Seed.value())) {
             MemoryImage image = new MemoryImage();
             try {
-                SnapshotReport report = Snapshots.takeBetween(target.pid(), image, unprotectFirst(view -> view));
-                long listed =
-                        report.missing().stream().mapToLong(m -> m.range().sizeBytes()).sum();
+                SnapshotReport report =
+                        Snapshots.takeBetween(target.pid(), image, unprotectFirst(view -> view));
+                long listed = report.missing().stream().mapToLong(m -> m.range().sizeBytes()).sum();
                 assertThat(listed).isGreaterThan(SIZE_BYTES / 2);
             } finally {
                 image.free();
@@ -55,8 +53,7 @@ class UnprotectFirstTest {
             for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
                 MemoryImage image = new MemoryImage();
                 try {
-                    Snapshots.takeBetween(
-                            target.pid(), image, unprotectFirst(BlindView::new));
+                    Snapshots.takeBetween(target.pid(), image, unprotectFirst(BlindView::new));
                     Optional<String> deviation =
                             OracleCheck.deviation(target.shape(), image.read(target.region()));
                     if (deviation.isPresent()) {

@@ -10,12 +10,6 @@ import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.TargetProcess;
 import dev.stillframe.tests.target.Tool;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,8 +19,15 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
-/** What gdb shows of vector registers in a core file is what the program put there ({@code vectors.c}). */
+/**
+ * What gdb shows of vector registers in a core file is what the program put there ({@code
+ * vectors.c}).
+ */
 @Timeout(120)
 class VectorRegistersTest {
     private static final int HOLDER = 2;
@@ -82,7 +83,11 @@ class VectorRegistersTest {
     /** As {@code vectors.c} sets the register. */
     private static String words(int register, int count) {
         return IntStream.range(0, count)
-                .mapToObj(word -> "0x%x".formatted((register + 1L) << 56 | (word + 1L) << 48 | 0x5717))
+                .mapToObj(
+                        word ->
+                                "0x%x"
+                                        .formatted(
+                                                (register + 1L) << 56 | (word + 1L) << 48 | 0x5717))
                 .collect(Collectors.joining(", ", "{", "}"));
     }
 
@@ -102,7 +107,8 @@ class VectorRegistersTest {
     /** What gdb prints for each expression in the thread that holds the values. */
     private static List<String> gdb(List<String> what, List<String> expressions)
             throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of("gdb", "-nx", "-batch", "-ex", "thread " + HOLDER));
+        List<String> command =
+                new ArrayList<>(List.of("gdb", "-nx", "-batch", "-ex", "thread " + HOLDER));
         for (String expression : expressions) {
             command.addAll(List.of("-ex", "print/x " + expression));
         }

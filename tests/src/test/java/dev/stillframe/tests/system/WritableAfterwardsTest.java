@@ -7,14 +7,15 @@ import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
 import dev.stillframe.tests.target.ProcessFacts;
-
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import java.util.concurrent.locks.LockSupport;
-
-/** After a snapshot the target writes as before: its pages are mapped for writing, not repaired fault by fault. */
+/**
+ * After a snapshot the target writes as before: its pages are mapped for writing, not repaired
+ * fault by fault.
+ */
 @Timeout(120)
 class WritableAfterwardsTest {
     private static final long SIZE_BYTES = 32L << 20;
@@ -26,7 +27,8 @@ class WritableAfterwardsTest {
     @ParameterizedTest
     @ValueSource(strings = {"anon", "memfd"})
     void writesFaultNoMore(String memory) throws Exception {
-        Settings settings = Settings.of(memory, SIZE_BYTES, 1).withRate(WRITES_PER_SECOND).withCounters();
+        Settings settings =
+                Settings.of(memory, SIZE_BYTES, 1).withRate(WRITES_PER_SECOND).withCounters();
         try (OracleTarget target = OracleTarget.start(settings, Seed.value())) {
             ProcessFacts facts = new ProcessFacts(target.pid());
             Snapshots.take(target.pid(), new DiscardingSink());

@@ -18,14 +18,17 @@ public final class HungProcess {
     private HungProcess() {}
 
     /**
-     * Where every thread of it and of its children is in the kernel: that is to be had of a JVM that no longer answers too.
-     * One that does answer adds a thread dump to its standard output.
+     * Where every thread of it and of its children is in the kernel: that is to be had of a JVM
+     * that no longer answers too. One that does answer adds a thread dump to its standard output.
      */
     public static String describe(Process jvm) throws IOException, InterruptedException {
         Signals.send("QUIT", Math.toIntExact(jvm.pid()));
-        jvm.waitFor(SECONDS_TO_ANSWER, TimeUnit.SECONDS); // it goes on after a dump: this is the time for one
+        jvm.waitFor(
+                SECONDS_TO_ANSWER,
+                TimeUnit.SECONDS); // it goes on after a dump: this is the time for one
         StringBuilder text = new StringBuilder();
-        for (ProcessHandle process : Stream.concat(Stream.of(jvm.toHandle()), jvm.descendants()).toList()) {
+        for (ProcessHandle process :
+                Stream.concat(Stream.of(jvm.toHandle()), jvm.descendants()).toList()) {
             text.append("process ").append(process.pid()).append('\n');
             for (Path thread : threads(process.pid())) {
                 text.append(thread.getFileName());

@@ -54,8 +54,10 @@ public final class NativeProgram {
      *
      * @throws IOException if it cannot be compiled; gcc's words are in the message
      */
-    public static synchronized Path ofLibrary(String name, String macro) throws IOException, InterruptedException {
-        return compiled(name, "%s-%s.so".formatted(name, macro), List.of("-shared", "-fPIC", "-D" + macro));
+    public static synchronized Path ofLibrary(String name, String macro)
+            throws IOException, InterruptedException {
+        return compiled(
+                name, "%s-%s.so".formatted(name, macro), List.of("-shared", "-fPIC", "-D" + macro));
     }
 
     private static Path compiled(String name, String executable, List<String> flags)

@@ -3,14 +3,12 @@ package dev.stillframe.tests.target;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.oracle.OracleShape;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /** A running {@code oracle.c}. Its memory is checked by {@link OracleCheck}. */
 public final class OracleTarget implements AutoCloseable {

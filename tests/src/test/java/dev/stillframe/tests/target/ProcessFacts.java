@@ -132,7 +132,10 @@ public final class ProcessFacts {
         return states;
     }
 
-    /** Whether a thread waits for a page that a userfaultfd is to bring ({@code wchan} of proc_pid_wchan(5)). */
+    /**
+     * Whether a thread waits for a page that a userfaultfd is to bring ({@code wchan} of
+     * proc_pid_wchan(5)).
+     */
     public boolean missesPage() throws IOException {
         try (Stream<Path> threads = Files.list(directory.resolve("task"))) {
             for (Path thread : threads.toList()) {

@@ -3,7 +3,6 @@ package dev.stillframe.transport.receiver;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.transport.wire.DocumentReader;
-
 import java.io.IOException;
 import java.util.List;
 

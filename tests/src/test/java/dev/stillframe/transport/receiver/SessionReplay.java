@@ -1,19 +1,17 @@
 package dev.stillframe.transport.receiver;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-
-import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.receiver.SessionState.Effect;
 import dev.stillframe.transport.receiver.SessionState.Event;
 import dev.stillframe.transport.wire.DocumentReader;
-import dev.stillframe.transport.wire.PageCheck;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
+import dev.stillframe.transport.wire.PageCheck;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

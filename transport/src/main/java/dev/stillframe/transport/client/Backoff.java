@@ -4,8 +4,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 
 /**
- * How long to wait before the next attempt: longer each time, up to some seconds, and never quite as
- * long as others who lost the same receiver. Owned by one thread.
+ * How long to wait before the next attempt: longer each time, up to some seconds, and never quite
+ * as long as others who lost the same receiver. Owned by one thread.
  */
 public final class Backoff {
     private static final long FIRST_NANOS = TimeUnit.MILLISECONDS.toNanos(50);

@@ -8,26 +8,25 @@ import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A connection to a receiver, seen from the side that opened it: says the opening, proves the shared key and has it proved,
- * sees to it that the receiver is heard and hears from us. What it is there for is the subclass's. Owned by the event loop.
+ * A connection to a receiver, seen from the side that opened it: says the opening, proves the
+ * shared key and has it proved, sees to it that the receiver is heard and hears from us. What it is
+ * there for is the subclass's. Owned by the event loop.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
+@SuppressWarnings(
+        "FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
 public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
     private static final long TICK_MILLIS = 50;
 
@@ -66,7 +65,8 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
     }
 
     /** The receiver said something that is not about the connection itself. */
-    protected abstract void take(ChannelHandlerContext context, Message message) throws ProtocolException;
+    protected abstract void take(ChannelHandlerContext context, Message message)
+            throws ProtocolException;
 
     /** It is over; maybe told more than once. */
     protected abstract void failed(IOException failure);
@@ -121,12 +121,16 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
                 hear(context, read);
             }
         } catch (ProtocolException e) {
-            String text = peer() + " does not answer as a Stillframe receiver does: " + e.getMessage();
+            String text =
+                    peer() + " does not answer as a Stillframe receiver does: " + e.getMessage();
             fail(
                     context,
                     e.code().isPassing() && !isFirst()
                             ? new LostException(text, e)
-                            : new IOException(text + "; check the address, the versions, and whether both or none speak TLS", e));
+                            : new IOException(
+                                    text
+                                            + "; check the address, the versions, and whether both or none speak TLS",
+                                    e));
         } finally {
             in.release();
         }
@@ -158,11 +162,16 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
         String trouble = TlsTrouble.words(cause);
-        if (trouble == null && !(cause instanceof IOException)) { // not the network's: it would be the same the next time
+        if (trouble == null
+                && !(cause
+                        instanceof
+                        IOException)) { // not the network's: it would be the same the next time
             fail(
                     context,
                     new IOException(
-                            "the connection to %s failed in a way that it should not: %s".formatted(peer(), cause), cause));
+                            "the connection to %s failed in a way that it should not: %s"
+                                    .formatted(peer(), cause),
+                            cause));
             return;
         }
         lost(
@@ -179,8 +188,11 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
             case Message.Challenge(var nonce) -> challenged(context, nonce);
             case Message.Proved(var mac) -> proved(context, mac);
             case Message.Refusal(var code, var text) -> {
-                String words = "the receiver %s refused: %s (%s)".formatted(peer(), text, code.tag());
-                fail(context, isPassing(code) ? new LostException(words, null) : new IOException(words));
+                String words =
+                        "the receiver %s refused: %s (%s)".formatted(peer(), text, code.tag());
+                fail(
+                        context,
+                        isPassing(code) ? new LostException(words, null) : new IOException(words));
             }
             default -> {
                 if (proved) {

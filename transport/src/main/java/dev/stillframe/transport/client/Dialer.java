@@ -1,7 +1,6 @@
 package dev.stillframe.transport.client;
 
 import dev.stillframe.transport.net.NetworkTransport;
-
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
@@ -11,9 +10,6 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.InetAddress;
@@ -21,6 +17,7 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Connects to a receiver, as often as is wanted. Thread-safe.
@@ -59,8 +56,7 @@ public record Dialer(
                                         NetworkTransport.sendAtOnce(channel);
                                         if (tls != null) {
                                             channel.pipeline()
-                                                    .addLast(
-                                                            newTlsHandler(channel.alloc(), tls));
+                                                    .addLast(newTlsHandler(channel.alloc(), tls));
                                         }
                                         channel.pipeline().addLast(connection);
                                     }

@@ -1,8 +1,7 @@
 package dev.stillframe.transport.client;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /** An attempt is over; another one may do better. */
 public final class LostException extends IOException {

@@ -2,26 +2,22 @@ package dev.stillframe.transport.encoding;
 
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
-
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.ProtocolException;
-
-import net.jpountz.lz4.LZ4Exception;
-import net.jpountz.lz4.LZ4Factory;
-import net.jpountz.lz4.LZ4SafeDecompressor;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import net.jpountz.lz4.LZ4Exception;
+import net.jpountz.lz4.LZ4Factory;
+import net.jpountz.lz4.LZ4SafeDecompressor;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Decodes the batches of one lane. Takes its memory with the first batch, and no more whatever a peer
- * sends. Owned by one thread.
+ * Decodes the batches of one lane. Takes its memory with the first batch, and no more whatever a
+ * peer sends. Owned by one thread.
  */
 public final class BatchDecoder implements Contents {
     private final int dictionaryBytes;
@@ -75,15 +71,17 @@ public final class BatchDecoder implements Contents {
     private MemorySegment decompress(int encoding, MemorySegment encoded, BatchBuffer into)
             throws ProtocolException {
         int most = (int) into.dataBytes() + into.dataPages();
-        int length = encoded.byteSize() < BatchEncoder.LENGTH_BYTES ? -1 : encoded.get(PageForm.NUMBER, 0);
+        int length =
+                encoded.byteSize() < BatchEncoder.LENGTH_BYTES
+                        ? -1
+                        : encoded.get(PageForm.NUMBER, 0);
         if (length < 1 || length > most) {
             throw new ProtocolException(
                     ErrorCode.MALFORMED,
                     "a batch that would be %d bytes when unpacked; at most %d are possible"
                             .formatted(length, most));
         }
-        ByteBuffer from =
-                encoded.asSlice(BatchEncoder.LENGTH_BYTES).asByteBuffer();
+        ByteBuffer from = encoded.asSlice(BatchEncoder.LENGTH_BYTES).asByteBuffer();
         ByteBuffer to = packed.asSlice(0, length).asByteBuffer();
         int written = decompress(encoding, from, to);
         if (written != length) {

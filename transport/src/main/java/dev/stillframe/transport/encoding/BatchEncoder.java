@@ -1,19 +1,16 @@
 package dev.stillframe.transport.encoding;
 
 import com.github.luben.zstd.ZstdCompressCtx;
-
 import dev.stillframe.engine.page.PageBatch;
-
-import net.jpountz.lz4.LZ4Compressor;
-import net.jpountz.lz4.LZ4Factory;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import net.jpountz.lz4.LZ4Compressor;
+import net.jpountz.lz4.LZ4Factory;
 
 /**
- * Encodes the batches of one lane. What it has encoded stays in its memory while the socket takes it.
- * Owned by one thread; allocates nothing for a page.
+ * Encodes the batches of one lane. What it has encoded stays in its memory while the socket takes
+ * it. Owned by one thread; allocates nothing for a page.
  */
 public final class BatchEncoder implements AutoCloseable {
     /** Length of the packed batch, before the compressed one. */
@@ -64,7 +61,12 @@ public final class BatchEncoder implements AutoCloseable {
 
     /** Native memory of an encoder with such a dictionary that keeps so many results. */
     public static long memoryBytes(int dictionaryBytes, int depth) {
-        long output = LENGTH_BYTES + (long) LZ4Factory.fastestInstance().fastCompressor().maxCompressedLength(PagePacker.MAX_BYTES);
+        long output =
+                LENGTH_BYTES
+                        + (long)
+                                LZ4Factory.fastestInstance()
+                                        .fastCompressor()
+                                        .maxCompressedLength(PagePacker.MAX_BYTES);
         return dictionaryBytes + PagePacker.MAX_BYTES + depth * output;
     }
 
@@ -118,7 +120,8 @@ public final class BatchEncoder implements AutoCloseable {
                     case ZSTD ->
                             zstd.compressDirectByteBuffer(
                                     into, LENGTH_BYTES, room, packed, 0, packedBytes);
-                    case RAW, PACKED, KEPT -> throw new IllegalStateException(encoding + " compresses nothing");
+                    case RAW, PACKED, KEPT ->
+                            throw new IllegalStateException(encoding + " compresses nothing");
                 };
     }
 

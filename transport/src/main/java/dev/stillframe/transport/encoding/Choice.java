@@ -3,11 +3,11 @@ package dev.stillframe.transport.encoding;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Chooses the encoding of the next batches of a sender. For {@link Preset#ADAPTIVE} it climbs: where
- * the lanes wait for the wire it tries more effort for a while, where they do not it tries less, and
- * stays with what brought more pages per second. An attempt that brought nothing is repeated after
- * ever longer pauses. All lanes share it, because they share the wire. Thread-safe; time is told to
- * it.
+ * Chooses the encoding of the next batches of a sender. For {@link Preset#ADAPTIVE} it climbs:
+ * where the lanes wait for the wire it tries more effort for a while, where they do not it tries
+ * less, and stays with what brought more pages per second. An attempt that brought nothing is
+ * repeated after ever longer pauses. All lanes share it, because they share the wire. Thread-safe;
+ * time is told to it.
  */
 public final class Choice {
     /** So much is sent, */

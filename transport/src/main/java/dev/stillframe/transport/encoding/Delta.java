@@ -2,14 +2,13 @@ package dev.stillframe.transport.encoding;
 
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * What makes a page out of an older one: runs of words of 8 bytes, each as two u16, how many words to
- * skip and how many follow, and those words. Behind the last run the page is as the older one.
+ * What makes a page out of an older one: runs of words of 8 bytes, each as two u16, how many words
+ * to skip and how many follow, and those words. Behind the last run the page is as the older one.
  */
 final class Delta {
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG_UNALIGNED;
@@ -41,7 +40,8 @@ final class Delta {
                 return length;
             }
             int end = first + Long.BYTES;
-            while (end < pageBytes && older.get(WORD, olderAt + end) != page.get(WORD, pageAt + end)) {
+            while (end < pageBytes
+                    && older.get(WORD, olderAt + end) != page.get(WORD, pageAt + end)) {
                 end += Long.BYTES;
             }
             int bytes = end - first;
@@ -56,7 +56,9 @@ final class Delta {
         }
     }
 
-    /** Offset of the first word from {@code from} in which the pages differ; the end if none does. */
+    /**
+     * Offset of the first word from {@code from} in which the pages differ; the end if none does.
+     */
     private static int nextDifference(
             MemorySegment older,
             long olderAt,
@@ -95,7 +97,8 @@ final class Delta {
             }
             int skipped = Short.toUnsignedInt(delta.get(COUNT, deltaAt + read)) * Long.BYTES;
             int length =
-                    Short.toUnsignedInt(delta.get(COUNT, deltaAt + read + Short.BYTES)) * Long.BYTES;
+                    Short.toUnsignedInt(delta.get(COUNT, deltaAt + read + Short.BYTES))
+                            * Long.BYTES;
             read += RUN_BYTES;
             place += skipped;
             if (length == 0 || length > bytes - read || place + length > pageBytes) {

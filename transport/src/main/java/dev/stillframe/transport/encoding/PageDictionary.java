@@ -4,8 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Pages that passed through a lane, known on both sides. The sides put in the same pages in the same
- * order, so that a place means the same page. Owned by one thread.
+ * Pages that passed through a lane, known on both sides. The sides put in the same pages in the
+ * same order, so that a place means the same page. Owned by one thread.
  */
 final class PageDictionary {
     private final MemorySegment memory;

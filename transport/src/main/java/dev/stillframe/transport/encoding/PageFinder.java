@@ -3,9 +3,9 @@ package dev.stillframe.transport.encoding;
 import java.util.Arrays;
 
 /**
- * Where in a {@link PageDictionary} a page may be: places by the hash and by the ordinal of what was
- * put there last. A place may be forgotten where many share a bucket, which only costs bytes; that the
- * page is the same is for the caller to see. Owned by one thread; allocates nothing.
+ * Where in a {@link PageDictionary} a page may be: places by the hash and by the ordinal of what
+ * was put there last. A place may be forgotten where many share a bucket, which only costs bytes;
+ * that the page is the same is for the caller to see. Owned by one thread; allocates nothing.
  */
 final class PageFinder {
     private final long[] lowHash;

@@ -1,10 +1,9 @@
 package dev.stillframe.transport.encoding;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.wire.Limits;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -180,7 +179,9 @@ final class PagePacker {
                         < 0;
     }
 
-    /** A place in the dictionary, or behind those the number of an earlier page of the batch; or -1. */
+    /**
+     * A place in the dictionary, or behind those the number of an earlier page of the batch; or -1.
+     */
     private int findSame(int page) {
         int place = finder.find(lowHashes[page], highHashes[page]);
         if (place >= 0 && isSame(page, dictionary.memory(), dictionary.offset(place))) {

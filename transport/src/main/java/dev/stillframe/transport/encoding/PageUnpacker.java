@@ -3,7 +3,6 @@ package dev.stillframe.transport.encoding;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -11,6 +11,8 @@ public enum Preset {
     /** More: zstd. */
     SMALL,
 
-    /** What the wire is worth: nothing as long as it keeps up with the pages, more if it does not. */
+    /**
+     * What the wire is worth: nothing as long as it keeps up with the pages, more if it does not.
+     */
     ADAPTIVE
 }

@@ -1,4 +1,6 @@
-/** Page contents in fewer bytes: what is repeated or known is said in short, the rest is compressed. */
+/**
+ * Page contents in fewer bytes: what is repeated or known is said in short, the rest is compressed.
+ */
 @NullMarked
 package dev.stillframe.transport.encoding;
 

@@ -25,20 +25,18 @@ import io.netty.channel.uring.IoUringIoHandler;
 import io.netty.channel.uring.IoUringServerDomainSocketChannel;
 import io.netty.channel.uring.IoUringServerSocketChannel;
 import io.netty.channel.uring.IoUringSocketChannel;
-
-import org.jspecify.annotations.Nullable;
-
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
+import org.jspecify.annotations.Nullable;
 
 /** The ways to the kernel's sockets. */
 public enum NetworkTransport {
     /** Linux's epoll(7), through Netty's native library. */
     EPOLL,
     /**
-     * Linux's io_uring(7). Only if asked for: a read that is under way cannot be taken back, so pages
-     * cannot be read straight to their places, and it needs a kernel that allows it.
+     * Linux's io_uring(7). Only if asked for: a read that is under way cannot be taken back, so
+     * pages cannot be read straight to their places, and it needs a kernel that allows it.
      */
     IO_URING,
     /** Java's own, everywhere. */

@@ -1,7 +1,6 @@
 package dev.stillframe.transport.reader;
 
 import dev.stillframe.engine.page.PageBatch;
-
 import java.io.IOException;
 
 /** Told of what was fetched, on the threads of connections, one call at a time for each lane. */

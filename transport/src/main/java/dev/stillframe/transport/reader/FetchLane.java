@@ -13,14 +13,8 @@ import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
-
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.security.SecureRandom;
@@ -35,12 +29,17 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * A way to fetch pages, made of one connection after the other: what was asked for when one broke is asked for again on the
- * next. A thread of its own, {@code stillframe-reader-NAME}, connects. Thread-safe.
+ * A way to fetch pages, made of one connection after the other: what was asked for when one broke
+ * is asked for again on the next. A thread of its own, {@code stillframe-reader-NAME}, connects.
+ * Thread-safe.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
+@SuppressWarnings(
+        "FutureReturnValueIgnored") // a write that fails closes the channel, which is noticed
 public final class FetchLane implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FetchLane.class);
 
@@ -249,7 +248,12 @@ public final class FetchLane implements AutoCloseable {
             LOG.debug("closed", e);
         } catch (Throwable t) { // the thread's top: whoever waits for pages must hear of it
             LOG.error("the lane to {} failed in a way that it should not", dialer.peer(), t);
-            fail(new IOException("reading from %s failed in a way that it should not: %s".formatted(dialer.peer(), t), t), false);
+            fail(
+                    new IOException(
+                            "reading from %s failed in a way that it should not: %s"
+                                    .formatted(dialer.peer(), t),
+                            t),
+                    false);
         }
     }
 
@@ -269,7 +273,9 @@ public final class FetchLane implements AutoCloseable {
                     lostNanos = System.nanoTime();
                     backoff.reset();
                 }
-                if (first || !(cause instanceof LostException) || System.nanoTime() - lostNanos > options.patience().toNanos()) {
+                if (first
+                        || !(cause instanceof LostException)
+                        || System.nanoTime() - lostNanos > options.patience().toNanos()) {
                     fail(cause, first);
                     return;
                 }
@@ -285,14 +291,20 @@ public final class FetchLane implements AutoCloseable {
         random.nextBytes(nonce);
         boolean wanted = described && missing == null;
         Message.Read opening =
-                new Message.Read(Limits.VERSION, wanted, (int) options.idle().toMillis(), nonce, imageName);
+                new Message.Read(
+                        Limits.VERSION, wanted, (int) options.idle().toMillis(), nonce, imageName);
         ClientConnection.Terms terms =
                 new ClientConnection.Terms(
-                        dialer.peer(), opening, options.credentials().key(), options.idle(), Limits.MAX_IDLE_MILLIS);
+                        dialer.peer(),
+                        opening,
+                        options.credentials().key(),
+                        options.idle(),
+                        Limits.MAX_IDLE_MILLIS);
         List<Channel> channels = new ArrayList<>();
         loss = null;
         try {
-            dialer.connect(new LaneConnection(terms, this, wanted, memory, options.room()), channels);
+            dialer.connect(
+                    new LaneConnection(terms, this, wanted, memory, options.room()), channels);
             return awaitEnd();
         } catch (IOException e) {
             if (Thread.interrupted()) {
@@ -350,13 +362,19 @@ public final class FetchLane implements AutoCloseable {
                     cause instanceof LostException
                             ? new IOException(
                                     "nothing came from %s for %s: %s"
-                                            .formatted(dialer.peer(), Durations.words(options.patience()), cause.getMessage()),
+                                            .formatted(
+                                                    dialer.peer(),
+                                                    Durations.words(options.patience()),
+                                                    cause.getMessage()),
                                     cause)
                             : cause);
         }
     }
 
-    /** Ends the connection and the thread, and waits for both. Fetches without an answer get none. Idempotent. */
+    /**
+     * Ends the connection and the thread, and waits for both. Fetches without an answer get none.
+     * Idempotent.
+     */
     @Override
     public void close() {
         lock.lock();

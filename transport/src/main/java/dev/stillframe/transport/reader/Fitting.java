@@ -4,7 +4,6 @@ import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.transport.wire.Message;
-
 import java.io.IOException;
 
 /** Whether an image fits into the {@link Room} for it. Owned by one connection's event loop. */
@@ -30,18 +29,26 @@ final class Fitting implements HeapAllowance {
         takenBytes += heapBytes;
     }
 
-    /** Refuses a layout that is not the image's that was found, or of more pages than there can be. */
+    /**
+     * Refuses a layout that is not the image's that was found, or of more pages than there can be.
+     */
     void check(Layout layout, Message.Found found) throws IOException {
-        if (layout.pageSizeBytes() != found.pageSizeBytes() || layout.pageCount() != found.pageCount()) {
+        if (layout.pageSizeBytes() != found.pageSizeBytes()
+                || layout.pageCount() != found.pageCount()) {
             throw new IOException(
                     "the layout has %d pages of %d bytes, but %d of %d were announced; verify the image where it is"
                             .formatted(
-                                    layout.pageCount(), layout.pageSizeBytes(), found.pageCount(), found.pageSizeBytes()));
+                                    layout.pageCount(),
+                                    layout.pageSizeBytes(),
+                                    found.pageCount(),
+                                    found.pageSizeBytes()));
         }
         if (layout.pageCount() > room.recordBytes() / PageRecords.RECORD_BYTES) {
             throw new IOException(
                     "the image has %d pages; this host has memory for the records of %d: read it on a larger one"
-                            .formatted(layout.pageCount(), room.recordBytes() / PageRecords.RECORD_BYTES));
+                            .formatted(
+                                    layout.pageCount(),
+                                    room.recordBytes() / PageRecords.RECORD_BYTES));
         }
     }
 }

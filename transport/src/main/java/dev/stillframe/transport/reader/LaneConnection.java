@@ -1,8 +1,8 @@
 package dev.stillframe.transport.reader;
 
 import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.client.ClientConnection;
 import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.wire.BatchBuffer;
@@ -14,12 +14,9 @@ import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.PageCheck;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.netty.channel.ChannelHandlerContext;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /** One connection of a lane. Owned by the event loop. */
 final class LaneConnection extends ClientConnection {
@@ -70,7 +67,8 @@ final class LaneConnection extends ClientConnection {
                         lane.ready(context.channel());
                     }
                 }
-                case Message.LayoutPart(var part) when readable != null && described && !layoutCame -> {
+                case Message.LayoutPart(var part)
+                        when readable != null && described && !layoutCame -> {
                     if (collect(part)) {
                         Layout layout = DocumentReader.layout(parts.take());
                         fitting.check(layout, readable);
@@ -85,14 +83,20 @@ final class LaneConnection extends ClientConnection {
                         lane.ready(context.channel());
                     }
                 }
-                case Message.Batch batch when readable != null -> arrived(batch, readable.pageSizeBytes());
+                case Message.Batch batch when readable != null ->
+                        arrived(batch, readable.pageSizeBytes());
                 case Message.KeepAlive _ -> {} // heard
                 default ->
                         throw new ProtocolException(
-                                ErrorCode.ORDER, message.getClass().getSimpleName() + " at a time when it is not allowed");
+                                ErrorCode.ORDER,
+                                message.getClass().getSimpleName()
+                                        + " at a time when it is not allowed");
             }
         } catch (PageCheck.DamagedException e) {
-            fail(context, new LostException(peer() + ": " + e.getMessage(), e)); // maybe better the next time
+            fail(
+                    context,
+                    new LostException(
+                            peer() + ": " + e.getMessage(), e)); // maybe better the next time
         } catch (IOException e) {
             fail(context, e);
         }
@@ -108,12 +112,14 @@ final class LaneConnection extends ClientConnection {
         return part.isLast();
     }
 
-    private void arrived(Message.Batch message, int pageSizeBytes) throws IOException, ProtocolException {
+    private void arrived(Message.Batch message, int pageSizeBytes)
+            throws IOException, ProtocolException {
         PageBatch pages = message.pages();
         Message.Fetch fetch = lane.asked(message.sequence());
         if (fetch == null || !answers(pages, fetch, pageSizeBytes)) {
             throw new ProtocolException(
-                    ErrorCode.ORDER, "batch %d, which is not what was asked for".formatted(message.sequence()));
+                    ErrorCode.ORDER,
+                    "batch %d, which is not what was asked for".formatted(message.sequence()));
         }
         check.check(message);
         lane.arrived(message.sequence(), pages);
@@ -129,7 +135,8 @@ final class LaneConnection extends ClientConnection {
             next += pages.pageCount(run);
             dataPages += pages.kind(run) == PageKind.DATA ? pages.pageCount(run) : 0;
         }
-        return next == fetch.firstOrdinal() + fetch.pages() && pages.dataBytes() == dataPages * pageSizeBytes;
+        return next == fetch.firstOrdinal() + fetch.pages()
+                && pages.dataBytes() == dataPages * pageSizeBytes;
     }
 
     @Override

@@ -2,7 +2,6 @@ package dev.stillframe.transport.reader;
 
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.wire.Limits;
-
 import java.time.Duration;
 
 /**
@@ -10,15 +9,21 @@ import java.time.Duration;
  *
  * @param credentials who we are, and who the receiver must be
  * @param connect how long connecting may take, and the receiver's first word
- * @param idle how long the receiver may be silent, {@link Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
+ * @param idle how long the receiver may be silent, {@link Limits#MIN_IDLE_MILLIS} to {@link
+ *     Limits#MAX_IDLE_MILLIS}
  * @param patience how long a broken connection is made again and again without success
  * @param room what an image may take here
  */
-public record ReaderOptions(Credentials credentials, Duration connect, Duration idle, Duration patience, Room room) {
+public record ReaderOptions(
+        Credentials credentials, Duration connect, Duration idle, Duration patience, Room room) {
     /** In the clear; ten seconds, thirty seconds, ten minutes, {@link Room#ofThisHost}. */
     public static final ReaderOptions DEFAULT =
             new ReaderOptions(
-                    Credentials.NONE, Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofMinutes(10), Room.ofThisHost());
+                    Credentials.NONE,
+                    Duration.ofSeconds(10),
+                    Duration.ofSeconds(30),
+                    Duration.ofMinutes(10),
+                    Room.ofThisHost());
 
     /** Checks the ranges. */
     public ReaderOptions {

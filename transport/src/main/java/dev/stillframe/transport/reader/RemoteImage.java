@@ -2,19 +2,15 @@ package dev.stillframe.transport.reader;
 
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.staging.PageLedger;
 import dev.stillframe.transport.client.Dialer;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
-
 import io.netty.channel.EventLoopGroup;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
@@ -27,10 +23,12 @@ import java.util.Objects;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A published image in the store of a receiver that lets it be read. Nothing of its pages is here before it is fetched. Each
- * page is checked against its hash; that all of them are the image's is for the caller to see, by the root hash. Thread-safe.
+ * A published image in the store of a receiver that lets it be read. Nothing of its pages is here
+ * before it is fetched. Each page is checked against its hash; that all of them are the image's is
+ * for the caller to see, by the root hash. Thread-safe.
  */
 public final class RemoteImage implements AutoCloseable {
     private static final int THREADS = 2;
@@ -61,10 +59,12 @@ public final class RemoteImage implements AutoCloseable {
     /**
      * Connects, once, and learns what the image is.
      *
-     * @param receiver where it listens: an {@code InetSocketAddress} or a {@code UnixDomainSocketAddress}
+     * @param receiver where it listens: an {@code InetSocketAddress} or a {@code
+     *     UnixDomainSocketAddress}
      * @throws IOException if there is no such receiver, or no such image to be read
      */
-    public static RemoteImage open(SocketAddress receiver, String name, ReaderOptions options) throws IOException {
+    public static RemoteImage open(SocketAddress receiver, String name, ReaderOptions options)
+            throws IOException {
         if (!ImageName.isValid(name)) {
             throw new IOException(ImageName.rule());
         }
@@ -75,7 +75,9 @@ public final class RemoteImage implements AutoCloseable {
                         transport,
                         group,
                         receiver,
-                        options.credentials().tls() == null ? null : options.credentials().tls().forSender(),
+                        options.credentials().tls() == null
+                                ? null
+                                : options.credentials().tls().forSender(),
                         options.connect());
         RemoteImage image = new RemoteImage(dialer, name, options);
         boolean open = false;
@@ -111,16 +113,24 @@ public final class RemoteImage implements AutoCloseable {
         return dialer.peer();
     }
 
-    /** Another connection to the same image; closed before this. {@code title} is for its thread. */
+    /**
+     * Another connection to the same image; closed before this. {@code title} is for its thread.
+     */
     public FetchLane lane(String title, Arrivals arrivals) {
         return new FetchLane(dialer, name, options, title, own.readable(), this::record, arrivals);
     }
 
-    /** Pages, zeros included, as soon as they are here; one call at a time. At most {@link Limits#MAX_DATA_BYTES}. */
+    /**
+     * Pages, zeros included, as soon as they are here; one call at a time. At most {@link
+     * Limits#MAX_DATA_BYTES}.
+     */
     public byte[] read(long firstOrdinal, int pages) throws IOException {
         own.fetch(firstOrdinal, pages);
         try {
-            Answer answer = answers.poll(options.patience().plus(options.idle()).toNanos(), TimeUnit.NANOSECONDS);
+            Answer answer =
+                    answers.poll(
+                            options.patience().plus(options.idle()).toNanos(),
+                            TimeUnit.NANOSECONDS);
             return switch (answer) {
                 case Answer.Pages(var bytes) -> bytes;
                 case Answer.Failed(var cause) -> throw new IOException(cause.getMessage(), cause);
@@ -128,7 +138,8 @@ public final class RemoteImage implements AutoCloseable {
             };
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted while waiting for pages").initCause(e);
+            throw (IOException)
+                    new InterruptedIOException("interrupted while waiting for pages").initCause(e);
         }
     }
 
@@ -143,7 +154,8 @@ public final class RemoteImage implements AutoCloseable {
     }
 
     /**
-     * When every page has been fetched: whether they are, with the layout and what is missing, what the root hash says.
+     * When every page has been fetched: whether they are, with the layout and what is missing, what
+     * the root hash says.
      *
      * @throws IOException if they are not
      */
@@ -155,7 +167,11 @@ public final class RemoteImage implements AutoCloseable {
         if (!Arrays.equals(computed, rootHash())) {
             throw new IOException(
                     "the pages of %s that came from %s are not the image's: their root hash is %s, not %s; verify it there"
-                            .formatted(name, peer(), HexFormat.of().formatHex(computed), HexFormat.of().formatHex(rootHash())));
+                            .formatted(
+                                    name,
+                                    peer(),
+                                    HexFormat.of().formatHex(computed),
+                                    HexFormat.of().formatHex(rootHash())));
         }
     }
 
@@ -173,7 +189,8 @@ public final class RemoteImage implements AutoCloseable {
             for (int run = 0; run < pages.runCount(); run++) {
                 int length = Math.toIntExact(pages.pageCount(run) * pageSizeBytes);
                 if (pages.kind(run) == PageKind.DATA) {
-                    MemorySegment.copy(pages.data(run), ValueLayout.JAVA_BYTE, 0, bytes, at, length);
+                    MemorySegment.copy(
+                            pages.data(run), ValueLayout.JAVA_BYTE, 0, bytes, at, length);
                 }
                 at += length;
             }
@@ -195,6 +212,8 @@ public final class RemoteImage implements AutoCloseable {
                 ledger = null;
             }
         }
-        dialer.group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS).awaitUninterruptibly();
+        dialer.group()
+                .shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS)
+                .awaitUninterruptibly();
     }
 }

@@ -7,7 +7,6 @@ import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import java.util.BitSet;
 
 /**
@@ -97,8 +96,7 @@ record Arrival(SessionState.Shape shape, long upTo, BitSet ahead, long pages) {
             throw new ProtocolException(
                     ErrorCode.IMAGE,
                     "END after %d batches with %d pages; it says %d batches and %d pages, the layout %d pages"
-                            .formatted(
-                                    last, pages, end.batches(), end.pages(), shape.pageCount()));
+                            .formatted(last, pages, end.batches(), end.pages(), shape.pageCount()));
         }
     }
 

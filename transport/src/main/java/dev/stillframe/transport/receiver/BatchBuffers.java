@@ -1,15 +1,14 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.wire.BatchBuffer;
-
 import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.LongConsumer;
 
 /**
- * The receiver's memory for batches: made when it is first needed, used again, and given back to the
- * system when no session is left. How much there can be is bounded by the {@link Credits}.
+ * The receiver's memory for batches: made when it is first needed, used again, and given back to
+ * the system when no session is left. How much there can be is bounded by the {@link Credits}.
  * Thread-safe.
  */
 final class BatchBuffers {

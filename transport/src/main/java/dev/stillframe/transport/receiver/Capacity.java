@@ -15,7 +15,9 @@ final class Capacity {
         this.metrics = metrics;
     }
 
-    /** Counts a connection of somebody unknown, which must be given back; how many there are now. */
+    /**
+     * Counts a connection of somebody unknown, which must be given back; how many there are now.
+     */
     synchronized int addConnection() {
         metrics.connections(1);
         strangers++;

@@ -10,7 +10,6 @@ import dev.stillframe.transport.wire.FrameReader;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFuture;
@@ -20,11 +19,6 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.security.cert.CertificateParsingException;
@@ -33,8 +27,10 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-
 import javax.net.ssl.SSLPeerUnverifiedException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One connection to a receiver: reads messages for its {@link Party}, watches the deadlines, says
@@ -96,8 +92,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private long saidNanos;
     private long endedNanos;
 
-    /** Frames that the socket has not taken, and when it took one, or the first of them was said. */
+    /**
+     * Frames that the socket has not taken, and when it took one, or the first of them was said.
+     */
     private int untaken;
+
     private long takenNanos;
 
     private long peerIdleNanos = Long.MAX_VALUE;
@@ -115,7 +114,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
         this.reads = reads;
         this.peer = peer;
         party = new Stranger(services, this);
-        reader = new FrameReader(
+        reader =
+                new FrameReader(
                         new BatchMemory() {
                             @Override
                             public BatchBuffer acquire() throws ProtocolException {
@@ -139,7 +139,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
         ticks =
                 context.executor()
                         .scheduleAtFixedRate(
-                                () -> guarded(this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+                                () -> guarded(this::tick),
+                                TICK_MILLIS,
+                                TICK_MILLIS,
+                                TimeUnit.MILLISECONDS);
     }
 
     /** Counts the connections of a receiver. */
@@ -178,7 +181,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /** Runs {@code task} on the connection's event loop, which ends with a failure of it; on any thread. */
+    /**
+     * Runs {@code task} on the connection's event loop, which ends with a failure of it; on any
+     * thread.
+     */
     void execute(Runnable task) {
         context.executor().execute(() -> guarded(task));
     }
@@ -322,7 +328,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
         return written;
     }
 
-    /** Sends the pieces of a frame, which are given up; {@code written} runs when they are written, or never will be. */
+    /**
+     * Sends the pieces of a frame, which are given up; {@code written} runs when they are written,
+     * or never will be.
+     */
     void send(List<ByteBuf> pieces, Runnable written) {
         if (ended) {
             pieces.forEach(ByteBuf::release);
@@ -352,7 +361,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         @Nullable String overdue =
                 services.limits()
                         .deadlines()
-                        .overdue(!known, now - startNanos, now - progressNanos, untaken == 0 ? 0 : now - takenNanos);
+                        .overdue(
+                                !known,
+                                now - startNanos,
+                                now - progressNanos,
+                                untaken == 0 ? 0 : now - takenNanos);
         if (overdue != null) {
             fail(ErrorCode.TIMEOUT, overdue);
             return;

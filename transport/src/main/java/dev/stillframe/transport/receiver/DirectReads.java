@@ -1,23 +1,22 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.wire.FrameReader;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.DefaultMaxMessagesRecvByteBufAllocator;
-
-import org.jspecify.annotations.Nullable;
-
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Lets the socket write page contents where they belong, without a buffer between; everything else
- * is read in small pieces. One for each connection, owned by its event loop. Not for connections with
- * encryption, whose bytes are not the reader's.
+ * is read in small pieces. One for each connection, owned by its event loop. Not for connections
+ * with encryption, whose bytes are not the reader's.
  */
 final class DirectReads extends DefaultMaxMessagesRecvByteBufAllocator {
-    /** The tables of a batch, which stand before its contents, have at most this or a little more. */
+    /**
+     * The tables of a batch, which stand before its contents, have at most this or a little more.
+     */
     private static final int PIECE_BYTES = 32 << 10;
 
     private @Nullable FrameReader reader;

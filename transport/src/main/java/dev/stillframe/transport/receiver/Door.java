@@ -2,20 +2,17 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.ErrorCode;
-
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.handler.ssl.SslContext;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Takes in a new connection, or turns it away. Thread-safe; its channels' event loops call it. */
 @SuppressWarnings("FutureReturnValueIgnored") // of closing, which is awaited where it matters

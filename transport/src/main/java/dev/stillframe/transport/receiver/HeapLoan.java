@@ -2,12 +2,12 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.transport.wire.ErrorCode;
-
 import java.io.IOException;
 
 /**
- * The heap that the documents of one session, or of one reader's image, take of the receiver's {@link Capacity}. Given back at
- * its end as a whole, because what was read from a document stays as long. Thread-safe.
+ * The heap that the documents of one session, or of one reader's image, take of the receiver's
+ * {@link Capacity}. Given back at its end as a whole, because what was read from a document stays
+ * as long. Thread-safe.
  */
 final class HeapLoan implements HeapAllowance, AutoCloseable {
     private final Capacity capacity;
@@ -43,7 +43,11 @@ final class HeapLoan implements HeapAllowance, AutoCloseable {
             throw new RefusedException(
                     ErrorCode.LIMIT,
                     "%s can take %d bytes of the receiver's heap, more than the %d that it has for documents; allow it more there: STILLFRAME_JAVA_OPTS=-Xmx%dm"
-                            .formatted(what, takenBytes + heapBytes, mostBytes, Math.ceilDiv(2 * (takenBytes + heapBytes), 1 << 20)));
+                            .formatted(
+                                    what,
+                                    takenBytes + heapBytes,
+                                    mostBytes,
+                                    Math.ceilDiv(2 * (takenBytes + heapBytes), 1 << 20)));
         }
         if (closed || !capacity.takeDocument(heapBytes)) {
             throw new RefusedException(

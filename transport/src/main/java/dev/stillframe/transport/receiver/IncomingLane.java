@@ -33,8 +33,7 @@ final class IncomingLane implements Connection.Party {
     public void received(Message message) throws ProtocolException {
         if (!(message instanceof Message.Batch batch)) {
             throw new ProtocolException(
-                    ErrorCode.ORDER,
-                    "%s on a lane".formatted(message.getClass().getSimpleName()));
+                    ErrorCode.ORDER, "%s on a lane".formatted(message.getClass().getSimpleName()));
         }
         session.brought(batch, urgent);
     }
@@ -49,7 +48,9 @@ final class IncomingLane implements Connection.Party {
         connection.execute(() -> connection.fail(refusal.code(), refusal.text()));
     }
 
-    /** On any thread: the session is complete. It is for the sender, who may not know yet, to close. */
+    /**
+     * On any thread: the session is complete. It is for the sender, who may not know yet, to close.
+     */
     void end() {
         connection.execute(connection::finish);
     }

@@ -2,12 +2,14 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
-
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Arrays;
 
-/** A document that goes out part by part as it is written, so that it is never in memory as a whole. Owned by one thread. */
+/**
+ * A document that goes out part by part as it is written, so that it is never in memory as a whole.
+ * Owned by one thread.
+ */
 final class PartStream extends OutputStream {
     private final long totalBytes;
     private final PartSink sink;
@@ -58,7 +60,8 @@ final class PartStream extends OutputStream {
             send();
         }
         if (sentBytes != totalBytes) {
-            throw new IllegalStateException("a document of %d bytes, not %d".formatted(sentBytes, totalBytes));
+            throw new IllegalStateException(
+                    "a document of %d bytes, not %d".formatted(sentBytes, totalBytes));
         }
     }
 }

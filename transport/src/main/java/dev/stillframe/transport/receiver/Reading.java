@@ -1,9 +1,9 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.image.ImageBatch;
 import dev.stillframe.engine.image.ImageFormatException;
 import dev.stillframe.engine.image.ImageReader;
-import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.wire.BatchFrame;
 import dev.stillframe.transport.wire.Contents;
@@ -13,14 +13,9 @@ import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
-
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
@@ -34,10 +29,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * A connection on which a reader fetches pages of a published image, in any order and as often as it likes. Messages come on
- * the event loop; a thread of its own, {@code stillframe-reading-N}, reads the disk.
+ * A connection on which a reader fetches pages of a published image, in any order and as often as
+ * it likes. Messages come on the event loop; a thread of its own, {@code stillframe-reading-N},
+ * reads the disk.
  */
 final class Reading implements Connection.Party {
     private static final Logger LOG = LoggerFactory.getLogger(Reading.class);
@@ -51,7 +49,8 @@ final class Reading implements Connection.Party {
     private final Services services;
     private final Connection connection;
     private final Message.Read opening;
-    private final BlockingQueue<Message.Fetch> waiting = new ArrayBlockingQueue<>(Limits.MAX_FETCHES);
+    private final BlockingQueue<Message.Fetch> waiting =
+            new ArrayBlockingQueue<>(Limits.MAX_FETCHES);
     private final BlockingQueue<ImageBatch> idle = new ArrayBlockingQueue<>(BATCHES);
     private final Thread thread;
 
@@ -63,7 +62,8 @@ final class Reading implements Connection.Party {
     }
 
     /** Makes the connection one for reading. */
-    static void open(Services services, Connection connection, Message.Read opening) throws ProtocolException {
+    static void open(Services services, Connection connection, Message.Read opening)
+            throws ProtocolException {
         if (opening.version() != Limits.VERSION) {
             throw new ProtocolException(
                     ErrorCode.VERSION,
@@ -74,7 +74,8 @@ final class Reading implements Connection.Party {
             throw new ProtocolException(ErrorCode.NAME, ImageName.rule());
         }
         if (!services.capacity().takeSession()) {
-            throw new ProtocolException(ErrorCode.BUSY, "the receiver has as many sessions as it can; try again later");
+            throw new ProtocolException(
+                    ErrorCode.BUSY, "the receiver has as many sessions as it can; try again later");
         }
         boolean started = false;
         try {
@@ -93,11 +94,13 @@ final class Reading implements Connection.Party {
     public void received(Message message) throws ProtocolException {
         if (!(message instanceof Message.Fetch fetch)) {
             throw new ProtocolException(
-                    ErrorCode.ORDER, "%s on a connection for reading".formatted(message.getClass().getSimpleName()));
+                    ErrorCode.ORDER,
+                    "%s on a connection for reading".formatted(message.getClass().getSimpleName()));
         }
         if (!waiting.offer(fetch)) {
             throw new ProtocolException(
-                    ErrorCode.LIMIT, "more than %d fetches without an answer".formatted(Limits.MAX_FETCHES));
+                    ErrorCode.LIMIT,
+                    "more than %d fetches without an answer".formatted(Limits.MAX_FETCHES));
         }
     }
 
@@ -108,7 +111,8 @@ final class Reading implements Connection.Party {
 
     @Override
     public void over(ErrorCode code, String reason) {
-        LOG.info("reading {} from {} has ended: {}", opening.imageName(), connection.peer(), reason);
+        LOG.info(
+                "reading {} from {} has ended: {}", opening.imageName(), connection.peer(), reason);
         thread.interrupt();
     }
 
@@ -118,7 +122,9 @@ final class Reading implements Connection.Party {
             if (image.isPresent()) {
                 read(image.get());
             } else {
-                end(ErrorCode.NAME, "no image %s is here to be read".formatted(opening.imageName()));
+                end(
+                        ErrorCode.NAME,
+                        "no image %s is here to be read".formatted(opening.imageName()));
             }
         } catch (InterruptedException
                 | InterruptedIOException
@@ -172,12 +178,14 @@ final class Reading implements Connection.Party {
         }
     }
 
-    private void say(String what, Object document, Function<Message.Part, Message> message) throws IOException {
+    private void say(String what, Object document, Function<Message.Part, Message> message)
+            throws IOException {
         long bytes = Json.length(document);
         if (bytes > Limits.MAX_DOCUMENT_BYTES) {
             throw new ImageFormatException(
                     "the %s of %s has %d bytes; a reader takes %d: restore the image where it is"
-                            .formatted(what, opening.imageName(), bytes, Limits.MAX_DOCUMENT_BYTES));
+                            .formatted(
+                                    what, opening.imageName(), bytes, Limits.MAX_DOCUMENT_BYTES));
         }
         PartStream parts = new PartStream(bytes, part -> sayWholly(message.apply(part)));
         Json.MAPPER.writeValue(parts, document);
@@ -200,7 +208,8 @@ final class Reading implements Connection.Party {
         written.await(); // interrupted when the connection ends
     }
 
-    private void answer(ImageReader image, Message.Fetch fetch) throws IOException, InterruptedException {
+    private void answer(ImageReader image, Message.Fetch fetch)
+            throws IOException, InterruptedException {
         int pageSizeBytes = image.layout().pageSizeBytes();
         if (fetch.firstOrdinal() + fetch.pages() > image.layout().pageCount()
                 || (long) fetch.pages() * pageSizeBytes > Limits.MAX_DATA_BYTES) {
@@ -217,7 +226,11 @@ final class Reading implements Connection.Party {
             batch.fill(image, fetch.firstOrdinal(), fetch.pages());
             List<ByteBuf> frame =
                     BatchFrame.of(
-                            fetch.sequence(), batch, pageSizeBytes, Contents.RAW, UnpooledByteBufAllocator.DEFAULT);
+                            fetch.sequence(),
+                            batch,
+                            pageSizeBytes,
+                            Contents.RAW,
+                            UnpooledByteBufAllocator.DEFAULT);
             send(frame, () -> idle.add(batch));
             sent = true;
         } finally {
@@ -232,7 +245,9 @@ final class Reading implements Connection.Party {
         boolean interrupted = Thread.interrupted(); // by the end of the connection, once
         for (int i = 0; i < BATCHES; i++) {
             if (idle.poll(WRITES_END_SECONDS, TimeUnit.SECONDS) == null) {
-                LOG.error("{} MiB are lost: the socket of a reader did not give them back", BATCHES * ImageBatch.BYTES >> 20);
+                LOG.error(
+                        "{} MiB are lost: the socket of a reader did not give them back",
+                        BATCHES * ImageBatch.BYTES >> 20);
                 return;
             }
         }

@@ -3,20 +3,13 @@ package dev.stillframe.transport.receiver;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.wire.ErrorCode;
-
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-
 import io.netty.handler.ssl.SslContext;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -26,6 +19,9 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Takes images from senders until it is closed. Threads {@code stillframe-receiver-N} move bytes;
@@ -143,8 +139,7 @@ public final class Receiver implements AutoCloseable {
         if (!bound.isSuccess()) {
             throw new IOException(
                     "cannot listen on %s: %s; choose another address or port"
-                            .formatted(
-                                    NetworkTransport.words(listen), bound.cause().getMessage()),
+                            .formatted(NetworkTransport.words(listen), bound.cause().getMessage()),
                     bound.cause());
         }
         return bound.channel();
@@ -203,9 +198,7 @@ public final class Receiver implements AutoCloseable {
         if (!group.isShuttingDown()) {
             for (Connection connection : connections) {
                 connection.execute(
-                        () ->
-                                connection.fail(
-                                        ErrorCode.SHUTDOWN, "the receiver is shutting down"));
+                        () -> connection.fail(ErrorCode.SHUTDOWN, "the receiver is shutting down"));
             }
         }
         try {

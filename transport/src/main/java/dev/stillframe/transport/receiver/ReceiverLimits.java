@@ -3,10 +3,8 @@ package dev.stillframe.transport.receiver;
 import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.Limits;
-
-import org.jspecify.annotations.Nullable;
-
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a receiver spends on its peers. Immutable.
@@ -22,8 +20,9 @@ import java.time.Duration;
  * @param maxEncodingMemoryBytes most native memory for decoding, all sessions together; a session
  *     for which there is none gets its pages as they are
  * @param maxLayoutBytes longest layout
- * @param maxDocumentHeapBytes most heap for documents, all sessions and images that are read together: their bytes, and
- *     what can be made of them by {@link dev.stillframe.engine.document.DocumentWeight}
+ * @param maxDocumentHeapBytes most heap for documents, all sessions and images that are read
+ *     together: their bytes, and what can be made of them by {@link
+ *     dev.stillframe.engine.document.DocumentWeight}
  * @param deadlines when a peer is given up
  */
 public record ReceiverLimits(
@@ -40,7 +39,10 @@ public record ReceiverLimits(
     /** Batches that every session may have on the way, however many sessions there are. */
     public static final int MIN_CREDITS = 2;
 
-    /** What is right for a receiver that others may use, too; documents may take half of this program's heap. */
+    /**
+     * What is right for a receiver that others may use, too; documents may take half of this
+     * program's heap.
+     */
     public static final ReceiverLimits DEFAULT =
             new ReceiverLimits(
                     512,
@@ -58,8 +60,9 @@ public record ReceiverLimits(
      * When a peer is given up.
      *
      * @param handshake until it has said who it is, and proved it
-     * @param idle without progress: a whole frame, or {@link #PROGRESS_BYTES} of one; also while what the receiver says is
-     *     not taken; {@link Limits#MIN_IDLE_MILLIS} to {@link Limits#MAX_IDLE_MILLIS}
+     * @param idle without progress: a whole frame, or {@link #PROGRESS_BYTES} of one; also while
+     *     what the receiver says is not taken; {@link Limits#MIN_IDLE_MILLIS} to {@link
+     *     Limits#MAX_IDLE_MILLIS}
      * @param total of one attempt at a session
      */
     public record Deadlines(Duration handshake, Duration idle, Duration total) {
@@ -84,7 +87,10 @@ public record ReceiverLimits(
 
         /** Why a peer is to be given up, in words; null while it is in time. */
         @Nullable String overdue(
-                boolean stranger, long sinceStartNanos, long sinceProgressNanos, long untakenNanos) {
+                boolean stranger,
+                long sinceStartNanos,
+                long sinceProgressNanos,
+                long untakenNanos) {
             if (stranger) {
                 return sinceStartNanos > handshake.toNanos()
                         ? "no HELLO, ATTACH or READ within " + seconds(handshake)
@@ -125,7 +131,8 @@ public record ReceiverLimits(
             throw new IllegalArgumentException("layouts of " + maxLayoutBytes + " bytes");
         }
         if (maxDocumentHeapBytes < 1) {
-            throw new IllegalArgumentException(maxDocumentHeapBytes + " bytes of heap for documents");
+            throw new IllegalArgumentException(
+                    maxDocumentHeapBytes + " bytes of heap for documents");
         }
     }
 

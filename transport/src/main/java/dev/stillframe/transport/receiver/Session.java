@@ -11,21 +11,19 @@ import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * One attempt at a session: its control connection, its lanes, its thread. Asks {@link SessionState}
- * what messages mean, and does it. Owned by the event loop of the control connection, to which lanes
- * and the {@link SessionWorker} hand what they have.
+ * One attempt at a session: its control connection, its lanes, its thread. Asks {@link
+ * SessionState} what messages mean, and does it. Owned by the event loop of the control connection,
+ * to which lanes and the {@link SessionWorker} hand what they have.
  */
 final class Session implements Connection.Party, SessionWorker.Results {
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
@@ -65,7 +63,9 @@ final class Session implements Connection.Party, SessionWorker.Results {
         heap = new HeapLoan(services.capacity(), services.limits());
         document = new DocumentParts("what describes the image " + hello.imageName(), heap);
         worker = new SessionWorker(connection.number(), hello, this);
-        window = services.credits().open(); // from here on nothing can fail, which would have to be given back
+        window =
+                services.credits()
+                        .open(); // from here on nothing can fail, which would have to be given back
         services.buffers().opened();
     }
 
@@ -193,7 +193,8 @@ final class Session implements Connection.Party, SessionWorker.Results {
     private void onBatch(Message.Batch batch, boolean urgent) {
         boolean handed = false;
         try {
-            SessionState.Transition transition = state.on(new Event.Received(batch), services.limits());
+            SessionState.Transition transition =
+                    state.on(new Event.Received(batch), services.limits());
             handed = true;
             state = transition.state();
             worker.store(batch, urgent);
@@ -411,8 +412,11 @@ final class Session implements Connection.Party, SessionWorker.Results {
                 ending -> {
                     try {
                         tell(ending, reason);
-                    } catch (Throwable t) { // what the session had is to be given back, whatever its owner does
-                        LOG.error("nobody could be told of the end of session {}", info.number(), t);
+                    } catch (
+                            Throwable t) { // what the session had is to be given back, whatever its
+                        // owner does
+                        LOG.error(
+                                "nobody could be told of the end of session {}", info.number(), t);
                     }
                     connection.execute(this::close);
                 });
@@ -451,7 +455,6 @@ final class Session implements Connection.Party, SessionWorker.Results {
             onClosed.run();
         }
     }
-
 
     /** Its thread; to be waited for. */
     SessionWorker worker() {

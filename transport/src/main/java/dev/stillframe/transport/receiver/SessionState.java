@@ -7,8 +7,9 @@ import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
 
 /**
- * Where one attempt at a session stands, as the receiver sees it; each state holds only what is true
- * in it. Messages of the control connection and batches of the lanes come together here. Immutable.
+ * Where one attempt at a session stands, as the receiver sees it; each state holds only what is
+ * true in it. Messages of the control connection and batches of the lanes come together here.
+ * Immutable.
  */
 sealed interface SessionState {
     /** The sink is being opened. */

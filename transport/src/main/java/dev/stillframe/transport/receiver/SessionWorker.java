@@ -1,26 +1,20 @@
 package dev.stillframe.transport.receiver;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-
 import dev.stillframe.engine.image.ImageBusyException;
 import dev.stillframe.engine.image.ImageFormatException;
-import dev.stillframe.engine.page.Checkpoint;
-import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.page.Checkpoint;
+import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.thread.Role;
 import dev.stillframe.transport.wire.DocumentReader;
-import dev.stillframe.transport.wire.PageCheck;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
+import dev.stillframe.transport.wire.PageCheck;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -33,6 +27,9 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The thread of a session, and the sink, which only this thread touches. Its methods are called by
@@ -143,9 +140,7 @@ final class SessionWorker {
         for (byte part : hello.rootHash()) {
             ended |= part != 0;
         }
-        return ended
-                ? factory.published(hello.imageName(), hello.rootHash())
-                : Optional.empty();
+        return ended ? factory.published(hello.imageName(), hello.rootHash()) : Optional.empty();
     }
 
     void begin(List<byte[]> document) {
@@ -260,8 +255,7 @@ final class SessionWorker {
                 () -> {
                     List<Missing> missing = DocumentReader.missing(document);
                     String published =
-                            opened()
-                                    .finish(
+                            opened().finish(
                                             new dev.stillframe.engine.instant.Ending(
                                                     missing, end.rootHash()));
                     place = published;

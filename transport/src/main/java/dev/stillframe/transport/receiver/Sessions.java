@@ -1,12 +1,11 @@
 package dev.stillframe.transport.receiver;
 
-import org.jspecify.annotations.Nullable;
-
 import java.nio.ByteBuffer;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /** The sessions that are open, by their secret token. Thread-safe. */
 final class Sessions {

@@ -1,14 +1,13 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.page.PageSink;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Makes the sinks of sessions; see {@link StoreSinks}. Called on the sessions' threads. Pages have been
- * checked against their hashes before they reach a sink.
+ * Makes the sinks of sessions; see {@link StoreSinks}. Called on the sessions' threads. Pages have
+ * been checked against their hashes before they reach a sink.
  */
 @FunctionalInterface
 public interface SinkFactory {
@@ -27,7 +26,10 @@ public interface SinkFactory {
         return Optional.empty();
     }
 
-    /** The published image of that valid name, for whoever wants to read it; empty if there is none to be read. */
+    /**
+     * The published image of that valid name, for whoever wants to read it; empty if there is none
+     * to be read.
+     */
     default Optional<Path> readable(String imageName) throws IOException {
         return Optional.empty();
     }

@@ -2,7 +2,6 @@ package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.page.PageSink;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,6 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.engine.page.Checkpoint;
-
 import java.util.HashMap;
 import java.util.Map;
 

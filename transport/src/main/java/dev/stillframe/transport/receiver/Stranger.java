@@ -7,14 +7,12 @@ import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
 import dev.stillframe.transport.wire.ProtocolException;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.security.SecureRandom;
 import java.util.Collections;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A peer that has not yet said who it is: it opens a session, or a lane of one, or is turned away.
@@ -44,7 +42,8 @@ final class Stranger implements Connection.Party {
         if (!(message instanceof Message.Opening opening)) {
             throw new ProtocolException(
                     ErrorCode.ORDER,
-                    "%s before HELLO, ATTACH or READ".formatted(message.getClass().getSimpleName()));
+                    "%s before HELLO, ATTACH or READ"
+                            .formatted(message.getClass().getSimpleName()));
         }
         checkNames();
         if (services.credentials().key() == null) {
@@ -125,8 +124,7 @@ final class Stranger implements Connection.Party {
                 code.tag());
         services.events()
                 .failed(
-                        new ReceiverEvents.SessionInfo(
-                                connection.number(), connection.peer(), ""),
+                        new ReceiverEvents.SessionInfo(connection.number(), connection.peer(), ""),
                         reason);
     }
 }

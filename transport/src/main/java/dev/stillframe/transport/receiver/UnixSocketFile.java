@@ -46,8 +46,7 @@ final class UnixSocketFile implements AutoCloseable {
     }
 
     private static void removeLeftover(Path place) throws IOException {
-        if (!Files.readAttributes(
-                        place, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+        if (!Files.readAttributes(place, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
                 .isOther()) {
             throw new IOException(
                     place + " is there and is no socket; choose another place, or move it away");
@@ -60,7 +59,9 @@ final class UnixSocketFile implements AutoCloseable {
         }
         if (used) {
             throw new IOException(
-                    "somebody listens on " + place + " already; choose another place, or stop them");
+                    "somebody listens on "
+                            + place
+                            + " already; choose another place, or stop them");
         }
         Files.delete(place);
     }

@@ -1,8 +1,7 @@
 package dev.stillframe.transport.security;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a side makes sure of the other. Immutable.

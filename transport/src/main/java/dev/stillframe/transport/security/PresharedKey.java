@@ -1,7 +1,5 @@
 package dev.stillframe.transport.security;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -9,13 +7,13 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.util.HexFormat;
-
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A secret that both sides have: each proves it to the other, and it never crosses the wire. It says
- * who the peer is, not that nobody listens in: that is what TLS is for. Immutable.
+ * A secret that both sides have: each proves it to the other, and it never crosses the wire. It
+ * says who the peer is, not that nobody listens in: that is what TLS is for. Immutable.
  *
  * <p>A proof is HMAC-SHA256 over who proves ({@code stillframe sender} or {@code stillframe
  * receiver}, a zero byte), the receiver's nonce and the body of the connection's first frame, which
@@ -37,8 +35,8 @@ public final class PresharedKey {
     }
 
     /**
-     * Reads a key: hexadecimal digits, at least {@value #MIN_DIGITS}, as {@code openssl rand -hex 32}
-     * writes them; white space does not count.
+     * Reads a key: hexadecimal digits, at least {@value #MIN_DIGITS}, as {@code openssl rand -hex
+     * 32} writes them; white space does not count.
      *
      * @throws IOException if the file is open to others, or holds no key
      */

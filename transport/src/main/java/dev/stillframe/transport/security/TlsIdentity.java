@@ -5,12 +5,10 @@ import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-
 import javax.net.ssl.SSLException;
 
 /**
@@ -41,7 +39,8 @@ public final class TlsIdentity {
      * Reads nothing but the files' attributes yet.
      *
      * @param certificate PEM: the own certificate, and what leads from it to the authority's
-     * @param key PEM, PKCS#8, without a password: the key of the certificate; for its owner's eyes only
+     * @param key PEM, PKCS#8, without a password: the key of the certificate; for its owner's eyes
+     *     only
      * @param authority PEM: the certificates of those whose word is taken
      * @throws IOException if a file is not there, or the key's is open to others
      */

@@ -1,15 +1,12 @@
 package dev.stillframe.transport.security;
 
 import io.netty.handler.ssl.NotSslRecordException;
-
-import org.jspecify.annotations.Nullable;
-
 import java.security.cert.CertPathBuilderException;
 import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateNotYetValidException;
 import java.util.Locale;
-
 import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
 
 /** Why two sides do not come together, in words that say what to do. Stateless. */
 public final class TlsTrouble {
@@ -46,7 +43,8 @@ public final class TlsTrouble {
         if (lower.contains("subject alternative") || lower.contains("no name matching")) {
             return "the receiver's certificate is for another name: " + message;
         }
-        if (lower.contains("certificate_required") || lower.contains("peer_did_not_return")
+        if (lower.contains("certificate_required")
+                || lower.contains("peer_did_not_return")
                 || lower.contains("empty client certificate")) {
             return "the receiver wants a certificate by an authority in its --tls-ca, and the sender has none";
         }
@@ -56,11 +54,13 @@ public final class TlsTrouble {
         if (lower.contains("expired")) {
             return "the certificate has expired, says the other side";
         }
-        if (lower.contains("unknown_ca") || lower.contains("unknown ca")
+        if (lower.contains("unknown_ca")
+                || lower.contains("unknown ca")
                 || lower.contains("path building failed")) {
             return "our certificate is not by an authority that the other side has in its --tls-ca";
         }
-        if (lower.contains("protocol_version") || lower.contains("unsupported_protocol")
+        if (lower.contains("protocol_version")
+                || lower.contains("unsupported_protocol")
                 || lower.contains("protocol version")) {
             return "the other side does not speak TLS 1.3, and nothing older is accepted";
         }

@@ -1,21 +1,15 @@
 package dev.stillframe.transport.sender;
 
-import dev.stillframe.transport.client.Durations;
 import dev.stillframe.transport.client.Dialer;
+import dev.stillframe.transport.client.Durations;
 import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.encoding.BatchEncoder;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.MessageCodec;
-
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,6 +21,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One attempt at a session: its connections, and how far it has come. Its calls come from the
@@ -69,15 +66,12 @@ final class Attempt {
      *
      * @param listener told of the attempt as soon as it can be aborted, and when it is over
      */
-    static Attempt open(
-            Network network, Message.Hello hello, Retained retained, Listener listener)
+    static Attempt open(Network network, Message.Hello hello, Retained retained, Listener listener)
             throws IOException {
         boolean endSaid = !Arrays.equals(hello.rootHash(), new byte[hello.rootHash().length]);
         Attempt attempt =
                 new Attempt(
-                        network,
-                        hello,
-                        new Replies(endSaid, retained::durable, listener::over));
+                        network, hello, new Replies(endSaid, retained::durable, listener::over));
         listener.opened(attempt);
         boolean welcomed = false;
         try {
@@ -191,8 +185,7 @@ final class Attempt {
                         hello.idleMillis(),
                         hello.token(),
                         network.nonce());
-        Channel channel =
-                network.connect(attach, replies, limits().idleMillis(), null, channels);
+        Channel channel = network.connect(attach, replies, limits().idleMillis(), null, channels);
         return new Lane(
                 channel,
                 number,
@@ -202,10 +195,15 @@ final class Attempt {
                 network);
     }
 
-    /** What the receiver offered, or 0 if all lanes together would take more memory than is for it: pages go as they are then. */
+    /**
+     * What the receiver offered, or 0 if all lanes together would take more memory than is for it:
+     * pages go as they are then.
+     */
     private int dictionaryBytes() {
         int offered = limits().dictionaryBytes();
-        boolean fits = limits().lanes() * BatchEncoder.memoryBytes(offered, Lane.DEPTH) <= options.encodingBytes();
+        boolean fits =
+                limits().lanes() * BatchEncoder.memoryBytes(offered, Lane.DEPTH)
+                        <= options.encodingBytes();
         if (!fits) {
             LOG.debug(
                     "{} lanes with dictionaries of {} bytes would take more than the {} bytes for encoding",
@@ -229,9 +227,7 @@ final class Attempt {
     void awaitDurable(long sequence) throws IOException {
         long startNanos = System.nanoTime();
         if (replies.awaitDurable(
-                sequence,
-                options.timeouts().stall(),
-                () -> stalled("made no pages durable"))) {
+                sequence, options.timeouts().stall(), () -> stalled("made no pages durable"))) {
             network.metrics().waitedForDisk(System.nanoTime() - startNanos);
         }
     }
@@ -333,8 +329,7 @@ final class Attempt {
             return channels.getFirst()
                     .writeAndFlush(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
         } catch (RejectedExecutionException e) {
-            throw new LostException(
-                    "the connection to %s is closed".formatted(network.peer()), e);
+            throw new LostException("the connection to %s is closed".formatted(network.peer()), e);
         }
     }
 

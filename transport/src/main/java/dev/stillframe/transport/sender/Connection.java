@@ -5,15 +5,15 @@ import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.netty.channel.ChannelHandlerContext;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
-/** A sender's connection, control or lane: what it hears goes to the {@link Replies}. Owned by the event loop. */
+/**
+ * A sender's connection, control or lane: what it hears goes to the {@link Replies}. Owned by the
+ * event loop.
+ */
 final class Connection extends ClientConnection {
     private static final long PING_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -65,7 +65,8 @@ final class Connection extends ClientConnection {
                             context,
                             new IOException(
                                     "%s sends what only a sender may (%s); is it a receiver?"
-                                            .formatted(peer(), message.getClass().getSimpleName())));
+                                            .formatted(
+                                                    peer(), message.getClass().getSimpleName())));
         }
     }
 

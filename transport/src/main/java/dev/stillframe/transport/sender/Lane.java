@@ -6,19 +6,16 @@ import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.encoding.Encoding;
 import dev.stillframe.transport.wire.BatchFrame;
 import dev.stillframe.transport.wire.Contents;
-
 import io.micrometer.core.instrument.Counter;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One connection that carries pages. It takes its next batch from the attempt's queue when it has

@@ -5,14 +5,11 @@ import dev.stillframe.transport.client.Dialer;
 import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
-
 import io.netty.channel.Channel;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What all connections of a sender have in common.
@@ -48,7 +45,11 @@ record Network(
             throws IOException {
         ClientConnection.Terms terms =
                 new ClientConnection.Terms(
-                        peer(), opening, options.credentials().key(), options.timeouts().idle(), peerIdleMillis);
+                        peer(),
+                        opening,
+                        options.credentials().key(),
+                        options.timeouts().idle(),
+                        peerIdleMillis);
         return dialer.connect(new Connection(terms, replies, roundTrips), channels);
     }
 

@@ -1,9 +1,9 @@
 package dev.stillframe.transport.sender;
 
 /**
- * How fast all lanes of a sender together may send. What is sent is paid for afterwards, by resting,
- * so that a batch may be larger than what the limit allows at once. Thread-safe; can be changed at
- * any time.
+ * How fast all lanes of a sender together may send. What is sent is paid for afterwards, by
+ * resting, so that a batch may be larger than what the limit allows at once. Thread-safe; can be
+ * changed at any time.
  */
 public final class RateLimit {
     /** No limit. */

@@ -4,9 +4,6 @@ import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;
@@ -14,6 +11,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What has come back from the receiver in one attempt: the event loops put it in, the sender's
@@ -102,7 +100,9 @@ final class Replies {
         }
     }
 
-    /** What is durable is released, so that an acknowledgement of what was not sent would be fatal. */
+    /**
+     * What is durable is released, so that an acknowledgement of what was not sent would be fatal.
+     */
     void durable(long sequence) throws ProtocolException {
         lock.lock();
         try {
@@ -157,8 +157,7 @@ final class Replies {
         await(() -> begun, timeout, onTimeout);
     }
 
-    void awaitAttached(int count, Duration timeout, Supplier<String> onTimeout)
-            throws IOException {
+    void awaitAttached(int count, Duration timeout, Supplier<String> onTimeout) throws IOException {
         await(() -> attached >= count, timeout, onTimeout);
     }
 

@@ -1,7 +1,6 @@
 package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.page.PageBatch;
-
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;

@@ -1,28 +1,22 @@
 package dev.stillframe.transport.sender;
 
-import dev.stillframe.engine.thread.Role;
-import dev.stillframe.transport.client.Backoff;
-import dev.stillframe.transport.client.Durations;
-import dev.stillframe.transport.client.Dialer;
-import dev.stillframe.transport.client.LostException;
-import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
-import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.thread.Role;
+import dev.stillframe.transport.client.Backoff;
+import dev.stillframe.transport.client.Dialer;
+import dev.stillframe.transport.client.Durations;
+import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
-
 import io.micrometer.core.instrument.MeterRegistry;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.SocketAddress;
@@ -32,13 +26,16 @@ import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * A sink that sends pages to a receiver over several connections, and goes on where it was when they
- * are lost. Pages go from the batch's memory to the socket; a batch is released when the receiver
- * has it on its disk, so up to {@link SenderOptions#retainBytes} are held. While the connections are
- * lost, calls wait until they stand again, or until the limit in the options; a thread {@code
- * stillframe-sender-keeper} sees to it when no call does.
+ * A sink that sends pages to a receiver over several connections, and goes on where it was when
+ * they are lost. Pages go from the batch's memory to the socket; a batch is released when the
+ * receiver has it on its disk, so up to {@link SenderOptions#retainBytes} are held. While the
+ * connections are lost, calls wait until they stand again, or until the limit in the options; a
+ * thread {@code stillframe-sender-keeper} sees to it when no call does.
  *
  * <p>A failure is thrown by the call that runs and by all later ones. The calls of {@link PageSink}
  * come from one thread at a time; {@link #abort} and {@link #close} may come from any other at any
@@ -84,8 +81,8 @@ public final class Sender implements PageSink {
     }
 
     /**
-     * Connects, and waits until the receiver has said that the image can begin. Does this once: only
-     * a session that has begun is worth further attempts.
+     * Connects, and waits until the receiver has said that the image can begin. Does this once:
+     * only a session that has begun is worth further attempts.
      *
      * @param receiver where it listens: an {@code InetSocketAddress} or a {@code
      *     UnixDomainSocketAddress}
@@ -141,10 +138,7 @@ public final class Sender implements PageSink {
 
     /** The same without a limit of the rate. */
     public static Sender connect(
-            SocketAddress receiver,
-            String imageName,
-            SenderOptions options,
-            MeterRegistry registry)
+            SocketAddress receiver, String imageName, SenderOptions options, MeterRegistry registry)
             throws IOException {
         return connect(receiver, imageName, options, new RateLimit(RateLimit.UNLIMITED), registry);
     }
@@ -222,8 +216,7 @@ public final class Sender implements PageSink {
 
     private void awaitRoom(Attempt open, long bytes) throws IOException {
         long durable = retained.durable();
-        while (retained.bytes() > 0
-                        && retained.bytes() + bytes > network.options().retainBytes()
+        while (retained.bytes() > 0 && retained.bytes() + bytes > network.options().retainBytes()
                 || batches - durable >= Limits.MAX_AHEAD) {
             open.awaitDurable(durable + 1);
             durable = Math.max(durable + 1, retained.durable());
@@ -326,7 +319,9 @@ public final class Sender implements PageSink {
         }
     }
 
-    /** Whoever waits for memory that only the receiver can free makes no calls: this goes on then. */
+    /**
+     * Whoever waits for memory that only the receiver can free makes no calls: this goes on then.
+     */
     private void keep() {
         try {
             while (awaitLoss()) {
@@ -342,7 +337,9 @@ public final class Sender implements PageSink {
         }
     }
 
-    /** Whatever comes of it, the next call hears of it: it has not its turn before that is known. */
+    /**
+     * Whatever comes of it, the next call hears of it: it has not its turn before that is known.
+     */
     private void openAgain() {
         try {
             trying(_ -> {});
@@ -350,10 +347,15 @@ public final class Sender implements PageSink {
             LOG.debug("the connections to {} are lost for good", network.peer(), e);
             retained.clear(); // whoever waits for this memory makes no call before it is free
         } catch (Throwable t) { // nobody else would hear of it
-            LOG.error("the keeper of the connections to {} failed in a way that it should not", network.peer(), t);
+            LOG.error(
+                    "the keeper of the connections to {} failed in a way that it should not",
+                    network.peer(),
+                    t);
             failure =
                     new IOException(
-                            "sending to %s failed in a way that it should not: %s".formatted(network.peer(), t), t);
+                            "sending to %s failed in a way that it should not: %s"
+                                    .formatted(network.peer(), t),
+                            t);
             retained.clear();
         }
     }

@@ -6,11 +6,9 @@ import dev.stillframe.transport.encoding.Encoding;
 import dev.stillframe.transport.encoding.PageForm;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.PageCounters;
-
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
-
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.Locale;

@@ -3,10 +3,8 @@ package dev.stillframe.transport.sender;
 import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.wire.Limits;
-
-import org.jspecify.annotations.Nullable;
-
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a sender sends. Immutable.
@@ -17,8 +15,8 @@ import java.time.Duration;
  *     the receiver; at least 4 MiB
  * @param preset what is spent on shorter batches
  * @param credentials how the receiver knows the sender, and the other way round
- * @param encodingBytes most native memory for encoding, all lanes together; if what the receiver offers takes more, pages
- *     go as they are
+ * @param encodingBytes most native memory for encoding, all lanes together; if what the receiver
+ *     offers takes more, pages go as they are
  * @param timeouts when a connection counts as lost
  * @param giveUpAfter the end of all attempts: so long after the last progress; zero for a single
  *     attempt, null for never
@@ -34,8 +32,10 @@ public record SenderOptions(
     /** Two batches of the largest size. */
     public static final long MIN_RETAIN_BYTES = 2L * Limits.MAX_DATA_BYTES;
 
-    /** Lanes by the processors, 256 MiB, 512 MiB, {@link Preset#ADAPTIVE}, {@link Timeouts#DEFAULT}, and no end of
-     * attempts. */
+    /**
+     * Lanes by the processors, 256 MiB, 512 MiB, {@link Preset#ADAPTIVE}, {@link Timeouts#DEFAULT},
+     * and no end of attempts.
+     */
     public static final SenderOptions DEFAULT =
             new SenderOptions(
                     defaultLanes(),
@@ -58,7 +58,8 @@ public record SenderOptions(
     public record Timeouts(Duration connect, Duration stall, Duration idle) {
         /** Ten seconds, thirty seconds, thirty seconds. */
         public static final Timeouts DEFAULT =
-                new Timeouts(Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofSeconds(30));
+                new Timeouts(
+                        Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofSeconds(30));
 
         /** Checks the ranges. */
         public Timeouts {
@@ -94,37 +95,44 @@ public record SenderOptions(
 
     /** The same with another number of lanes. */
     public SenderOptions withLanes(int count) {
-        return new SenderOptions(count, retainBytes, encodingBytes, preset, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(
+                count, retainBytes, encodingBytes, preset, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with other timeouts. */
     public SenderOptions withTimeouts(Timeouts others) {
-        return new SenderOptions(lanes, retainBytes, encodingBytes, preset, credentials, others, giveUpAfter);
+        return new SenderOptions(
+                lanes, retainBytes, encodingBytes, preset, credentials, others, giveUpAfter);
     }
 
     /** The same with an end of all attempts. */
     public SenderOptions withGiveUpAfter(@Nullable Duration duration) {
-        return new SenderOptions(lanes, retainBytes, encodingBytes, preset, credentials, timeouts, duration);
+        return new SenderOptions(
+                lanes, retainBytes, encodingBytes, preset, credentials, timeouts, duration);
     }
 
     /** The same with another bound of what is kept. */
     public SenderOptions withRetainBytes(long bytes) {
-        return new SenderOptions(lanes, bytes, encodingBytes, preset, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(
+                lanes, bytes, encodingBytes, preset, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with another bound of the memory for encoding. */
     public SenderOptions withEncodingBytes(long bytes) {
-        return new SenderOptions(lanes, retainBytes, bytes, preset, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(
+                lanes, retainBytes, bytes, preset, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with another preset. */
     public SenderOptions withPreset(Preset other) {
-        return new SenderOptions(lanes, retainBytes, encodingBytes, other, credentials, timeouts, giveUpAfter);
+        return new SenderOptions(
+                lanes, retainBytes, encodingBytes, other, credentials, timeouts, giveUpAfter);
     }
 
     /** The same with other credentials. */
     public SenderOptions withCredentials(Credentials others) {
-        return new SenderOptions(lanes, retainBytes, encodingBytes, preset, others, timeouts, giveUpAfter);
+        return new SenderOptions(
+                lanes, retainBytes, encodingBytes, preset, others, timeouts, giveUpAfter);
     }
 
     /** As many as there are processors, at most eight. */

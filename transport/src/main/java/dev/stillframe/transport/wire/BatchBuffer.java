@@ -3,16 +3,15 @@ package dev.stillframe.transport.wire;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.RunBatch;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.function.Consumer;
 
 /**
- * Memory for one received batch, used again and again; page-aligned and in one piece, because direct
- * I/O needs that. Filled by a {@link FrameReader}, then owned by whoever has the batch, until it is
- * released.
+ * Memory for one received batch, used again and again; page-aligned and in one piece, because
+ * direct I/O needs that. Filled by a {@link FrameReader}, then owned by whoever has the batch,
+ * until it is released.
  */
 public final class BatchBuffer extends RunBatch {
     /** Native memory of one buffer. */

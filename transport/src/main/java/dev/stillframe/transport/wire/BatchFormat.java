@@ -3,8 +3,8 @@ package dev.stillframe.transport.wire;
 /** Sizes and places inside the body of a BATCH. */
 final class BatchFormat {
     /**
-     * Sequence u64, data pages u32, page size u32, run count u16, encoding u8, a zero, length of the
-     * contents u32.
+     * Sequence u64, data pages u32, page size u32, run count u16, encoding u8, a zero, length of
+     * the contents u32.
      */
     static final int FIXED_BYTES = 24;
 

@@ -1,13 +1,11 @@
 package dev.stillframe.transport.wire;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
-
+import dev.stillframe.engine.page.PageBatch;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
-
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -22,8 +20,8 @@ public final class BatchFrame {
     private BatchFrame() {}
 
     /**
-     * The frame's pieces, with the pages as they are in memory, to be written in this order; they are
-     * the caller's to release. The batch must not be released before they are written.
+     * The frame's pieces, with the pages as they are in memory, to be written in this order; they
+     * are the caller's to release. The batch must not be released before they are written.
      *
      * @param encoding one whose contents are such pages
      * @throws IllegalArgumentException if the batch is larger than {@link Limits} allow

@@ -11,8 +11,8 @@ public interface BatchMemory {
     BatchBuffer acquire() throws ProtocolException;
 
     /**
-     * What decodes the batches of this connection that are not {@link Contents#RAW}; the caller's, to
-     * be closed.
+     * What decodes the batches of this connection that are not {@link Contents#RAW}; the caller's,
+     * to be closed.
      *
      * @throws ProtocolException if the peer may not send such batches
      */
@@ -21,7 +21,10 @@ public interface BatchMemory {
                 ErrorCode.UNSUPPORTED, "an encoded batch, though no dictionary was offered");
     }
 
-    /** Whether parts of documents may come, whose frames are longer than all others that are on the heap. */
+    /**
+     * Whether parts of documents may come, whose frames are longer than all others that are on the
+     * heap.
+     */
     default boolean takesDocuments() {
         return true;
     }

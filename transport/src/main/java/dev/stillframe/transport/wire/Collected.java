@@ -16,11 +16,13 @@ public record Collected(long totalBytes, long receivedBytes) {
      * @throws ProtocolException if it is not the next one of the same document
      */
     public Collected with(Message.Part part) throws ProtocolException {
-        if (part.offset() != receivedBytes || (receivedBytes > 0 && part.totalBytes() != totalBytes)) {
+        if (part.offset() != receivedBytes
+                || (receivedBytes > 0 && part.totalBytes() != totalBytes)) {
             throw new ProtocolException(
                     ErrorCode.ORDER,
                     "a part at %d of %d bytes after %d of %d; parts come in order"
-                            .formatted(part.offset(), part.totalBytes(), receivedBytes, totalBytes));
+                            .formatted(
+                                    part.offset(), part.totalBytes(), receivedBytes, totalBytes));
         }
         return new Collected(part.totalBytes(), receivedBytes + part.bytes().length);
     }

@@ -3,8 +3,8 @@ package dev.stillframe.transport.wire;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Turns the encoded contents of batches back into pages, batch by batch as they come on a lane. Owned
- * by the lane's thread.
+ * Turns the encoded contents of batches back into pages, batch by batch as they come on a lane.
+ * Owned by the lane's thread.
  */
 public interface Contents extends AutoCloseable {
     /** The pages as they are in memory. */

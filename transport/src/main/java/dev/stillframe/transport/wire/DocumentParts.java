@@ -2,14 +2,14 @@ package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.document.DocumentWeight;
 import dev.stillframe.engine.document.HeapAllowance;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The parts of a document as they come. The heap that they take, and all that is made of them when they are read, is asked
- * for before a part is kept: a few bytes of a document can become an object many times their length. Owned by one thread.
+ * The parts of a document as they come. The heap that they take, and all that is made of them when
+ * they are read, is asked for before a part is kept: a few bytes of a document can become an object
+ * many times their length. Owned by one thread.
  */
 public final class DocumentParts {
     private final String what;
@@ -36,7 +36,11 @@ public final class DocumentParts {
      */
     public void add(byte[] part) throws IOException {
         weight.add(part, 0, part.length);
-        long more = Math.max(0, weight.heapBytes() - weighedBytes); // less if its last string proved to be a name
+        long more =
+                Math.max(
+                        0,
+                        weight.heapBytes()
+                                - weighedBytes); // less if its last string proved to be a name
         heap.take(what, part.length + more);
         weighedBytes += more;
         parts.add(part);

@@ -4,13 +4,9 @@ import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
-
 import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.SequenceInputStream;
@@ -18,9 +14,11 @@ import java.nio.charset.CharacterCodingException;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The JSON documents of a session. What is made of them has to be bounded before, which {@link DocumentParts} does. Stateless.
+ * The JSON documents of a session. What is made of them has to be bounded before, which {@link
+ * DocumentParts} does. Stateless.
  */
 public final class DocumentReader {
     private DocumentReader() {}
@@ -71,6 +69,8 @@ public final class DocumentReader {
                         Json.text(
                                 new SequenceInputStream(
                                         Collections.enumeration(
-                                                parts.stream().map(ByteArrayInputStream::new).toList()))));
+                                                parts.stream()
+                                                        .map(ByteArrayInputStream::new)
+                                                        .toList()))));
     }
 }

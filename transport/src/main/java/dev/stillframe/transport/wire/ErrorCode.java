@@ -61,8 +61,18 @@ public enum ErrorCode {
     public boolean isPassing() {
         return switch (this) {
             case MALFORMED, DAMAGED, BUSY, TIMEOUT, SHUTDOWN, CUT, SUPERSEDED -> true;
-            case VERSION, ORDER, NAME, LIMIT, UNSUPPORTED, DOCUMENT, IMAGE, STORE, INTERNAL,
-                            ABORTED, GONE, IDENTITY ->
+            case VERSION,
+                    ORDER,
+                    NAME,
+                    LIMIT,
+                    UNSUPPORTED,
+                    DOCUMENT,
+                    IMAGE,
+                    STORE,
+                    INTERNAL,
+                    ABORTED,
+                    GONE,
+                    IDENTITY ->
                     false;
         };
     }

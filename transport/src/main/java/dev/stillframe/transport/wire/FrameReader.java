@@ -2,21 +2,19 @@ package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
-
 import io.netty.buffer.ByteBuf;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Bytes of a stream, in pieces of any size, to messages. No length is used before it was checked,
  * and pages go straight into a {@link BatchBuffer}; whether they have their hashes is not checked
- * here. After an exception the stream has no meaning any more and the reader must only be closed. Owned by one thread.
+ * here. After an exception the stream has no meaning any more and the reader must only be closed.
+ * Owned by one thread.
  */
 public final class FrameReader implements AutoCloseable {
     private enum Expected {
@@ -69,9 +67,9 @@ public final class FrameReader implements AutoCloseable {
     }
 
     /**
-     * Where the next bytes of the stream may be written instead of being given to {@link #read}, from
-     * its position to its limit; null where that is not possible. What was written is told to {@link
-     * #written}.
+     * Where the next bytes of the stream may be written instead of being given to {@link #read},
+     * from its position to its limit; null where that is not possible. What was written is told to
+     * {@link #written}.
      */
     public @Nullable ByteBuffer directTarget() {
         return expected == Expected.BATCH_DATA && target.hasRemaining() ? target : null;
@@ -111,7 +109,8 @@ public final class FrameReader implements AutoCloseable {
             int start = target.position();
             target.limit(start + count);
             in.readBytes(target);
-            if (expected != Expected.HEADER && expected != Expected.BATCH_DATA) { // contents have their pages' hashes
+            if (expected != Expected.HEADER
+                    && expected != Expected.BATCH_DATA) { // contents have their pages' hashes
                 crc.update(target.position(start)); // while it is in the processor's cache
             }
             target.limit(end);
@@ -145,10 +144,12 @@ public final class FrameReader implements AutoCloseable {
         if (read.type() == MessageType.BATCH) {
             expect(Expected.BATCH_FIXED, heap(BatchFormat.FIXED_BYTES));
         } else {
-            if ((read.type() == MessageType.LAYOUT || read.type() == MessageType.MISSING) && !memory.takesDocuments()) {
+            if ((read.type() == MessageType.LAYOUT || read.type() == MessageType.MISSING)
+                    && !memory.takesDocuments()) {
                 throw new ProtocolException(
                         ErrorCode.ORDER,
-                        "a %s of %d bytes on a connection that takes no documents".formatted(read.type(), read.bodyBytes()));
+                        "a %s of %d bytes on a connection that takes no documents"
+                                .formatted(read.type(), read.bodyBytes()));
             }
             expect(Expected.BODY, heap(read.bodyBytes()));
         }

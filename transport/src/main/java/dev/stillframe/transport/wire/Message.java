@@ -23,8 +23,8 @@ public sealed interface Message {
      * @param lanes how many data lanes it would like
      * @param idleMillis how long the sender waits for any frame before it gives the connection up
      * @param retainBytes most page contents that it keeps until they are durable
-     * @param durable the last batch that it knows to be durable; it cannot send that or earlier ones
-     *     again
+     * @param durable the last batch that it knows to be durable; it cannot send that or earlier
+     *     ones again
      * @param attempt counts the connections of the session's control, from 1
      * @param rootHash of the image if END was sent before; zeros otherwise
      * @param imageName what the image shall be called
@@ -72,7 +72,8 @@ public sealed interface Message {
      * @param pageCount of the image
      * @param rootHash of the image; another one under the same name is another image
      */
-    record Found(int idleMillis, int pageSizeBytes, long pageCount, byte[] rootHash) implements Message {}
+    record Found(int idleMillis, int pageSizeBytes, long pageCount, byte[] rootHash)
+            implements Message {}
 
     /**
      * Reader: send these pages, in one batch with this sequence number.
@@ -151,7 +152,9 @@ public sealed interface Message {
     /** Receiver: so many batches in all may be sent in this attempt. */
     record Credit(long total) implements Message {}
 
-    /** Receiver: all batches up to {@code sequence} survive its death; the sender may forget them. */
+    /**
+     * Receiver: all batches up to {@code sequence} survive its death; the sender may forget them.
+     */
     record Durable(long sequence) implements Message {}
 
     /** Sender: a piece of the JSON of what is missing. */
@@ -175,8 +178,8 @@ public sealed interface Message {
     record Published(byte[] rootHash, String place) implements Message {}
 
     /**
-     * Receiver (ERROR on the wire): the attempt is over; the receiver closes the connection. Whether
-     * the session can go on is said by {@link ErrorCode#isPassing}.
+     * Receiver (ERROR on the wire): the attempt is over; the receiver closes the connection.
+     * Whether the session can go on is said by {@link ErrorCode#isPassing}.
      */
     record Refusal(ErrorCode code, String text) implements Message {}
 

@@ -1,7 +1,6 @@
 package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.instant.RootHash;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
@@ -274,10 +273,12 @@ public final class MessageCodec {
         int version = Short.toUnsignedInt(body.getShort());
         int described = Short.toUnsignedInt(body.getShort());
         if (described > 1) {
-            throw malformed("a wish for documents of %d; 0 and 1 are possible".formatted(described));
+            throw malformed(
+                    "a wish for documents of %d; 0 and 1 are possible".formatted(described));
         }
         int idleMillis = number("idle time", body, Limits.MIN_IDLE_MILLIS, Limits.MAX_IDLE_MILLIS);
-        return new Message.Read(version, described == 1, idleMillis, bytes(body, Limits.NONCE_BYTES), text(body));
+        return new Message.Read(
+                version, described == 1, idleMillis, bytes(body, Limits.NONCE_BYTES), text(body));
     }
 
     private static Message.Found readable(ByteBuffer body) throws ProtocolException {
@@ -296,7 +297,8 @@ public final class MessageCodec {
         int pages = number("pages", body, 1, Limits.MAX_DATA_PAGES);
         zeros(body, Integer.BYTES);
         if (sequence < 1 || firstOrdinal > Limits.MAX_PAGES - pages) {
-            throw malformed("fetch %d of %d pages from %d".formatted(sequence, pages, firstOrdinal));
+            throw malformed(
+                    "fetch %d of %d pages from %d".formatted(sequence, pages, firstOrdinal));
         }
         return new Message.Fetch(sequence, firstOrdinal, pages);
     }

@@ -20,7 +20,10 @@ enum MessageType {
     KEEP_ALIVE(11, 0, 0),
     BEGUN(12, 0, 0),
     CREDIT(13, 8, 8),
-    ATTACH(14, 12 + Limits.TOKEN_BYTES + Limits.NONCE_BYTES, 12 + Limits.TOKEN_BYTES + Limits.NONCE_BYTES),
+    ATTACH(
+            14,
+            12 + Limits.TOKEN_BYTES + Limits.NONCE_BYTES,
+            12 + Limits.TOKEN_BYTES + Limits.NONCE_BYTES),
     ATTACHED(15, 0, 0),
     CHALLENGE(16, Limits.NONCE_BYTES, Limits.NONCE_BYTES),
     PROOF(17, Lengths.PROOF_BYTES, Lengths.PROOF_BYTES),
@@ -34,7 +37,20 @@ enum MessageType {
     /** Lengths that constants above cannot refer to in their own enum. */
     private static final class Lengths {
         static final int HELLO_BYTES =
-                2 + 2 + 2 + 2 + 4 + 4 + 8 + 8 + 4 + 4 + Limits.TOKEN_BYTES + Limits.NONCE_BYTES + RootHash.BYTES + 2;
+                2
+                        + 2
+                        + 2
+                        + 2
+                        + 4
+                        + 4
+                        + 8
+                        + 8
+                        + 4
+                        + 4
+                        + Limits.TOKEN_BYTES
+                        + Limits.NONCE_BYTES
+                        + RootHash.BYTES
+                        + 2;
         static final int PROOF_BYTES = 32;
     }
 

@@ -1,11 +1,12 @@
 package dev.stillframe.transport.wire;
 
 import dev.stillframe.engine.page.PageBatch;
-
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 
-/** The meters {@code stillframe.transport.pages}: what crossed the wire, by its kind. Thread-safe. */
+/**
+ * The meters {@code stillframe.transport.pages}: what crossed the wire, by its kind. Thread-safe.
+ */
 public final class PageCounters {
     private final Counter zero;
     private final Counter data;

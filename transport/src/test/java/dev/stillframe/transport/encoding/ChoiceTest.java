@@ -2,21 +2,20 @@ package dev.stillframe.transport.encoding;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A wire and a processor of known speeds: what is settled on, and what that costs. */
 class ChoiceTest {
     private static final long BATCH_BYTES = 1 << 20;
 
     /**
-     * Speeds in bytes a nanosecond, ratios as the part that is left. One thread encodes while the wire
-     * takes what was encoded before.
+     * Speeds in bytes a nanosecond, ratios as the part that is left. One thread encodes while the
+     * wire takes what was encoded before.
      */
     private record World(double wire, double lz4, double lz4Left, double zstd, double zstdLeft) {
         double encodeNanos(Encoding encoding) {

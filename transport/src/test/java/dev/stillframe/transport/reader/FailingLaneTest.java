@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.image.ImageStore;
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.Fault;
 import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.Seed;
@@ -16,14 +16,12 @@ import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.receiver.StoreSinks;
 import dev.stillframe.transport.wire.Message;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -31,17 +29,20 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A thread of a lane meets an error of the virtual machine: whoever waits for pages hears of it with its cause. */
+/**
+ * A thread of a lane meets an error of the virtual machine: whoever waits for pages hears of it
+ * with its cause.
+ */
 @Timeout(60)
 class FailingLaneTest {
-    private static final InetSocketAddress NOWHERE = new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
+    private static final InetSocketAddress NOWHERE =
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
 
     private final CompletableFuture<IOException> failure = new CompletableFuture<>();
     private @Nullable EventLoopGroup group;
@@ -59,14 +60,17 @@ class FailingLaneTest {
     @Test
     void whoeverOpensTheImageHearsOfTheEndOfTheThread() {
         try (FetchLane lane = lane(null)) {
-            assertThatThrownBy(lane::awaitReady).isInstanceOf(IOException.class).hasMessageContaining(Fault.WORDS);
+            assertThatThrownBy(lane::awaitReady)
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(Fault.WORDS);
         }
     }
 
     /** The same of the lanes behind it. */
     @Test
     void whoeverWaitsForPagesHearsOfTheEndOfTheThread() throws Exception {
-        try (FetchLane lane = lane(new Message.Found(10_000, 4096, 100, new byte[RootHash.BYTES]))) {
+        try (FetchLane lane =
+                lane(new Message.Found(10_000, 4096, 100, new byte[RootHash.BYTES]))) {
             lane.fetch(0, 1);
             assertThat(failure.get(20, TimeUnit.SECONDS)).hasMessageContaining(Fault.WORDS);
         }
@@ -114,7 +118,8 @@ class FailingLaneTest {
                     }
                 };
         group = failing;
-        Dialer dialer = new Dialer(NetworkTransport.NIO, failing, NOWHERE, null, Duration.ofSeconds(5));
+        Dialer dialer =
+                new Dialer(NetworkTransport.NIO, failing, NOWHERE, null, Duration.ofSeconds(5));
         Arrivals arrivals =
                 new Arrivals() {
                     @Override
@@ -125,6 +130,7 @@ class FailingLaneTest {
                         failure.complete(cause);
                     }
                 };
-        return new FetchLane(dialer, "image", ReaderOptions.DEFAULT, "test", expected, _ -> {}, arrivals);
+        return new FetchLane(
+                dialer, "image", ReaderOptions.DEFAULT, "test", expected, _ -> {}, arrivals);
     }
 }

@@ -11,7 +11,6 @@ import dev.stillframe.transport.wire.Frames;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -23,7 +22,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -44,7 +42,8 @@ class LyingImageTest {
     void partsThatChangeTheirLength() throws Exception {
         Message first = layout(3L * Limits.PART_BYTES, spaces());
         Message second =
-                new Message.LayoutPart(new Message.Part(2L * Limits.PART_BYTES, Limits.PART_BYTES, spaces()));
+                new Message.LayoutPart(
+                        new Message.Part(2L * Limits.PART_BYTES, Limits.PART_BYTES, spaces()));
         assertRefused(PAGES, List.of(first, second), "parts come in order");
     }
 
@@ -53,7 +52,8 @@ class LyingImageTest {
         byte[] part = spaces();
         byte[] strings = ("[" + "\"\",".repeat(50_000)).getBytes(StandardCharsets.US_ASCII);
         System.arraycopy(strings, 0, part, 0, strings.length);
-        assertRefused(PAGES, List.of(layout(2L * part.length, part)), "heap, more than the 4194304");
+        assertRefused(
+                PAGES, List.of(layout(2L * part.length, part)), "heap, more than the 4194304");
     }
 
     @Test
@@ -91,14 +91,16 @@ class LyingImageTest {
         return new Message.LayoutPart(new Message.Part(totalBytes, 0, first));
     }
 
-    private static void assertRefused(long pages, List<Message> said, String words) throws Exception {
+    private static void assertRefused(long pages, List<Message> said, String words)
+            throws Exception {
         List<Message> all = new ArrayList<>();
         all.add(new Message.Found(20_000, 4096, pages, new byte[RootHash.BYTES]));
         all.addAll(said);
         CompletableFuture<Void> played = new CompletableFuture<>();
         try (ServerSocket listener = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             Thread.ofPlatform().name("liar").start(() -> play(listener, all, played));
-            ReaderOptions options = ReaderOptions.DEFAULT.withRoom(ROOM).withPatience(Duration.ZERO);
+            ReaderOptions options =
+                    ReaderOptions.DEFAULT.withRoom(ROOM).withPatience(Duration.ZERO);
             InetSocketAddress address = (InetSocketAddress) listener.getLocalSocketAddress();
             assertThatThrownBy(() -> RemoteImage.open(address, "image", options).close())
                     .isInstanceOf(IOException.class)
@@ -107,7 +109,8 @@ class LyingImageTest {
         }
     }
 
-    private static void play(ServerSocket listener, List<Message> said, CompletableFuture<Void> played) {
+    private static void play(
+            ServerSocket listener, List<Message> said, CompletableFuture<Void> played) {
         try (RawPeer reader = new RawPeer(listener.accept())) {
             assertThat(reader.hear()).isInstanceOf(Message.Read.class);
             for (Message message : said) {

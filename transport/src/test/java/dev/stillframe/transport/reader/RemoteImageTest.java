@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.image.ImageStore;
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.Seed;
@@ -15,13 +15,7 @@ import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.receiver.StoreSinks;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.security.PresharedKey;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -39,6 +33,9 @@ import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Pages that are fetched from a receiver are those of its image, whatever happens on the way. */
 @Timeout(60)
@@ -71,7 +68,9 @@ class RemoteImageTest {
             assertThat(image.missing()).isEmpty();
             for (int first = PAGES - AT_ONCE; first >= 0; first -= AT_ONCE) {
                 assertThat(image.read(first, AT_ONCE))
-                        .isEqualTo(Arrays.copyOfRange(sample.pages(), first * PAGE, (first + AT_ONCE) * PAGE));
+                        .isEqualTo(
+                                Arrays.copyOfRange(
+                                        sample.pages(), first * PAGE, (first + AT_ONCE) * PAGE));
             }
             image.verify();
         }
@@ -82,7 +81,9 @@ class RemoteImageTest {
         try (Receiver receiver = receiver(stored("image"), 0, true, Credentials.NONE);
                 RemoteImage image = open(receiver, "image", ReaderOptions.DEFAULT)) {
             image.read(0, 1);
-            assertThatThrownBy(image::verify).isInstanceOf(IOException.class).hasMessageContaining("root hash");
+            assertThatThrownBy(image::verify)
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("root hash");
         }
     }
 
@@ -136,7 +137,10 @@ class RemoteImageTest {
         Collected collected = new Collected();
         Receiver receiver = receiver(stored("image"), 0, true, Credentials.NONE);
         try (RemoteImage image =
-                        open(receiver, "image", ReaderOptions.DEFAULT.withPatience(Duration.ofMillis(200)));
+                        open(
+                                receiver,
+                                "image",
+                                ReaderOptions.DEFAULT.withPatience(Duration.ofMillis(200)));
                 FetchLane lane = image.lane("test", collected)) {
             lane.fetch(0, 1);
             collected.await(1);
@@ -152,12 +156,18 @@ class RemoteImageTest {
     void aPageThatIsDamagedThereIsNotTaken() throws Exception {
         ImageStore store = stored("image");
         try (FileChannel pages =
-                FileChannel.open(store.resolve("image").resolve("pages"), StandardOpenOption.WRITE)) {
+                FileChannel.open(
+                        store.resolve("image").resolve("pages"), StandardOpenOption.WRITE)) {
             pages.write(ByteBuffer.wrap(new byte[] {1, 2, 3, 4, 5, 6, 7, 8}), 5 * PAGE);
         }
         try (Receiver receiver = receiver(store, 0, true, Credentials.NONE);
-                RemoteImage image = open(receiver, "image", ReaderOptions.DEFAULT.withPatience(Duration.ofMillis(200)))) {
-            assertThat(image.read(6, 1)).isEqualTo(Arrays.copyOfRange(sample.pages(), 6 * PAGE, 7 * PAGE));
+                RemoteImage image =
+                        open(
+                                receiver,
+                                "image",
+                                ReaderOptions.DEFAULT.withPatience(Duration.ofMillis(200)))) {
+            assertThat(image.read(6, 1))
+                    .isEqualTo(Arrays.copyOfRange(sample.pages(), 6 * PAGE, 7 * PAGE));
             assertThatThrownBy(() -> image.read(5, 1)).hasMessageContaining("page 5");
         }
     }
@@ -168,22 +178,32 @@ class RemoteImageTest {
             assertThatThrownBy(() -> open(receiver, "image", ReaderOptions.DEFAULT))
                     .hasMessageContaining("no image image is here to be read");
         }
-        try (Receiver receiver = receiver(ImageStore.open(directory.resolve("store")), 0, true, Credentials.NONE)) {
+        try (Receiver receiver =
+                receiver(ImageStore.open(directory.resolve("store")), 0, true, Credentials.NONE)) {
             assertThatThrownBy(() -> open(receiver, "other", ReaderOptions.DEFAULT))
                     .hasMessageContaining("no image other is here to be read");
-            assertThatThrownBy(() -> open(receiver, "../image", ReaderOptions.DEFAULT)).hasMessageContaining("name");
+            assertThatThrownBy(() -> open(receiver, "../image", ReaderOptions.DEFAULT))
+                    .hasMessageContaining("name");
         }
     }
 
     @Test
     void bothSidesProveTheSharedKey() throws Exception {
-        Credentials right = new Credentials(null, key("0123456789abcdef0123456789abcdef"), Set.of());
-        Credentials wrong = new Credentials(null, key("f123456789abcdef0123456789abcdef"), Set.of());
+        Credentials right =
+                new Credentials(null, key("0123456789abcdef0123456789abcdef"), Set.of());
+        Credentials wrong =
+                new Credentials(null, key("f123456789abcdef0123456789abcdef"), Set.of());
         try (Receiver receiver = receiver(stored("image"), 0, true, right)) {
-            try (RemoteImage image = open(receiver, "image", ReaderOptions.DEFAULT.withCredentials(right))) {
+            try (RemoteImage image =
+                    open(receiver, "image", ReaderOptions.DEFAULT.withCredentials(right))) {
                 assertThat(image.read(0, 1)).isEqualTo(Arrays.copyOf(sample.pages(), PAGE));
             }
-            assertThatThrownBy(() -> open(receiver, "image", ReaderOptions.DEFAULT.withCredentials(wrong)))
+            assertThatThrownBy(
+                            () ->
+                                    open(
+                                            receiver,
+                                            "image",
+                                            ReaderOptions.DEFAULT.withCredentials(wrong)))
                     .hasMessageContaining("no proof");
             assertThatThrownBy(() -> open(receiver, "image", ReaderOptions.DEFAULT))
                     .hasMessageContaining("wants proof");
@@ -202,7 +222,8 @@ class RemoteImageTest {
         return store;
     }
 
-    private static Receiver receiver(ImageStore store, int port, boolean readable, Credentials credentials)
+    private static Receiver receiver(
+            ImageStore store, int port, boolean readable, Credentials credentials)
             throws IOException {
         return Receiver.start(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
@@ -213,7 +234,8 @@ class RemoteImageTest {
                 SILENT);
     }
 
-    private static RemoteImage open(Receiver receiver, String name, ReaderOptions options) throws IOException {
+    private static RemoteImage open(Receiver receiver, String name, ReaderOptions options)
+            throws IOException {
         return RemoteImage.open(receiver.address(), name, options);
     }
 
@@ -229,7 +251,12 @@ class RemoteImageTest {
                 if (batch.kind(run) == PageKind.DATA) {
                     int at = (int) batch.firstOrdinal(run) * PAGE;
                     MemorySegment.copy(
-                            batch.data(run), ValueLayout.JAVA_BYTE, 0, pages, at, (int) batch.data(run).byteSize());
+                            batch.data(run),
+                            ValueLayout.JAVA_BYTE,
+                            0,
+                            pages,
+                            at,
+                            (int) batch.data(run).byteSize());
                 }
             }
             events.add("batch");

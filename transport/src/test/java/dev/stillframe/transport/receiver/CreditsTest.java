@@ -5,12 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.transport.Seed;
 import dev.stillframe.transport.wire.ProtocolException;
-
-import org.junit.jupiter.api.Test;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 
 class CreditsTest {
     private static final int SHARED = 12;
@@ -81,7 +79,8 @@ class CreditsTest {
             assertThat(all)
                     .isLessThanOrEqualTo(SHARED + (long) open.size() * ReceiverLimits.MIN_CREDITS);
             for (Held held : open) {
-                assertThat(held.onTheWay()).isBetween((long) ReceiverLimits.MIN_CREDITS, (long) MOST);
+                assertThat(held.onTheWay())
+                        .isBetween((long) ReceiverLimits.MIN_CREDITS, (long) MOST);
             }
         }
     }

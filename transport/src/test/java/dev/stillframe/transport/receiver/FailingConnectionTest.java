@@ -9,11 +9,9 @@ import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.ReferenceCountUtil;
-
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
@@ -21,12 +19,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What fails on an event loop beside what it reads ends the connection, and its party hears of it. */
+/**
+ * What fails on an event loop beside what it reads ends the connection, and its party hears of it.
+ */
 @Timeout(30)
 class FailingConnectionTest {
     private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
@@ -88,7 +87,10 @@ class FailingConnectionTest {
         assertThat(channel.isOpen()).isFalse();
     }
 
-    /** A connection that could not be taken in has no deadline: it is closed, and no stranger is counted for it. */
+    /**
+     * A connection that could not be taken in has no deadline: it is closed, and no stranger is
+     * counted for it.
+     */
     @Test
     void aConnectionThatCannotBeTakenInIsClosed() {
         Set<Connection> full =

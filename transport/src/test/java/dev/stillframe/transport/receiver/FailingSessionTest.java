@@ -18,10 +18,8 @@ import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
-
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -32,7 +30,6 @@ import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -40,8 +37,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * A thread of the receiver meets an error of the virtual machine: its owner and the peer hear of it with its cause, what the
- * session had is given back, and others are served.
+ * A thread of the receiver meets an error of the virtual machine: its owner and the peer hear of it
+ * with its cause, what the session had is given back, and others are served.
  */
 @Timeout(60)
 @ExtendWith(LeakCheck.class)
@@ -75,11 +72,14 @@ class FailingSessionTest {
         Fault fault = new Fault(place);
         boolean fails = heard.equals("disk");
         MeterRegistry registry = fault.registry();
-        try (Receiver receiver = receiver((name, _) -> new FailingSink(name, fault, fails), registry, fault)) {
+        try (Receiver receiver =
+                receiver((name, _) -> new FailingSink(name, fault, fails), registry, fault)) {
             assertThat(send(receiver)).containsAnyOf(heard, LATE_LANE);
             Loopback.await(fault::hasHappened);
             if (!told.equals("none")) {
-                assertThat(nextEvent()).startsWith(told).contains(heard.equals("published") ? "image" : heard);
+                assertThat(nextEvent())
+                        .startsWith(told)
+                        .contains(heard.equals("published") ? "image" : heard);
             }
             Loopback.await(() -> isFree(registry));
             if (!fails) {
@@ -110,7 +110,9 @@ class FailingSessionTest {
                 };
         try (Receiver receiver = receiver(sinks, registry, fault);
                 RawPeer peer = peer(receiver)) {
-            peer.say(new Message.Read(Limits.VERSION, true, 10_000, new byte[Limits.NONCE_BYTES], "image"));
+            peer.say(
+                    new Message.Read(
+                            Limits.VERSION, true, 10_000, new byte[Limits.NONCE_BYTES], "image"));
             assertThat(Siege.assertError(peer, ErrorCode.INTERNAL)).contains(Fault.WORDS);
             Loopback.await(() -> isFree(registry));
             assertThat(send(receiver)).isEqualTo("published");
@@ -141,7 +143,8 @@ class FailingSessionTest {
     /** Published, or why not. */
     private String send(Receiver receiver) {
         SenderOptions once = SenderOptions.DEFAULT.withGiveUpAfter(Duration.ZERO);
-        try (Sender sender = Sender.connect(receiver.address(), "image", once, new SimpleMeterRegistry())) {
+        try (Sender sender =
+                Sender.connect(receiver.address(), "image", once, new SimpleMeterRegistry())) {
             image.send(sender, 30);
             return "published";
         } catch (IOException e) {
@@ -149,7 +152,8 @@ class FailingSessionTest {
         }
     }
 
-    private Receiver receiver(SinkFactory sinks, MeterRegistry registry, Fault fault) throws IOException {
+    private Receiver receiver(SinkFactory sinks, MeterRegistry registry, Fault fault)
+            throws IOException {
         SinkFactory failing =
                 new SinkFactory() {
                     @Override

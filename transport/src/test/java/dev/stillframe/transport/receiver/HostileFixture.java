@@ -1,12 +1,10 @@
 package dev.stillframe.transport.receiver;
 
 import dev.stillframe.transport.Seed;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-
 import java.io.IOException;
 import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 
 /** A receiver for each test, which has survived it at its end. */
 abstract class HostileFixture {

@@ -14,14 +14,6 @@ import dev.stillframe.transport.wire.Frames;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.time.Duration;
@@ -30,6 +22,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Peers that are slow, greedy or gone: they are given up, and others are served. */
 @Timeout(120)
@@ -129,21 +127,32 @@ class HostilePeerTest extends HostileFixture {
         }
     }
 
-    /** It says that it is there, but never reads an answer: what waits for it is little, and it is given up. */
+    /**
+     * It says that it is there, but never reads an answer: what waits for it is little, and it is
+     * given up.
+     */
     @Test
     void aPeerThatNeverReadsIsEndedAndOthersAreServed() throws Exception {
         Thread flood;
         try (RawPeer peer = siege.welcomed("deaf")) {
             MemorySink sink = siege.loopback.nextSink();
             byte[] pings = Frames.of(new Message.Ping(1));
-            flood = Thread.ofPlatform().daemon().name("flood").start(() -> floodForEver(peer, pings));
+            flood =
+                    Thread.ofPlatform()
+                            .daemon()
+                            .name("flood")
+                            .start(() -> floodForEver(peer, pings));
             SampleImage image = SampleImage.of(100, random);
             try (Sender other = siege.loopback.connect("good")) {
                 image.send(other, 30);
             }
             assertThat(siege.loopback.nextSink().closed.get(20, TimeUnit.SECONDS)).isEmpty();
-            assertThat(sink.closed.get(20, TimeUnit.SECONDS)).contains("nothing was taken for 1.0 s");
-            Loopback.await(() -> siege.loopback.gauge("connections.open") == 0); // also what could not be said
+            assertThat(sink.closed.get(20, TimeUnit.SECONDS))
+                    .contains("nothing was taken for 1.0 s");
+            Loopback.await(
+                    () ->
+                            siege.loopback.gauge("connections.open")
+                                    == 0); // also what could not be said
         }
         assertThat(flood.join(Duration.ofSeconds(20))).isTrue();
     }
@@ -172,9 +181,14 @@ class HostilePeerTest extends HostileFixture {
                 RawPeer peer = siege.raw();
                 peers.add(peer);
                 byte[] hello = Frames.of(siege.hello("dripped"));
-                drips.add(Thread.ofPlatform().daemon().name("drip-" + i).start(() -> drip(peer, hello)));
+                drips.add(
+                        Thread.ofPlatform()
+                                .daemon()
+                                .name("drip-" + i)
+                                .start(() -> drip(peer, hello)));
             }
-            Loopback.await(() -> siege.loopback.gauge("connections.open") == Siege.LIMITS.maxStrangers());
+            Loopback.await(
+                    () -> siege.loopback.gauge("connections.open") == Siege.LIMITS.maxStrangers());
             try (RawPeer more = siege.raw()) {
                 Siege.assertError(more, ErrorCode.BUSY);
             }
@@ -203,7 +217,10 @@ class HostilePeerTest extends HostileFixture {
         }
     }
 
-    /** A sender that is killed: whatever part of a frame has come, and whether the system resets or just closes. */
+    /**
+     * A sender that is killed: whatever part of a frame has come, and whether the system resets or
+     * just closes.
+     */
     @ParameterizedTest
     @CsvSource({"1, true", "19, false", "20, true", "50, false", "1000, true", "20000, false"})
     void aSenderThatIsKilledInAFrameIsTold(int bytes, boolean reset) throws Exception {
@@ -219,7 +236,9 @@ class HostilePeerTest extends HostileFixture {
         }
         assertThat(sink.closed.get(20, TimeUnit.SECONDS)).contains("connection was lost");
         assertThat(siege.loopback.nextEvent()).startsWith("started");
-        assertThat(siege.loopback.nextEvent()).startsWith("failed hostile").contains("connection was lost");
+        assertThat(siege.loopback.nextEvent())
+                .startsWith("failed hostile")
+                .contains("connection was lost");
         Loopback.await(() -> siege.loopback.gauge("memory.bytes") == 0);
     }
 
@@ -227,7 +246,10 @@ class HostilePeerTest extends HostileFixture {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void aSenderThatIsKilledInADocumentIsTold(boolean reset) throws Exception {
-        byte[] part = Frames.of(new Message.LayoutPart(new Message.Part(300_000, 0, new byte[Limits.PART_BYTES])));
+        byte[] part =
+                Frames.of(
+                        new Message.LayoutPart(
+                                new Message.Part(300_000, 0, new byte[Limits.PART_BYTES])));
         RawPeer peer = siege.welcomed("killed");
         MemorySink sink = siege.loopback.nextSink();
         peer.say(Arrays.copyOf(part, part.length - 1));

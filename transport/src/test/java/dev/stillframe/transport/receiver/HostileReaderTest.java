@@ -2,8 +2,8 @@ package dev.stillframe.transport.receiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.document.DocumentWeight;
+import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.transport.LeakCheck;
 import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.SampleImage;
@@ -14,18 +14,7 @@ import dev.stillframe.transport.wire.Frames;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
-import org.jspecify.annotations.Nullable;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -35,8 +24,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 
-/** Readers that ask for what is not there or do not take what they asked for are given up, and hold nothing then. */
+/**
+ * Readers that ask for what is not there or do not take what they asked for are given up, and hold
+ * nothing then.
+ */
 @Timeout(120)
 @ExtendWith(LeakCheck.class)
 class HostileReaderTest {
@@ -69,7 +68,9 @@ class HostileReaderTest {
                         new StoreSinks(store, true),
                         ReceiverLimits.DEFAULT
                                 .withDocumentHeapBytes(documentHeapBytes)
-                                .withDeadlines(new ReceiverLimits.Deadlines(idle, idle, Duration.ofMinutes(5))),
+                                .withDeadlines(
+                                        new ReceiverLimits.Deadlines(
+                                                idle, idle, Duration.ofMinutes(5))),
                         Credentials.NONE,
                         registry,
                         ReceiverEvents.NONE);
@@ -124,7 +125,10 @@ class HostileReaderTest {
         }
     }
 
-    /** What an image takes to be read is the receiver's: it has so much for all readers, and gets it back. */
+    /**
+     * What an image takes to be read is the receiver's: it has so much for all readers, and gets it
+     * back.
+     */
     @Test
     void imagesThatTakeTooMuchTogetherHaveToWait() throws Exception {
         byte[] manifest = Files.readAllBytes(directory.resolve("image").resolve("manifest.json"));
@@ -166,7 +170,9 @@ class HostileReaderTest {
     private RawPeer connected(String name) throws Exception {
         InetSocketAddress address = (InetSocketAddress) Objects.requireNonNull(receiver).address();
         RawPeer peer = new RawPeer(new Socket(address.getAddress(), address.getPort()));
-        peer.say(new Message.Read(Limits.VERSION, false, IDLE_MILLIS, new byte[Limits.NONCE_BYTES], name));
+        peer.say(
+                new Message.Read(
+                        Limits.VERSION, false, IDLE_MILLIS, new byte[Limits.NONCE_BYTES], name));
         return peer;
     }
 }

@@ -14,13 +14,6 @@ import dev.stillframe.transport.wire.Frames;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -28,6 +21,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whatever a peer says, it is refused by name, its memory is given back, and others are served. */
 @Timeout(120)
@@ -173,7 +171,8 @@ class HostileStreamTest extends HostileFixture {
             try (RawPeer peer = siege.begun(10)) {
                 peer.say(Frames.of(1, new SampleBatch().add(PageKind.ZERO, 0, 1), PAGE));
                 peer.say(Frames.of(second, new SampleBatch().add(PageKind.ZERO, 1, 1), PAGE));
-                assertThat(Siege.assertError(peer, ErrorCode.ORDER)).contains("all up to 1 have come");
+                assertThat(Siege.assertError(peer, ErrorCode.ORDER))
+                        .contains("all up to 1 have come");
             }
         }
     }
@@ -274,7 +273,8 @@ class HostileStreamTest extends HostileFixture {
         for (String opening : List.of("[", "{\"source\":{\"arguments\":[")) {
             try (RawPeer peer = siege.welcomed("heavy")) {
                 say(peer, heavy(opening, 200_000));
-                assertThat(Siege.assertError(peer, ErrorCode.LIMIT)).contains("of the receiver's heap", "4194304", "-Xmx");
+                assertThat(Siege.assertError(peer, ErrorCode.LIMIT))
+                        .contains("of the receiver's heap", "4194304", "-Xmx");
             }
         }
     }
@@ -335,8 +335,11 @@ class HostileStreamTest extends HostileFixture {
 
     private static void say(RawPeer peer, byte[] document) throws IOException {
         for (int at = 0; at < document.length; at += Limits.PART_BYTES) {
-            byte[] part = Arrays.copyOfRange(document, at, Math.min(document.length, at + Limits.PART_BYTES));
-            peer.flood(Frames.of(new Message.LayoutPart(new Message.Part(document.length, at, part))));
+            byte[] part =
+                    Arrays.copyOfRange(
+                            document, at, Math.min(document.length, at + Limits.PART_BYTES));
+            peer.flood(
+                    Frames.of(new Message.LayoutPart(new Message.Part(document.length, at, part))));
         }
     }
 

@@ -6,13 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.stillframe.transport.Seed;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -21,7 +19,14 @@ class PartStreamTest {
     private final Random random = Seed.random();
 
     @ParameterizedTest
-    @ValueSource(ints = {1, Limits.PART_BYTES - 1, Limits.PART_BYTES, Limits.PART_BYTES + 1, 3 * Limits.PART_BYTES})
+    @ValueSource(
+            ints = {
+                1,
+                Limits.PART_BYTES - 1,
+                Limits.PART_BYTES,
+                Limits.PART_BYTES + 1,
+                3 * Limits.PART_BYTES
+            })
     void thePartsAreTheDocument(int length) throws IOException {
         byte[] document = new byte[length];
         random.nextBytes(document);
@@ -38,7 +43,8 @@ class PartStreamTest {
         for (Message.Part part : parts) {
             assertThat(part.totalBytes()).isEqualTo(length);
             assertThat(part.offset()).isEqualTo(whole.size());
-            assertThat(part.bytes().length).isEqualTo(Math.min(Limits.PART_BYTES, length - whole.size()));
+            assertThat(part.bytes().length)
+                    .isEqualTo(Math.min(Limits.PART_BYTES, length - whole.size()));
             whole.writeBytes(part.bytes());
         }
         assertThat(whole.toByteArray()).isEqualTo(document);

@@ -16,19 +16,10 @@ import dev.stillframe.transport.wire.Frames;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
-
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.ExtendWith;
-
 import java.io.ByteArrayOutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -40,6 +31,12 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** A session without a network, whose clock stands still unless the test moves it. */
 @Timeout(60)
@@ -85,7 +82,12 @@ class SessionClockTest {
                         metrics,
                         ReceiverEvents.NONE);
         Door door =
-                new Door(services, new HashSet<>(), null, false, new InetSocketAddress(InetAddress.getLoopbackAddress(), 1));
+                new Door(
+                        services,
+                        new HashSet<>(),
+                        null,
+                        false,
+                        new InetSocketAddress(InetAddress.getLoopbackAddress(), 1));
         peer = new Peer(door);
         lane = new Peer(door);
     }
@@ -208,8 +210,7 @@ class SessionClockTest {
         peer.say(Siege.part(json));
         assertThat(peer.await()).isEqualTo(new Message.Begun());
         lane.say(
-                new Message.Attach(
-                        2, 1, 1, PEER_IDLE_MILLIS, token, new byte[Limits.NONCE_BYTES]));
+                new Message.Attach(2, 1, 1, PEER_IDLE_MILLIS, token, new byte[Limits.NONCE_BYTES]));
         assertThat(lane.await()).isEqualTo(new Message.Attached());
     }
 

@@ -10,10 +10,8 @@ import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
-
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.ByteBufAllocatorMetricProvider;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Random;
@@ -56,7 +54,9 @@ final class Siege implements AutoCloseable {
                 random,
                 LIMITS.withDeadlines(
                         new ReceiverLimits.Deadlines(
-                                Duration.ofMinutes(1), Duration.ofMinutes(1), Duration.ofMinutes(5))));
+                                Duration.ofMinutes(1),
+                                Duration.ofMinutes(1),
+                                Duration.ofMinutes(5))));
     }
 
     /** All that the peers had is given back, and others are served. */

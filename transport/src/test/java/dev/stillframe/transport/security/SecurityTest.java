@@ -10,19 +10,8 @@ import dev.stillframe.transport.Seed;
 import dev.stillframe.transport.receiver.ReceiverLimits;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
-
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslProvider;
-
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -33,6 +22,14 @@ import java.time.Duration;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who may come in, who is kept out, and what both are told. */
 @Timeout(120)
@@ -72,7 +69,8 @@ class SecurityTest {
     void theAllowedNameComesInAndAnotherDoesNot() throws Exception {
         TlsIdentity sender = issue("sender", "DNS:source.example");
         try (Loopback loopback =
-                receiver(new Credentials(issue("receiver", HERE), null, Set.of("source.example")))) {
+                receiver(
+                        new Credentials(issue("receiver", HERE), null, Set.of("source.example")))) {
             sendOne(loopback, tls(sender));
             assertRefused(
                     loopback,
@@ -111,8 +109,7 @@ class SecurityTest {
 
     @Test
     void anExpiredCertificateIsNotBelieved() throws Exception {
-        TlsIdentity expired =
-                authority.issue("receiver", HERE, -1, SslProvider.OPENSSL);
+        TlsIdentity expired = authority.issue("receiver", HERE, -1, SslProvider.OPENSSL);
         try (Loopback loopback = receiver(tls(expired))) {
             assertRefused(loopback, tls(issue("sender", "DNS:source.example")), "expired");
         }
@@ -143,7 +140,8 @@ class SecurityTest {
                                     "127.0.0.1:" + loopback.address().getPort())
                             .redirectErrorStream(true)
                             .start();
-            String said = new String(client.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            String said =
+                    new String(client.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             assertThat(client.waitFor(1, TimeUnit.MINUTES)).isTrue();
             assertThat(said).containsPattern("(?i)alert|certificate required|protocol version");
             assertKeptOut(loopback);
@@ -161,7 +159,9 @@ class SecurityTest {
         }
         try (Loopback loopback = receiver(Credentials.NONE)) {
             assertRefused(
-                    loopback, new Credentials(null, key, Set.of()), "does not ask for the shared key");
+                    loopback,
+                    new Credentials(null, key, Set.of()),
+                    "does not ask for the shared key");
         }
     }
 
@@ -213,18 +213,29 @@ class SecurityTest {
         return new Credentials(identity, null, Set.of());
     }
 
-    /** It says that it is about to say something of TLS, byte by byte: it is a stranger until then, and has a stranger's time. */
+    /**
+     * It says that it is about to say something of TLS, byte by byte: it is a stranger until then,
+     * and has a stranger's time.
+     */
     @Test
     void aHandshakeThatIsDrippedIsEndedByTheDeadline() throws Exception {
         Credentials credentials =
-                new Credentials(authority.issue("receiver", "DNS:localhost", 30, SslProvider.JDK), null, Set.of());
+                new Credentials(
+                        authority.issue("receiver", "DNS:localhost", 30, SslProvider.JDK),
+                        null,
+                        Set.of());
         ReceiverLimits limits =
                 ReceiverLimits.DEFAULT.withDeadlines(
                         new ReceiverLimits.Deadlines(
-                                Duration.ofMillis(500), Duration.ofSeconds(30), Duration.ofMinutes(5)));
+                                Duration.ofMillis(500),
+                                Duration.ofSeconds(30),
+                                Duration.ofMinutes(5)));
         try (Loopback loopback = new Loopback(limits, 0, credentials);
-                Socket socket = new Socket(loopback.address().getAddress(), loopback.address().getPort())) {
-            byte[] record = {22, 3, 1, 1, 0, 1, 0, 0, (byte) 0xfc, 3, 3}; // of a handshake that goes on
+                Socket socket =
+                        new Socket(loopback.address().getAddress(), loopback.address().getPort())) {
+            byte[] record = {
+                22, 3, 1, 1, 0, 1, 0, 0, (byte) 0xfc, 3, 3
+            }; // of a handshake that goes on
             for (byte next : record) {
                 socket.getOutputStream().write(next);
             }
@@ -245,8 +256,7 @@ class SecurityTest {
         assertThat(loopback.nextSink().pages()).isEqualTo(image.pages());
     }
 
-    private static void assertRefused(
-            Loopback loopback, Credentials credentials, String... words) {
+    private static void assertRefused(Loopback loopback, Credentials credentials, String... words) {
         assertThatThrownBy(
                         () -> {
                             try (Sender sender = connect(loopback, credentials)) {

@@ -3,7 +3,6 @@ package dev.stillframe.transport.security;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.handler.ssl.SslProvider;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -43,9 +42,11 @@ final class TestAuthority {
     Path pem(String name, String alternatives, int days) throws Exception {
         Files.writeString(
                 directory.resolve(name + ".ext"), "subjectAltName=" + alternatives + "\n");
-        openssl("req -newkey rsa:2048 -nodes -keyout %s.key -out %s.csr -subj /CN=%s"
+        openssl(
+                "req -newkey rsa:2048 -nodes -keyout %s.key -out %s.csr -subj /CN=%s"
                         .formatted(name, name, name));
-        openssl("x509 -req -in %s.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days %d -extfile %s.ext -out %s.pem"
+        openssl(
+                "x509 -req -in %s.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days %d -extfile %s.ext -out %s.pem"
                         .formatted(name, days, name, name));
         return directory.resolve(name + ".pem");
     }

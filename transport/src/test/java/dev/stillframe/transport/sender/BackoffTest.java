@@ -1,13 +1,11 @@
 package dev.stillframe.transport.sender;
 
-import dev.stillframe.transport.client.Backoff;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.transport.Seed;
-
-import org.junit.jupiter.api.Test;
-
+import dev.stillframe.transport.client.Backoff;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
 
 class BackoffTest {
     @Test

@@ -3,8 +3,8 @@ package dev.stillframe.transport.sender;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.Fault;
 import dev.stillframe.transport.Loopback;
 import dev.stillframe.transport.MemorySink;
@@ -12,19 +12,17 @@ import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.receiver.ReceiverLimits;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A thread of the sender meets an error of the virtual machine: the next call hears of it with its cause, and is not sent from
- * one attempt to the next.
+ * A thread of the sender meets an error of the virtual machine: the next call hears of it with its
+ * cause, and is not sent from one attempt to the next.
  */
 @Timeout(60)
 class FailingSenderTest {
@@ -37,10 +35,14 @@ class FailingSenderTest {
         try (Loopback loopback = new Loopback(ReceiverLimits.DEFAULT);
                 Sender sender = loopback.connect("x", options)) {
             sender.begin(SampleImage.layout(1000));
-            FailingBatch batch = new FailingBatch(new SampleBatch().addData(0, new byte[SampleBatch.PAGE]), fault);
+            FailingBatch batch =
+                    new FailingBatch(
+                            new SampleBatch().addData(0, new byte[SampleBatch.PAGE]), fault);
             sender.accept(batch);
             Loopback.await(fault::hasHappened);
-            assertThatThrownBy(() -> sendOn(sender)).isInstanceOf(IOException.class).hasMessageContaining(Fault.WORDS);
+            assertThatThrownBy(() -> sendOn(sender))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(Fault.WORDS);
         }
     }
 
@@ -50,7 +52,11 @@ class FailingSenderTest {
         Fault fault = new Fault("stillframe.transport.reconnects");
         try (Loopback loopback = new Loopback(ReceiverLimits.DEFAULT);
                 Sender sender =
-                        Sender.connect(loopback.receiver.address(), "x", SenderOptions.DEFAULT, fault.registry())) {
+                        Sender.connect(
+                                loopback.receiver.address(),
+                                "x",
+                                SenderOptions.DEFAULT,
+                                fault.registry())) {
             sender.begin(SampleImage.layout(1000));
             MemorySink sink = loopback.nextSink();
             sink.hold();
@@ -60,7 +66,9 @@ class FailingSenderTest {
             loopback.receiver.close();
             assertThat(batch.awaitRelease()).isTrue();
             Loopback.await(fault::hasHappened);
-            assertThatThrownBy(() -> sendOn(sender)).isInstanceOf(IOException.class).hasMessageContaining(Fault.WORDS);
+            assertThatThrownBy(() -> sendOn(sender))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(Fault.WORDS);
         }
     }
 

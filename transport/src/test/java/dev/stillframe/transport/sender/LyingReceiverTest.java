@@ -10,16 +10,7 @@ import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -29,6 +20,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A receiver that answers in whole frames, but not as it may. Its acknowledgements open the window
@@ -69,7 +66,10 @@ class LyingReceiverTest {
         }
     }
 
-    /** A receiver has as many lanes as were asked for, or fewer: each is a connection and its memory. */
+    /**
+     * A receiver has as many lanes as were asked for, or fewer: each is a connection and its
+     * memory.
+     */
     @Test
     @Timeout(60)
     void moreLanesThanWereAskedForAreNotOpened() throws Exception {
@@ -83,7 +83,8 @@ class LyingReceiverTest {
         }
     }
 
-    private static void welcomeOnly(ServerSocket listener, Message welcome, CompletableFuture<Void> played) {
+    private static void welcomeOnly(
+            ServerSocket listener, Message welcome, CompletableFuture<Void> played) {
         try (RawPeer sender = new RawPeer(listener.accept())) {
             assertThat(sender.hear()).isInstanceOf(Message.Hello.class);
             assertThat(sender.say(welcome).hear()).isNull();
@@ -123,7 +124,8 @@ class LyingReceiverTest {
             ServerSocket listener, CountDownLatch over, CompletableFuture<Integer> encoding) {
         try (RawPeer sender = new RawPeer(listener.accept())) {
             assertThat(sender.hear()).isInstanceOf(Message.Hello.class);
-            assertThat(sender.say(welcome(1, 64 << 20)).hear()).isInstanceOf(Message.LayoutPart.class);
+            assertThat(sender.say(welcome(1, 64 << 20)).hear())
+                    .isInstanceOf(Message.LayoutPart.class);
             try (RawPeer lane = new RawPeer(listener.accept())) {
                 assertThat(lane.hear()).isInstanceOf(Message.Attach.class);
                 lane.say(new Message.Attached());
@@ -181,6 +183,7 @@ class LyingReceiverTest {
     }
 
     private static Message welcome(int lanes, int dictionaryBytes) {
-        return new Message.HelloAck(2, lanes, dictionaryBytes, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
+        return new Message.HelloAck(
+                2, lanes, dictionaryBytes, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
     }
 }

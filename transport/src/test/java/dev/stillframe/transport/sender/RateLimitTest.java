@@ -3,9 +3,8 @@ package dev.stillframe.transport.sender;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import org.junit.jupiter.api.Test;
-
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
 
 class RateLimitTest {
     private static final long SECOND = TimeUnit.SECONDS.toNanos(1);

@@ -4,10 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.transport.SampleBatch;
-
-import org.junit.jupiter.api.Test;
-
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 
 class RetainedTest {
     private final Retained retained = new Retained();

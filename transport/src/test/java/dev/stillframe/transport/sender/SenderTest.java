@@ -14,15 +14,7 @@ import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
-
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.ExtendWith;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -36,6 +28,11 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** A sender against receivers that are none, or not as they should be. */
 @Timeout(120)
@@ -220,7 +217,8 @@ class SenderTest {
         play(
                 sender -> {
                     sender.hear();
-                    sender.say(new Message.HelloAck(2, 1, 0, WINDOW, 65_536, 1, 20_000, 1 << 20, 0));
+                    sender.say(
+                            new Message.HelloAck(2, 1, 0, WINDOW, 65_536, 1, 20_000, 1 << 20, 0));
                     sender.hear();
                     begun(sender);
                     testEnded.await();
@@ -261,7 +259,8 @@ class SenderTest {
                     begin(sender);
                     testEnded.await();
                 });
-        SenderOptions patient = options(Duration.ofSeconds(20), Duration.ofSeconds(60), Duration.ofSeconds(20));
+        SenderOptions patient =
+                options(Duration.ofSeconds(20), Duration.ofSeconds(60), Duration.ofSeconds(20));
         try (Sender sender = connect(patient)) {
             CompletableFuture<IOException> failure = new CompletableFuture<>();
             CountDownLatch full = new CountDownLatch(WINDOW);

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.atomic.AtomicLong;
-
 import org.junit.jupiter.api.Test;
 
 /** What a document takes is asked for before its parts are kept. */
@@ -20,7 +19,8 @@ class DocumentPartsTest {
         DocumentParts parts = new DocumentParts("it", (_, bytes) -> taken.addAndGet(bytes));
         parts.add("[".getBytes(StandardCharsets.US_ASCII));
         parts.add(STRINGS);
-        assertThat(taken.get()).isGreaterThan(STRINGS.length + 1000 * 100L); // a string and its place in a list
+        assertThat(taken.get())
+                .isGreaterThan(STRINGS.length + 1000 * 100L); // a string and its place in a list
         assertThat(parts.take()).hasSize(2);
         assertThat(parts.take()).isEmpty();
     }

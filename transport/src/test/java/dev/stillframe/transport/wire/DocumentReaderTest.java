@@ -4,18 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-
 import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.transport.SampleImage;
-
-import org.junit.jupiter.api.Test;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 
 class DocumentReaderTest {
     @Test
@@ -29,12 +26,16 @@ class DocumentReaderTest {
         assertThat(Json.MAPPER.writeValueAsBytes(DocumentReader.layout(parts))).isEqualTo(json);
     }
 
-    /** What it takes of the heap is known from its bytes alone, so only the encoding in which that was counted is read. */
+    /**
+     * What it takes of the heap is known from its bytes alone, so only the encoding in which that
+     * was counted is read.
+     */
     @Test
     void anotherEncodingIsNotADocument() throws IOException {
         String json = Json.MAPPER.writeValueAsString(SampleImage.layout(10));
         List<byte[]> wide = List.of(json.getBytes(StandardCharsets.UTF_16BE));
-        assertThatThrownBy(() -> DocumentReader.layout(wide)).isInstanceOf(JsonProcessingException.class);
+        assertThatThrownBy(() -> DocumentReader.layout(wide))
+                .isInstanceOf(JsonProcessingException.class);
         List<byte[]> broken = List.of(new byte[] {'"', (byte) 0xff, '"'});
         assertThatThrownBy(() -> DocumentReader.missing(broken))
                 .isInstanceOf(JsonProcessingException.class)

@@ -1,13 +1,11 @@
 package dev.stillframe.transport.wire;
 
-import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.transport.SampleBatch;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.UnpooledByteBufAllocator;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -31,7 +29,17 @@ public final class Frames {
         messages.put(
                 "HELLO",
                 new Message.Hello(
-                        2, 2, 4, 30_000, 256L << 20, 258, 2, token, nonce, new byte[32], "cache-1"));
+                        2,
+                        2,
+                        4,
+                        30_000,
+                        256L << 20,
+                        258,
+                        2,
+                        token,
+                        nonce,
+                        new byte[32],
+                        "cache-1"));
         messages.put("CHALLENGE", new Message.Challenge(nonce));
         messages.put("PROOF", new Message.Proof(mac));
         messages.put("PROVED", new Message.Proved(mac));

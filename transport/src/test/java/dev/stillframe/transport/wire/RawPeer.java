@@ -1,15 +1,13 @@
 package dev.stillframe.transport.wire;
 
 import io.netty.buffer.Unpooled;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An end of a connection that says whatever a test wants it to say. Reads wait at most 20 seconds.
@@ -75,11 +73,17 @@ public final class RawPeer implements AutoCloseable {
         return null;
     }
 
-    /** Skips keep-alives; the encoding of the batch that comes then, whose frame is not read to its end. */
+    /**
+     * Skips keep-alives; the encoding of the batch that comes then, whose frame is not read to its
+     * end.
+     */
     public int hearEncoding() throws IOException, ProtocolException {
         InputStream in = socket.getInputStream();
         while (true) {
-            FrameHeader header = FrameHeader.get(ByteBuffer.wrap(in.readNBytes(FrameHeader.BYTES)).order(ByteOrder.LITTLE_ENDIAN));
+            FrameHeader header =
+                    FrameHeader.get(
+                            ByteBuffer.wrap(in.readNBytes(FrameHeader.BYTES))
+                                    .order(ByteOrder.LITTLE_ENDIAN));
             if (header.type() == MessageType.BATCH) {
                 return in.readNBytes(BatchFormat.FIXED_BYTES)[18];
             }

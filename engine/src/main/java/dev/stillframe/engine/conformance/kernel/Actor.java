@@ -9,7 +9,10 @@ import java.util.function.BooleanSupplier;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
-/** One thread of an actor process: does what it is told, one thing at a time. Owned by the machine's thread. */
+/**
+ * One thread of an actor process: does what it is told, one thing at a time. Owned by the machine's
+ * thread.
+ */
 final class Actor implements AutoCloseable {
     private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SPIN_NANOS = 40_000;
@@ -95,11 +98,15 @@ final class Actor implements AutoCloseable {
     }
 
     /**
-     * execve(2). The new program, which begins with the first control area, is asked for its number at once: its answer says
-     * that it runs. {@code done} is run then.
+     * execve(2). The new program, which begins with the first control area, is asked for its number
+     * at once: its answer says that it runs. {@code done} is run then.
      */
     void execute(long path, long arguments, Runnable done) {
-        begin("execve", result -> executed(result, done), Operation.CALL, withNumber(Call.EXECVE, path, arguments, 0));
+        begin(
+                "execve",
+                result -> executed(result, done),
+                Operation.CALL,
+                withNumber(Call.EXECVE, path, arguments, 0));
         channel.send(Operation.CALL, withNumber(Call.GETTID));
     }
 
@@ -136,7 +143,10 @@ final class Actor implements AutoCloseable {
         return last;
     }
 
-    /** Waits until {@code condition} holds, or until this thread ended or parked, so that it never will. */
+    /**
+     * Waits until {@code condition} holds, or until this thread ended or parked, so that it never
+     * will.
+     */
     void awaitOr(BooleanSupplier condition) {
         await(() -> condition.getAsBoolean() || isSettled() && !(last instanceof Reply.Waiting));
     }
@@ -227,7 +237,8 @@ final class Actor implements AutoCloseable {
     /** Where bulk data of so many bytes goes. */
     long bulk(long bytes) {
         if (bytes > BULK_BYTES) {
-            throw new IllegalArgumentException("%d bytes at once, at most %d".formatted(bytes, BULK_BYTES));
+            throw new IllegalArgumentException(
+                    "%d bytes at once, at most %d".formatted(bytes, BULK_BYTES));
         }
         return area + BULK;
     }

@@ -83,7 +83,9 @@ final class ActorProcess implements AutoCloseable {
 
     private static void handler(Actor actor, int signal, long handler, ActorProgram program) {
         ByteBuffer action = ByteBuffer.allocate(32).order(ByteOrder.LITTLE_ENDIAN);
-        action.putLong(handler).putLong(SA_SIGINFO_NODEFER | SA_RESTORER_RESTART).putLong(program.address("return"));
+        action.putLong(handler)
+                .putLong(SA_SIGINFO_NODEFER | SA_RESTORER_RESTART)
+                .putLong(program.address("return"));
         actor.call(Call.RT_SIGACTION, signal, actor.structure(action.array()), 0, 8);
     }
 
@@ -91,15 +93,17 @@ final class ActorProcess implements AutoCloseable {
     record Pipes(int commandsEnd, int answersEnd, Channel channel) {}
 
     /**
-     * Makes the pipes of a new thread; {@code maker} must be idle. The ends here are nobody else's, so that all actors end
-     * with this JVM, however it ends.
+     * Makes the pipes of a new thread; {@code maker} must be idle. The ends here are nobody else's,
+     * so that all actors end with this JVM, however it ends.
      */
     static Pipes pipes(Actor maker) throws IOException {
         int[] commands = pipe(maker);
         int[] answers = pipe(maker);
         String directory = "/proc/" + maker.process().pid() + "/fd/";
-        Channel channel = new Channel(
-                new FileOutputStream(directory + commands[1]), new FileInputStream(directory + answers[0]));
+        Channel channel =
+                new Channel(
+                        new FileOutputStream(directory + commands[1]),
+                        new FileInputStream(directory + answers[0]));
         maker.call(Call.CLOSE, commands[1]);
         maker.call(Call.CLOSE, answers[0]);
         return new Pipes(commands[0], answers[1], channel);
@@ -113,7 +117,8 @@ final class ActorProcess implements AutoCloseable {
             throw new IOException("pipe2: " + result);
         }
         ByteBuffer numbers =
-                ByteBuffer.wrap(maker.process().memory().read(at, 8)).order(ByteOrder.LITTLE_ENDIAN);
+                ByteBuffer.wrap(maker.process().memory().read(at, 8))
+                        .order(ByteOrder.LITTLE_ENDIAN);
         return new int[] {numbers.getInt(), numbers.getInt()};
     }
 
@@ -122,7 +127,12 @@ final class ActorProcess implements AutoCloseable {
         try (Stream<Path> tasks = Files.list(Path.of("/proc/" + pid + "/task"))) {
             List<Path> all = tasks.toList();
             return all.stream()
-                    .allMatch(task -> TaskState.of(pid, Integer.parseInt(task.getFileName().toString())).isGone());
+                    .allMatch(
+                            task ->
+                                    TaskState.of(
+                                                    pid,
+                                                    Integer.parseInt(task.getFileName().toString()))
+                                            .isGone());
         } catch (IOException | UncheckedIOException _) {
             return true;
         }

@@ -11,9 +11,9 @@ import java.util.HexFormat;
 import java.util.Map;
 
 /**
- * The program that an actor runs: a static ELF executable made of the machine code in {@code actor.lst}. It has no
- * library, no garbage collector and no thread of its own, so that each page it has is in exactly the state that a scenario
- * put it in. Immutable.
+ * The program that an actor runs: a static ELF executable made of the machine code in {@code
+ * actor.lst}. It has no library, no garbage collector and no thread of its own, so that each page
+ * it has is in exactly the state that a scenario put it in. Immutable.
  */
 final class ActorProgram {
     /** Where the control areas of threads begin. */
@@ -45,7 +45,8 @@ final class ActorProgram {
             String[] columns = line.trim().split("\\s+");
             int offset = Integer.parseInt(columns[0], 16);
             if (offset != code.position()) {
-                throw new IllegalStateException("%s: not at %04x: %s".formatted(LISTING, code.position(), line));
+                throw new IllegalStateException(
+                        "%s: not at %04x: %s".formatted(LISTING, code.position(), line));
             }
             code.put(HexFormat.of().parseHex(columns[1]));
             if (columns[2].endsWith(":")) {
@@ -77,11 +78,16 @@ final class ActorProgram {
         return TEXT + HEADER_BYTES + offset;
     }
 
-    /** The executable: file header, code segment, and zeros for the control areas. Source: elf(5). */
+    /**
+     * The executable: file header, code segment, and zeros for the control areas. Source: elf(5).
+     */
     byte[] elf() {
         ByteBuffer elf =
                 ByteBuffer.allocate(HEADER_BYTES + code.length).order(ByteOrder.LITTLE_ENDIAN);
-        elf.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}); // 64 bits, little-endian
+        elf.put(
+                new byte[] {
+                    0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0
+                }); // 64 bits, little-endian
         elf.putShort((short) 2).putShort((short) 62).putInt(1); // ET_EXEC, EM_X86_64, EV_CURRENT
         elf.putLong(address("start")).putLong(64).putLong(0); // entry, program headers, no sections
         elf.putInt(0).putShort((short) 64).putShort((short) 56).putShort((short) 2);
@@ -91,7 +97,8 @@ final class ActorProgram {
         return elf.put(code).array();
     }
 
-    private static void segment(ByteBuffer elf, int flags, long address, long fileBytes, long memoryBytes) {
+    private static void segment(
+            ByteBuffer elf, int flags, long address, long fileBytes, long memoryBytes) {
         elf.putInt(1).putInt(flags).putLong(0).putLong(address).putLong(address);
         elf.putLong(fileBytes).putLong(memoryBytes).putLong(4096);
     }

@@ -3,7 +3,6 @@ package dev.stillframe.engine.conformance.kernel;
 import static dev.stillframe.engine.conformance.kernel.Channel.Operation.CALL;
 
 import dev.stillframe.engine.conformance.Act;
-import dev.stillframe.engine.conformance.Machine.Unsupported;
 import dev.stillframe.engine.conformance.Reply;
 import dev.stillframe.engine.conformance.kernel.Channel.Operation;
 import java.io.FileInputStream;
@@ -16,7 +15,10 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.function.LongFunction;
 
-/** Everything that one thread does to memory, as instructions and system calls of an actor. Stateless but for its files. */
+/**
+ * Everything that one thread does to memory, as instructions and system calls of an actor.
+ * Stateless but for its files.
+ */
 final class Acts {
     private static final Map<String, Integer> ADVICE =
             Map.ofEntries(
@@ -59,9 +61,23 @@ final class Acts {
         long bytes = act.bytes();
         switch (act.kind()) {
             case LOAD -> actor.begin("load", Acts::loaded, Operation.LOAD1, address);
-            case STORE -> actor.begin("store", Reply.Done::of, Operation.STORE1, address, act.value());
-            case STORE8 -> actor.begin("store8", Reply.Done::of, Operation.STORE8, address, act.value() * SAME_BYTE);
-            case CAS -> actor.begin("cas", Reply.Done::of, Operation.SWAP1, address, act.other(), act.value());
+            case STORE ->
+                    actor.begin("store", Reply.Done::of, Operation.STORE1, address, act.value());
+            case STORE8 ->
+                    actor.begin(
+                            "store8",
+                            Reply.Done::of,
+                            Operation.STORE8,
+                            address,
+                            act.value() * SAME_BYTE);
+            case CAS ->
+                    actor.begin(
+                            "cas",
+                            Reply.Done::of,
+                            Operation.SWAP1,
+                            address,
+                            act.other(),
+                            act.value());
             case HAMMER -> {
                 actor.unhalt();
                 actor.begin("hammer", Reply.Done::of, Operation.HAMMER, address, bytes);
@@ -71,14 +87,20 @@ final class Acts {
                 feed(actor, "pipe", bytes, act.value());
                 call(actor, Reply.Done::of, Call.READ, pipe(actor, "pipe", 0), address, bytes);
             }
-            case DIRECT_WRITE -> call(
-                    actor,
-                    done -> new Reply.Done(done, done < 0 ? new byte[0] : storage.readDirect((int) bytes)),
-                    Call.PWRITE,
-                    storage.direct(actor),
-                    address,
-                    bytes,
-                    0);
+            case DIRECT_WRITE ->
+                    call(
+                            actor,
+                            done ->
+                                    new Reply.Done(
+                                            done,
+                                            done < 0
+                                                    ? new byte[0]
+                                                    : storage.readDirect((int) bytes)),
+                            Call.PWRITE,
+                            storage.direct(actor),
+                            address,
+                            bytes,
+                            0);
             case DIRECT_READ -> {
                 int file = storage.direct(actor);
                 storage.writeDirect(filled(bytes, act.value()));
@@ -87,14 +109,15 @@ final class Acts {
             case VM_READ, VM_WRITE -> processMemory(actor, act, target);
             case MEM_READ, MEM_WRITE -> memoryFile(actor, act, target);
             case PEEK, POKE -> tracing.begin(actor, act, target);
-            case VMSPLICE -> call(
-                    actor,
-                    Reply.Done::of,
-                    Call.VMSPLICE,
-                    pipe(actor, act.name(), 1),
-                    actor.structure(Ioctls.bytes(address, bytes)),
-                    1,
-                    0);
+            case VMSPLICE ->
+                    call(
+                            actor,
+                            Reply.Done::of,
+                            Call.VMSPLICE,
+                            pipe(actor, act.name(), 1),
+                            actor.structure(Ioctls.bytes(address, bytes)),
+                            1,
+                            0);
             case PIPE_READ -> {
                 int pipe = pipe(actor, act.name(), 0);
                 call(actor, taken(actor, bytes), Call.READ, pipe, actor.bulk(bytes), bytes);
@@ -114,44 +137,64 @@ final class Acts {
                 ring.read(file, address, bytes);
             }
             case ROBUST_FUTEX -> robust(actor, address);
-            case FUTEX_WAIT -> call(
-                    actor, Reply.Done::of, Call.FUTEX, address, FUTEX_PRIVATE_WAIT, 0x7fffffff, 0);
-            case FUTEX_WAKE_SHARED -> call(actor, Reply.Done::of, Call.FUTEX, address, FUTEX_WAKE, 1);
-            case FUTEX_WAKE_OP -> call(
-                    actor,
-                    Reply.Done::of,
-                    Call.FUTEX,
-                    actor.area() + Actor.STRUCTURES,
-                    FUTEX_WAKE_OP | 128,
-                    1,
-                    1,
-                    address,
-                    FUTEX_OP_ADD_1);
-            case FUTEX_LOCK_PI -> call(actor, Reply.Done::of, Call.FUTEX, address, FUTEX_LOCK_PI | 128, 0, 0);
+            case FUTEX_WAIT ->
+                    call(
+                            actor,
+                            Reply.Done::of,
+                            Call.FUTEX,
+                            address,
+                            FUTEX_PRIVATE_WAIT,
+                            0x7fffffff,
+                            0);
+            case FUTEX_WAKE_SHARED ->
+                    call(actor, Reply.Done::of, Call.FUTEX, address, FUTEX_WAKE, 1);
+            case FUTEX_WAKE_OP ->
+                    call(
+                            actor,
+                            Reply.Done::of,
+                            Call.FUTEX,
+                            actor.area() + Actor.STRUCTURES,
+                            FUTEX_WAKE_OP | 128,
+                            1,
+                            1,
+                            address,
+                            FUTEX_OP_ADD_1);
+            case FUTEX_LOCK_PI ->
+                    call(actor, Reply.Done::of, Call.FUTEX, address, FUTEX_LOCK_PI | 128, 0, 0);
             case MLOCK -> call(actor, Reply.Done::of, Call.MLOCK, address, bytes);
-            case POPULATE_READ -> call(actor, Reply.Done::of, Call.MADVISE, address, bytes, POPULATE_READ);
-            case POPULATE_WRITE -> call(actor, Reply.Done::of, Call.MADVISE, address, bytes, POPULATE_WRITE);
-            case MADVISE -> call(actor, Reply.Done::of, Call.MADVISE, address, bytes, advice(act.name()));
-            case MPROTECT -> call(actor, Reply.Done::of, Call.MPROTECT, address, bytes, act.value());
+            case POPULATE_READ ->
+                    call(actor, Reply.Done::of, Call.MADVISE, address, bytes, POPULATE_READ);
+            case POPULATE_WRITE ->
+                    call(actor, Reply.Done::of, Call.MADVISE, address, bytes, POPULATE_WRITE);
+            case MADVISE ->
+                    call(actor, Reply.Done::of, Call.MADVISE, address, bytes, advice(act.name()));
+            case MPROTECT ->
+                    call(actor, Reply.Done::of, Call.MPROTECT, address, bytes, act.value());
             case MUNMAP -> call(actor, Reply.Done::of, Call.MUNMAP, address, bytes);
-            case MMAP -> call(
-                    actor,
-                    mapped -> {
-                        if (mapped > 0) {
-                            Maps.inSmallPages(actor, mapped, bytes);
-                        }
-                        return Reply.Done.of(mapped);
-                    },
-                    Call.MMAP,
-                    address,
-                    bytes,
-                    PROT_READ_WRITE,
-                    MAP_PRIVATE_ANONYMOUS_FIXED,
-                    -1,
-                    0);
+            case MMAP ->
+                    call(
+                            actor,
+                            mapped -> {
+                                if (mapped > 0) {
+                                    Maps.inSmallPages(actor, mapped, bytes);
+                                }
+                                return Reply.Done.of(mapped);
+                            },
+                            Call.MMAP,
+                            address,
+                            bytes,
+                            PROT_READ_WRITE,
+                            MAP_PRIVATE_ANONYMOUS_FIXED,
+                            -1,
+                            0);
             case MREMAP -> {
                 boolean stays = act.value() == Act.IN_PLACE;
-                long to = stays ? 0 : act.value() == 0 ? Maps.elsewhere(actor, act.other()) : act.value();
+                long to =
+                        stays
+                                ? 0
+                                : act.value() == 0
+                                        ? Maps.elsewhere(actor, act.other())
+                                        : act.value();
                 int flags = stays ? 0 : MREMAP_MAYMOVE_FIXED;
                 call(actor, Reply.Done::of, Call.MREMAP, address, bytes, act.other(), flags, to);
             }
@@ -159,7 +202,8 @@ final class Acts {
                 boolean first = actor.tid() == actor.process().pid(); // it takes its handler along
                 call(actor, Reply.Done::of, first ? Call.EXIT_GROUP : Call.EXIT, 0);
             }
-            case FORK, SPAWN, VFORK, CLONE_CLEARTID, EXEC -> throw new IllegalArgumentException("needs more: " + act);
+            case FORK, SPAWN, VFORK, CLONE_CLEARTID, EXEC ->
+                    throw new IllegalArgumentException("needs more: " + act);
         }
     }
 
@@ -167,7 +211,8 @@ final class Acts {
         return new Reply.Done(value, new byte[] {(byte) value});
     }
 
-    private static void call(Actor actor, LongFunction<Reply> finish, Call call, long... arguments) {
+    private static void call(
+            Actor actor, LongFunction<Reply> finish, Call call, long... arguments) {
         actor.begin(call.name(), finish, CALL, Actor.withNumber(call, arguments));
     }
 
@@ -178,7 +223,9 @@ final class Acts {
                         done,
                         done < 0
                                 ? new byte[0]
-                                : actor.process().memory().read(actor.bulk(bytes), (int) Math.min(done, bytes)));
+                                : actor.process()
+                                        .memory()
+                                        .read(actor.bulk(bytes), (int) Math.min(done, bytes)));
     }
 
     private static byte[] filled(long bytes, long value) {
@@ -194,7 +241,8 @@ final class Acts {
                 actor,
                 done -> {
                     try (FileInputStream in = new FileInputStream(other)) {
-                        return new Reply.Done(done, done < 0 ? new byte[0] : in.readNBytes((int) done));
+                        return new Reply.Done(
+                                done, done < 0 ? new byte[0] : in.readNBytes((int) done));
                     } catch (IOException e) {
                         throw new UncheckedIOException(e);
                     }
@@ -215,7 +263,10 @@ final class Acts {
         }
     }
 
-    /** An end of a pipe that the actor's process has, or gets: 0 to read, 1 to write. A fork's child has it too. */
+    /**
+     * An end of a pipe that the actor's process has, or gets: 0 to read, 1 to write. A fork's child
+     * has it too.
+     */
     private static int pipe(Actor actor, String name, int end) {
         Map<String, Integer> descriptors = actor.process().descriptors();
         if (!descriptors.containsKey(name + "0")) {
@@ -267,7 +318,10 @@ final class Acts {
                 act.address());
     }
 
-    /** Makes the word a lock of the thread's, which the kernel finds on its list when the thread ends. */
+    /**
+     * Makes the word a lock of the thread's, which the kernel finds on its list when the thread
+     * ends.
+     */
     private static void robust(Actor actor, long address) {
         long head = actor.area() + Actor.ROBUST;
         long entry = head + 3L * Long.BYTES;

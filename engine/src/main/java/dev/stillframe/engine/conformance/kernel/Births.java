@@ -14,7 +14,10 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
-/** How actors come to be: processes from nothing, threads, and children of clone(2). Owned by the machine's thread. */
+/**
+ * How actors come to be: processes from nothing, threads, and children of clone(2). Owned by the
+ * machine's thread.
+ */
 final class Births implements AutoCloseable {
     private static final int SIGCHLD = 17;
     private static final int CLONE_VM = 0x100;
@@ -39,7 +42,9 @@ final class Births implements AutoCloseable {
 
     Root root(String name) throws IOException {
         Process handle =
-                new ProcessBuilder(executable.path()).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+                new ProcessBuilder(executable.path())
+                        .redirectError(ProcessBuilder.Redirect.DISCARD)
+                        .start();
         ActorProcess process = new ActorProcess(name, (int) handle.pid());
         Channel channel = new Channel(handle.getOutputStream(), handle.getInputStream());
         Actor actor = new Actor(name, process, process.pid(), ActorProgram.AREAS, channel);
@@ -77,8 +82,8 @@ final class Births implements AutoCloseable {
     }
 
     /**
-     * Lets {@code parent} make a child, which {@code born} gets as soon as it is there: at once, or after the parent was
-     * parked.
+     * Lets {@code parent} make a child, which {@code born} gets as soon as it is there: at once, or
+     * after the parent was parked.
      */
     void child(Actor parent, Act act, Consumer<Actor> born) {
         Pipes pipes = pipes(parent);
@@ -112,19 +117,30 @@ final class Births implements AutoCloseable {
         }
     }
 
-    /** execve(2) of the program by the first thread of a process, which answers when the new program runs. */
+    /**
+     * execve(2) of the program by the first thread of a process, which answers when the new program
+     * runs.
+     */
     void execute(Actor actor) {
         ActorProcess process = actor.process();
         if (actor.tid() != process.pid()) {
-            throw new IllegalArgumentException("only the first thread of a process executes a program");
+            throw new IllegalArgumentException(
+                    "only the first thread of a process executes a program");
         }
-        actor.call(Call.DUP2, process.descriptors().getOrDefault(COMMANDS, 0), 0); // where the program looks for them
+        actor.call(
+                Call.DUP2,
+                process.descriptors().getOrDefault(COMMANDS, 0),
+                0); // where the program looks for them
         actor.call(Call.DUP2, process.descriptors().getOrDefault(ANSWERS, 1), 1);
         byte[] path = (executable.path() + "\0").getBytes(StandardCharsets.US_ASCII);
-        ByteBuffer structure = ByteBuffer.allocate(2 * Long.BYTES + path.length).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer structure =
+                ByteBuffer.allocate(2 * Long.BYTES + path.length).order(ByteOrder.LITTLE_ENDIAN);
         structure.putLong(actor.area() + Actor.STRUCTURES + 2 * Long.BYTES).putLong(0).put(path);
         long arguments = actor.structure(structure.array());
-        actor.execute(arguments + 2 * Long.BYTES, arguments, () -> ActorProcess.handleSignals(actor, program));
+        actor.execute(
+                arguments + 2 * Long.BYTES,
+                arguments,
+                () -> ActorProcess.handleSignals(actor, program));
     }
 
     private static int childId(Actor parent, long area) {

@@ -1,6 +1,9 @@
 package dev.stillframe.engine.conformance.kernel;
 
-/** System calls that actors make, by their x86-64 numbers: {@code arch/x86/entry/syscalls/syscall_64.tbl}, Linux 6.12. */
+/**
+ * System calls that actors make, by their x86-64 numbers: {@code
+ * arch/x86/entry/syscalls/syscall_64.tbl}, Linux 6.12.
+ */
 enum Call {
     READ(0),
     WRITE(1),

@@ -62,7 +62,9 @@ final class Channel implements AutoCloseable {
 
     long answer() {
         try {
-            return ByteBuffer.wrap(answers.readNBytes(Long.BYTES)).order(ByteOrder.LITTLE_ENDIAN).getLong();
+            return ByteBuffer.wrap(answers.readNBytes(Long.BYTES))
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .getLong();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

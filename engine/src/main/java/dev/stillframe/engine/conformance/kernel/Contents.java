@@ -10,8 +10,8 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Memory of an actor as its program would see it, read without a fault: a page that is not there is read from its file, or
- * is zeros. Only a page that is in swap comes back. Stateless.
+ * Memory of an actor as its program would see it, read without a fault: a page that is not there is
+ * read from its file, or is zeros. Only a page that is in swap comes back. Stateless.
  */
 final class Contents {
     private static final int SWAP_FILES_MAX = 16; // higher numbers are marks, not places
@@ -24,7 +24,10 @@ final class Contents {
         while (done < bytes) {
             long at = address + done;
             int chunk = (int) Math.min(bytes - done, Machine.PAGE_BYTES - at % Machine.PAGE_BYTES);
-            byte[] part = isInMemory(process, at) ? process.memory().read(at, chunk) : absent(process, at, chunk);
+            byte[] part =
+                    isInMemory(process, at)
+                            ? process.memory().read(at, chunk)
+                            : absent(process, at, chunk);
             System.arraycopy(part, 0, content, done, chunk);
             done += chunk;
         }
@@ -38,7 +41,10 @@ final class Contents {
         return present || swapped;
     }
 
-    /** What is behind a page that is not there: the file of its mapping, by proc(5) {@code map_files}. */
+    /**
+     * What is behind a page that is not there: the file of its mapping, by proc(5) {@code
+     * map_files}.
+     */
     private static byte[] absent(ActorProcess process, long address, int bytes) {
         String directory = "/proc/" + process.pid() + "/";
         try {
@@ -48,7 +54,8 @@ final class Contents {
                 long start = Long.parseUnsignedLong(range[0], 16);
                 if (address >= start && address < Long.parseUnsignedLong(range[1], 16)) {
                     long offset = Long.parseLong(columns.get(2), 16) + address - start;
-                    boolean anonymous = columns.get(4).equals("0") || line.contains("/anon_hugepage");
+                    boolean anonymous =
+                            columns.get(4).equals("0") || line.contains("/anon_hugepage");
                     Path file = Path.of(directory + "map_files/" + columns.getFirst());
                     return anonymous ? new byte[bytes] : read(file, offset, bytes);
                 }

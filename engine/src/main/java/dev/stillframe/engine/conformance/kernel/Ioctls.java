@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.function.IntFunction;
 
 /**
- * The ioctls of a userfaultfd and of a page map, made by an actor. Sources: {@code include/uapi/linux/userfaultfd.h} and
- * {@code include/uapi/linux/fs.h}, Linux 6.12. Stateless.
+ * The ioctls of a userfaultfd and of a page map, made by an actor. Sources: {@code
+ * include/uapi/linux/userfaultfd.h} and {@code include/uapi/linux/fs.h}, Linux 6.12. Stateless.
  */
 final class Ioctls {
     static final int MESSAGE_BYTES = 32;
@@ -38,20 +38,23 @@ final class Ioctls {
         return switch (control) {
             case Control.Api(long version, long features) -> api(actor, fd, version, features);
             case Control.Register(long start, long bytes, int modes) ->
-                call(actor, fd, REGISTER, start, bytes, modes, 0);
-            case Control.Unregister(long start, long bytes) -> call(actor, fd, UNREGISTER, start, bytes);
+                    call(actor, fd, REGISTER, start, bytes, modes, 0);
+            case Control.Unregister(long start, long bytes) ->
+                    call(actor, fd, UNREGISTER, start, bytes);
             case Control.WriteProtect(long start, long bytes, int mode) ->
-                call(actor, fd, WRITEPROTECT, start, bytes, mode);
+                    call(actor, fd, WRITEPROTECT, start, bytes, mode);
             case Control.NullArgument() -> actor.call(Call.IOCTL, fd, WRITEPROTECT, 0);
             case Control.Wake(long start, long bytes) -> call(actor, fd, WAKE, start, bytes);
             case Control.Copy(long start, byte[] data, int mode) ->
-                call(actor, fd, COPY, start, placed(actor, data), data.length, mode, 0);
-            case Control.ZeroPage(long start, long bytes) -> call(actor, fd, ZEROPAGE, start, bytes, 0, 0);
+                    call(actor, fd, COPY, start, placed(actor, data), data.length, mode, 0);
+            case Control.ZeroPage(long start, long bytes) ->
+                    call(actor, fd, ZEROPAGE, start, bytes, 0, 0);
             case Control.Move(long start, long source, long bytes) ->
-                call(actor, fd, MOVE, start, source, bytes, 0, 0);
+                    call(actor, fd, MOVE, start, source, bytes, 0, 0);
             case Control.Continue(long start, long bytes, int mode) ->
-                call(actor, fd, CONTINUE, start, bytes, mode, 0);
-            case Control.Poison(long start, long bytes) -> call(actor, fd, POISON, start, bytes, 0, 0);
+                    call(actor, fd, CONTINUE, start, bytes, mode, 0);
+            case Control.Poison(long start, long bytes) ->
+                    call(actor, fd, POISON, start, bytes, 0, 0);
         };
     }
 
@@ -65,19 +68,24 @@ final class Ioctls {
         return actor.call(Call.IOCTL, fd, request, actor.structure(bytes(words)));
     }
 
-    /** A refused handshake must clear its argument: that is how a program sees that nothing was granted. */
+    /**
+     * A refused handshake must clear its argument: that is how a program sees that nothing was
+     * granted.
+     */
     private static long api(Actor actor, int fd, long version, long features) {
         long at = actor.structure(bytes(version, features, -1));
         long result = actor.call(Call.IOCTL, fd, API, at);
         byte[] after = actor.process().memory().read(at, 3 * Long.BYTES);
         if (result < 0 && !Arrays.equals(after, new byte[after.length])) {
-            throw new IllegalStateException("UFFDIO_API failed with %d and did not clear its argument".formatted(result));
+            throw new IllegalStateException(
+                    "UFFDIO_API failed with %d and did not clear its argument".formatted(result));
         }
         return result;
     }
 
     static byte[] bytes(long... words) {
-        ByteBuffer buffer = ByteBuffer.allocate(words.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer buffer =
+                ByteBuffer.allocate(words.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         for (long word : words) {
             buffer.putLong(word);
         }
@@ -88,13 +96,22 @@ final class Ioctls {
     static Message message(ByteBuffer at, IntFunction<String> threadName) {
         int event = at.get(0) & 0xff;
         return switch (event) {
-            case 0x12 -> Message.fault(kind(at.getLong(8)), at.getLong(16), threadName.apply(at.getInt(24)));
+            case 0x12 ->
+                    Message.fault(
+                            kind(at.getLong(8)), at.getLong(16), threadName.apply(at.getInt(24)));
             case 0x13 -> new Message(Message.Kind.FORK, at.getInt(8), 0, 0, "");
-            case 0x14 -> new Message(
-                    Message.Kind.REMAP, at.getLong(8), at.getLong(8) + at.getLong(24), at.getLong(16), "");
+            case 0x14 ->
+                    new Message(
+                            Message.Kind.REMAP,
+                            at.getLong(8),
+                            at.getLong(8) + at.getLong(24),
+                            at.getLong(16),
+                            "");
             case 0x15 -> new Message(Message.Kind.REMOVE, at.getLong(8), at.getLong(16), 0, "");
             case 0x16 -> new Message(Message.Kind.UNMAP, at.getLong(8), at.getLong(16), 0, "");
-            default -> throw new IllegalStateException("userfaultfd event 0x" + Integer.toHexString(event));
+            default ->
+                    throw new IllegalStateException(
+                            "userfaultfd event 0x" + Integer.toHexString(event));
         };
     }
 
@@ -109,7 +126,8 @@ final class Ioctls {
     }
 
     static Scan.Answer scan(Actor actor, int pagemap, Scan scan) {
-        long vector = scan.regionsMax() == 0 ? 0 : actor.bulk((long) scan.regionsMax() * REGION_BYTES);
+        long vector =
+                scan.regionsMax() == 0 ? 0 : actor.bulk((long) scan.regionsMax() * REGION_BYTES);
         long at =
                 actor.structure(
                         bytes(
@@ -129,10 +147,16 @@ final class Ioctls {
         List<Scan.Region> regions = new ArrayList<>();
         if (result > 0 && vector != 0) {
             ByteBuffer found =
-                    ByteBuffer.wrap(actor.process().memory().read(vector, (int) result * REGION_BYTES))
+                    ByteBuffer.wrap(
+                                    actor.process()
+                                            .memory()
+                                            .read(vector, (int) result * REGION_BYTES))
                             .order(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < result; i++) {
-                regions.add(new Scan.Region(found.getLong(i * REGION_BYTES), found.getLong(i * REGION_BYTES + 8)));
+                regions.add(
+                        new Scan.Region(
+                                found.getLong(i * REGION_BYTES),
+                                found.getLong(i * REGION_BYTES + 8)));
             }
         }
         return new Scan.Answer(result, regions);

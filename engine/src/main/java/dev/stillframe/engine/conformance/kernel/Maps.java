@@ -43,7 +43,8 @@ final class Maps {
     private static long mmap(Actor actor, long bytes, int flags, int fd) {
         long address = actor.call(Call.MMAP, 0, bytes, PROT_READ_WRITE, flags, fd, 0);
         if (address < 0) {
-            throw new IllegalStateException("mmap of %d bytes: errno %d".formatted(bytes, -address));
+            throw new IllegalStateException(
+                    "mmap of %d bytes: errno %d".formatted(bytes, -address));
         }
         return address;
     }
@@ -89,10 +90,12 @@ final class Maps {
     }
 
     private static long hugetlb(Actor actor, long bytes) {
-        long free = Long.parseLong(read("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"));
+        long free =
+                Long.parseLong(read("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"));
         if (free < bytes / HUGE_BYTES) {
             throw new Unsupported(
-                    "needs %d huge pages: %d are reserved in vm.nr_hugepages and free".formatted(bytes / HUGE_BYTES, free));
+                    "needs %d huge pages: %d are reserved in vm.nr_hugepages and free"
+                            .formatted(bytes / HUGE_BYTES, free));
         }
         return mmap(actor, bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
     }
@@ -111,9 +114,18 @@ final class Maps {
     private long object(Actor actor, Memory memory, int flags) {
         int fd = storage.open(actor, memory);
         long address = aligned(actor, memory.bytes(), WINDOW_BYTES);
-        long mapped = actor.call(Call.MMAP, address, memory.bytes(), PROT_READ_WRITE, flags | MAP_FIXED, fd, 0);
+        long mapped =
+                actor.call(
+                        Call.MMAP,
+                        address,
+                        memory.bytes(),
+                        PROT_READ_WRITE,
+                        flags | MAP_FIXED,
+                        fd,
+                        0);
         if (mapped != address) {
-            throw new IllegalStateException("mmap of %d bytes: errno %d".formatted(memory.bytes(), -mapped));
+            throw new IllegalStateException(
+                    "mmap of %d bytes: errno %d".formatted(memory.bytes(), -mapped));
         }
         return address;
     }

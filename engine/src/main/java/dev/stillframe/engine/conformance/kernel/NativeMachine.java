@@ -22,14 +22,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Supplier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /**
- * The kernel of this machine. Nothing of this JVM is ever protected: what a scenario says is done by actors, and the calls
- * on userfaultfds are made by an actor too, the first thread of a process that holds the descriptor.
+ * The kernel of this machine. Nothing of this JVM is ever protected: what a scenario says is done
+ * by actors, and the calls on userfaultfds are made by an actor too, the first thread of a process
+ * that holds the descriptor.
  */
 public final class NativeMachine implements Machine {
     private static final int O_CLOEXEC = 0x80000;
@@ -52,6 +53,7 @@ public final class NativeMachine implements Machine {
 
     /** By process: a thread that no scenario names, so that whoever does is free to park. */
     private final Map<String, Actor> handlers = new HashMap<>();
+
     private final Map<String, Process> roots = new LinkedHashMap<>();
 
     /**
@@ -123,7 +125,8 @@ public final class NativeMachine implements Machine {
         drainPageLists();
         Actor actor = actor(thread);
         switch (act.kind()) {
-            case FORK, SPAWN, VFORK -> births.child(actor, act, child -> actors.put(act.name(), child));
+            case FORK, SPAWN, VFORK ->
+                    births.child(actor, act, child -> actors.put(act.name(), child));
             case EXEC -> {
                 births.execute(actor);
                 handlers.remove(actor.process().name());
@@ -146,7 +149,9 @@ public final class NativeMachine implements Machine {
         return actor(thread).settle();
     }
 
-    /** The thread that does what holders of a userfaultfd do; made while the process' own is free. */
+    /**
+     * The thread that does what holders of a userfaultfd do; made while the process' own is free.
+     */
     private Actor handler(String process) {
         Actor own = actor(process);
         if (own.isBusy()) {
@@ -180,20 +185,25 @@ public final class NativeMachine implements Machine {
     }
 
     @Override
-    public List<Message> read(String process, String userfaultfd, int max, Supplier<String> children) {
+    public List<Message> read(
+            String process, String userfaultfd, int max, Supplier<String> children) {
         letAllGoOn(); // what the last call woke may be on its way to a message of its own
         Actor actor = handler(process);
         int fd = descriptor(process, userfaultfd);
-        long room = (long) Math.min(max, Actor.BULK_BYTES / Ioctls.MESSAGE_BYTES) * Ioctls.MESSAGE_BYTES;
+        long room =
+                (long) Math.min(max, Actor.BULK_BYTES / Ioctls.MESSAGE_BYTES)
+                        * Ioctls.MESSAGE_BYTES;
         long at = actor.bulk(room);
         // A blocking descriptor would wait for ever, and cannot be polled.
         long bytes = actor.call(Call.READ, fd, at, room);
         List<Message> messages = new ArrayList<>();
         if (bytes > 0) {
             ByteBuffer read =
-                    ByteBuffer.wrap(actor.process().memory().read(at, (int) bytes)).order(ByteOrder.LITTLE_ENDIAN);
+                    ByteBuffer.wrap(actor.process().memory().read(at, (int) bytes))
+                            .order(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < bytes; i += Ioctls.MESSAGE_BYTES) {
-                ByteBuffer slice = read.slice(i, Ioctls.MESSAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+                ByteBuffer slice =
+                        read.slice(i, Ioctls.MESSAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
                 messages.add(named(Ioctls.message(slice, this::threadName), process, children));
             }
         }
@@ -271,7 +281,10 @@ public final class NativeMachine implements Machine {
     @Override
     public Scan.Answer scan(String process, String target, Scan scan) {
         Actor actor = handler(process);
-        return Ioctls.scan(actor, storage.pagemap(actor, process(target).pid(), process(target).generation()), scan);
+        return Ioctls.scan(
+                actor,
+                storage.pagemap(actor, process(target).pid(), process(target).generation()),
+                scan);
     }
 
     @Override
@@ -339,8 +352,9 @@ public final class NativeMachine implements Machine {
     }
 
     /**
-     * A store copies a page that has more users than processes map it, and a processor's list is a user: chance would
-     * decide whether a page keeps its frame (wp_can_reuse_anon_folio, mm/memory.c).
+     * A store copies a page that has more users than processes map it, and a processor's list is a
+     * user: chance would decide whether a page keeps its frame (wp_can_reuse_anon_folio,
+     * mm/memory.c).
      */
     private static void drainPageLists() {
         try {
@@ -362,11 +376,15 @@ public final class NativeMachine implements Machine {
 
     @Override
     public void close() {
-        List<ActorProcess> processes = actors.values().stream().map(Actor::process).distinct().toList();
+        List<ActorProcess> processes =
+                actors.values().stream().map(Actor::process).distinct().toList();
         processes.forEach(ActorProcess::kill);
         try {
-            processes.forEach(process -> await(process::hasEnded, process.name() + " did not die of SIGKILL"));
-            roots.values().forEach(root -> await(() -> !root.isAlive(), "a process was not reaped"));
+            processes.forEach(
+                    process ->
+                            await(process::hasEnded, process.name() + " did not die of SIGKILL"));
+            roots.values()
+                    .forEach(root -> await(() -> !root.isAlive(), "a process was not reaped"));
         } finally {
             actors.values().forEach(Actor::close);
             handlers.values().forEach(Actor::close);

@@ -8,13 +8,20 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** The memory of a process by {@code /proc/PID/mem} and {@code /proc/PID/pagemap} (proc(5)). Owned by one thread. */
+/**
+ * The memory of a process by {@code /proc/PID/mem} and {@code /proc/PID/pagemap} (proc(5)). Owned
+ * by one thread.
+ */
 final class RemoteMemory implements AutoCloseable {
     private final FileChannel memory;
     private final FileChannel pagemap;
 
     RemoteMemory(int pid) throws IOException {
-        memory = FileChannel.open(Path.of("/proc/" + pid + "/mem"), StandardOpenOption.READ, StandardOpenOption.WRITE);
+        memory =
+                FileChannel.open(
+                        Path.of("/proc/" + pid + "/mem"),
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE);
         pagemap = FileChannel.open(Path.of("/proc/" + pid + "/pagemap"), StandardOpenOption.READ);
     }
 
@@ -35,7 +42,8 @@ final class RemoteMemory implements AutoCloseable {
         return buffer.getLong(0);
     }
 
-    private static void transfer(FileChannel file, ByteBuffer buffer, long position, boolean write) {
+    private static void transfer(
+            FileChannel file, ByteBuffer buffer, long position, boolean write) {
         try {
             while (buffer.hasRemaining()) {
                 long at = position + buffer.position();
@@ -45,7 +53,8 @@ final class RemoteMemory implements AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            throw new UncheckedIOException("memory of an actor at " + Long.toHexString(position), e);
+            throw new UncheckedIOException(
+                    "memory of an actor at " + Long.toHexString(position), e);
         }
     }
 

@@ -6,8 +6,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * An io_uring with one registered buffer, its queues in the control area of the thread that made it ({@code
- * include/uapi/linux/io_uring.h}, IORING_SETUP_NO_MMAP, Linux 6.5). Owned by the machine's thread.
+ * An io_uring with one registered buffer, its queues in the control area of the thread that made it
+ * ({@code include/uapi/linux/io_uring.h}, IORING_SETUP_NO_MMAP, Linux 6.5). Owned by the machine's
+ * thread.
  */
 final class Ring {
     private static final int NO_MMAP = 1 << 14;
@@ -36,18 +37,23 @@ final class Ring {
     }
 
     static Ring of(Actor actor) {
-        actor.process().memory().write(actor.area() + Actor.QUEUES, new byte[2 * Actor.QUEUE_BYTES]);
-        ByteBuffer parameters = ByteBuffer.allocate(PARAMETERS_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        actor.process()
+                .memory()
+                .write(actor.area() + Actor.QUEUES, new byte[2 * Actor.QUEUE_BYTES]);
+        ByteBuffer parameters =
+                ByteBuffer.allocate(PARAMETERS_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         parameters.putInt(2 * Integer.BYTES, NO_MMAP | NO_SQARRAY);
         parameters.putLong(SQ_USER_ADDRESS, actor.area() + Actor.QUEUES + Actor.QUEUE_BYTES);
         parameters.putLong(CQ_USER_ADDRESS, actor.area() + Actor.QUEUES);
         long at = actor.structure(parameters.array());
         long ring = actor.call(Call.IO_URING_SETUP, 1, at);
         if (ring < 0) {
-            throw new Unsupported("needs io_uring of Linux 6.5: io_uring_setup answers errno " + -ring);
+            throw new Unsupported(
+                    "needs io_uring of Linux 6.5: io_uring_setup answers errno " + -ring);
         }
-        ByteBuffer made = ByteBuffer.wrap(actor.process().memory().read(at, PARAMETERS_BYTES))
-                .order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer made =
+                ByteBuffer.wrap(actor.process().memory().read(at, PARAMETERS_BYTES))
+                        .order(ByteOrder.LITTLE_ENDIAN);
         return new Ring(actor, (int) ring, made.getInt(SQ_TAIL), made.getInt(CQ_CQES));
     }
 
@@ -84,6 +90,9 @@ final class Ring {
     }
 
     private static byte[] word(int value) {
-        return ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(value).array();
+        return ByteBuffer.allocate(Integer.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(value)
+                .array();
     }
 }

@@ -18,7 +18,9 @@ import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
-/** The files of a machine: a temporary directory that goes with it, and memfds of the first process. */
+/**
+ * The files of a machine: a temporary directory that goes with it, and memfds of the first process.
+ */
 final class Storage implements AutoCloseable {
     private static final int O_RDWR = 2;
     private static final int O_DIRECT = 0x4000;
@@ -37,14 +39,17 @@ final class Storage implements AutoCloseable {
         this.keeper = keeper;
     }
 
-    /** A descriptor, in the process of {@code actor}, of the file or memfd behind {@code memory}. */
+    /**
+     * A descriptor, in the process of {@code actor}, of the file or memfd behind {@code memory}.
+     */
     int open(Actor actor, Memory memory) {
         Path path = objects.computeIfAbsent(memory.object(), name -> create(name, memory));
         return open(actor, "object " + memory.object(), path, O_RDWR);
     }
 
     private Path create(String name, Memory memory) {
-        boolean isFile = memory.kind() == Memory.Kind.EXT4 || memory.kind() == Memory.Kind.PRIVATE_EXT4;
+        boolean isFile =
+                memory.kind() == Memory.Kind.EXT4 || memory.kind() == Memory.Kind.PRIVATE_EXT4;
         try {
             Path path = isFile ? onExt4(name) : memfd(name);
             setLength(path, memory.bytes());
@@ -64,7 +69,9 @@ final class Storage implements AutoCloseable {
 
     private Path memfd(String name) {
         Actor first = keeper.get();
-        long at = first.structure(Arrays.copyOf(name.getBytes(StandardCharsets.US_ASCII), name.length() + 1));
+        long at =
+                first.structure(
+                        Arrays.copyOf(name.getBytes(StandardCharsets.US_ASCII), name.length() + 1));
         long fd = first.call(Call.MEMFD_CREATE, at, 1);
         return Path.of("/proc/" + first.process().pid() + "/fd/" + fd);
     }
@@ -144,16 +151,23 @@ final class Storage implements AutoCloseable {
 
     private static void writeAll(Path path, long offset, byte[] bytes) throws IOException {
         ByteBuffer buffer = ByteBuffer.wrap(bytes);
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.CREATE)) {
+        try (FileChannel channel =
+                FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.CREATE)) {
             while (buffer.hasRemaining()) {
                 channel.write(buffer, offset + buffer.position());
             }
         }
     }
 
-    /** A descriptor of a process' page map; {@code generation} counts the programs that it has run. */
+    /**
+     * A descriptor of a process' page map; {@code generation} counts the programs that it has run.
+     */
     int pagemap(Actor actor, int pid, int generation) {
-        return open(actor, "pagemap " + pid + " " + generation, Path.of("/proc/" + pid + "/pagemap"), 0);
+        return open(
+                actor,
+                "pagemap " + pid + " " + generation,
+                Path.of("/proc/" + pid + "/pagemap"),
+                0);
     }
 
     private static int open(Actor actor, String key, Path path, int flags) {

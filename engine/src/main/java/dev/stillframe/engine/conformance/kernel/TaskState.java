@@ -6,9 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * How the kernel sees a thread: {@code State} of {@code /proc/PID/task/TID/stat} and the function it sleeps in, {@code
- * wchan} (proc(5)). A woken thread has no {@code wchan} from the moment of waking on, so one that sleeps in the
- * userfaultfd's code is parked and was not woken. Immutable.
+ * How the kernel sees a thread: {@code State} of {@code /proc/PID/task/TID/stat} and the function
+ * it sleeps in, {@code wchan} (proc(5)). A woken thread has no {@code wchan} from the moment of
+ * waking on, so one that sleeps in the userfaultfd's code is parked and was not woken. Immutable.
  *
  * @param letter as in ps(1), or X if there is no such thread
  * @param sleepsIn name of a kernel function, or 0

@@ -4,7 +4,10 @@ import dev.stillframe.engine.conformance.Act;
 import dev.stillframe.engine.conformance.Reply;
 import java.util.Arrays;
 
-/** One word by ptrace(2): attach, stop, peek or poke, detach. The tracee's first thread is stopped meanwhile. Stateless. */
+/**
+ * One word by ptrace(2): attach, stop, peek or poke, detach. The tracee's first thread is stopped
+ * meanwhile. Stateless.
+ */
 final class Tracing {
     private static final int PEEKDATA = 2;
     private static final int POKEDATA = 5;
@@ -28,10 +31,13 @@ final class Tracing {
                         tracee,
                         act.address(),
                         poke ? act.value() * SAME_BYTE : word);
-        byte[] data = poke || result < 0 ? new byte[0] : actor.process().memory().read(word, Long.BYTES);
+        byte[] data =
+                poke || result < 0 ? new byte[0] : actor.process().memory().read(word, Long.BYTES);
         actor.begin(
                 "detach",
-                detached -> new Reply.Done(result < 0 ? result : detached, Arrays.copyOf(data, data.length)),
+                detached ->
+                        new Reply.Done(
+                                result < 0 ? result : detached, Arrays.copyOf(data, data.length)),
                 Channel.Operation.CALL,
                 Actor.withNumber(Call.PTRACE, DETACH, tracee, 0, 0));
     }

@@ -27,8 +27,9 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * The emulated MMU under one rule of copy-on-write. Everything happens in the machine's thread: a woken thread goes on
- * before the call that woke it returns, and one that hammers gets some turns at each call.
+ * The emulated MMU under one rule of copy-on-write. Everything happens in the machine's thread: a
+ * woken thread goes on before the call that woke it returns, and one that hammers gets some turns
+ * at each call.
  */
 public final class ModelMachine implements Machine {
     private final Mmu mmu;
@@ -40,7 +41,10 @@ public final class ModelMachine implements Machine {
     private final Map<EmulatedProcess, Map<String, ModelPipe>> pipes = new HashMap<>();
     private final Map<String, Task> fillers = new HashMap<>();
 
-    /** A child on its way, and the descriptors that it will have: those of its parent when the call was made. */
+    /**
+     * A child on its way, and the descriptors that it will have: those of its parent when the call
+     * was made.
+     */
     private record Birth(Act act, List<String> descriptors) {}
 
     /** A machine with one process. */
@@ -67,11 +71,14 @@ public final class ModelMachine implements Machine {
 
     /** The pipe that a process knows by this name, made if there is none. */
     ModelPipe pipe(EmulatedProcess process, String name) {
-        return pipes.computeIfAbsent(process, _ -> new HashMap<>()).computeIfAbsent(name, _ -> {
-            ModelPipe pipe = new ModelPipe();
-            pipe.heldBy(process);
-            return pipe;
-        });
+        return pipes.computeIfAbsent(process, _ -> new HashMap<>())
+                .computeIfAbsent(
+                        name,
+                        _ -> {
+                            ModelPipe pipe = new ModelPipe();
+                            pipe.heldBy(process);
+                            return pipe;
+                        });
     }
 
     /** The process has ended, or has another program: nothing that it had open is left. */
@@ -82,11 +89,12 @@ public final class ModelMachine implements Machine {
         }
         fillers.values().removeIf(task -> task.process() == process);
         if (process.isAlive()) {
-            processes.forEach((name, each) -> {
-                if (each == process) {
-                    descriptors(name).clear();
-                }
-            });
+            processes.forEach(
+                    (name, each) -> {
+                        if (each == process) {
+                            descriptors(name).clear();
+                        }
+                    });
         }
     }
 
@@ -133,12 +141,15 @@ public final class ModelMachine implements Machine {
     }
 
     private SharedObject object(Memory memory) {
-        boolean isFile = memory.kind() == Memory.Kind.EXT4 || memory.kind() == Memory.Kind.PRIVATE_EXT4;
-        return objects.computeIfAbsent(memory.object(), _ -> {
-            SharedObject made = isFile ? mmu.newFile() : mmu.newSharedMemory();
-            made.truncate(memory.bytes());
-            return made;
-        });
+        boolean isFile =
+                memory.kind() == Memory.Kind.EXT4 || memory.kind() == Memory.Kind.PRIVATE_EXT4;
+        return objects.computeIfAbsent(
+                memory.object(),
+                _ -> {
+                    SharedObject made = isFile ? mmu.newFile() : mmu.newSharedMemory();
+                    made.truncate(memory.bytes());
+                    return made;
+                });
     }
 
     @Override
@@ -157,11 +168,13 @@ public final class ModelMachine implements Machine {
         mmu.settle(); // and nobody hammers: what happens between two acts is part of what is tried
         ModelThread actor = thread(thread);
         if (act.kind() == Act.Kind.CLONE_CLEARTID) {
-            threads.put(act.name(), new ModelThread(actor.process().newTask(), this, act.address()));
+            threads.put(
+                    act.name(), new ModelThread(actor.process().newTask(), this, act.address()));
             return Reply.Done.of(0);
         }
         switch (act.kind()) {
-            case FORK, SPAWN, VFORK -> births.put(thread, new Birth(act, List.copyOf(descriptors(thread).keySet())));
+            case FORK, SPAWN, VFORK ->
+                    births.put(thread, new Birth(act, List.copyOf(descriptors(thread).keySet())));
             default -> births.remove(thread);
         }
         actor.begin(act, process(act.process()));
@@ -172,7 +185,9 @@ public final class ModelMachine implements Machine {
     /** Everybody who can goes on. */
     private void run() {
         mmu.settle();
-        threads.values().stream().filter(thread -> thread.process().isAlive()).forEach(ModelThread::run);
+        threads.values().stream()
+                .filter(thread -> thread.process().isAlive())
+                .forEach(ModelThread::run);
     }
 
     @Override
@@ -192,17 +207,20 @@ public final class ModelMachine implements Machine {
     }
 
     /** A child has its parent's descriptors, in the same order. */
-    private void born(String name, EmulatedProcess child, EmulatedProcess parent, List<String> names) {
+    private void born(
+            String name, EmulatedProcess child, EmulatedProcess parent, List<String> names) {
         Map<String, Userfault> inherited = new LinkedHashMap<>();
         List<Userfault> copies = child.userfaultfds();
         for (int i = 0; i < names.size(); i++) {
             inherited.put(names.get(i), copies.get(i));
         }
         add(name, child, inherited);
-        pipes.getOrDefault(parent, Map.of()).forEach((pipeName, pipe) -> {
-            pipe.heldBy(child);
-            pipes.computeIfAbsent(child, _ -> new HashMap<>()).put(pipeName, pipe);
-        });
+        pipes.getOrDefault(parent, Map.of())
+                .forEach(
+                        (pipeName, pipe) -> {
+                            pipe.heldBy(child);
+                            pipes.computeIfAbsent(child, _ -> new HashMap<>()).put(pipeName, pipe);
+                        });
     }
 
     private Map<String, Userfault> descriptors(String process) {
@@ -229,29 +247,34 @@ public final class ModelMachine implements Machine {
         Userfault uffd = descriptor(process, userfaultfd);
         long result =
                 switch (control) {
-                    case Control.Api(long version, long features) -> uffd.api(version, features).result();
-                    case Control.Register(long start, long bytes, int modes) -> uffd.register(start, bytes, modes);
-                    case Control.Unregister(long start, long bytes) -> uffd.unregister(start, bytes);
+                    case Control.Api(long version, long features) ->
+                            uffd.api(version, features).result();
+                    case Control.Register(long start, long bytes, int modes) ->
+                            uffd.register(start, bytes, modes);
+                    case Control.Unregister(long start, long bytes) ->
+                            uffd.unregister(start, bytes);
                     case Control.WriteProtect(long start, long bytes, int mode) ->
-                        uffd.writeProtect(start, bytes, mode);
+                            uffd.writeProtect(start, bytes, mode);
                     case Control.NullArgument() -> -Errno.EFAULT.number();
                     case Control.Wake(long start, long bytes) -> uffd.wake(start, bytes);
                     case Control.Copy(long start, byte[] data, int mode) ->
-                        uffd.fill().copy(start, data, mode).result();
+                            uffd.fill().copy(start, data, mode).result();
                     case Control.ZeroPage(long start, long bytes) ->
-                        uffd.fill().zeroPage(start, bytes, 0).result();
+                            uffd.fill().zeroPage(start, bytes, 0).result();
                     case Control.Move(long start, long source, long bytes) ->
-                        uffd.fill().move(process(process), start, source, bytes, 0).result();
+                            uffd.fill().move(process(process), start, source, bytes, 0).result();
                     case Control.Continue(long start, long bytes, int mode) ->
-                        uffd.fill().resume(start, bytes, mode).result();
-                    case Control.Poison(long start, long bytes) -> uffd.fill().poison(start, bytes, 0).result();
+                            uffd.fill().resume(start, bytes, mode).result();
+                    case Control.Poison(long start, long bytes) ->
+                            uffd.fill().poison(start, bytes, 0).result();
                 };
         mmu.settle();
         return result;
     }
 
     @Override
-    public List<Message> read(String process, String userfaultfd, int max, Supplier<String> children) {
+    public List<Message> read(
+            String process, String userfaultfd, int max, Supplier<String> children) {
         run();
         Userfault uffd = descriptor(process, userfaultfd);
         List<Message> messages = new ArrayList<>();
@@ -259,18 +282,22 @@ public final class ModelMachine implements Machine {
             messages.add(
                     switch (message) {
                         case dev.stillframe.engine.mmu.Message.Fault fault ->
-                            Message.fault(kind(fault), fault.address(), threadName(fault.threadId()));
+                                Message.fault(
+                                        kind(fault), fault.address(), threadName(fault.threadId()));
                         case dev.stillframe.engine.mmu.Message.Fork(Userfault forked) -> {
                             String name = children.get();
                             descriptors(process).put(name, forked);
                             yield new Message(Message.Kind.FORK, 0, 0, 0, name);
                         }
-                        case dev.stillframe.engine.mmu.Message.Remap(long from, long to, long bytes) ->
-                            new Message(Message.Kind.REMAP, from, from + bytes, to, "");
+                        case dev.stillframe.engine.mmu.Message.Remap(
+                                        long from,
+                                        long to,
+                                        long bytes) ->
+                                new Message(Message.Kind.REMAP, from, from + bytes, to, "");
                         case dev.stillframe.engine.mmu.Message.Remove(long start, long end) ->
-                            new Message(Message.Kind.REMOVE, start, end, 0, "");
+                                new Message(Message.Kind.REMOVE, start, end, 0, "");
                         case dev.stillframe.engine.mmu.Message.Unmap(long start, long end) ->
-                            new Message(Message.Kind.UNMAP, start, end, 0, "");
+                                new Message(Message.Kind.UNMAP, start, end, 0, "");
                     });
         }
         mmu.settle(); // reading an event lets its cause go on
@@ -322,7 +349,8 @@ public final class ModelMachine implements Machine {
 
     @Override
     public void take(String process, String userfaultfd, String owner) {
-        descriptors(process).put(userfaultfd, descriptor(owner, userfaultfd).sendTo(process(process)));
+        descriptors(process)
+                .put(userfaultfd, descriptor(owner, userfaultfd).sendTo(process(process)));
     }
 
     @Override
@@ -342,14 +370,18 @@ public final class ModelMachine implements Machine {
                                         0,
                                         scan.mask()));
         List<Scan.Region> regions =
-                result.regions().stream().map(region -> new Scan.Region(region.start(), region.end())).toList();
+                result.regions().stream()
+                        .map(region -> new Scan.Region(region.start(), region.end()))
+                        .toList();
         return new Scan.Answer(result.result(), regions);
     }
 
     @Override
     public Page page(String process, long address) {
         PageBits bits = process(process).bits(address);
-        return new Page(bits.toString(), bits.present() ? bits.frame() + 1 : 0); // the model's zero page is 0
+        return new Page(
+                bits.toString(),
+                bits.present() ? bits.frame() + 1 : 0); // the model's zero page is 0
     }
 
     @Override

@@ -8,7 +8,10 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.Set;
 
-/** A pipe with what was spliced into it; gone with the last process that has it. Owned by the machine's thread. */
+/**
+ * A pipe with what was spliced into it; gone with the last process that has it. Owned by the
+ * machine's thread.
+ */
 final class ModelPipe {
     private final Set<EmulatedProcess> holders = new HashSet<>();
     private final Deque<Part> parts = new ArrayDeque<>();

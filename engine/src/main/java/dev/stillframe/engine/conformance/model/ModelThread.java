@@ -61,7 +61,8 @@ final class ModelThread {
         switch (act.kind()) {
             case LOAD -> task.load(address, 1);
             case STORE -> task.store(address, act.value(), 1);
-            case STORE8 -> task.store(address, (act.value() & 0xff) * 0x0101010101010101L, Long.BYTES);
+            case STORE8 ->
+                    task.store(address, (act.value() & 0xff) * 0x0101010101010101L, Long.BYTES);
             case CAS -> task.compareAndSet(address, act.other(), act.value(), 1);
             case HAMMER -> hammer = new ModelHammer(task, address, bytes);
             case WRITE -> transfers.write(address, out(bytes));
@@ -102,14 +103,18 @@ final class ModelThread {
             case POPULATE_READ -> task.memory().populate(address, bytes, false);
             case POPULATE_WRITE -> task.memory().populate(address, bytes, true);
             case MADVISE -> task.memory().advise(address, bytes, advice(act.name()));
-            case MPROTECT -> task.memory()
-                    .protect(address, bytes, (act.value() & 1) != 0, (act.value() & 2) != 0);
+            case MPROTECT ->
+                    task.memory()
+                            .protect(
+                                    address, bytes, (act.value() & 1) != 0, (act.value() & 2) != 0);
             case MUNMAP -> task.memory().unmap(address, bytes);
             case MREMAP -> {
                 if (act.value() == Act.IN_PLACE) {
                     task.memory().remap(address, bytes, act.other(), Move.IN_PLACE);
                 } else if (act.value() == 0) {
-                    task.memory().remapTo(address, bytes, act.other(), machine.elsewhere(process(), act));
+                    task.memory()
+                            .remapTo(
+                                    address, bytes, act.other(), machine.elsewhere(process(), act));
                 } else {
                     task.memory().remapTo(address, bytes, act.other(), act.value());
                 }
@@ -119,7 +124,8 @@ final class ModelThread {
             case MMAP -> task.memory().mapOver(address, bytes);
             case EXEC -> {
                 if (task != process().task()) {
-                    throw new IllegalArgumentException("only the first thread of a process executes a program");
+                    throw new IllegalArgumentException(
+                            "only the first thread of a process executes a program");
                 }
                 process().exec();
                 machine.forget(process());
@@ -151,7 +157,10 @@ final class ModelThread {
     }
 
     private static byte[] word(int value) {
-        return ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(value).array();
+        return ByteBuffer.allocate(Integer.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(value)
+                .array();
     }
 
     /** IORING_OP_READ_FIXED: through the buffer, if the range lies in it. */
@@ -237,10 +246,15 @@ final class ModelThread {
     private Reply done(Act.Kind of, long value) {
         return switch (of) {
             case LOAD -> new Reply.Done(value, new byte[] {(byte) value});
-            case FUTEX_WAIT -> Reply.Done.of(value < 0 ? value : -Errno.EAGAIN.number()); // the word differs
+            case FUTEX_WAIT ->
+                    Reply.Done.of(value < 0 ? value : -Errno.EAGAIN.number()); // the word differs
             case STORE, STORE8, CAS -> Reply.Done.of(value);
-            default -> new Reply.Done(
-                    value, value < 0 ? NOTHING : Arrays.copyOf(data, (int) Math.min(value, data.length)));
+            default ->
+                    new Reply.Done(
+                            value,
+                            value < 0
+                                    ? NOTHING
+                                    : Arrays.copyOf(data, (int) Math.min(value, data.length)));
         };
     }
 }
