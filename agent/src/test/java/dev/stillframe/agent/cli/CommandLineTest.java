@@ -564,7 +564,8 @@ class CommandLineTest {
     }
 
     private static ReceiverEvents.SessionInfo session(String imageName) {
-        return new ReceiverEvents.SessionInfo(1, new InetSocketAddress("127.0.0.1", 9), imageName);
+        return new ReceiverEvents.SessionInfo(
+                1, InetSocketAddress.createUnresolved("127.0.0.1", 9), imageName);
     }
 
     private static Reception reception(SocketAddress address, Runnable stop) {
