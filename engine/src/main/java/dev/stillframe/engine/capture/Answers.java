@@ -89,7 +89,7 @@ final class Answers {
                 }
             }
             capture.moves.remove(move);
-            protection.release(move.target(), from.sizeBytes());
+            protection.releaseIfQuiet(move.target(), from.sizeBytes());
         }
     }
 

@@ -122,6 +122,29 @@ final class Protection {
         }
     }
 
+    /**
+     * Unprotects a range if that can be done at once, and else leaves it to the faults of whoever
+     * writes there: a target that moves memory all the time would keep us here for ever.
+     */
+    void releaseIfQuiet(long start, long bytes) throws IOException {
+        events.releasing();
+        try {
+            if (events.hasArrived(start, bytes)) {
+                return;
+            }
+            long result = unprotecting.apply(start, bytes);
+            if (events.hasArrived(start, bytes)) {
+                events.spoilt(start, bytes);
+            }
+            boolean isLeft = result == -Errno.EAGAIN.number() || result == -Errno.ENOENT.number();
+            if (!isLeft && !stopped.getAsBoolean()) {
+                check(result, "unprotecting", start, bytes);
+            }
+        } finally {
+            events.released();
+        }
+    }
+
     /** It may have been moved there after the look before, and have been read by another worker. */
     private void unprotectAndLook(long start, long bytes) throws IOException {
         unprotect(start, bytes, false);

@@ -171,6 +171,7 @@ final class SnapshotRun implements AutoCloseable {
         List<Missing> missing =
                 new ArrayList<>(shared.atEnd(capture, registered, freeze.mappings(), instant));
         capture.probe.at("release: take the protection away");
+        registered.giveBack();
         capture.stop();
         undo(null, this::releaseTarget, this::awaitWorkers);
         capture.probe.at("release: done");

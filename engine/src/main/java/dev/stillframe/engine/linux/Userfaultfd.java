@@ -188,11 +188,8 @@ public final class Userfaultfd implements WriteTracker {
         Kernel.check(ioctl(UFFDIO_REGISTER, register), "ioctl(UFFDIO_REGISTER, %s)", range);
     }
 
-    /**
-     * Unregisters a range and wakes its parked writers, which UNREGISTER alone does not.
-     *
-     * @return 0 or a negative errno: EINVAL and ENOMEM where the mapping has gone, which is as good
-     */
+    /** UNREGISTER alone does not wake. */
+    @Override
     public long unregister(long start, long bytes) {
         long result = rangeCall(UFFDIO_UNREGISTER, start, bytes);
         wake(start, bytes);

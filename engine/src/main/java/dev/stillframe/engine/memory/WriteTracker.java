@@ -26,6 +26,14 @@ public interface WriteTracker extends AutoCloseable {
     void register(AddressRange range) throws IOException;
 
     /**
+     * Takes the protection of a range away for good, and wakes its parked writers. Nothing is told
+     * of it from then on.
+     *
+     * @return 0 or a negative errno: EINVAL and ENOMEM where the mapping has gone, which is as good
+     */
+    long unregister(long start, long bytes);
+
+    /**
      * Write-protects a registered range. Not atomic: after an error the first part may be
      * protected.
      *

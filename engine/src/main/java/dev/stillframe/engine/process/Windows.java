@@ -333,6 +333,11 @@ public abstract class Windows implements Target {
         }
 
         @Override
+        public long unregister(long start, long bytes) {
+            return real.unregister(inProcess(start), bytes);
+        }
+
+        @Override
         public long protect(long start, long bytes) {
             return real.protect(inProcess(start), bytes);
         }

@@ -135,6 +135,11 @@ final class Turns {
         }
 
         @Override
+        public long unregister(long start, long bytes) {
+            return tracker.unregister(start, bytes);
+        }
+
+        @Override
         public long protect(long start, long bytes) {
             return tracker.protect(start, bytes);
         }

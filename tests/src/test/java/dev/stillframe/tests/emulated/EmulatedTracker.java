@@ -56,6 +56,12 @@ final class EmulatedTracker implements WriteTracker {
     }
 
     @Override
+    public long unregister(long start, long bytes) {
+        return unlessReleased(
+                () -> userfault.unregister(start, bytes) + userfault.wake(start, bytes));
+    }
+
+    @Override
     public long protect(long start, long bytes) {
         return unlessReleased(() -> userfault.protect(start, bytes));
     }
