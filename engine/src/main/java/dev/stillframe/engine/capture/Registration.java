@@ -468,8 +468,7 @@ final class Registration implements AutoCloseable {
         long walked = 0;
         for (TrackedMapping t : tracked.values()) {
             for (long at = t.range().start(); at < t.range().end(); ) {
-                // Aligned, so that no huge page is cut in two.
-                long end = Math.min(t.range().end(), (at & -PIECE_BYTES) + PIECE_BYTES);
+                long end = t.kind() == RegionKind.HUGETLB ? t.range().end() : pieceEnd(t, at);
                 capture.tracker.unregister(at, end - at);
                 walked += end - at;
                 if (walked >= PIECE_BYTES) {
@@ -479,6 +478,15 @@ final class Registration implements AutoCloseable {
                 at = end;
             }
         }
+    }
+
+    /**
+     * Aligned, so that no huge page is cut in two. The kernel joins the pieces of a mapping again
+     * when the last is unregistered, but not those of the hugetlb pool (VM_SPECIAL in
+     * include/linux/mm.h), which are few pages anyway.
+     */
+    private static long pieceEnd(TrackedMapping t, long at) {
+        return Math.min(t.range().end(), (at & -PIECE_BYTES) + PIECE_BYTES);
     }
 
     @Override

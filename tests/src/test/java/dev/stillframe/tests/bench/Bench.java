@@ -33,27 +33,18 @@ public final class Bench {
     }
 
     private static final Map<String, Benchmark> BENCHMARKS =
-            Map.of(
-                    "pause",
-                    Bench::pause,
-                    "capture",
-                    Bench::capture,
-                    "slowed",
-                    Bench::slowed,
-                    "slowsink",
-                    Bench::slowSink,
-                    "barrier",
-                    Barrier::measure,
-                    "encoding",
-                    EncodingBench::measure,
-                    "tls",
-                    TransportBench::measureTls,
-                    "watch",
-                    Watch::measure,
-                    "machine",
-                    MachineBench::measure,
-                    "transport",
-                    TransportBench::measure);
+            Map.ofEntries(
+                    Map.entry("pause", Bench::pause),
+                    Map.entry("capture", Bench::capture),
+                    Map.entry("slowed", Bench::slowed),
+                    Map.entry("slowsink", Bench::slowSink),
+                    Map.entry("latency", LatencyBench::measure),
+                    Map.entry("barrier", Barrier::measure),
+                    Map.entry("encoding", EncodingBench::measure),
+                    Map.entry("tls", TransportBench::measureTls),
+                    Map.entry("watch", Watch::measure),
+                    Map.entry("machine", MachineBench::measure),
+                    Map.entry("transport", TransportBench::measure));
 
     private Bench() {}
 

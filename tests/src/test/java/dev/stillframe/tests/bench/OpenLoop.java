@@ -1,0 +1,185 @@
+package dev.stillframe.tests.bench;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.HdrHistogram.Histogram;
+
+/**
+ * A client of a Redis server that sends SETs at a fixed rate, whatever becomes of them, and counts
+ * the time from when each was due until its answer: what a server owes that stood still is not
+ * forgotten. One thread sends, one reads. Nothing is allocated for a request.
+ */
+final class OpenLoop implements AutoCloseable {
+    private static final byte[] ANSWER = "+OK\r\n".getBytes(US_ASCII);
+    private static final byte[] HEAD = "*3\r\n$3\r\nSET\r\n$".getBytes(US_ASCII);
+    private static final byte[] KEY = "key:".getBytes(US_ASCII);
+    private static final byte[] TAIL =
+            ("\r\n$512\r\n" + "v".repeat(512) + "\r\n").getBytes(US_ASCII);
+    private static final int BUFFER_BYTES = 1 << 20;
+    private static final int BATCH = 512;
+    private static final long LONGEST_NANOS = TimeUnit.MINUTES.toNanos(10);
+    private static final long SLOW_NANOS = 5_000_000;
+
+    private final SocketChannel channel;
+    private final long intervalNanos;
+    private final int keys;
+    private final long startNanos = System.nanoTime();
+    private final Thread sender;
+    private final Thread reader;
+    private final Histogram waits = new Histogram(LONGEST_NANOS, 3);
+    private long slowSecond = -1;
+    private int slowSeconds;
+    private volatile boolean over;
+
+    /**
+     * What the requests waited that were answered in a span of time.
+     *
+     * @param slowSeconds seconds in which one waited for more than 5 ms
+     */
+    record Waits(
+            double p50Millis,
+            double p99Millis,
+            double p999Millis,
+            double maxMillis,
+            int slowSeconds) {}
+
+    OpenLoop(Path socket, int requestsPerSecond, int keys) throws IOException {
+        this.channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
+        this.intervalNanos = TimeUnit.SECONDS.toNanos(1) / requestsPerSecond;
+        this.keys = keys;
+        this.sender =
+                Thread.ofPlatform()
+                        .name("open-loop-sender")
+                        .daemon()
+                        .start(() -> untilOver(this::send));
+        this.reader =
+                Thread.ofPlatform()
+                        .name("open-loop-reader")
+                        .daemon()
+                        .start(() -> untilOver(this::read));
+    }
+
+    /** What was waited since the last call, or since the start. */
+    Waits take() {
+        synchronized (waits) {
+            Waits taken =
+                    new Waits(
+                            waits.getValueAtPercentile(50) / 1e6,
+                            waits.getValueAtPercentile(99) / 1e6,
+                            waits.getValueAtPercentile(99.9) / 1e6,
+                            waits.getMaxValue() / 1e6,
+                            slowSeconds);
+            waits.reset();
+            slowSeconds = 0;
+            slowSecond = -1;
+            return taken;
+        }
+    }
+
+    private interface Part {
+        void run() throws IOException;
+    }
+
+    private void untilOver(Part part) {
+        try {
+            part.run();
+        } catch (IOException e) {
+            if (!over) {
+                throw new IllegalStateException("the server has gone", e);
+            }
+        }
+    }
+
+    private void send() throws IOException {
+        SplittableRandom random = new SplittableRandom(1);
+        ByteBuffer out = ByteBuffer.allocateDirect(BUFFER_BYTES);
+        for (long sent = 0; !over; ) {
+            long due = (System.nanoTime() - startNanos) / intervalNanos;
+            if (due == sent) {
+                LockSupport.parkNanos(intervalNanos / 2);
+                continue;
+            }
+            out.clear();
+            for (int i = 0; i < BATCH && sent < due; i++, sent++) {
+                put(out, random.nextInt(keys));
+            }
+            out.flip();
+            while (out.hasRemaining()) {
+                channel.write(out);
+            }
+        }
+    }
+
+    private static void put(ByteBuffer out, int key) {
+        out.put(HEAD);
+        putNumber(out, KEY.length + digits(key));
+        out.put((byte) '\r').put((byte) '\n').put(KEY);
+        putNumber(out, key);
+        out.put(TAIL);
+    }
+
+    private static int digits(int number) {
+        int digits = 1;
+        for (int rest = number; rest >= 10; rest /= 10) {
+            digits++;
+        }
+        return digits;
+    }
+
+    private static void putNumber(ByteBuffer out, int number) {
+        int at = out.position();
+        int end = at + digits(number);
+        int rest = number;
+        for (int i = end - 1; i >= at; i--) {
+            out.put(i, (byte) ('0' + rest % 10));
+            rest /= 10;
+        }
+        out.position(end);
+    }
+
+    private void read() throws IOException {
+        ByteBuffer in = ByteBuffer.allocateDirect(BUFFER_BYTES);
+        long bytes = 0;
+        long answered = 0;
+        while (channel.read(in.clear()) >= 0) {
+            long now = System.nanoTime();
+            bytes += in.position();
+            if (in.position() > 0 && in.get(0) == '-') {
+                throw new IllegalStateException(
+                        "the server refused: " + US_ASCII.decode(in.flip()));
+            }
+            synchronized (waits) {
+                for (; answered < bytes / ANSWER.length; answered++) {
+                    record(now, now - startNanos - (answered + 1) * intervalNanos);
+                }
+            }
+        }
+        throw new EOFException("the server closed the connection");
+    }
+
+    private void record(long now, long waited) {
+        waits.recordValue(Math.clamp(waited, 0, LONGEST_NANOS));
+        long second = (now - startNanos) / TimeUnit.SECONDS.toNanos(1);
+        if (waited > SLOW_NANOS && second != slowSecond) {
+            slowSecond = second;
+            slowSeconds++;
+        }
+    }
+
+    @Override
+    public void close() throws Exception {
+        over = true;
+        channel.close();
+        sender.join();
+        reader.join();
+    }
+}
