@@ -176,10 +176,14 @@ final class OpenLoop implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws IOException {
         over = true;
         channel.close();
-        sender.join();
-        reader.join();
+        try {
+            sender.join();
+            reader.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // they end all the same, with their channel
+        }
     }
 }
