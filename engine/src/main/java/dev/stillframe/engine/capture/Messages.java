@@ -54,10 +54,6 @@ final class Messages implements AutoCloseable {
         return pendingCount > 0;
     }
 
-    int faults() {
-        return pendingCount;
-    }
-
     /** Takes the last fault; {@link #since} tells of the same. */
     long takeFault() {
         return pending[--pendingCount];
