@@ -129,25 +129,34 @@ final class Protection {
     void releaseIfQuiet(long start, long bytes) throws IOException {
         events.releasing();
         try {
-            if (events.hasArrived(start, bytes)) {
-                return;
-            }
-            long result = unprotecting.apply(start, bytes);
-            if (events.hasArrived(start, bytes)) {
-                events.spoilt(start, bytes);
-            }
-            boolean isLeft = result == -Errno.EAGAIN.number() || result == -Errno.ENOENT.number();
-            if (!isLeft && !stopped.getAsBoolean()) {
-                check(result, "unprotecting", start, bytes);
+            if (events.hasArrived(start, bytes) || !unprotectAtOnce(start, bytes)) {
+                // Whose fault was read while the memory was still to be copied was not let go.
+                tracker.wake(start, bytes);
             }
         } finally {
             events.released();
         }
     }
 
-    /** It may have been moved there after the look before, and have been read by another worker. */
+    private boolean unprotectAtOnce(long start, long bytes) throws IOException {
+        long result = unprotecting.apply(start, bytes);
+        lookAfterwards(start, bytes);
+        if (result == -Errno.EAGAIN.number() || result == -Errno.ENOENT.number()) {
+            return false;
+        }
+        if (!stopped.getAsBoolean()) {
+            check(result, "unprotecting", start, bytes);
+        }
+        return true;
+    }
+
     private void unprotectAndLook(long start, long bytes) throws IOException {
         unprotect(start, bytes, false);
+        lookAfterwards(start, bytes);
+    }
+
+    /** It may have been moved there after the look before, and have been read by another worker. */
+    private void lookAfterwards(long start, long bytes) {
         if (events.hasArrived(start, bytes)) {
             events.spoilt(start, bytes);
         }

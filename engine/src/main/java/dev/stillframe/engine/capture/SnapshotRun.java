@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * for ourselves.
  */
 final class SnapshotRun implements AutoCloseable {
-    private static final int ENCODER_NICE = 10;
+    private static final int DRAIN_NICE = 10;
     private static final int MAX_PASSES = 4;
     private static final int FEW_HOT_PAGES = 512;
     private static final long POLL_NANOS = 200_000;
@@ -191,7 +191,7 @@ final class SnapshotRun implements AutoCloseable {
     /** The drain gives way to the target and to the workers. */
     private static void giveWay() {
         try {
-            Scheduling.nice(ENCODER_NICE);
+            Scheduling.nice(DRAIN_NICE);
         } catch (ErrnoException e) {
             throw new IllegalStateException("a thread may always become nicer", e);
         }
