@@ -49,10 +49,19 @@ public final class MemorySink implements PageSink {
     @Override
     public void begin(Layout announced) {
         layout = announced;
-        int count = Math.toIntExact(announced.pageCount());
+        int count = Math.toIntExact(announced.ordinalCount());
         kinds = new byte[count];
         pages = new byte[count * announced.pageSizeBytes()];
         hashes = new byte[count * PageHash.BYTES];
+    }
+
+    @Override
+    public void amend(Layout announced) {
+        layout = announced;
+        int count = Math.toIntExact(announced.ordinalCount());
+        kinds = Arrays.copyOf(kinds, Math.max(count, kinds.length));
+        pages = Arrays.copyOf(pages, kinds.length * announced.pageSizeBytes());
+        hashes = Arrays.copyOf(hashes, kinds.length * PageHash.BYTES);
     }
 
     /** From now on accept waits. */
@@ -87,9 +96,6 @@ public final class MemorySink implements PageSink {
         int first = Math.toIntExact(batch.firstOrdinal(run));
         int count = Math.toIntExact(batch.pageCount(run));
         for (int ordinal = first; ordinal < first + count; ordinal++) {
-            if (kinds[ordinal] != 0) {
-                throw new ImageFormatException("page " + ordinal + " came twice");
-            }
             kinds[ordinal] = (byte) batch.kind(run).code();
         }
         if (batch.kind(run) == PageKind.DATA) {

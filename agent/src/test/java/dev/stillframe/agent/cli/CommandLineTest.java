@@ -608,6 +608,9 @@ class CommandLineTest {
             public void begin(Layout layout) {}
 
             @Override
+            public void amend(Layout layout) {}
+
+            @Override
             public void accept(PageBatch batch) {
                 batch.release();
             }

@@ -2,6 +2,8 @@ package dev.stillframe.engine.image;
 
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -21,9 +23,9 @@ import org.jspecify.annotations.Nullable;
 final class ImageContents implements AutoCloseable {
     private static final int BUFFER_BYTES = 64 << 10;
 
-    final Layout layout;
-    final PageLocator locator;
-    final IndexFile index;
+    Layout layout;
+    PageLocator locator;
+    IndexFile index;
     final PageFile pages;
     final PageGather gather;
     final Arena arena = Arena.ofShared();
@@ -38,23 +40,32 @@ final class ImageContents implements AutoCloseable {
     }
 
     static ImageContents create(Path directory, Layout layout) throws IOException {
-        long pageCount = layout.pageCount();
-        if (pageCount > ImageFormat.MAX_PAGE_COUNT) {
-            throw new ImageFormatException(
-                    "a layout of %d pages; an image has at most %d"
-                            .formatted(pageCount, ImageFormat.MAX_PAGE_COUNT));
-        }
         IndexFile index =
                 IndexFile.create(
-                        directory.resolve(ImageFormat.INDEX), pageCount, layout.pageSizeBytes());
+                        directory.resolve(ImageFormat.INDEX),
+                        checkedOrdinals(layout),
+                        layout.pageSizeBytes());
         return opened(directory, layout, index, PageFile::create);
     }
 
-    /** Opens what {@link #create} made for the same layout, and maybe {@link #complete}d. */
+    private static long checkedOrdinals(Layout layout) throws ImageFormatException {
+        long count = layout.ordinalCount();
+        if (count > ImageFormat.MAX_PAGE_COUNT) {
+            throw new ImageFormatException(
+                    "a layout of %d pages; an image has at most %d"
+                            .formatted(count, ImageFormat.MAX_PAGE_COUNT));
+        }
+        return count;
+    }
+
+    /**
+     * Opens what {@link #create} made for the same layout or one that this one amends, and maybe
+     * {@link #complete}d.
+     */
     static ImageContents reopen(Path directory, Layout layout) throws IOException {
         Files.deleteIfExists(directory.resolve(ImageFormat.MANIFEST));
         IndexFile index =
-                IndexFile.reopen(directory.resolve(ImageFormat.INDEX), layout.pageCount());
+                IndexFile.reopen(directory.resolve(ImageFormat.INDEX), checkedOrdinals(layout));
         return opened(directory, layout, index, PageFile::reopen);
     }
 
@@ -69,7 +80,7 @@ final class ImageContents implements AutoCloseable {
         @Nullable PageFile pages = null;
         boolean done = false;
         try {
-            long size = Math.multiplyExact(layout.pageCount(), (long) layout.pageSizeBytes());
+            long size = Math.multiplyExact(layout.ordinalCount(), (long) layout.pageSizeBytes());
             pages =
                     opening.open(
                             directory.resolve(ImageFormat.PAGES), size, layout.pageSizeBytes());
@@ -87,6 +98,64 @@ final class ImageContents implements AutoCloseable {
         }
     }
 
+    /** Takes over a layout that amends the one before; the files have room for it afterwards. */
+    void amend(Layout next) throws IOException {
+        if (next.pageSizeBytes() != layout.pageSizeBytes()) {
+            throw new ImageFormatException(
+                    "a layout of pages of %d bytes cannot amend one of %d"
+                            .formatted(next.pageSizeBytes(), layout.pageSizeBytes()));
+        }
+        PageLocator located = new PageLocator(next);
+        checkPlaces(next, located);
+        long ordinals = checkedOrdinals(next);
+        if (ordinals > index.ordinalCount()) {
+            index = index.grown(ordinals);
+            pages.lengthen(Math.multiplyExact(ordinals, (long) next.pageSizeBytes()));
+        }
+        layout = next;
+        locator = located;
+    }
+
+    private void checkPlaces(Layout next, PageLocator located) throws ImageFormatException {
+        for (Region region : next.regions()) {
+            for (Extent extent : region.extents()) {
+                long end = extent.endOrdinal();
+                for (long ordinal = extent.firstOrdinal(); ordinal < end; ) {
+                    long known = locator.firstAtOrBehind(ordinal);
+                    if (known >= end) {
+                        break;
+                    }
+                    long same = Math.min(locator.endOfExtent(known), end);
+                    if (locator.address(known) != located.address(known)) {
+                        throw new ImageFormatException(
+                                "the ordinal %d means the page at %x, and cannot mean that at %x later"
+                                        .formatted(
+                                                known,
+                                                locator.address(known),
+                                                located.address(known)));
+                    }
+                    ordinal = same;
+                }
+            }
+        }
+    }
+
+    /** Takes out what no page of the layout is: pages that have gone between two rounds. */
+    private void clearGaps() throws IOException {
+        long ordinal = 0;
+        long end = index.ordinalCount();
+        while (ordinal < end) {
+            long next = Math.min(locator.firstAtOrBehind(ordinal), end);
+            if (next > ordinal) {
+                index.forget(ordinal, next - ordinal);
+                pages.clear(
+                        ordinal * layout.pageSizeBytes(),
+                        (next - ordinal) * layout.pageSizeBytes());
+            }
+            ordinal = next < end ? locator.endOfExtent(next) : end;
+        }
+    }
+
     /** Forces everything that was written so far to the disk. */
     void force() throws IOException {
         pages.force();
@@ -95,8 +164,11 @@ final class ImageContents implements AutoCloseable {
 
     /** Writes what is left and forces all files to the disk. */
     void complete(Path directory, Manifest manifest) throws IOException {
+        clearGaps();
+        pages.truncate(layout.ordinalCount() * layout.pageSizeBytes());
         pages.force();
-        index.seal(new IndexHeader(layout.pageSizeBytes(), layout.pageCount(), manifest.digest()));
+        index.seal(
+                new IndexHeader(layout.pageSizeBytes(), layout.ordinalCount(), manifest.digest()));
         Path file = directory.resolve(ImageFormat.MANIFEST);
         Set<StandardOpenOption> options =
                 Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
@@ -113,7 +185,7 @@ final class ImageContents implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        try (index;
+        try (IndexFile _ = index;
                 pages;
                 gather) {
             arena.close();

@@ -12,8 +12,11 @@ import java.util.Set;
 
 /** The names, numbers and limits of the image format; {@code engine/IMAGE.md} gives every byte. */
 final class ImageFormat {
-    /** The version written, and the only one read. */
-    static final int VERSION = 1;
+    /** The version written. */
+    static final int VERSION = 2;
+
+    /** The oldest version read: its layouts were never amended. */
+    static final int OLDEST_VERSION = 1;
 
     static final String MANIFEST = "manifest.json";
     static final String INDEX = "index";
@@ -101,8 +104,13 @@ final class ImageFormat {
                 : new FileAttribute<?>[0];
     }
 
-    /** Exact length of the index of an image with {@code pageCount} pages. */
-    static long indexBytes(long pageCount) {
-        return HEADER_BYTES + pageCount * PageRecords.RECORD_BYTES;
+    /** Whether images of a version can be read. */
+    static boolean isKnown(int version) {
+        return version >= OLDEST_VERSION && version <= VERSION;
+    }
+
+    /** Exact length of the index of an image with so many ordinals. */
+    static long indexBytes(long ordinalCount) {
+        return HEADER_BYTES + ordinalCount * PageRecords.RECORD_BYTES;
     }
 }

@@ -114,15 +114,16 @@ public final class ImageReader implements AutoCloseable {
         Manifest manifest =
                 Manifest.load(existing(image, ImageFormat.MANIFEST), header.manifestHash(), heap);
         Layout layout = manifest.layout();
-        long pageCount = layout.pageCount();
-        if (header.pageCount() != pageCount || header.pageSizeBytes() != layout.pageSizeBytes()) {
+        long ordinalCount = layout.ordinalCount();
+        if (header.ordinalCount() != ordinalCount
+                || header.pageSizeBytes() != layout.pageSizeBytes()) {
             throw new ImageFormatException(
                     "%s is for %d pages of %d bytes, the manifest for %d of %d"
                             .formatted(
                                     indexPath,
-                                    header.pageCount(),
+                                    header.ordinalCount(),
                                     header.pageSizeBytes(),
-                                    pageCount,
+                                    ordinalCount,
                                     layout.pageSizeBytes()));
         }
         @Nullable PageFile pages = null;
@@ -130,7 +131,7 @@ public final class ImageReader implements AutoCloseable {
         boolean done = false;
         try {
             pages = PageFile.openToRead(existing(image, ImageFormat.PAGES), layout.pageSizeBytes());
-            index = IndexFile.open(indexPath, pageCount);
+            index = IndexFile.open(indexPath, ordinalCount);
             Parent parent =
                     manifest.parent() == null
                             ? null
@@ -159,23 +160,23 @@ public final class ImageReader implements AutoCloseable {
         Path index = existing(image, ImageFormat.INDEX);
         existing(image, ImageFormat.MANIFEST);
         IndexHeader header = IndexHeader.decode(headerBytes(index), index);
-        if (header.pageCount() < 0
-                || header.pageCount() > ImageFormat.MAX_PAGE_COUNT
+        if (header.ordinalCount() < 0
+                || header.ordinalCount() > ImageFormat.MAX_PAGE_COUNT
                 || header.pageSizeBytes() < ImageFormat.MIN_PAGE_BYTES
                 || header.pageSizeBytes() > ImageFormat.MAX_PAGE_BYTES) {
             throw new ImageFormatException(
                     "%s is for %d pages of %d bytes; at most %d pages of %d to %d bytes are possible"
                             .formatted(
                                     index,
-                                    header.pageCount(),
+                                    header.ordinalCount(),
                                     header.pageSizeBytes(),
                                     ImageFormat.MAX_PAGE_COUNT,
                                     ImageFormat.MIN_PAGE_BYTES,
                                     ImageFormat.MAX_PAGE_BYTES));
         }
-        checkLength(index, ImageFormat.indexBytes(header.pageCount()));
+        checkLength(index, ImageFormat.indexBytes(header.ordinalCount()));
         checkLength(
-                existing(image, ImageFormat.PAGES), header.pageCount() * header.pageSizeBytes());
+                existing(image, ImageFormat.PAGES), header.ordinalCount() * header.pageSizeBytes());
         return header;
     }
 
@@ -244,8 +245,8 @@ public final class ImageReader implements AutoCloseable {
     /** Pages of this image that are stored in its parent. */
     public long sharedPages() throws IOException {
         long shared = 0;
-        long pageCount = parent == null ? 0 : layout().pageCount();
-        for (long ordinal = 0; ordinal < pageCount; ordinal++) {
+        long ordinalCount = parent == null ? 0 : layout().ordinalCount();
+        for (long ordinal = 0; ordinal < ordinalCount; ordinal++) {
             shared += index.kindCode(ordinal) == ImageFormat.IN_PARENT ? 1 : 0;
         }
         return shared;

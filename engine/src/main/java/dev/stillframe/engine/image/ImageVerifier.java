@@ -102,9 +102,9 @@ public final class ImageVerifier {
     private void checkPages(Progress progress) throws IOException {
         int pageSize = layout.pageSizeBytes();
         int pagesPerStep = STEP_BYTES / pageSize;
-        long pageCount = layout.pageCount();
-        for (long first = 0; first < pageCount; first += pagesPerStep) {
-            int count = (int) Math.min(pagesPerStep, pageCount - first);
+        long ordinalCount = layout.ordinalCount();
+        for (long first = 0; first < ordinalCount; first += pagesPerStep) {
+            int count = (int) Math.min(pagesPerStep, ordinalCount - first);
             reader.records().copy(first, count, records.clear());
             MemorySegment bytes = step.asSlice(0, (long) count * pageSize);
             boolean read = read(first, bytes);
@@ -115,7 +115,7 @@ public final class ImageVerifier {
                 }
             }
             checkShared(first, count);
-            progress.at((first + count) * pageSize, pageCount * pageSize);
+            progress.at((first + count) * pageSize, ordinalCount * pageSize);
         }
     }
 
@@ -151,6 +151,12 @@ public final class ImageVerifier {
                             .asSlice(record + Long.BYTES, PageHash.BYTES);
             if (recorded.mismatch(hash) != -1) {
                 damaged(ordinal, "its bytes do not have the recorded hash");
+            }
+            return;
+        }
+        if (code == PageKind.UNKNOWN.code() && !reader.locator().exists(ordinal)) {
+            if (low != 0 || high != 0 || bytes.mismatch(zeros) != -1) {
+                damaged(ordinal, "no page has this place in the page file, but it is not zero");
             }
             return;
         }
@@ -220,6 +226,10 @@ public final class ImageVerifier {
     }
 
     private void damaged(long ordinal, String problem) {
+        if (!reader.locator().exists(ordinal)) {
+            damaged(null, "place %d of the page file: %s".formatted(ordinal, problem));
+            return;
+        }
         String region = reader.locator().region(ordinal).name();
         damaged(new Verification.Page(ordinal, range(ordinal), region), problem);
     }

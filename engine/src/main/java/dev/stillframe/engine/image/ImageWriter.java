@@ -8,6 +8,8 @@ import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.page.Checkpoint;
 import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.engine.page.PageBatch;
@@ -22,6 +24,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +41,7 @@ import org.slf4j.LoggerFactory;
  * says.
  */
 public final class ImageWriter implements DurableSink {
+    private static final int RECORDS_PER_STEP = 4096;
     private static final Logger LOG = LoggerFactory.getLogger(ImageWriter.class);
 
     private final Path image;
@@ -49,7 +53,12 @@ public final class ImageWriter implements DurableSink {
     private final PageHash hasher = new PageHash();
     private @Nullable ImageContents contents;
     private @Nullable String failure;
-    private boolean resumed;
+
+    /** Of the data pages of a batch, those of which something is known from before. */
+    private final BitSet again = new BitSet();
+
+    private int dataPages;
+    private boolean sharesPages;
     private boolean closed;
 
     private ImageWriter(
@@ -193,12 +202,12 @@ public final class ImageWriter implements DurableSink {
     private ImageContents begun(ImageJournal known, Layout layout) throws IOException {
         byte[] digest = Json.digest(layout);
         if (known.last().hasLayout()) {
-            if (!Arrays.equals(known.last().layoutDigest(), digest)) {
-                throw new ImageFormatException(
-                        "%s was begun with another layout".formatted(partial));
+            ImageContents before = ImageContents.reopen(partial, layout);
+            if (!Arrays.equals(known.last().layoutDigest(), digest)) { // amended, and then cut off
+                before.force();
+                known.begun(digest);
             }
-            resumed = true;
-            return ImageContents.reopen(partial, layout);
+            return before;
         }
         Files.deleteIfExists(partial.resolve(ImageFormat.INDEX)); // of an attempt that was cut off
         Files.deleteIfExists(partial.resolve(ImageFormat.PAGES));
@@ -207,6 +216,19 @@ public final class ImageWriter implements DurableSink {
         ImageFormat.force(partial);
         known.begun(digest);
         return fresh;
+    }
+
+    @Override
+    public void amend(Layout layout) throws IOException {
+        ImageContents open = open();
+        failing(
+                () -> {
+                    open.amend(layout);
+                    if (journal != null) {
+                        open.force();
+                        journal.begun(Json.digest(layout));
+                    }
+                });
     }
 
     @Override
@@ -240,8 +262,7 @@ public final class ImageWriter implements DurableSink {
     /**
      * {@inheritDoc}
      *
-     * @throws ImageFormatException if a page is outside the extents or already recorded, or its
-     *     hash is wrong
+     * @throws ImageFormatException if a page is outside the extents, or its hash is wrong
      * @throws IOException if it cannot be written; either way the image cannot be finished any more
      */
     @Override
@@ -250,6 +271,8 @@ public final class ImageWriter implements DurableSink {
             ImageContents open = open();
             failing(
                     () -> {
+                        again.clear();
+                        dataPages = 0;
                         for (int run = 0; run < batch.runCount(); run++) {
                             record(open, batch, run);
                         }
@@ -267,15 +290,13 @@ public final class ImageWriter implements DurableSink {
             view = new UnlikeParent(known, open, batch);
             unlike = view;
         }
-        view.look(batch);
+        view.look(batch, again);
         return view;
     }
 
     /** Root hash of the parent, if pages are there that are not here. */
     private @Nullable String neededParent() {
-        return parent == null || unlike == null || unlike.sharedPages() == 0
-                ? null
-                : hex(parent.rootHash());
+        return parent == null || !sharesPages ? null : hex(parent.rootHash());
     }
 
     /**
@@ -349,16 +370,19 @@ public final class ImageWriter implements DurableSink {
                     "%d pages from %d are not inside one extent of the %d pages announced"
                             .formatted(count, first, open.layout.pageCount()));
         }
-        for (long ordinal = first; ordinal < first + count; ordinal++) {
-            long known = open.index.kindCode(ordinal);
-            if (known != PageKind.UNKNOWN.code() && !mayRepeat(known, batch.kind(run))) {
-                throw new ImageFormatException(describe(open, ordinal) + " came twice");
-            }
-        }
         switch (batch.kind(run)) {
-            case ZERO, LOST -> open.index.record(first, count, batch.kind(run));
+            case ZERO, LOST -> {
+                clearStored(open, first, count);
+                open.index.record(first, count, batch.kind(run));
+            }
             case DATA -> {
                 checkData(open, batch, run);
+                for (int page = 0; page < count; page++) {
+                    again.set(
+                            dataPages + page,
+                            open.index.kindCode(first + page) != PageKind.UNKNOWN.code());
+                }
+                dataPages += Math.toIntExact(count);
                 open.index.recordData(first, count, batch.hashes(run));
             }
             case UNKNOWN ->
@@ -366,9 +390,14 @@ public final class ImageWriter implements DurableSink {
         }
     }
 
-    /** What came after the last checkpoint comes again, and is then written and recorded again. */
-    private boolean mayRepeat(long knownKind, PageKind kind) {
-        return resumed && knownKind == kind.code();
+    /** What an earlier round has stored of pages that hold nothing now. */
+    private static void clearStored(ImageContents open, long first, long count) throws IOException {
+        long pageSize = open.layout.pageSizeBytes();
+        for (long ordinal = first; ordinal < first + count; ordinal++) {
+            if (open.index.kindCode(ordinal) == PageKind.DATA.code()) {
+                open.pages.clear(ordinal * pageSize, pageSize);
+            }
+        }
     }
 
     private void checkData(ImageContents open, PageBatch batch, int run)
@@ -393,14 +422,24 @@ public final class ImageWriter implements DurableSink {
         }
     }
 
-    private static void checkComplete(ImageContents open, MissingRanges missing)
-            throws IOException {
-        int step = 4096;
+    private void checkComplete(ImageContents open, MissingRanges missing) throws IOException {
         ByteBuffer records =
-                ByteBuffer.allocate(step * PageRecords.RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        long pageCount = open.layout.pageCount();
-        for (long first = 0; first < pageCount; first += step) {
-            int count = (int) Math.min(step, pageCount - first);
+                ByteBuffer.allocate(RECORDS_PER_STEP * PageRecords.RECORD_BYTES)
+                        .order(ByteOrder.LITTLE_ENDIAN);
+        for (Region region : open.layout.regions()) {
+            for (Extent extent : region.extents()) {
+                checkComplete(open, extent, missing, records);
+            }
+        }
+    }
+
+    private void checkComplete(
+            ImageContents open, Extent extent, MissingRanges missing, ByteBuffer records)
+            throws IOException {
+        for (long first = extent.firstOrdinal();
+                first < extent.endOrdinal();
+                first += RECORDS_PER_STEP) {
+            int count = (int) Math.min(RECORDS_PER_STEP, extent.endOrdinal() - first);
             records.clear();
             open.index.copy(first, count, records);
             for (int page = 0; page < count; page++) {
@@ -408,6 +447,7 @@ public final class ImageWriter implements DurableSink {
                 if (code == PageKind.UNKNOWN.code()) {
                     throw new ImageFormatException(describe(open, first + page) + " never came");
                 }
+                sharesPages |= code == ImageFormat.IN_PARENT;
                 if (code == PageKind.LOST.code()) {
                     long address = open.locator.address(first + page);
                     if (!missing.cover(address, address + open.layout.pageSizeBytes())) {

@@ -34,7 +34,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Path file;
-    private final long pageCount;
+    private final long ordinalCount;
     private final FileChannel channel;
     private final MappedBytes mapped;
     private final Access access;
@@ -47,16 +47,16 @@ final class IndexFile implements PageRecords, AutoCloseable {
         READ
     }
 
-    private IndexFile(Path file, long pageCount, FileChannel channel, Access access)
+    private IndexFile(Path file, long ordinalCount, FileChannel channel, Access access)
             throws IOException {
         this.file = file;
-        this.pageCount = pageCount;
+        this.ordinalCount = ordinalCount;
         this.channel = channel;
         this.access = access;
         this.mapped =
                 MappedBytes.mappedBytes(
                         file.toFile(),
-                        roundUp(ImageFormat.indexBytes(pageCount)),
+                        roundUp(ImageFormat.indexBytes(ordinalCount)),
                         0,
                         access == Access.READ);
         mapped.singleThreadedCheckDisabled(true); // whoever gives up may close it
@@ -68,22 +68,15 @@ final class IndexFile implements PageRecords, AutoCloseable {
      * @throws IOException also when the table would not fit the free space, before anything is
      *     written
      */
-    static IndexFile create(Path file, long pageCount, int pageSizeBytes) throws IOException {
-        long size = ImageFormat.indexBytes(pageCount);
-        long room = Files.getFileStore(file.toAbsolutePath().getParent()).getUsableSpace();
-        if (size > room) {
-            throw new IOException(
-                    ("the index of %d pages needs %d bytes, and %s has room for %d: make room or "
-                                    + "choose another place")
-                            .formatted(pageCount, size, file, room));
-        }
-        IndexFile index = sized(file, pageCount, ImageFormat.createFile(file), Access.CREATE);
+    static IndexFile create(Path file, long ordinalCount, int pageSizeBytes) throws IOException {
+        checkRoom(file, ordinalCount);
+        IndexFile index = sized(file, ordinalCount, ImageFormat.createFile(file), Access.CREATE);
         boolean done = false;
         try {
             index.reserve(0, ImageFormat.HEADER_BYTES);
             index.mapped.write(
                     0L,
-                    IndexHeader.unfinished(pageSizeBytes, pageCount),
+                    IndexHeader.unfinished(pageSizeBytes, ordinalCount),
                     0,
                     ImageFormat.HEADER_BYTES);
             done = true;
@@ -95,35 +88,57 @@ final class IndexFile implements PageRecords, AutoCloseable {
         }
     }
 
-    /** Opens a file that {@link #create} made before, also one that was sealed. */
-    static IndexFile reopen(Path file, long pageCount) throws IOException {
-        long size = ImageFormat.indexBytes(pageCount);
-        if (Files.size(file) != size && Files.size(file) != roundUp(size)) {
-            throw new ImageFormatException(
-                    "%s has %d bytes, not %d".formatted(file, Files.size(file), size));
-        }
+    /**
+     * Opens a file that {@link #create} made before, also one that was sealed, for as many pages or
+     * more.
+     */
+    static IndexFile reopen(Path file, long ordinalCount) throws IOException {
+        checkRoom(file, ordinalCount);
         FileChannel channel =
                 FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
-        return sized(file, pageCount, channel, Access.CONTINUE);
+        return sized(file, ordinalCount, channel, Access.CONTINUE);
     }
 
-    private static IndexFile sized(Path file, long pageCount, FileChannel channel, Access access)
+    private static void checkRoom(Path file, long ordinalCount) throws IOException {
+        long size = ImageFormat.indexBytes(ordinalCount);
+        long room = Files.getFileStore(file.toAbsolutePath().getParent()).getUsableSpace();
+        if (size > room) {
+            throw new IOException(
+                    ("the index of %d pages needs %d bytes, and %s has room for %d: make room or "
+                                    + "choose another place")
+                            .formatted(ordinalCount, size, file, room));
+        }
+    }
+
+    /** How many records there is room for. */
+    long ordinalCount() {
+        return ordinalCount;
+    }
+
+    /** The same file with room for more records; this object is closed. */
+    IndexFile grown(long ordinals) throws IOException {
+        close();
+        return reopen(file, ordinals);
+    }
+
+    private static IndexFile sized(Path file, long ordinalCount, FileChannel channel, Access access)
             throws IOException {
-        long size = ImageFormat.indexBytes(pageCount);
+        long size = ImageFormat.indexBytes(ordinalCount);
         try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
-            sized.setLength(roundUp(size));
+            // One that was begun with more pages keeps its length until it is sealed.
+            sized.setLength(Math.max(sized.length(), roundUp(size)));
         } catch (IOException e) {
             channel.close();
             throw WriteFailure.of(file, 0, size, e);
         }
-        return mapped(file, pageCount, channel, access);
+        return mapped(file, ordinalCount, channel, access);
     }
 
-    private static IndexFile mapped(Path file, long pageCount, FileChannel channel, Access access)
-            throws IOException {
+    private static IndexFile mapped(
+            Path file, long ordinalCount, FileChannel channel, Access access) throws IOException {
         boolean done = false;
         try {
-            IndexFile index = new IndexFile(file, pageCount, channel, access);
+            IndexFile index = new IndexFile(file, ordinalCount, channel, access);
             done = true;
             return index;
         } finally {
@@ -134,9 +149,9 @@ final class IndexFile implements PageRecords, AutoCloseable {
     }
 
     /** Opens the file to read; the caller has checked its length. */
-    static IndexFile open(Path file, long pageCount) throws IOException {
+    static IndexFile open(Path file, long ordinalCount) throws IOException {
         return mapped(
-                file, pageCount, FileChannel.open(file, StandardOpenOption.READ), Access.READ);
+                file, ordinalCount, FileChannel.open(file, StandardOpenOption.READ), Access.READ);
     }
 
     /** The kind code of a page, as it stands in the file; not necessarily a valid one. */
@@ -149,8 +164,15 @@ final class IndexFile implements PageRecords, AutoCloseable {
     void record(long firstOrdinal, long count, PageKind kind) throws IOException {
         reserve(position(firstOrdinal), count * RECORD_BYTES);
         for (long ordinal = firstOrdinal; ordinal < firstOrdinal + count; ordinal++) {
-            mapped.writeLong(position(ordinal), kind.code()); // the hash is zero already
+            mapped.writeLong(position(ordinal), kind.code());
+            mapped.writeLong(position(ordinal) + Long.BYTES, 0);
+            mapped.writeLong(position(ordinal) + 2 * Long.BYTES, 0);
         }
+    }
+
+    /** Makes records as if nothing had ever been recorded. */
+    void forget(long firstOrdinal, long count) throws IOException {
+        record(firstOrdinal, count, PageKind.UNKNOWN);
     }
 
     /** Records pages of data; {@code hashes} holds {@link PageHash#BYTES} for each. */
@@ -196,9 +218,9 @@ final class IndexFile implements PageRecords, AutoCloseable {
 
     @Override
     public void copy(long firstOrdinal, int count, ByteBuffer into) throws IOException {
-        if (firstOrdinal < 0 || count < 0 || firstOrdinal > pageCount - count) {
+        if (firstOrdinal < 0 || count < 0 || firstOrdinal > ordinalCount - count) {
             throw new IndexOutOfBoundsException(
-                    count + " pages from " + firstOrdinal + " of " + pageCount);
+                    count + " pages from " + firstOrdinal + " of " + ordinalCount);
         }
         reserve(position(firstOrdinal), (long) count * RECORD_BYTES);
         // Chronicle Bytes has the machine's byte order, which is little-endian on every supported
@@ -223,7 +245,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
         byte[] bytes = header.encode();
         mapped.write(0L, bytes, 0, bytes.length);
         release();
-        channel.truncate(ImageFormat.indexBytes(pageCount));
+        channel.truncate(ImageFormat.indexBytes(header.ordinalCount()));
         channel.force(true);
     }
 
@@ -256,7 +278,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
         ByteBuffer bytes = ByteBuffer.allocateDirect(RESERVE_BYTES);
         for (; part <= last; part = reserved.nextClearBit(part)) {
             long at = (long) part * RESERVE_BYTES;
-            long size = Math.min(RESERVE_BYTES, roundUp(ImageFormat.indexBytes(pageCount)) - at);
+            long size = Math.min(RESERVE_BYTES, roundUp(ImageFormat.indexBytes(ordinalCount)) - at);
             bytes.clear().limit((int) size);
             try {
                 if (access == Access.CONTINUE) { // what is there is written again, as it is

@@ -18,16 +18,17 @@ import java.util.Arrays;
  * manifest and the checksum are zero.
  */
 @SuppressWarnings("ArrayRecordComponent") // compared with Arrays.equals
-record IndexHeader(int pageSizeBytes, long pageCount, byte[] manifestHash) {
+record IndexHeader(int pageSizeBytes, long ordinalCount, byte[] manifestHash) {
     private static final byte[] MAGIC = "SFINDEX\0".getBytes(StandardCharsets.US_ASCII);
     private static final int CHECKED_BYTES = ImageFormat.HEADER_BYTES - PageHash.BYTES;
     private static final int MANIFEST_HASH_BYTES = 32;
     private static final int PAGE_SIZE_AT = 24;
 
     /** The header of an image whose manifest is not known yet; {@link #decode} refuses it. */
-    static byte[] unfinished(int pageSizeBytes, long pageCount) {
+    static byte[] unfinished(int pageSizeBytes, long ordinalCount) {
         byte[] header =
-                new IndexHeader(pageSizeBytes, pageCount, new byte[MANIFEST_HASH_BYTES]).encode();
+                new IndexHeader(pageSizeBytes, ordinalCount, new byte[MANIFEST_HASH_BYTES])
+                        .encode();
         Arrays.fill(header, CHECKED_BYTES, header.length, (byte) 0);
         return header;
     }
@@ -43,7 +44,7 @@ record IndexHeader(int pageSizeBytes, long pageCount, byte[] manifestHash) {
         out.put(MAGIC)
                 .putInt(ImageFormat.VERSION)
                 .putInt(ImageFormat.HEADER_BYTES)
-                .putLong(pageCount)
+                .putLong(ordinalCount)
                 .putInt(pageSizeBytes)
                 .putInt(PageRecords.RECORD_BYTES)
                 .put(manifestHash);
@@ -59,7 +60,7 @@ record IndexHeader(int pageSizeBytes, long pageCount, byte[] manifestHash) {
             throw new ImageFormatException(file + " does not begin as the index of an image does");
         }
         int format = in.getInt();
-        if (format != ImageFormat.VERSION) {
+        if (!ImageFormat.isKnown(format)) {
             throw new ImageFormatException(
                     "%s has format %d; this program reads format %d"
                             .formatted(file, format, ImageFormat.VERSION));
@@ -80,12 +81,12 @@ record IndexHeader(int pageSizeBytes, long pageCount, byte[] manifestHash) {
                     file + ": the checksum of the header does not match its bytes");
         }
         in.getInt(); // the lengths cannot differ within a format, and the checksum covers them
-        long pageCount = in.getLong();
+        long ordinalCount = in.getLong();
         int pageSizeBytes = in.getInt();
         in.getInt();
         byte[] manifestHash = new byte[MANIFEST_HASH_BYTES];
         in.get(manifestHash);
-        return new IndexHeader(pageSizeBytes, pageCount, manifestHash);
+        return new IndexHeader(pageSizeBytes, ordinalCount, manifestHash);
     }
 
     private static byte[] checksum(byte[] header) {

@@ -3,6 +3,7 @@ package dev.stillframe.engine.image;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -27,6 +28,8 @@ final class PageFile implements AutoCloseable {
     /** Longest single transfer; a ByteBuffer ends at 2 GiB. */
     private static final long MAX_TRANSFER_BYTES = 1L << 30;
 
+    private static final long ZEROS_BYTES = 1 << 20;
+
     private static final OpenOption DIRECT = directOption();
 
     private final Path file;
@@ -40,6 +43,26 @@ final class PageFile implements AutoCloseable {
     /** Makes the file with its final length and no blocks. */
     static PageFile create(Path file, long sizeBytes, int pageSizeBytes) throws IOException {
         Files.createFile(file, ImageFormat.privateFile());
+        resize(file, sizeBytes);
+        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
+    }
+
+    /** Opens a file that {@link #create} made before; it has at least that length afterwards. */
+    static PageFile reopen(Path file, long sizeBytes, int pageSizeBytes) throws IOException {
+        PageFile pages = new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
+        boolean done = false;
+        try {
+            pages.lengthen(sizeBytes);
+            done = true;
+            return pages;
+        } finally {
+            if (!done) {
+                pages.close();
+            }
+        }
+    }
+
+    private static void resize(Path file, long sizeBytes) throws IOException {
         try (RandomAccessFile sized = new RandomAccessFile(file.toFile(), "rw")) {
             sized.setLength(sizeBytes);
         } catch (IOException e) {
@@ -49,16 +72,35 @@ final class PageFile implements AutoCloseable {
                             .formatted(file, sizeBytes, e.getMessage()),
                     e);
         }
-        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
     }
 
-    /** Opens a file that {@link #create} made before. */
-    static PageFile reopen(Path file, long sizeBytes, int pageSizeBytes) throws IOException {
-        if (Files.size(file) != sizeBytes) {
-            throw new ImageFormatException(
-                    "%s has %d bytes, not %d".formatted(file, Files.size(file), sizeBytes));
+    /** Makes room for more pages; what is there stays. */
+    void lengthen(long sizeBytes) throws IOException {
+        if (Files.size(file) < sizeBytes) {
+            resize(file, sizeBytes);
         }
-        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
+    }
+
+    /** Cuts off what is behind the last page. */
+    void truncate(long sizeBytes) throws IOException {
+        if (Files.size(file) > sizeBytes) {
+            resize(file, sizeBytes);
+        }
+    }
+
+    /**
+     * Nothing is stored there any more: it reads as zeros. They are written, because Java cannot
+     * make a hole in a file.
+     */
+    void clear(long offsetBytes, long sizeBytes) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment zeros =
+                    arena.allocate(Math.min(sizeBytes, ZEROS_BYTES), ImageFormat.MAX_PAGE_BYTES);
+            for (long at = 0; at < sizeBytes; at += zeros.byteSize()) {
+                long size = Math.min(zeros.byteSize(), sizeBytes - at);
+                write(offsetBytes + at, List.of(zeros.asSlice(0, size).asByteBuffer()));
+            }
+        }
     }
 
     static PageFile openToRead(Path file, int pageSizeBytes) throws IOException {

@@ -41,10 +41,15 @@ final class PageGather implements AutoCloseable {
         this.zeros = arena.allocate((long) MAX_GAP_PAGES * pageSizeBytes, pageSizeBytes);
     }
 
-    /** Writes all data of {@code batch}; its memory is not needed afterwards. */
+    /**
+     * Writes all data of {@code batch}; its memory is not needed afterwards.
+     *
+     * @throws ImageFormatException if a page is in it twice: which one counts cannot be said
+     */
     void write(PageBatch batch) throws IOException {
         try {
             sort(batch);
+            checkOnce(batch);
             for (int at = 0; at < batch.runCount(); at++) {
                 int run = run(at);
                 if (batch.kind(run) == PageKind.DATA) {
@@ -74,6 +79,17 @@ final class PageGather implements AutoCloseable {
             order[run] = batch.firstOrdinal(run) << RUN_BITS | run;
         }
         Arrays.sort(order, 0, runs);
+    }
+
+    private void checkOnce(PageBatch batch) throws ImageFormatException {
+        long end = 0;
+        for (int at = 0; at < batch.runCount(); at++) {
+            long first = batch.firstOrdinal(run(at));
+            if (first < end) {
+                throw new ImageFormatException("page " + first + " came twice in one batch");
+            }
+            end = first + batch.pageCount(run(at));
+        }
     }
 
     private int run(int at) {

@@ -6,6 +6,7 @@ import dev.stillframe.engine.page.PageBatch;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * What of a batch an image has to store that has a parent: all but the data pages that the parent
@@ -20,7 +21,6 @@ final class UnlikeParent implements PageBatch {
     private long[] firstPages = new long[64];
     private long[] counts = new long[64];
     private int count;
-    private long sharedPages;
 
     UnlikeParent(ImageReader parent, ImageContents contents, PageBatch first) {
         this.parent = parent;
@@ -28,37 +28,37 @@ final class UnlikeParent implements PageBatch {
         this.batch = first;
     }
 
-    /** Pages recorded so far that are in the parent. */
-    long sharedPages() {
-        return sharedPages;
-    }
-
-    /** Looks at another batch, all of whose pages are recorded already. */
-    void look(PageBatch next) throws IOException {
+    /**
+     * Looks at another batch, all of whose pages are recorded already. Of those of its data pages
+     * that are in {@code again} something else is stored: they are not left to the parent.
+     */
+    void look(PageBatch next, BitSet again) throws IOException {
         batch = next;
         count = 0;
+        int dataPages = 0;
         for (int run = 0; run < next.runCount(); run++) {
             if (next.kind(run) == PageKind.DATA) {
-                split(run);
+                split(run, again, dataPages);
+                dataPages += Math.toIntExact(next.pageCount(run));
             } else {
                 add(run, 0, next.pageCount(run));
             }
         }
     }
 
-    private void split(int run) throws IOException {
+    private void split(int run, BitSet again, int dataPages) throws IOException {
         long pages = batch.pageCount(run);
         long first = batch.firstOrdinal(run);
         MemorySegment hashes = batch.hashes(run);
         long address = contents.locator.address(first);
         long stored = 0;
         for (long page = 0; page < pages; page++) {
-            if (parent.holds(
-                    address + page * contents.layout.pageSizeBytes(),
-                    hashes,
-                    page * PageHash.BYTES)) {
+            if (!again.get(dataPages + (int) page)
+                    && parent.holds(
+                            address + page * contents.layout.pageSizeBytes(),
+                            hashes,
+                            page * PageHash.BYTES)) {
                 contents.index.recordInParent(first + page);
-                sharedPages++;
                 if (page > stored) {
                     add(run, stored, page - stored);
                 }

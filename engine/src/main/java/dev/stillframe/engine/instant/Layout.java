@@ -4,6 +4,8 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -60,7 +62,7 @@ public record Layout(
         return instant.getEpochSecond() * 1_000_000_000L + instant.getNano();
     }
 
-    /** Pages that the image accounts for: the end of the last extent's ordinals. */
+    /** Pages that the image accounts for: those of all extents. */
     public long pageCount() {
         long count = 0;
         for (Region region : regions) {
@@ -71,9 +73,23 @@ public record Layout(
         return count;
     }
 
+    /**
+     * The ordinal behind the highest one of an extent: records of the index, and places in the page
+     * file. As many as there are pages, unless the layout was amended: then some belong to no page.
+     */
+    public long ordinalCount() {
+        long end = 0;
+        for (Region region : regions) {
+            for (Extent extent : region.extents()) {
+                end = Math.max(end, extent.endOrdinal());
+            }
+        }
+        return end;
+    }
+
     private static void checkOrder(List<Region> regions, int pageSizeBytes) {
         long address = 0;
-        long ordinal = 0;
+        List<Extent> all = new ArrayList<>();
         for (Region region : regions) {
             long start = region.range().start();
             long end = region.range().end();
@@ -84,15 +100,29 @@ public record Layout(
             long page = 0;
             for (Extent extent : region.extents()) {
                 if (extent.firstPage() < page
-                        || extent.pageCount() > (end - start) / pageSizeBytes - extent.firstPage()
-                        || extent.firstOrdinal() != ordinal) {
+                        || extent.pageCount()
+                                > (end - start) / pageSizeBytes - extent.firstPage()) {
                     throw new IllegalArgumentException(
                             extent + " does not fit region " + region.range());
                 }
                 page = extent.firstPage() + extent.pageCount();
-                ordinal = extent.endOrdinal();
+                all.add(extent);
             }
             address = end;
+        }
+        checkOrdinals(all);
+    }
+
+    private static void checkOrdinals(List<Extent> extents) {
+        extents.sort(Comparator.comparingLong(Extent::firstOrdinal));
+        long ordinal = 0;
+        for (Extent extent : extents) {
+            if (extent.firstOrdinal() < ordinal
+                    || extent.firstOrdinal() > Long.MAX_VALUE - extent.pageCount()) {
+                throw new IllegalArgumentException(
+                        extent + " has ordinals that another extent has, or that no page can have");
+            }
+            ordinal = extent.endOrdinal();
         }
     }
 }

@@ -7,9 +7,10 @@ package dev.stillframe.engine.memory;
  *
  * @param firstPage index of the first page within the region, at least 0
  * @param pageCount pages in the extent, at least 1
- * @param firstOrdinal number of the first page within the image: extents are numbered through in
- *     address order without gaps, and {@code ordinal * pageSizeBytes} is a page's place in the
- *     image's page file
+ * @param firstOrdinal number of the first page within the image: no two pages have the same, and
+ *     {@code ordinal * pageSizeBytes} is a page's place in the image's page file. Extents that are
+ *     known when the image begins are numbered through in address order, those that are found later
+ *     behind them; what has gone since leaves a gap
  */
 public record Extent(long firstPage, long pageCount, long firstOrdinal) {
     /** Rejects negative positions and empty extents. */

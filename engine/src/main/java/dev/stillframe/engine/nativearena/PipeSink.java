@@ -34,6 +34,11 @@ final class PipeSink implements PageSink {
     }
 
     @Override
+    public void amend(Layout layout) {
+        throw new IllegalStateException("an arena's image has one round");
+    }
+
+    @Override
     public void accept(PageBatch batch) throws IOException {
         try {
             out.writeByte(PageStream.BATCH);

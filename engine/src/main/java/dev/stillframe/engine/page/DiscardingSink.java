@@ -9,6 +9,9 @@ public final class DiscardingSink implements PageSink {
     public void begin(Layout layout) {}
 
     @Override
+    public void amend(Layout layout) {}
+
+    @Override
     public void accept(PageBatch batch) {
         batch.release();
     }

@@ -4,8 +4,8 @@ import java.io.IOException;
 
 /**
  * A sink whose half-done image can be taken up again, also by another process and after a crash.
- * Taken up again, its {@link #begin} checks that the layout is the one of before, and pages that
- * came after the last checkpoint may come a second time.
+ * Taken up again, its {@link #begin} brings the layout of before or one that amends it, and pages
+ * that came after the last checkpoint may come a second time.
  */
 public interface DurableSink extends PageSink {
     /** Where it stands on the disk: {@link Checkpoint#START} if it is new. */

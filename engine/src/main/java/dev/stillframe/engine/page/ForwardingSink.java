@@ -28,6 +28,11 @@ public abstract class ForwardingSink implements PageSink {
     }
 
     @Override
+    public void amend(Layout layout) throws IOException {
+        next.amend(layout);
+    }
+
+    @Override
     public String finish(Ending ending) throws IOException {
         return next.finish(ending);
     }

@@ -6,7 +6,11 @@ import java.io.IOException;
 
 /**
  * Where pages go: a local image or a connection. Calls come from one thread: {@code begin}, any
- * number of {@code accept}, then {@code finish} or {@code abort}, and always {@code close}.
+ * number of {@code accept} and {@code amend}, then {@code finish} or {@code abort}, and always
+ * {@code close}.
+ *
+ * <p>Pages may come in rounds, divided by {@code amend}: a page comes at most once in a round, and
+ * what came of it last counts. At the end every page of the layout then in force has come.
  */
 public interface PageSink extends AutoCloseable {
     /** Announces what will come. */
@@ -15,9 +19,18 @@ public interface PageSink extends AutoCloseable {
     /**
      * Takes a batch and its ownership: the sink releases it, at once or when it is written, also
      * when this throws. May block while the sink is slow, but not for ever: a sink has a deadline
-     * of its own. Every page of the layout arrives exactly once.
+     * of its own.
      */
     void accept(PageBatch batch) throws IOException;
+
+    /**
+     * Ends a round; from now on {@code layout} is in force. It may have lost pages and won others,
+     * but no ordinal that is in both means another address. What comes afterwards comes after all
+     * that came before, whatever ways there are to the other end.
+     *
+     * @throws IOException if it is of another page size, or cannot be told
+     */
+    void amend(Layout layout) throws IOException;
 
     /**
      * Completes the image: all pages durable, verified against {@code ending}, published.

@@ -40,7 +40,7 @@ public final class Drain implements Runnable {
     private volatile @Nullable Thread thread;
     private final ThreadEnd ended = new ThreadEnd();
     private volatile boolean last;
-    private @Nullable Layout layout;
+    private volatile @Nullable Draft next;
     private @Nullable PageLedger ledger;
     private @Nullable Places places;
 
@@ -49,6 +49,9 @@ public final class Drain implements Runnable {
 
     private final LongAdder dataPages = new LongAdder();
     private final LongAdder zeroPages = new LongAdder();
+
+    /** The layout that is to be in force, and where pages are in it. */
+    private record Draft(Layout layout, Places places) {}
 
     /** Where it tells that it failed, and hears that somebody else did. Thread-safe. */
     public interface Failures {
@@ -88,10 +91,21 @@ public final class Drain implements Runnable {
 
     /** Lets it begin: the layout is known. Called once. */
     public void begin(Layout layout, Places places) {
-        this.layout = layout;
-        this.places = places;
-        this.ledger = new PageLedger(layout.pageCount());
+        next = new Draft(layout, places);
         started.countDown();
+    }
+
+    /**
+     * Ends a round: when the sink has taken all that is in staging, {@code layout} is in force.
+     * Staging is given nothing more before {@link #isAmended} says so.
+     */
+    public void amend(Layout layout, Places places) {
+        next = new Draft(layout, places);
+    }
+
+    /** Whether the last layout is in force. */
+    public boolean isAmended() {
+        return next == null;
     }
 
     /** Ends whatever it waits for; its failure is of no interest any more. */
@@ -148,11 +162,14 @@ public final class Drain implements Runnable {
                     return;
                 }
             }
-            sink.begin(known(layout));
+            begin(known(next));
             while (!failures.hasFailed()) {
                 StagingBlock block = staging.take(WAIT_NANOS);
+                Draft draft = next;
                 if (block != null) {
                     encode(block);
+                } else if (draft != null) {
+                    amend(draft);
                 } else if (last && !staging.hasFilled()) {
                     return;
                 }
@@ -162,6 +179,20 @@ public final class Drain implements Runnable {
         } finally {
             ended.reached();
         }
+    }
+
+    private void begin(Draft draft) throws IOException {
+        ledger = new PageLedger(draft.layout.ordinalCount());
+        places = draft.places;
+        sink.begin(draft.layout);
+        next = null;
+    }
+
+    private void amend(Draft draft) throws IOException {
+        known(ledger).lengthen(draft.layout.ordinalCount());
+        places = draft.places;
+        sink.amend(draft.layout);
+        next = null;
     }
 
     private void encode(StagingBlock block) throws IOException {

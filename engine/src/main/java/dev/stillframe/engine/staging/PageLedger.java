@@ -18,11 +18,24 @@ public final class PageLedger implements PageRecords, AutoCloseable {
     private static final ValueLayout.OfLong WORD =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment records;
+    private Arena arena = Arena.ofShared();
+    private MemorySegment records;
 
-    public PageLedger(long pageCount) {
-        records = arena.allocate(Math.max(1, pageCount * RECORD_BYTES), Long.BYTES);
+    /** Of no page anything is known. */
+    public PageLedger(long ordinalCount) {
+        records = arena.allocate(Math.max(1, ordinalCount * RECORD_BYTES), Long.BYTES);
+    }
+
+    /** Makes room for more pages; what is known stays. */
+    public void lengthen(long ordinalCount) {
+        if (records.byteSize() < ordinalCount * RECORD_BYTES) {
+            Arena next = Arena.ofShared();
+            MemorySegment more = next.allocate(ordinalCount * RECORD_BYTES, Long.BYTES);
+            more.copyFrom(records);
+            arena.close();
+            arena = next;
+            records = more;
+        }
     }
 
     public void record(PageBatch batch) {
@@ -31,7 +44,9 @@ public final class PageLedger implements PageRecords, AutoCloseable {
             long at = batch.firstOrdinal(run) * RECORD_BYTES;
             for (long page = 0; page < batch.pageCount(run); page++, at += RECORD_BYTES) {
                 records.set(WORD, at, kind.code());
-                if (kind == PageKind.DATA) {
+                if (kind != PageKind.DATA) {
+                    records.asSlice(at + Long.BYTES, PageHash.BYTES).fill((byte) 0);
+                } else {
                     MemorySegment.copy(
                             batch.hashes(run),
                             page * PageHash.BYTES,

@@ -7,10 +7,12 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,17 +35,29 @@ class ImageWriterTest {
                     + "00000000000000000000000000000000";
 
     private static final String TINY_HEADER =
-            "5346494e44455800" // magic
-                    + "01000000" // format
-                    + "80000000" // length of the header
-                    + "0200000000000000" // pages
-                    + "00100000" // page size
-                    + "18000000" // length of a record
-                    + "b88b919a7be799d2c77c856e49479054678b55c29fd183ecccd202493eca2168" // SHA-256
-                    // of the
-                    // manifest
-                    + "00".repeat(48)
-                    + "83a8ce64c61069fc885552c20b4f8306";
+            header(
+                    "02000000", // format
+                    "ea34ac494f40829cb187f8033967b21b73759552f384fd32eced25b08848a187",
+                    "809492b1b9c4f680f6a0f78d391f9758");
+
+    /** As format 1 had it. */
+    private static final String FORMER_HEADER =
+            header(
+                    "01000000",
+                    "b88b919a7be799d2c77c856e49479054678b55c29fd183ecccd202493eca2168",
+                    "83a8ce64c61069fc885552c20b4f8306");
+
+    private static String header(String format, String manifestHash, String checksum) {
+        return "5346494e44455800" // magic
+                + format
+                + "80000000" // length of the header
+                + "0200000000000000" // ordinals
+                + "00100000" // page size
+                + "18000000" // length of a record
+                + manifestHash
+                + "00".repeat(48)
+                + checksum;
+    }
 
     @TempDir Path directory;
 
@@ -56,6 +70,18 @@ class ImageWriterTest {
         assertThat(hex.formatHex(index, 128, index.length)).isEqualTo(TINY_RECORDS);
         assertThat(hex.formatHex(index, 0, 128)).isEqualTo(TINY_HEADER);
         assertThat(Files.readAllBytes(image.resolve("pages"))).isEqualTo(SampleImage.tiny().bytes);
+    }
+
+    @Test
+    void anImageOfTheFirstFormatIsRead() throws IOException {
+        Path image = directory.resolve("tiny");
+        SampleImage.tiny().write(image);
+        Files.write(image.resolve("index"), HexFormat.of().parseHex(FORMER_HEADER + TINY_RECORDS));
+        String manifest = Files.readString(image.resolve("manifest.json"));
+        Files.writeString(
+                image.resolve("manifest.json"),
+                manifest.replace("\"format\" : 2", "\"format\" : 1"));
+        assertThat(ImageVerifier.verify(image, ImageVerifier.Progress.NONE).damages()).isEmpty();
     }
 
     @Test
@@ -152,9 +178,77 @@ class ImageWriterTest {
     }
 
     @Test
-    void aPageThatComesTwiceIsRefused() throws IOException {
+    void aPageThatComesTwiceInABatchIsRefused() throws IOException {
         RunsBatch twice = SampleImage.tiny().batch().add(PageKind.ZERO, 1, 1);
-        assertRefused(SampleImage.tiny().layout, twice, "page 1 (10001000-10002000) came twice");
+        assertRefused(SampleImage.tiny().layout, twice, "page 1 came twice in one batch");
+    }
+
+    /** In rounds: what comes last of a page counts, and of what came before nothing is left. */
+    @Test
+    void whatComesLastOfAPageCounts() throws IOException {
+        SampleImage sample = SampleImage.tiny();
+        Path image = directory.resolve("image");
+        byte[] other = new byte[SampleImage.PAGE];
+        Arrays.fill(other, (byte) 7);
+        try (ImageWriter writer = ImageWriter.create(image)) {
+            writer.begin(sample.layout);
+            writer.accept(new RunsBatch().add(PageKind.ZERO, 0, 1).addData(1, other));
+            writer.amend(sample.layout);
+            writer.accept(sample.batch());
+            writer.finish(sample.ending());
+        }
+        byte[] index = Files.readAllBytes(image.resolve("index"));
+        assertThat(HexFormat.of().formatHex(index, 128, index.length)).isEqualTo(TINY_RECORDS);
+        assertThat(Files.readAllBytes(image.resolve("pages"))).isEqualTo(sample.bytes);
+    }
+
+    @Test
+    void aLayoutMayWinAndLosePagesBetweenRounds() throws IOException {
+        Layout before = layoutOf(List.of(new Extent(0, 2, 0), new Extent(4, 1, 2)));
+        Layout after = layoutOf(List.of(new Extent(1, 1, 1), new Extent(2, 1, 3)));
+        byte[] page = new byte[SampleImage.PAGE];
+        Arrays.fill(page, (byte) 7);
+        byte[] bytes = new byte[4 * SampleImage.PAGE];
+        Arrays.fill(bytes, SampleImage.PAGE, 2 * SampleImage.PAGE, (byte) 7);
+        Arrays.fill(bytes, 3 * SampleImage.PAGE, bytes.length, (byte) 7);
+        PageKind[] kinds = {PageKind.UNKNOWN, PageKind.DATA, PageKind.UNKNOWN, PageKind.DATA};
+        SampleImage expected = new SampleImage(after, List.of(), kinds, bytes);
+        Path image = directory.resolve("image");
+        try (ImageWriter writer = ImageWriter.create(image)) {
+            writer.begin(before);
+            writer.accept(new RunsBatch().addData(0, page).addData(1, page).addData(2, page));
+            writer.amend(after);
+            writer.accept(new RunsBatch().addData(3, page));
+            writer.finish(expected.ending());
+        }
+        assertThat(Files.readAllBytes(image.resolve("pages"))).isEqualTo(bytes);
+        assertThat(ImageVerifier.verify(image, ImageVerifier.Progress.NONE).damages()).isEmpty();
+        try (ImageReader reader = ImageReader.open(image)) {
+            long start = SampleImage.HEAP + SampleImage.PAGE;
+            byte[] both = new byte[2 * SampleImage.PAGE];
+            reader.read(new AddressRange(start, start + both.length), MemorySegment.ofArray(both));
+            assertThat(both).containsOnly((byte) 7);
+        }
+    }
+
+    @Test
+    void anOrdinalNeverMeansAnotherAddress() throws IOException {
+        try (ImageWriter writer = ImageWriter.create(directory.resolve("image"))) {
+            writer.begin(layoutOf(List.of(new Extent(0, 3, 0))));
+            Layout moved = layoutOf(List.of(new Extent(0, 1, 0), new Extent(2, 1, 1)));
+            assertThatThrownBy(() -> writer.amend(moved))
+                    .isInstanceOf(ImageFormatException.class)
+                    .hasMessageContaining(
+                            "ordinal 1 means the page at 10001000, and cannot mean that at 10002000");
+        }
+    }
+
+    private static Layout layoutOf(List<Extent> extents) {
+        return SampleImage.layout(
+                List.of(),
+                List.of(
+                        SampleImage.region(
+                                SampleImage.HEAP, 8, RegionKind.ANONYMOUS, "", extents)));
     }
 
     @Test
@@ -279,10 +373,9 @@ class ImageWriterTest {
             writer.begin(SampleImage.layout(List.of(), List.of(heap)));
             writer.accept(
                     new RunsBatch().add(PageKind.ZERO, pages - 1, 1).add(PageKind.ZERO, 0, 1));
-            RunsBatch again = new RunsBatch().add(PageKind.ZERO, pages - 1, 1);
-            assertThatThrownBy(() -> writer.accept(again))
-                    .hasMessageContaining("page 199999999 (")
-                    .hasMessageContaining("came twice");
+            RunsBatch behind = new RunsBatch().add(PageKind.ZERO, pages, 1);
+            assertThatThrownBy(() -> writer.accept(behind))
+                    .hasMessageContaining("1 pages from 200000000 are not inside one extent");
         }
     }
 

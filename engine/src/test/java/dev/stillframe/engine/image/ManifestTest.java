@@ -25,7 +25,7 @@ class ManifestTest {
 
     private static String text() throws Exception {
         SampleImage sample = SampleImage.random(new Random(1), 9);
-        Manifest manifest = new Manifest(1, sample.layout, null, sample.missing, "0".repeat(64));
+        Manifest manifest = new Manifest(2, sample.layout, null, sample.missing, "0".repeat(64));
         return written(manifest);
     }
 
@@ -104,11 +104,11 @@ class ManifestTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "\"format\" : 1|\"format\" : 2",
-                "\"format\" : 1|\"format\" : null",
+                "\"format\" : 2|\"format\" : 3",
+                "\"format\" : 2|\"format\" : null",
                 "\"parent\" : null|\"parent\" : \"x\"",
                 "\"page_size_bytes\" : 4096|\"page_size_bytes\" : 4097",
-                "\"first_ordinal\" : 0|\"first_ordinal\" : 1",
+                "\"first_ordinal\" : 0|\"first_ordinal\" : -1",
                 "\"kind\" : \"DEVICE\"|\"kind\" : null",
                 "\"kind\" : \"DEVICE\"|\"kind\" : \"CLOUD\"",
                 "\"name\" : \"[heap]\"|\"name\" : null",

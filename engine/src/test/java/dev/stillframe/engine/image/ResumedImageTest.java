@@ -3,6 +3,10 @@ package dev.stillframe.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.Checkpoint;
 import java.io.IOException;
 import java.lang.reflect.Field;
@@ -77,15 +81,52 @@ class ResumedImageTest {
     }
 
     @Test
-    void anotherLayoutIsRefused() throws IOException {
+    void anAmendmentThatWasCutOffIsTakenUp() throws IOException {
+        SampleImage tiny = SampleImage.tiny();
+        Layout before =
+                SampleImage.layout(
+                        List.of(),
+                        List.of(
+                                SampleImage.region(
+                                        SampleImage.HEAP,
+                                        2,
+                                        RegionKind.ANONYMOUS,
+                                        "[heap]",
+                                        List.of(new Extent(0, 1, 0)))));
         try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
-            writer.begin(SampleImage.random(random, 20).layout);
+            writer.begin(before);
+            writer.accept(new RunsBatch().add(PageKind.ZERO, 0, 1));
+            writer.checkpoint(new Checkpoint(1, 1));
             writer.suspend();
         }
         try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
-            assertThatThrownBy(() -> writer.begin(SampleImage.random(random, 21).layout))
-                    .isInstanceOf(IOException.class)
-                    .hasMessageContaining("layout");
+            assertThat(writer.checkpoint()).isEqualTo(new Checkpoint(1, 1));
+            writer.begin(tiny.layout);
+            accept(tiny, writer, 0, 2);
+            writer.checkpoint(new Checkpoint(2, 3));
+            writer.suspend();
+        }
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            writer.begin(tiny.layout);
+            writer.finish(tiny.ending());
+        }
+        assertThat(Files.readAllBytes(image().resolve("pages"))).isEqualTo(tiny.bytes);
+    }
+
+    /** A layout that amends nothing is known by the root hash at the latest. */
+    @Test
+    void pagesOfAnotherLayoutAreRefused() throws IOException {
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            SampleImage sample = SampleImage.random(random, 20);
+            writer.begin(sample.layout);
+            accept(sample, writer, 0, 20);
+            writer.checkpoint(new Checkpoint(1, 20));
+            writer.suspend();
+        }
+        try (ImageWriter writer = ImageWriter.createOrResume(image(), KEY)) {
+            SampleImage other = SampleImage.random(random, 20);
+            writer.begin(other.layout);
+            assertThatThrownBy(() -> writer.finish(other.ending())).isInstanceOf(IOException.class);
         }
     }
 

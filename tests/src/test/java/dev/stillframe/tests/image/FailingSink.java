@@ -43,6 +43,9 @@ public final class FailingSink implements PageSink {
     public void begin(Layout layout) {}
 
     @Override
+    public void amend(Layout layout) {}
+
+    @Override
     public void accept(PageBatch batch) throws IOException {
         try {
             if (batchesLeft-- > 0) {

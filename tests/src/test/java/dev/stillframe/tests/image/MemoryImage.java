@@ -17,6 +17,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -34,16 +35,37 @@ public class MemoryImage implements PageSink {
     private MemorySegment pages = MemorySegment.NULL;
     private MemorySegment hashes = MemorySegment.NULL;
     private byte[] kinds = new byte[0];
+    private final BitSet inRound = new BitSet();
     private boolean aborted;
 
     @Override
     public void begin(Layout announced) throws IOException {
         require(layout == null, "a second begin");
         layout = announced;
-        int pageCount = Math.toIntExact(announced.pageCount());
-        kinds = new byte[pageCount];
-        pages = arena.allocate(Math.max(1, (long) pageCount * announced.pageSizeBytes()), 4096);
-        hashes = arena.allocate(Math.max(1, (long) pageCount * PageHash.BYTES), 8);
+        makeRoom(announced);
+    }
+
+    @Override
+    public void amend(Layout announced) throws IOException {
+        require(announced.pageSizeBytes() == layout().pageSizeBytes(), "another page size");
+        byte[] knownKinds = kinds;
+        MemorySegment knownPages = pages;
+        MemorySegment knownHashes = hashes;
+        layout = announced;
+        inRound.clear();
+        if (announced.ordinalCount() > kinds.length) {
+            makeRoom(announced);
+            System.arraycopy(knownKinds, 0, kinds, 0, knownKinds.length);
+            pages.copyFrom(knownPages);
+            hashes.copyFrom(knownHashes);
+        }
+    }
+
+    private void makeRoom(Layout announced) {
+        int count = Math.toIntExact(announced.ordinalCount());
+        kinds = new byte[count];
+        pages = arena.allocate(Math.max(1, (long) count * announced.pageSizeBytes()), 4096);
+        hashes = arena.allocate(Math.max(1, (long) count * PageHash.BYTES), 8);
     }
 
     @Override
@@ -69,8 +91,14 @@ public class MemoryImage implements PageSink {
                 first >= 0 && count > 0 && first + count <= kinds.length,
                 "a run outside the layout");
         for (long ordinal = first; ordinal < first + count; ordinal++) {
-            require(kinds[(int) ordinal] == PageKind.UNKNOWN.code(), "page " + ordinal + " twice");
+            require(!inRound.get((int) ordinal), "page " + ordinal + " twice in a round");
+            inRound.set((int) ordinal);
             kinds[(int) ordinal] = (byte) kind.code();
+        }
+        if (kind != PageKind.DATA) { // of what came in a round before nothing is left
+            pages.asSlice(first * layout().pageSizeBytes(), count * layout().pageSizeBytes())
+                    .fill((byte) 0);
+            hashes.asSlice(first * PageHash.BYTES, count * PageHash.BYTES).fill((byte) 0);
         }
         return kind == PageKind.DATA
                 ? acceptData(batch.data(run), batch.hashes(run), first, count)
@@ -100,8 +128,16 @@ public class MemoryImage implements PageSink {
     @Override
     public String finish(Ending finished) throws IOException {
         require(!aborted && ending == null, "finish after the end");
-        for (int ordinal = 0; ordinal < kinds.length; ordinal++) {
-            require(kinds[ordinal] != PageKind.UNKNOWN.code(), "page " + ordinal + " never came");
+        for (Region region : layout().regions()) {
+            for (Extent extent : region.extents()) {
+                for (long ordinal = extent.firstOrdinal();
+                        ordinal < extent.endOrdinal();
+                        ordinal++) {
+                    require(
+                            kinds[(int) ordinal] != PageKind.UNKNOWN.code(),
+                            "page " + ordinal + " never came");
+                }
+            }
         }
         PageRecords records = this::copyRecords;
         byte[] root = RootHash.of(layout(), finished.missing(), records);

@@ -34,20 +34,20 @@ final class Fitting implements HeapAllowance {
      */
     void check(Layout layout, Message.Found found) throws IOException {
         if (layout.pageSizeBytes() != found.pageSizeBytes()
-                || layout.pageCount() != found.pageCount()) {
+                || layout.ordinalCount() != found.pageCount()) {
             throw new IOException(
                     "the layout has %d pages of %d bytes, but %d of %d were announced; verify the image where it is"
                             .formatted(
-                                    layout.pageCount(),
+                                    layout.ordinalCount(),
                                     layout.pageSizeBytes(),
                                     found.pageCount(),
                                     found.pageSizeBytes()));
         }
-        if (layout.pageCount() > room.recordBytes() / PageRecords.RECORD_BYTES) {
+        if (layout.ordinalCount() > room.recordBytes() / PageRecords.RECORD_BYTES) {
             throw new IOException(
                     "the image has %d pages; this host has memory for the records of %d: read it on a larger one"
                             .formatted(
-                                    layout.pageCount(),
+                                    layout.ordinalCount(),
                                     room.recordBytes() / PageRecords.RECORD_BYTES));
         }
     }

@@ -83,7 +83,7 @@ public final class RemoteImage implements AutoCloseable {
         boolean open = false;
         try {
             image.own.awaitReady();
-            image.ledger = new PageLedger(image.layout().pageCount());
+            image.ledger = new PageLedger(image.layout().ordinalCount());
             open = true;
             return image;
         } finally {

@@ -48,9 +48,7 @@ record Arrival(SessionState.Shape shape, long upTo, BitSet ahead, long pages) {
                 shape, upTo + run, ahead.get(run, Math.max(run, ahead.length())), pages + count);
     }
 
-    /**
-     * Extents are numbered through without gaps, so every ordinal below the page count is in one.
-     */
+    /** Whether each is in an extent is for the sink to see. */
     private long checkedPages(Message.Batch message) throws ProtocolException {
         PageBatch batch = message.pages();
         if (batch instanceof BatchBuffer buffer
@@ -66,7 +64,7 @@ record Arrival(SessionState.Shape shape, long upTo, BitSet ahead, long pages) {
         long count = 0;
         for (int run = 0; run < batch.runCount(); run++) {
             count += batch.pageCount(run); // bounded: runs times MAX_PAGES
-            if (batch.firstOrdinal(run) > shape.pageCount() - batch.pageCount(run)) {
+            if (batch.firstOrdinal(run) > shape.ordinalCount() - batch.pageCount(run)) {
                 throw new ProtocolException(
                         ErrorCode.IMAGE,
                         "batch %d has %d pages from %d; the layout has %d"
@@ -74,29 +72,30 @@ record Arrival(SessionState.Shape shape, long upTo, BitSet ahead, long pages) {
                                         message.sequence(),
                                         batch.pageCount(run),
                                         batch.firstOrdinal(run),
-                                        shape.pageCount()));
+                                        shape.ordinalCount()));
             }
         }
-        if (count > shape.pageCount() - pages) {
-            throw new ProtocolException(
-                    ErrorCode.IMAGE,
-                    "batch %d brings the pages to %d; the layout has %d, each comes once"
-                            .formatted(message.sequence(), pages + count, shape.pageCount()));
-        }
         return count;
+    }
+
+    /** Refuses a layout that comes while batches of the one before may still be on the lanes. */
+    void checkRoundEnds() throws ProtocolException {
+        if (!ahead.isEmpty()) {
+            throw new ProtocolException(
+                    ErrorCode.ORDER,
+                    "a layout, while batch %d of the round before has not come"
+                            .formatted(upTo + 1));
+        }
     }
 
     /** Refuses an END that cannot be right, whatever is still on the way. */
     void checkEnd(Message.End end) throws ProtocolException {
         long last = ahead.isEmpty() ? upTo : upTo + ahead.length();
-        boolean complete = isComplete(end);
-        if (end.pages() != shape.pageCount()
-                || end.batches() < last
-                || (complete && pages != end.pages())) {
+        if (end.batches() < last || (isComplete(end) && pages != end.pages())) {
             throw new ProtocolException(
                     ErrorCode.IMAGE,
-                    "END after %d batches with %d pages; it says %d batches and %d pages, the layout %d pages"
-                            .formatted(last, pages, end.batches(), end.pages(), shape.pageCount()));
+                    "END after %d batches with %d pages; it says %d batches and %d pages"
+                            .formatted(last, pages, end.batches(), end.pages()));
         }
     }
 

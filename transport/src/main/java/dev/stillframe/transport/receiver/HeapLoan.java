@@ -58,6 +58,13 @@ final class HeapLoan implements HeapAllowance, AutoCloseable {
         takenBytes += heapBytes;
     }
 
+    /** Gives a part back, of which nothing is in use any more. */
+    synchronized void give(long heapBytes) {
+        long given = Math.min(heapBytes, takenBytes);
+        takenBytes -= given;
+        capacity.giveDocument(given);
+    }
+
     /** Gives everything back. Idempotent. */
     @Override
     public synchronized void close() {

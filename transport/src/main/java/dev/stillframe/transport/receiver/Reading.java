@@ -170,7 +170,7 @@ final class Reading implements Connection.Party {
                 new Message.Found(
                         (int) services.limits().deadlines().idle().toMillis(),
                         image.layout().pageSizeBytes(),
-                        image.layout().pageCount(),
+                        image.layout().ordinalCount(),
                         image.rootHash()));
         if (opening.described()) {
             say("layout", image.layout(), Message.LayoutPart::new);
@@ -211,14 +211,14 @@ final class Reading implements Connection.Party {
     private void answer(ImageReader image, Message.Fetch fetch)
             throws IOException, InterruptedException {
         int pageSizeBytes = image.layout().pageSizeBytes();
-        if (fetch.firstOrdinal() + fetch.pages() > image.layout().pageCount()
+        if (fetch.firstOrdinal() + fetch.pages() > image.layout().ordinalCount()
                 || (long) fetch.pages() * pageSizeBytes > Limits.MAX_DATA_BYTES) {
             throw new IOException(
                     "pages %d to %d were asked for; the image has %d"
                             .formatted(
                                     fetch.firstOrdinal(),
                                     fetch.firstOrdinal() + fetch.pages() - 1,
-                                    image.layout().pageCount()));
+                                    image.layout().ordinalCount()));
         }
         ImageBatch batch = idle.take();
         boolean sent = false;

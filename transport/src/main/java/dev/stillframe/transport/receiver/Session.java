@@ -46,6 +46,8 @@ final class Session implements Connection.Party, SessionWorker.Results {
     private @Nullable Runnable onClosed;
     private volatile int dictionaryBytes; // set before the lanes come
     private boolean closed;
+    private long layoutBytes;
+    private long comingLayoutBytes;
     private long granted;
     private long saidGranted;
     private long durable;
@@ -271,10 +273,15 @@ final class Session implements Connection.Party, SessionWorker.Results {
             case Effect.Collect(var bytes) -> collect(bytes);
             case Effect.Begin(var bytes) -> {
                 if (collect(bytes)) {
+                    comingLayoutBytes = document.lentBytes();
                     worker.begin(document.take());
                 }
             }
-            case Effect.Accepted _ -> connection.say(new Message.Begun());
+            case Effect.Accepted _ -> {
+                heap.give(layoutBytes); // nobody has the layout any more that this one amends
+                layoutBytes = comingLayoutBytes;
+                connection.say(new Message.Begun());
+            }
             case Effect.Store _, Effect.StoreAndFinish _ ->
                     throw new IllegalStateException("a batch on the control connection");
             case Effect.Finish(var end) -> finish(end);

@@ -15,7 +15,7 @@ sealed interface SessionState {
     /** The sink is being opened. */
     record Opening() implements SessionState {}
 
-    /** Parts of the layout come. */
+    /** Parts of the layout come, or of one that amends it. */
     record AwaitingLayout(Collected collected) implements SessionState {}
 
     /** The sink is told of the layout. */
@@ -40,7 +40,7 @@ sealed interface SessionState {
     record Ended() implements SessionState {}
 
     /** What the layout says of the pages. */
-    record Shape(int pageSizeBytes, long pageCount) {}
+    record Shape(int pageSizeBytes, long ordinalCount) {}
 
     /** What can happen to a session; its failures and its end apart. */
     sealed interface Event {
@@ -127,13 +127,11 @@ sealed interface SessionState {
                     new Transition(this, new Effect.Answer(new Message.Pong(stamp)));
             case In(var _, Message.Abort(var reason)) ->
                     new Transition(new Ended(), new Effect.Abandon(reason));
-            case In(AwaitingLayout(var collected), Message.LayoutPart(var part)) -> {
-                checkLayoutBytes(part, limits);
-                yield part.isLast()
-                        ? complete(collected, part, new Beginning(), new Effect.Begin(part.bytes()))
-                        : new Transition(
-                                new AwaitingLayout(collected.with(part)),
-                                new Effect.Collect(part.bytes()));
+            case In(AwaitingLayout(var collected), Message.LayoutPart(var part)) ->
+                    layout(collected, part, limits);
+            case In(Receiving(var arrival), Message.LayoutPart(var part)) -> {
+                arrival.checkRoundEnds();
+                yield layout(Collected.NOTHING, part, limits);
             }
             case In(Receiving(var arrival), Message.Batch batch) ->
                     new Transition(new Receiving(arrival.with(batch)), new Effect.Store(batch));
@@ -158,6 +156,15 @@ sealed interface SessionState {
                                             message.getClass().getSimpleName(),
                                             getClass().getSimpleName()));
         };
+    }
+
+    private static Transition layout(Collected collected, Message.Part part, ReceiverLimits limits)
+            throws ProtocolException {
+        checkLayoutBytes(part, limits);
+        return part.isLast()
+                ? complete(collected, part, new Beginning(), new Effect.Begin(part.bytes()))
+                : new Transition(
+                        new AwaitingLayout(collected.with(part)), new Effect.Collect(part.bytes()));
     }
 
     private static Transition missing(Arrival arrival, Collected collected, Message.Part part)

@@ -85,6 +85,7 @@ final class SessionWorker {
     private volatile boolean over;
     private @Nullable PageSink sink;
     private @Nullable String place;
+    private boolean begun;
     private StoredBatches stored = new StoredBatches(Checkpoint.START);
     private Checkpoint durable = Checkpoint.START;
     private long unforcedBytes;
@@ -143,19 +144,25 @@ final class SessionWorker {
         return ended ? factory.published(hello.imageName(), hello.rootHash()) : Optional.empty();
     }
 
+    /** Also with a layout that amends the one before. */
     void begin(List<byte[]> document) {
         enqueue(
                 () -> {
                     Layout layout = DocumentReader.layout(document);
-                    long pageCount = layout.pageCount();
-                    if (pageCount > Limits.MAX_PAGES) {
+                    long ordinals = layout.ordinalCount();
+                    if (ordinals > Limits.MAX_PAGES) {
                         throw new ImageFormatException(
                                 "a layout of %d pages; at most %d are possible"
-                                        .formatted(pageCount, Limits.MAX_PAGES));
+                                        .formatted(ordinals, Limits.MAX_PAGES));
                     }
-                    opened().begin(layout);
+                    if (begun) {
+                        opened().amend(layout);
+                    } else {
+                        opened().begin(layout);
+                        begun = true;
+                    }
                     SessionState.Shape shape =
-                            new SessionState.Shape(layout.pageSizeBytes(), pageCount);
+                            new SessionState.Shape(layout.pageSizeBytes(), ordinals);
                     results.done(new SessionState.Event.Begun(shape, durable));
                 });
     }

@@ -51,6 +51,7 @@ final class Attempt {
     private @Nullable Lane urgentLane;
     private Message.@Nullable HelloAck welcome;
     private boolean begun;
+    private byte @Nullable [] inForce;
     private boolean ended;
     private long sent;
 
@@ -158,6 +159,32 @@ final class Attempt {
 
     /** Sends the layout, opens the lanes, and waits for both to be accepted. */
     void begin(byte[] layout, int pageSizeBytes) throws IOException {
+        sendLayout(layout);
+        for (int lane = 1; lane <= limits().lanes(); lane++) {
+            lanes.add(attach(lane, queue, pageSizeBytes));
+        }
+        Duration timeout = options.timeouts().stall();
+        replies.awaitAttached(lanes.size(), timeout, () -> stalled("did not take all lanes"));
+        replies.awaitBegun(timeout, () -> stalled("did not begin the image"));
+        begun = true;
+        inForce = layout;
+    }
+
+    /**
+     * Sends a layout that amends the one in force, unless it is that, and waits until it is
+     * accepted; no batch is on its way.
+     */
+    void amend(byte[] layout) throws IOException {
+        if (Arrays.equals(layout, inForce)) {
+            return;
+        }
+        sendLayout(layout);
+        replies.awaitBegun(
+                options.timeouts().stall(), () -> stalled("did not take the amended layout"));
+        inForce = layout;
+    }
+
+    private void sendLayout(byte[] layout) throws IOException {
         long most = Math.min(limits().maxLayoutBytes(), Limits.MAX_DOCUMENT_BYTES);
         if (layout.length > most) {
             throw new IOException(
@@ -166,13 +193,6 @@ final class Attempt {
         }
         replies.sendingLayout();
         sendDocument(layout, Message.LayoutPart::new);
-        for (int lane = 1; lane <= limits().lanes(); lane++) {
-            lanes.add(attach(lane, queue, pageSizeBytes));
-        }
-        Duration timeout = options.timeouts().stall();
-        replies.awaitAttached(lanes.size(), timeout, () -> stalled("did not take all lanes"));
-        replies.awaitBegun(timeout, () -> stalled("did not begin the image"));
-        begun = true;
     }
 
     private Lane attach(int number, Queue<Retained.Item> from, int pageSizeBytes)

@@ -45,9 +45,13 @@ final class Replies {
         this.onFailure = onFailure;
     }
 
-    /** Before the layout goes out: it may be answered. */
+    /** Before a layout goes out: it may be answered, once. */
     void sendingLayout() {
-        change(() -> layoutSent = true);
+        change(
+                () -> {
+                    layoutSent = true;
+                    begun = false;
+                });
     }
 
     /** Before a batch goes out: it may become durable. */

@@ -156,6 +156,25 @@ public final class Sender implements PageSink {
         }
     }
 
+    /**
+     * {@inheritDoc} Waits until all that was sent before is durable: lanes have no order, and what
+     * is sent again must belong to the layout that is in force.
+     */
+    @Override
+    public void amend(Layout announced) throws IOException {
+        byte[] json = Json.MAPPER.writeValueAsBytes(announced);
+        takeTurn();
+        try {
+            trying(this::awaitAllDurable);
+            if (!Arrays.equals(json, layoutJson)) {
+                layoutJson = json;
+                trying(open -> open.amend(json));
+            }
+        } finally {
+            turn.unlock();
+        }
+    }
+
     @Override
     public void accept(PageBatch batch) throws IOException {
         send(batch, Attempt::transmit);
@@ -220,6 +239,13 @@ public final class Sender implements PageSink {
                 || batches - durable >= Limits.MAX_AHEAD) {
             open.awaitDurable(durable + 1);
             durable = Math.max(durable + 1, retained.durable());
+        }
+    }
+
+    /** Each batch has the receiver's patience for itself: a slow disk is not a dead one. */
+    private void awaitAllDurable(Attempt open) throws IOException {
+        for (long durable = retained.durable(); durable < batches; durable = retained.durable()) {
+            open.awaitDurable(durable + 1);
         }
     }
 

@@ -17,6 +17,7 @@ public final class DocumentParts {
     private List<byte[]> parts = new ArrayList<>();
     private DocumentWeight weight = new DocumentWeight();
     private long weighedBytes;
+    private long lentBytes;
 
     /**
      * None yet.
@@ -43,7 +44,13 @@ public final class DocumentParts {
                                 - weighedBytes); // less if its last string proved to be a name
         heap.take(what, part.length + more);
         weighedBytes += more;
+        lentBytes += part.length + more;
         parts.add(part);
+    }
+
+    /** Heap that was lent for the document that is coming. */
+    public long lentBytes() {
+        return lentBytes;
     }
 
     /** The document; the next part begins another one. What both take adds up. */
@@ -52,6 +59,7 @@ public final class DocumentParts {
         parts = new ArrayList<>();
         weight = new DocumentWeight();
         weighedBytes = 0;
+        lentBytes = 0;
         return whole;
     }
 }

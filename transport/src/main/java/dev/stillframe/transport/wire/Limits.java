@@ -5,7 +5,7 @@ import dev.stillframe.engine.instant.PageHash;
 /** The bounds of the protocol. A peer that exceeds one is refused with its name. */
 public final class Limits {
     /** The protocol version that this side speaks; version 1 had one connection a session. */
-    public static final int VERSION = 2;
+    public static final int VERSION = 3;
 
     /** Length of the secret that a session is known by. */
     public static final int TOKEN_BYTES = 16;

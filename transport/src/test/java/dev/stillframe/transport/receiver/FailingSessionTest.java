@@ -213,6 +213,11 @@ class FailingSessionTest {
         }
 
         @Override
+        public void amend(Layout layout) {
+            sink.amend(layout);
+        }
+
+        @Override
         public void accept(PageBatch batch) throws IOException {
             boolean passed = false;
             try {

@@ -105,8 +105,8 @@ class HostileStreamTest extends HostileFixture {
     @Test
     void otherVersionsAndStreamsAreRefused() throws Exception {
         try (RawPeer peer = siege.raw()) {
-            peer.say(siege.hello(3, 4, "x"));
-            assertThat(Siege.assertError(peer, ErrorCode.VERSION)).contains("3 to 4");
+            peer.say(siege.hello(4, 5, "x"));
+            assertThat(Siege.assertError(peer, ErrorCode.VERSION)).contains("4 to 5");
         }
         try (RawPeer peer = siege.raw()) {
             Siege.assertError(peer.say(siege.attach(1)), ErrorCode.GONE);
@@ -151,10 +151,6 @@ class HostileStreamTest extends HostileFixture {
             Siege.assertError(peer, ErrorCode.ORDER);
         }
         try (RawPeer peer = siege.begun(10)) {
-            Siege.assertError(
-                    peer.say(Siege.part(Siege.json(SampleImage.layout(10)))), ErrorCode.ORDER);
-        }
-        try (RawPeer peer = siege.begun(10)) {
             peer.say(new Message.End(0, 0, new byte[RootHash.BYTES]));
             Siege.assertError(peer, ErrorCode.ORDER);
         }
@@ -190,18 +186,15 @@ class HostileStreamTest extends HostileFixture {
         }
     }
 
+    /** Of a round something is lacking, and nobody could say what counts. */
     @Test
-    void pagesThatComeTwiceAreRefused() throws Exception {
+    void aLayoutBeforeTheEndOfARoundIsRefused() throws Exception {
         try (RawPeer peer = siege.begun(10)) {
-            peer.say(Frames.of(1, new SampleBatch().addRandom(0, 3, random), PAGE));
-            peer.say(Frames.of(2, new SampleBatch().addRandom(2, 1, random), PAGE));
-            assertThat(Siege.assertError(peer, ErrorCode.IMAGE)).contains("page 2 came twice");
-        }
-        try (RawPeer peer = siege.begun(10)) { // noticed without the sink, too
-            SampleBatch twice =
-                    new SampleBatch().add(PageKind.ZERO, 0, 10).add(PageKind.ZERO, 3, 1);
-            assertThat(Siege.assertError(peer.say(Frames.of(1, twice, PAGE)), ErrorCode.IMAGE))
-                    .contains("each comes once");
+            peer.say(Frames.of(2, new SampleBatch().add(PageKind.ZERO, 0, 1), PAGE));
+            siege.awaitBatches(1);
+            peer.say(Siege.part(Siege.json(SampleImage.layout(10))));
+            assertThat(Siege.assertError(peer, ErrorCode.ORDER))
+                    .contains("batch 1 of the round before has not come");
         }
     }
 

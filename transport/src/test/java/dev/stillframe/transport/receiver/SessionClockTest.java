@@ -193,8 +193,8 @@ class SessionClockTest {
         random.nextBytes(token);
         peer.say(
                 new Message.Hello(
-                        2,
-                        2,
+                        3,
+                        3,
                         1,
                         PEER_IDLE_MILLIS,
                         64 << 20,

@@ -105,10 +105,20 @@ final class Siege implements AutoCloseable {
         return peer;
     }
 
+    /** Waits until the sink of the session that began last has so many batches. */
+    void awaitBatches(int count) {
+        Loopback.await(
+                () ->
+                        loopback.sinks.stream()
+                                .reduce((_, last) -> last)
+                                .filter(sink -> sink.order.size() >= count)
+                                .isPresent());
+    }
+
     Message hello(String name) {
         token = new byte[Limits.TOKEN_BYTES];
         random.nextBytes(token);
-        return hello(2, 2, name);
+        return hello(3, 3, name);
     }
 
     Message hello(int oldest, int newest, String name) {
@@ -118,7 +128,7 @@ final class Siege implements AutoCloseable {
 
     /** A lane of the last session that said hello. */
     Message attach(int lane) {
-        return new Message.Attach(2, lane, 1, 30_000, token, new byte[32]);
+        return new Message.Attach(3, lane, 1, 30_000, token, new byte[32]);
     }
 
     static Message part(byte[] document) {

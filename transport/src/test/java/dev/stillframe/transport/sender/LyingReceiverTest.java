@@ -184,6 +184,6 @@ class LyingReceiverTest {
 
     private static Message welcome(int lanes, int dictionaryBytes) {
         return new Message.HelloAck(
-                2, lanes, dictionaryBytes, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
+                3, lanes, dictionaryBytes, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
     }
 }

@@ -202,7 +202,7 @@ class SenderTest {
         play(
                 sender -> {
                     sender.hear();
-                    sender.say(new Message.HelloAck(2, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 10, 0));
+                    sender.say(new Message.HelloAck(3, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 10, 0));
                     testEnded.await();
                 });
         try (Sender sender = connect(OPTIONS)) {
@@ -218,7 +218,7 @@ class SenderTest {
                 sender -> {
                     sender.hear();
                     sender.say(
-                            new Message.HelloAck(2, 1, 0, WINDOW, 65_536, 1, 20_000, 1 << 20, 0));
+                            new Message.HelloAck(3, 1, 0, WINDOW, 65_536, 1, 20_000, 1 << 20, 0));
                     sender.hear();
                     begun(sender);
                     testEnded.await();
@@ -397,6 +397,6 @@ class SenderTest {
     }
 
     private static Message welcome() {
-        return new Message.HelloAck(2, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
+        return new Message.HelloAck(3, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
     }
 }

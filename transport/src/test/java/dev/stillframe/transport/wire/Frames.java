@@ -29,8 +29,8 @@ public final class Frames {
         messages.put(
                 "HELLO",
                 new Message.Hello(
-                        2,
-                        2,
+                        3,
+                        3,
                         4,
                         30_000,
                         256L << 20,
@@ -45,8 +45,8 @@ public final class Frames {
         messages.put("PROVED", new Message.Proved(mac));
         messages.put(
                 "HELLO_ACK",
-                new Message.HelloAck(2, 4, 8 << 20, 32, 2 << 20, 1024, 30_000, 64L << 20, 258));
-        messages.put("ATTACH", new Message.Attach(2, 1, 2, 30_000, token, nonce));
+                new Message.HelloAck(3, 4, 8 << 20, 32, 2 << 20, 1024, 30_000, 64L << 20, 258));
+        messages.put("ATTACH", new Message.Attach(3, 1, 2, 30_000, token, nonce));
         messages.put("ATTACHED", new Message.Attached());
         messages.put("LAYOUT", new Message.LayoutPart(part("{}")));
         messages.put("BEGUN", new Message.Begun());
@@ -60,7 +60,7 @@ public final class Frames {
         messages.put("KEEP_ALIVE", new Message.KeepAlive());
         messages.put("PING", new Message.Ping(0x0102030405060708L));
         messages.put("PONG", new Message.Pong(0x0102030405060708L));
-        messages.put("READ", new Message.Read(2, true, 30_000, nonce, "cache-1"));
+        messages.put("READ", new Message.Read(3, true, 30_000, nonce, "cache-1"));
         messages.put("FOUND", new Message.Found(30_000, 4096, 65_536, root));
         messages.put("FETCH", new Message.Fetch(258, 4096, 256));
         return messages;
