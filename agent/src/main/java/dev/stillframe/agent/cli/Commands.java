@@ -31,7 +31,8 @@ public final class Commands {
         root.addSubcommand(new RemoveCommand());
         root.addSubcommand(new DemoCommand(parts));
         addHelp(root);
-        return root.registerConverter(ByteSize.class, ByteSize::parse)
+        return root.setCaseInsensitiveEnumValuesAllowed(true)
+                .registerConverter(ByteSize.class, ByteSize::parse)
                 .registerConverter(Path.class, WrongUsage::path)
                 .registerConverter(Duration.class, TypedDuration::parse)
                 .registerConverter(Endpoint.class, Endpoint::parse)

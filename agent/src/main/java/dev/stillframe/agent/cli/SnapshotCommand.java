@@ -7,6 +7,7 @@ import dev.stillframe.agent.job.RateFile;
 import dev.stillframe.agent.job.SnapshotTaker;
 import dev.stillframe.agent.metrics.Metrics;
 import dev.stillframe.agent.qemu.MachineSnapshot;
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
@@ -114,6 +115,28 @@ final class SnapshotCommand implements Callable<Integer> {
                             + " (default: ${DEFAULT-VALUE}). More means a longer pause and fewer faults"
                             + " after it.")
     private Duration pauseBudget = Duration.ZERO;
+
+    @Option(
+            names = "--instant",
+            paramLabel = "WHEN",
+            defaultValue = "auto",
+            description = {
+                "Which instant the image is of: auto, end or start (default: ${DEFAULT-VALUE}).",
+                "end: memory is copied in rounds while nobody waits for it, and then the process is"
+                        + " paused for what it has written since the last one.",
+                "start: the process is paused first, and waits for each page that it writes to before"
+                        + " it is copied.",
+                "auto: the end, if the pause fits --pause-target, and otherwise the start."
+            })
+    private InstantChoice instant = InstantChoice.AUTO;
+
+    @Option(
+            names = "--pause-target",
+            paramLabel = "TIME",
+            defaultValue = "10ms",
+            description =
+                    "How long the pause at the end of the rounds may be (default: ${DEFAULT-VALUE}).")
+    private Duration pauseTarget = Duration.ZERO;
 
     @Option(
             names = "--trust-own-descriptors",
@@ -249,6 +272,8 @@ final class SnapshotCommand implements Callable<Integer> {
                     goal.out != null ? timeout : sending.patience(),
                     workers == null ? defaults.workers() : workers,
                     trustsOwnDescriptors,
+                    instant,
+                    pauseTarget,
                     defaults.tuning());
         } catch (IllegalArgumentException e) {
             throw usage(String.valueOf(e.getMessage()));

@@ -95,10 +95,6 @@ public final class MachineSnapshot {
         try (sink;
                 Guardian guardian = Guardian.start(subject.qmp());
                 Qmp qmp = Qmp.connect(subject.qmp(), QMP_PATIENCE)) {
-            if (probe.equals(
-                    Probe.NONE)) { // who watches every step wants to see the real one alone
-                Snapshot.warmUp(options);
-            }
             return take(subject, qmp, guardian, sink);
         } catch (IOException e) {
             throw new SnapshotException(
@@ -120,7 +116,11 @@ public final class MachineSnapshot {
             Snapshot.Seams seams = new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader());
             GuestMemory memory = new GuestMemory(process, vm.ram(), standstill);
             SnapshotReport report =
-                    new Snapshot(options, registry, progress, seams).take(memory, publishing);
+                    new Snapshot(options, registry, progress, seams)
+                            .take(
+                                    memory,
+                                    publishing,
+                                    !probe.equals(Probe.NONE)); // he wants to see the real one alone
             return new Taken(pid, report, stop(report, standstill.times()), vm.remarks());
         } finally {
             if (!publishing.done) {

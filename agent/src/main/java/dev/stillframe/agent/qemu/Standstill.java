@@ -4,6 +4,7 @@ import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.process.Attachment;
+import dev.stillframe.engine.process.WriteMarks;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
 import java.io.IOException;
@@ -83,6 +84,11 @@ final class Standstill implements Attachment {
     @Override
     public WriteTracker tracker() {
         throw new IllegalStateException("the process has the tracker");
+    }
+
+    @Override
+    public WriteMarks marks() {
+        throw new IllegalStateException("the process has the marks");
     }
 
     /** No thread keeps anything in the guest's memory that the kernel would write at its end. */

@@ -634,6 +634,7 @@ class CommandLineTest {
         return new SnapshotReport(
                 "/data/x.image",
                 "ab".repeat(32),
+                new SnapshotReport.Course(true, 4, true, 3_100_000, ""),
                 new SnapshotReport.Captured(1L << 30, 262_144, 1000),
                 new SnapshotReport.Times(4_212_345, 31_000_000, 380_000_000, 1_900_000_000),
                 new SnapshotReport.Waits(1204, 26_000, 110_512, 400_000, 0),

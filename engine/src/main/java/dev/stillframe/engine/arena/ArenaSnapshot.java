@@ -90,7 +90,7 @@ final class ArenaSnapshot implements AutoCloseable {
         encodes = true;
         steps.accept("layout");
         Layout layout = layout(images, instant, copies);
-        draining.begin(layout, new Places(layout));
+        draining.begin(layout, new Places(layout), false);
         steps.accept("sweep");
         sweep(copies);
         long captured = System.nanoTime();

@@ -8,14 +8,11 @@ import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Staging;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
-import org.jspecify.annotations.Nullable;
 
 /** What the workers of one snapshot share. Thread-safe. */
 final class Capture implements Drain.Failures {
@@ -85,7 +82,7 @@ final class Capture implements Drain.Failures {
 
     private volatile Phase phase = Phase.ARM;
     private volatile boolean stopped;
-    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+    private final Failure failure = new Failure();
 
     /**
      * The target moved {@code from} to {@code target}.
@@ -157,13 +154,13 @@ final class Capture implements Drain.Failures {
     /** The first failure wins; everybody stops. */
     @Override
     public void fail(Throwable cause) {
-        failure.compareAndSet(null, cause);
+        failure.fail(cause);
         stopped = true;
     }
 
     @Override
     public boolean hasFailed() {
-        return failure.get() != null;
+        return failure.hasFailed();
     }
 
     /**
@@ -171,15 +168,6 @@ final class Capture implements Drain.Failures {
      * interrupted.
      */
     void check() throws IOException {
-        if (Thread.currentThread().isInterrupted()) {
-            throw new InterruptedIOException("interrupted");
-        }
-        switch (failure.get()) {
-            case null -> {}
-            case IOException e -> throw e;
-            case RuntimeException e -> throw e;
-            case Error e -> throw e;
-            case Throwable e -> throw new IllegalStateException("capture", e);
-        }
+        failure.check();
     }
 }

@@ -1,7 +1,6 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.process.Mapping;
@@ -11,38 +10,31 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/**
- * Makes the regions of an image out of the mappings at T0 and the blocks that have something in
- * them.
- */
+/** Makes the regions of an image out of mappings and of what is accounted for in them. */
 final class LayoutBuilder {
-    private final BlockTable table;
-    private final Registration registration;
     private final Target target;
     private final Map<Long, Set<String>> flags;
-    private long nextOrdinal;
+    private final Ordinals ordinals;
 
-    LayoutBuilder(
-            BlockTable table,
-            Registration registration,
-            Target target,
-            Map<Long, Set<String>> flags) {
-        this.table = table;
-        this.registration = registration;
+    /** What of a mapping is accounted for page by page. */
+    @FunctionalInterface
+    interface Content {
+        /** By address, disjoint. */
+        List<AddressRange> of(Mapping mapping);
+    }
+
+    LayoutBuilder(Target target, Map<Long, Set<String>> flags, Ordinals ordinals) {
         this.target = target;
         this.flags = flags;
+        this.ordinals = ordinals;
     }
 
     /** The regions, in address order. */
-    List<Region> regions(Freeze freeze) {
+    List<Region> regions(List<Mapping> mappings, Content content) {
         List<Region> regions = new ArrayList<>();
-        for (Mapping mapping : freeze.mappings()) {
+        for (Mapping mapping : mappings) {
             Treatment treatment =
                     Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
-            List<AddressRange> content =
-                    treatment.way() == Treatment.Way.PROTECT
-                            ? tracked(mapping)
-                            : freeze.stored().getOrDefault(mapping, List.of());
             boolean hasFile =
                     treatment.kind() == RegionKind.PRIVATE_FILE
                             || treatment.kind() == RegionKind.SHARED_FILE;
@@ -54,44 +46,8 @@ final class LayoutBuilder {
                             mapping.name(),
                             mapping.offset(),
                             hasFile ? target.fileOf(mapping) : null,
-                            content.stream().map(range -> extent(mapping, range)).toList()));
+                            ordinals.extents(mapping.range(), content.of(mapping))));
         }
         return regions;
-    }
-
-    private Extent extent(Mapping mapping, AddressRange range) {
-        long pages = range.sizeBytes() / Block.PAGE_BYTES;
-        Extent extent =
-                new Extent(
-                        (range.start() - mapping.range().start()) / Block.PAGE_BYTES,
-                        pages,
-                        nextOrdinal);
-        nextOrdinal += pages;
-        return extent;
-    }
-
-    /**
-     * The parts of a mapping that lie in blocks, neighbours joined; all of it where nothing may be
-     * left out.
-     */
-    private List<AddressRange> tracked(Mapping mapping) {
-        if (target.isSolid() && registration.isTracked(mapping.range().start())) {
-            return List.of(mapping.range());
-        }
-        List<AddressRange> ranges = new ArrayList<>();
-        for (Block block : table.within(mapping.range().start(), mapping.range().end())) {
-            for (Piece piece : block.pieces()) {
-                long start = Math.max(block.address(piece.firstPage()), mapping.range().start());
-                long end = Math.min(block.address(piece.endPage()), mapping.range().end());
-                if (start >= end) {
-                    continue;
-                }
-                if (!ranges.isEmpty() && ranges.getLast().end() == start) {
-                    start = ranges.removeLast().start();
-                }
-                ranges.add(new AddressRange(start, end));
-            }
-        }
-        return ranges;
     }
 }

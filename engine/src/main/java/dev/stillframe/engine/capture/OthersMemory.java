@@ -137,7 +137,8 @@ final class OthersMemory {
         }
     }
 
-    private boolean isSmall(AddressRange range) {
+    /** Whether it is of the memory that is {@linkplain #small small}. */
+    boolean isSmall(AddressRange range) {
         return small.stream()
                 .anyMatch(each -> each.start() <= range.start() && range.end() <= each.end());
     }

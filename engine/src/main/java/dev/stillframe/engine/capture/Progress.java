@@ -15,6 +15,8 @@ public interface Progress {
         PREPARE,
         /** The userfaultfd is being made in the target. */
         ATTACH,
+        /** Memory is being copied in rounds; the target runs, and waits for nothing. */
+        ROUNDS,
         /** Memory is being write-protected; the target runs. */
         ARM,
         /** The target is stopped: T0. */

@@ -17,7 +17,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -39,12 +38,6 @@ final class Registration implements AutoCloseable {
                     PagemapScan.PFNZERO | PagemapScan.GUARD,
                     PagemapScan.PRESENT | PagemapScan.SWAPPED,
                     PagemapScan.WRITTEN);
-
-    /** Half a millisecond's walk. */
-    private static final long PIECE_BYTES = 16L << 20;
-
-    /** Who waits for the lock gets it now: the kernel does not hand it over to him by itself. */
-    private static final long BETWEEN_PIECES_NANOS = 50_000;
 
     private final Target target;
     private final Capture capture;
@@ -270,7 +263,8 @@ final class Registration implements AutoCloseable {
                 .values();
     }
 
-    private static String reason(ErrnoException e) {
+    /** Why the kernel would not register memory. */
+    static String reason(ErrnoException e) {
         if (e.is(Errno.EBUSY)) {
             return "registered with another userfaultfd, by the target itself or a debugger of it";
         }
@@ -458,35 +452,9 @@ final class Registration implements AutoCloseable {
         publish();
     }
 
-    /**
-     * Takes the protection away in pieces, when every page is accounted for. The kernel walks the
-     * page tables meanwhile, under the lock of the address space, 35 ms for each GiB: at once, the
-     * target would stand for so long wherever it maps, unmaps or first touches something. What
-     * cannot be unregistered any more has gone, and what is forgotten here goes with the tracker.
-     */
+    /** Takes the protection away, when every page is accounted for. */
     void giveBack() {
-        long walked = 0;
-        for (TrackedMapping t : tracked.values()) {
-            for (long at = t.range().start(); at < t.range().end(); ) {
-                long end = t.kind() == RegionKind.HUGETLB ? t.range().end() : pieceEnd(t, at);
-                capture.tracker.unregister(at, end - at);
-                walked += end - at;
-                if (walked >= PIECE_BYTES) {
-                    LockSupport.parkNanos(BETWEEN_PIECES_NANOS);
-                    walked = 0;
-                }
-                at = end;
-            }
-        }
-    }
-
-    /**
-     * Aligned, so that no huge page is cut in two. The kernel joins the pieces of a mapping again
-     * when the last is unregistered, but not those of the hugetlb pool (VM_SPECIAL in
-     * include/linux/mm.h), which are few pages anyway.
-     */
-    private static long pieceEnd(TrackedMapping t, long at) {
-        return Math.min(t.range().end(), (at & -PIECE_BYTES) + PIECE_BYTES);
+        PieceByPiece.giveBack(tracked.values(), capture.tracker::unregister);
     }
 
     @Override

@@ -27,6 +27,9 @@ public final class Snapshot {
      */
     private static final long FREEZE_RESERVE_BYTES = Freeze.CHANGED_LIMIT_BYTES / 4;
 
+    /** What the end of the rounds needs, where they come to one. */
+    private static final long ROUND_STAGING_BYTES = 64L << 20;
+
     private static final long THREAD_RESERVE_BYTES = 8 * Block.PAGE_BYTES;
 
     private final SnapshotOptions options;
@@ -81,35 +84,46 @@ public final class Snapshot {
      */
     public SnapshotReport take(int pid, PageSink sink)
             throws SnapshotException, InterruptedException {
-        if (seams.equals(Seams.NONE)) { // who watches every step wants to see the real one alone
-            WarmUp.once(options);
-        }
-        return takeCold(pid, sink);
+        return take("process " + pid, () -> TargetProcess.open(pid), sink, isWatched());
+    }
+
+    /** Who watches every step wants to see the real one alone. */
+    private boolean isWatched() {
+        return !seams.equals(Seams.NONE);
     }
 
     /**
-     * The dry run that the first {@link #take} does by itself, for whoever wants it over with
-     * before.
+     * The dry run that the first snapshot of a process with its instant at the start does by
+     * itself, for whoever wants it over with before.
      */
     public static void warmUp(SnapshotOptions options) throws InterruptedException {
         WarmUp.once(options);
     }
 
+    /** The same of a target that is already open, without a dry run; it is closed at the end. */
+    public SnapshotReport take(Target target, PageSink sink)
+            throws SnapshotException, InterruptedException {
+        return take(target, sink, true);
+    }
+
     /**
      * The same of a target that is already open; it is closed at the end, whatever that is.
+     *
+     * @param isCold whether to do without a {@linkplain #warmUp dry run}, if it comes to the instant
+     *     at the start
      *
      * @throws SnapshotException if it did not come about; nothing is published, and the target runs
      *     on unharmed
      * @throws InterruptedException if the calling thread was interrupted; the same holds
      */
-    public SnapshotReport take(Target target, PageSink sink)
+    public SnapshotReport take(Target target, PageSink sink, boolean isCold)
             throws SnapshotException, InterruptedException {
-        return take("the target", () -> target, sink);
+        return take("the target", () -> target, sink, isCold);
     }
 
     /** Without the dry run before. */
     SnapshotReport takeCold(int pid, PageSink sink) throws SnapshotException, InterruptedException {
-        return take("process " + pid, () -> TargetProcess.open(pid), sink);
+        return take("process " + pid, () -> TargetProcess.open(pid), sink, true);
     }
 
     @FunctionalInterface
@@ -117,13 +131,13 @@ public final class Snapshot {
         Target open() throws IOException;
     }
 
-    private SnapshotReport take(String name, Opener opener, PageSink sink)
+    private SnapshotReport take(String name, Opener opener, PageSink sink, boolean isCold)
             throws SnapshotException, InterruptedException {
         long startNanos = System.nanoTime();
         try (sink) {
             try {
                 progress.at(Progress.Step.PREPARE, 0, 0);
-                SnapshotReport report = take(opener, sink, startNanos);
+                SnapshotReport report = take(opener, sink, startNanos, isCold);
                 SnapshotMetrics.record(registry, report);
                 return report;
             } catch (IOException e) {
@@ -150,11 +164,68 @@ public final class Snapshot {
         return String.valueOf(e.getMessage());
     }
 
-    private SnapshotReport take(Opener opener, PageSink sink, long startNanos) throws IOException {
-        try (Target target = opener.open();
-                Staging staging = staging(stagingBytes(target));
+    private SnapshotReport take(Opener opener, PageSink sink, long startNanos, boolean isCold)
+            throws IOException, InterruptedException {
+        try (Target target = opener.open()) {
+            Ordinals ordinals = new Ordinals();
+            if (options.instant() == InstantChoice.START) {
+                return takeAtStart(
+                        target,
+                        sink,
+                        new SnapshotRun.Rounds(ordinals, false, SnapshotReport.Course.START),
+                        startNanos,
+                        isCold);
+            }
+            return switch (takeAtEnd(target, sink, ordinals, startNanos)) {
+                case RoundsRun.Outcome.Taken(var report) -> report;
+                case RoundsRun.Outcome.Never never ->
+                        takeAtStart(
+                                target,
+                                sink,
+                                new SnapshotRun.Rounds(ordinals, true, never.course()),
+                                startNanos,
+                                isCold);
+            };
+        }
+    }
+
+    private RoundsRun.Outcome takeAtEnd(
+            Target target, PageSink sink, Ordinals ordinals, long startNanos) throws IOException {
+        long bytes = Math.min(options.stagingBytes(), ROUND_STAGING_BYTES) + FREEZE_RESERVE_BYTES;
+        try (Staging staging = staging(bytes);
                 Attachment attachment = target.attach(seams.probe());
-                SnapshotRun run = run(target, attachment, staging, sink)) {
+                RoundsRun run =
+                        new RoundsRun(
+                                new RoundsRun.Parts(
+                                        target,
+                                        attachment,
+                                        staging,
+                                        sink,
+                                        progress,
+                                        seams.probe(),
+                                        ordinals),
+                                options,
+                                startNanos)) {
+            return run.take();
+        }
+    }
+
+    private SnapshotReport takeAtStart(
+            Target target,
+            PageSink sink,
+            SnapshotRun.Rounds before,
+            long startNanos,
+            boolean isCold)
+            throws IOException, InterruptedException {
+        if (!isCold) {
+            WarmUp.once(options);
+        }
+        SharedObjects shared = new SharedObjects(target, options.trustsOwnDescriptors());
+        try (Staging staging = staging(stagingBytes(target));
+                Attachment attachment = target.attach(seams.probe());
+                SnapshotRun run =
+                        new SnapshotRun(
+                                target, attachment, staging, sink, progress, shared, before)) {
             run.prepare();
             progress.at(Progress.Step.ATTACH, 0, 0);
             long attachNanos = System.nanoTime();
@@ -169,11 +240,6 @@ public final class Snapshot {
                             seams.probe());
             return run.take(capture, startNanos, attachNanos);
         }
-    }
-
-    private SnapshotRun run(Target target, Attachment attachment, Staging staging, PageSink sink) {
-        SharedObjects shared = new SharedObjects(target, options.trustsOwnDescriptors());
-        return new SnapshotRun(target, attachment, staging, sink, progress, shared);
     }
 
     private Staging staging(long bytes) throws IOException {

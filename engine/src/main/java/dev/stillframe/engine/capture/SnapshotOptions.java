@@ -17,6 +17,8 @@ import java.time.Duration;
  * @param trustsOwnDescriptors whether the target is known to write its shared memory by mappings
  *     only, whatever descriptors of it it has; otherwise shared memory that is open for writing and
  *     changes after T0 is listed as missing
+ * @param instant where the instant lies
+ * @param pauseTarget how long the pause may be for the instant to lie at the end
  * @param tuning how faults are answered
  */
 public record SnapshotOptions(
@@ -26,6 +28,8 @@ public record SnapshotOptions(
         Duration stallTimeout,
         int workers,
         boolean trustsOwnDescriptors,
+        InstantChoice instant,
+        Duration pauseTarget,
         Tuning tuning) {
     /** The smallest staging pool. */
     public static final long MIN_STAGING_BYTES = 8L << 20;
@@ -51,14 +55,19 @@ public record SnapshotOptions(
         if (workers < 1 || workers > 16) {
             throw new IllegalArgumentException(workers + " workers; 1 to 16 are possible");
         }
-        if (!stopBudget.isPositive() || pauseBudget.isNegative() || !stallTimeout.isPositive()) {
+        if (!stopBudget.isPositive()
+                || pauseBudget.isNegative()
+                || !stallTimeout.isPositive()
+                || !pauseTarget.isPositive()) {
             throw new IllegalArgumentException(
                     "stop budget "
                             + stopBudget
                             + ", pause budget "
                             + pauseBudget
                             + ", stall timeout "
-                            + stallTimeout);
+                            + stallTimeout
+                            + ", pause target "
+                            + pauseTarget);
         }
     }
 
@@ -71,6 +80,8 @@ public record SnapshotOptions(
                 Duration.ofSeconds(30),
                 Math.clamp(processors, 1, 4),
                 false,
+                InstantChoice.AUTO,
+                Duration.ofMillis(10),
                 Tuning.DEFAULT);
     }
 
@@ -83,6 +94,8 @@ public record SnapshotOptions(
                 stallTimeout,
                 workers,
                 trustsOwnDescriptors,
+                instant,
+                pauseTarget,
                 tuning);
     }
 
@@ -95,6 +108,8 @@ public record SnapshotOptions(
                 other,
                 workers,
                 trustsOwnDescriptors,
+                instant,
+                pauseTarget,
                 tuning);
     }
 
@@ -107,13 +122,51 @@ public record SnapshotOptions(
                 stallTimeout,
                 other,
                 trustsOwnDescriptors,
+                instant,
+                pauseTarget,
                 tuning);
     }
 
     /** The same with a target whose own descriptors are trusted. */
     public SnapshotOptions withTrustInOwnDescriptors() {
         return new SnapshotOptions(
-                stagingBytes, stopBudget, pauseBudget, stallTimeout, workers, true, tuning);
+                stagingBytes,
+                stopBudget,
+                pauseBudget,
+                stallTimeout,
+                workers,
+                true,
+                instant,
+                pauseTarget,
+                tuning);
+    }
+
+    /** The same with the instant elsewhere. */
+    public SnapshotOptions withInstant(InstantChoice other) {
+        return new SnapshotOptions(
+                stagingBytes,
+                stopBudget,
+                pauseBudget,
+                stallTimeout,
+                workers,
+                trustsOwnDescriptors,
+                other,
+                pauseTarget,
+                tuning);
+    }
+
+    /** The same with another target for the pause. */
+    public SnapshotOptions withPauseTarget(Duration other) {
+        return new SnapshotOptions(
+                stagingBytes,
+                stopBudget,
+                pauseBudget,
+                stallTimeout,
+                workers,
+                trustsOwnDescriptors,
+                instant,
+                other,
+                tuning);
     }
 
     /** The same with another way to answer faults. */
@@ -125,6 +178,8 @@ public record SnapshotOptions(
                 stallTimeout,
                 workers,
                 trustsOwnDescriptors,
+                instant,
+                pauseTarget,
                 other);
     }
 }

@@ -8,6 +8,7 @@ import java.util.List;
  *
  * @param image where it was published, as the sink names it
  * @param rootHash the image's root hash in hexadecimal
+ * @param course where the instant lies, and how it came to that
  * @param captured how much it holds
  * @param times how long it took
  * @param waits what the target waited for
@@ -16,6 +17,7 @@ import java.util.List;
 public record SnapshotReport(
         String image,
         String rootHash,
+        Course course,
         Captured captured,
         Times times,
         Waits waits,
@@ -23,6 +25,25 @@ public record SnapshotReport(
     /** Copies the list. */
     public SnapshotReport {
         missing = List.copyOf(missing);
+    }
+
+    /**
+     * Where the instant lies, and why. Immutable.
+     *
+     * @param atEnd whether it is that of the end, after rounds
+     * @param rounds how many there were, 0 if none was tried
+     * @param converged whether the last of them left little enough
+     * @param predictedPauseNanos the pause that was predicted after the last one, 0 without rounds
+     * @param reason why it is not what would have been better for the target; empty if it is
+     */
+    public record Course(
+            boolean atEnd,
+            int rounds,
+            boolean converged,
+            long predictedPauseNanos,
+            String reason) {
+        /** As it was asked for, without rounds. */
+        public static final Course START = new Course(false, 0, false, 0, "");
     }
 
     /**

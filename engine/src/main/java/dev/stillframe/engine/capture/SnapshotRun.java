@@ -32,8 +32,6 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * One snapshot, told in its steps. Owned by the thread that takes it. {@link #close} is the one
@@ -46,7 +44,6 @@ final class SnapshotRun implements AutoCloseable {
     private static final int FEW_HOT_PAGES = 512;
     private static final long POLL_NANOS = 200_000;
     private static final long THREAD_WAIT_NANOS = 10_000_000_000L;
-    private static final Logger LOG = LoggerFactory.getLogger(SnapshotRun.class);
 
     /** Arming follows the size of the memory, 20 ms per GiB; this is far beyond. */
     private static final Duration ARM_LIMIT = Duration.ofMinutes(5);
@@ -60,13 +57,25 @@ final class SnapshotRun implements AutoCloseable {
     private final PageSink sink;
     private final Progress progress;
     private final SharedObjects shared;
+    private final Ordinals ordinals;
+    private final SnapshotReport.Course course;
     private Map<Long, Set<String>> flags = Map.of();
     private @Nullable Capture capture;
     private @Nullable Drain drain;
     private @Nullable Registration registration;
     private Stage stage = new Stage.Attached();
     private boolean isDraining;
+    private final boolean sinkHasBegun;
     private boolean closed;
+
+    /**
+     * What came before.
+     *
+     * @param ordinals those that pages have already
+     * @param sinkHasBegun whether the sink knows of them
+     * @param course why it comes to this
+     */
+    record Rounds(Ordinals ordinals, boolean sinkHasBegun, SnapshotReport.Course course) {}
 
     SnapshotRun(
             Target target,
@@ -74,13 +83,17 @@ final class SnapshotRun implements AutoCloseable {
             Staging staging,
             PageSink sink,
             Progress progress,
-            SharedObjects shared) {
+            SharedObjects shared,
+            Rounds before) {
         this.target = target;
         this.attachment = attachment;
         this.staging = staging;
         this.sink = sink;
         this.progress = progress;
         this.shared = shared;
+        this.ordinals = before.ordinals();
+        this.course = before.course();
+        this.sinkHasBegun = before.sinkHasBegun();
     }
 
     /** What can be learnt without touching the target. */
@@ -163,7 +176,7 @@ final class SnapshotRun implements AutoCloseable {
                 capture,
                 staging::isHalfFull,
                 () -> tell(capture, draining, layout, Progress.Step.SWEEP));
-        draining.begin(layout, places);
+        draining.begin(layout, places, sinkHasBegun);
         shared.afterwards(
                 freeze.mappings()); // not before: staging fills until the drain takes from it
         awaitWork(capture, () -> false, () -> tell(capture, draining, layout, Progress.Step.SWEEP));
@@ -173,7 +186,7 @@ final class SnapshotRun implements AutoCloseable {
         capture.probe.at("release: take the protection away");
         registered.giveBack();
         capture.stop();
-        undo(null, this::releaseTarget, this::awaitWorkers);
+        Undo.all(null, this::releaseTarget, this::awaitWorkers);
         capture.probe.at("release: done");
         capture.check();
         new Relief(target, capture.table.blocks()).run();
@@ -330,14 +343,16 @@ final class SnapshotRun implements AutoCloseable {
             Instant instant,
             List<ThreadState> states)
             throws IOException {
-        LayoutBuilder builder = new LayoutBuilder(capture.table, registered, target, flags);
+        LayoutBuilder builder = new LayoutBuilder(target, flags, ordinals);
+        SweptContent content =
+                new SweptContent(capture.table, registered, freeze, flags, target.isSolid());
         return new Layout(
                 Block.PAGE_BYTES,
                 Layout.epochNanos(instant),
                 target.source(),
                 target.auxv(),
                 states,
-                builder.regions(freeze),
+                builder.regions(freeze.mappings(), content),
                 target.machine());
     }
 
@@ -374,6 +389,7 @@ final class SnapshotRun implements AutoCloseable {
         return new SnapshotReport(
                 published.image(),
                 HexFormat.of().formatHex(published.rootHash()),
+                course,
                 new SnapshotReport.Captured(pages * Block.PAGE_BYTES, pages, zeroPages),
                 new SnapshotReport.Times(
                         times.thaw() - times.freeze(),
@@ -398,7 +414,7 @@ final class SnapshotRun implements AutoCloseable {
         if (known != null && stage.isProtected()) {
             boolean held = stage.isHeld();
             stage = stage.on(Stage.Event.RELEASE);
-            undo(null, () -> releaseMemory(known), held ? attachment::thaw : () -> {});
+            Undo.all(null, () -> releaseMemory(known), held ? attachment::thaw : () -> {});
         }
     }
 
@@ -467,35 +483,12 @@ final class SnapshotRun implements AutoCloseable {
         }
     }
 
-    @FunctionalInterface
-    private interface Undoing {
-        void run() throws IOException;
-    }
-
-    /**
-     * Takes each step, whatever became of those before it. What goes wrong is told with {@code
-     * cause}, or logged.
-     */
-    private static void undo(@Nullable Throwable cause, Undoing... steps) {
-        for (Undoing step : steps) {
-            try {
-                step.run();
-            } catch (Throwable t) { // nothing may keep the steps behind it from being taken
-                if (cause != null && !cause.equals(t)) {
-                    cause.addSuppressed(t);
-                } else if (cause == null) {
-                    LOG.warn("while a snapshot was ended: {}", String.valueOf(t.getMessage()), t);
-                }
-            }
-        }
-    }
-
     private void close(@Nullable Throwable cause) {
         if (closed) {
             return;
         }
         closed = true;
-        undo(
+        Undo.all(
                 cause,
                 this::releaseTarget,
                 attachment::close,

@@ -79,7 +79,8 @@ final class WarmUp {
     private static void run(SnapshotOptions options)
             throws IOException, SnapshotException, InterruptedException {
         SnapshotOptions small =
-                options.withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES)
+                options.withInstant(InstantChoice.START)
+                        .withStagingBytes(SnapshotOptions.MIN_STAGING_BYTES)
                         .withStallTimeout(Duration.ofSeconds(10));
         Process shell = new ProcessBuilder("/bin/sh", "-c", BUSY_CHILD).start();
         try (BufferedReader output = shell.inputReader(StandardCharsets.US_ASCII)) {

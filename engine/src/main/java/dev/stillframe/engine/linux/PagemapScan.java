@@ -11,6 +11,9 @@ import java.lang.foreign.MemorySegment;
  * memory that the process had when this was opened. Not thread-safe.
  */
 public final class PagemapScan implements AutoCloseable {
+    /** In a mapping that is registered with {@link Userfaultfd.Feature#WP_ASYNC}. */
+    public static final long REGISTERED = 1;
+
     /** Not write-protected: written since it was protected, or never protected. */
     public static final long WRITTEN = 2;
 
@@ -122,6 +125,14 @@ public final class PagemapScan implements AutoCloseable {
      */
     public void takeWritten(long start, long end, Visitor visitor) throws ErrnoException {
         scan(start, end, TAKE_WRITTEN, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, visitor);
+    }
+
+    /**
+     * Visits the matching pages of {@code [start, end)} and protects them, both at once for each
+     * page. Parts that are not registered with {@link Userfaultfd.Feature#WP_ASYNC} are left out.
+     */
+    public void take(long start, long end, Query query, Visitor visitor) throws ErrnoException {
+        scan(start, end, query, PM_SCAN_WP_MATCHING, visitor);
     }
 
     private void scan(long start, long end, Query query, long flags, Visitor visitor)

@@ -55,6 +55,22 @@ public final class ProcessMemory implements AutoCloseable {
     }
 
     /**
+     * Copies several ranges of the other, one behind the other, to {@code into}. Allocates nothing.
+     *
+     * @param ranges {@code struct iovec} of each
+     * @param count how many, at most 1024 (IOV_MAX)
+     * @param bytes of all together
+     * @return bytes copied, fewer if some are not there; or a negative errno
+     */
+    public long gather(MemorySegment ranges, int count, long bytes, long into) {
+        MemorySegment local = Kernel.scratch();
+        local.set(JAVA_LONG, 0, into);
+        local.set(JAVA_LONG, 8, bytes);
+        return Kernel.call(
+                Syscall.PROCESS_VM_READV, pid, local.address(), 1, ranges.address(), count, 0);
+    }
+
+    /**
      * Maps pages of the other that are there for writing, as its first write to each of them would,
      * but for many at once and here. Their bytes stay as they are: this is a write of bytes that
      * cannot be read, for which the kernel prepares the pages before it finds that out

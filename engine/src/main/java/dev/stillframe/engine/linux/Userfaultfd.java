@@ -26,6 +26,13 @@ public final class Userfaultfd implements WriteTracker {
     /** Flags for userfaultfd(2): close-on-exec and non-blocking; not user-mode-only. */
     public static final int OPEN_FLAGS = 0x80000 | 0x800;
 
+    /**
+     * UFFD_USER_MODE_ONLY as well: allowed to every process, whatever {@code
+     * vm.unprivileged_userfaultfd} says. The kernel's own writes to protected memory then fail,
+     * unless {@link Feature#WP_ASYNC} lets them through.
+     */
+    public static final int USER_MODE_ONLY_FLAGS = OPEN_FLAGS | 1;
+
     private static final long API = 0xAA;
     private static final long UFFDIO_API = 0xc018aa3fL;
     private static final long UFFDIO_REGISTER = 0xc020aa00L;

@@ -8,6 +8,7 @@ import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.FrozenThread;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.Windows;
+import dev.stillframe.engine.process.WriteMarks;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -88,6 +89,11 @@ final class ArenaMemory extends Windows {
         @Override
         public WriteTracker tracker() throws IOException {
             return process.tracker();
+        }
+
+        @Override
+        public WriteMarks marks() throws IOException {
+            return process.marks();
         }
 
         @Override

@@ -1,5 +1,6 @@
 package dev.stillframe.engine.nativearena;
 
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
@@ -139,6 +140,7 @@ public final class FaultHandler {
 
     private static SnapshotOptions options(long stagingBytes, long stallMillis) {
         return SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors())
+                .withInstant(InstantChoice.START)
                 .withStagingBytes(stagingBytes)
                 .withStallTimeout(Duration.ofMillis(stallMillis));
     }

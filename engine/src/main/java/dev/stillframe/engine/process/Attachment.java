@@ -15,6 +15,9 @@ public interface Attachment extends AutoCloseable {
     /** Told of threads of the target that are about to end, and where that is seen. */
     @FunctionalInterface
     interface ExitListener {
+        /** Where nothing is protected in a way that an exit could meet. */
+        ExitListener NONE = thread -> {};
+
         /**
          * At the end of a thread the kernel clears the word at {@code exitWord}, and drops the
          * fault if it cannot write there: the page must be writable even if we are killed, since
@@ -31,6 +34,9 @@ public interface Attachment extends AutoCloseable {
 
     /** What protects the target's memory; not yet enabled. Whoever asks closes it. */
     WriteTracker tracker() throws IOException;
+
+    /** What marks writes to the target's memory; not yet enabled. Whoever asks closes it. */
+    WriteMarks marks() throws IOException;
 
     /**
      * Watches every thread, present and future; {@code listener} hears of exits from now on.

@@ -1,5 +1,7 @@
 package dev.stillframe.engine.process;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.instant.Source;
@@ -7,6 +9,7 @@ import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -45,6 +48,29 @@ public interface Target extends AutoCloseable {
      * @return bytes copied from the start, or a negative errno
      */
     long read(long address, long length, long into);
+
+    /**
+     * Copies several ranges, one behind the other, to this process's address {@code into}.
+     * Allocates nothing.
+     *
+     * @param ranges {@code struct iovec} of each: its address and its length in bytes, two longs
+     * @param count how many, at most 1024
+     * @param bytes of all together
+     * @return {@code bytes}; or less, or a negative errno, if some are not there: then nothing is
+     *     known of what was copied
+     */
+    default long gather(MemorySegment ranges, int count, long bytes, long into) {
+        long done = 0;
+        for (int i = 0; i < count; i++) {
+            long length = ranges.get(JAVA_LONG, i * 16L + 8);
+            long copied = read(ranges.get(JAVA_LONG, i * 16L), length, into + done);
+            if (copied != length) {
+                return done;
+            }
+            done += copied;
+        }
+        return done;
+    }
 
     /**
      * Maps pages that are there for writing, as its own first writes would. For memory that was

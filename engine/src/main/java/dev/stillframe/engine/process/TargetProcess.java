@@ -10,6 +10,7 @@ import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -185,6 +186,11 @@ public final class TargetProcess implements Target {
     @Override
     public long read(long address, long length, long into) {
         return memory.read(address, length, into);
+    }
+
+    @Override
+    public long gather(MemorySegment ranges, int count, long bytes, long into) {
+        return memory.gather(ranges, count, bytes, into);
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.stillframe.engine.process;
 
 import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.linux.Architecture;
+import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
@@ -81,6 +82,30 @@ public final class Tracer implements Attachment {
         return run(() -> target.inject(UserfaultfdInjection.Call.TAKE, probe)).userfaultfd();
     }
 
+    @Override
+    public WriteMarks marks() throws IOException {
+        PagemapScan pagemap = PagemapScan.of(target.pid());
+        boolean taken = false;
+        try {
+            WriteMarks marks =
+                    new KernelMarks(
+                            run(
+                                            () ->
+                                                    target.inject(
+                                                            UserfaultfdInjection.Call
+                                                                    .TAKE_USER_MODE_ONLY,
+                                                            probe))
+                                    .userfaultfd(),
+                            pagemap);
+            taken = true;
+            return marks;
+        } finally {
+            if (!taken) {
+                pagemap.close();
+            }
+        }
+    }
+
     /**
      * A userfaultfd that the target has, too: it stands at what is missing, rather than run on
      * without, if we are killed.
@@ -114,6 +139,9 @@ public final class Tracer implements Attachment {
                 () -> {
                     tracees.listen(listener);
                     seizeAll();
+                    if (listener == ExitListener.NONE) {
+                        return true;
+                    }
                     for (Tracee tracee : List.copyOf(tracees.all())) {
                         learnExitWord(tracee);
                         tracees.tellExitWord(tracee);

@@ -280,6 +280,11 @@ public abstract class Windows implements Target {
         }
 
         @Override
+        public WriteMarks marks() throws IOException {
+            return new Marks(real.marks());
+        }
+
+        @Override
         public void watch(ExitListener listener, Consumer<Throwable> lost) throws IOException {
             still.watch(listener, lost);
         }
@@ -310,6 +315,48 @@ public abstract class Windows implements Target {
             try (real) {
                 still.close();
             }
+        }
+    }
+
+    /** Marks of what is seen. */
+    private final class Marks implements WriteMarks {
+        private final WriteMarks real;
+
+        Marks(WriteMarks real) {
+            this.real = real;
+        }
+
+        @Override
+        public void enable() throws IOException {
+            real.enable();
+        }
+
+        @Override
+        public void register(AddressRange wanted) throws IOException {
+            long delta = window(wanted.start()).delta();
+            real.register(new AddressRange(wanted.start() + delta, wanted.end() + delta));
+        }
+
+        @Override
+        public long unregister(long start, long bytes) {
+            return real.unregister(inProcess(start), bytes);
+        }
+
+        @Override
+        public void take(
+                long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
+                throws IOException {
+            long delta = window(start).delta();
+            real.take(
+                    start + delta,
+                    end + delta,
+                    query,
+                    (from, to, categories) -> visitor.visit(from - delta, to - delta, categories));
+        }
+
+        @Override
+        public void close() {
+            real.close();
         }
     }
 

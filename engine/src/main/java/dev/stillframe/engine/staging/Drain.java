@@ -40,6 +40,7 @@ public final class Drain implements Runnable {
     private volatile @Nullable Thread thread;
     private final ThreadEnd ended = new ThreadEnd();
     private volatile boolean last;
+    private volatile boolean amends;
     private volatile @Nullable Draft next;
     private @Nullable PageLedger ledger;
     private @Nullable Places places;
@@ -89,9 +90,14 @@ public final class Drain implements Runnable {
         }
     }
 
-    /** Lets it begin: the layout is known. Called once. */
-    public void begin(Layout layout, Places places) {
+    /**
+     * Lets it begin: the layout is known. Called once.
+     *
+     * @param amends whether the sink has been begun with another layout, by another drain
+     */
+    public void begin(Layout layout, Places places, boolean amends) {
         next = new Draft(layout, places);
+        this.amends = amends;
         started.countDown();
     }
 
@@ -184,7 +190,11 @@ public final class Drain implements Runnable {
     private void begin(Draft draft) throws IOException {
         ledger = new PageLedger(draft.layout.ordinalCount());
         places = draft.places;
-        sink.begin(draft.layout);
+        if (amends) {
+            sink.amend(draft.layout);
+        } else {
+            sink.begin(draft.layout);
+        }
         next = null;
     }
 

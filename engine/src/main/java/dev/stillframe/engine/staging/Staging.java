@@ -92,6 +92,11 @@ public final class Staging implements AutoCloseable {
         return free.size() < Math.max(blocks / 2, least);
     }
 
+    /** Whether nobody has a block, and none is on its way. */
+    public boolean isWholeFree() {
+        return free.size() == blocks;
+    }
+
     /** How many blocks there are, free or not. */
     public int blocks() {
         return blocks;

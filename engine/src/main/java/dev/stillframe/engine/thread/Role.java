@@ -10,6 +10,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 public enum Role {
     /** Answers the target's faults, and copies between them; the first one arms. */
     WORKER("worker", true),
+    /** Copies what was written since the round before, and gives way to everybody. */
+    ROUND("round", true),
     /** Empties staging into the sink. */
     DRAIN("drain", true),
     /** The only one that traces the target: ptrace(2) belongs to a thread. */

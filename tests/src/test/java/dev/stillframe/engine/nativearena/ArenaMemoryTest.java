@@ -9,6 +9,7 @@ import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.process.Attachment;
+import dev.stillframe.engine.process.WriteMarks;
 import dev.stillframe.tests.emulated.EmulatedTarget;
 import dev.stillframe.tests.emulated.EmulatedThreads;
 import java.io.IOException;
@@ -42,6 +43,11 @@ class ArenaMemoryTest {
     private record Fragile(boolean stops, boolean goesOn) implements Attachment {
         @Override
         public WriteTracker tracker() {
+            throw new UnsupportedOperationException("not asked for here");
+        }
+
+        @Override
+        public WriteMarks marks() {
             throw new UnsupportedOperationException("not asked for here");
         }
 

@@ -1,5 +1,6 @@
 package dev.stillframe.tests.bench;
 
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
@@ -183,6 +184,7 @@ public final class Bench {
 
     private static SnapshotOptions options(long stagingBytes, SnapshotOptions.Tuning tuning) {
         return SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors())
+                .withInstant(InstantChoice.START)
                 .withStagingBytes(stagingBytes)
                 .withStallTimeout(Duration.ofMinutes(5))
                 .withTuning(tuning);

@@ -5,6 +5,7 @@ import dev.stillframe.agent.qemu.LazyRestore;
 import dev.stillframe.agent.qemu.MachineRestore;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.agent.qemu.Qmp;
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.image.ImageStore;
@@ -203,7 +204,8 @@ final class MachineBench {
 
     private static MachineSnapshot.Taken take(Guest guest, Path image) throws Exception {
         SnapshotOptions options =
-                SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
+                SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors())
+                .withInstant(InstantChoice.START);
         return new MachineSnapshot(options, new SimpleMeterRegistry(), Progress.NONE)
                 .take(
                         new MachineSnapshot.Subject(

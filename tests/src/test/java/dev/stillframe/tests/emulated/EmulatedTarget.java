@@ -27,6 +27,7 @@ import dev.stillframe.engine.process.OpenDescriptor;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.process.WriteMarks;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -143,13 +144,23 @@ public final class EmulatedTarget implements Target {
     @Override
     public void scan(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
             throws IOException {
+        scan(start, end, query, 0, visitor);
+    }
+
+    private void scan(
+            long start,
+            long end,
+            PagemapScan.Query query,
+            long flags,
+            PagemapScan.Visitor visitor)
+            throws IOException {
         long excluded = query.excluded() & ~PagemapScan.GUARD; // which the model knows nothing of
         PageScan.Result found =
                 process.scan(
                         new PageScan.Request(
                                 start,
                                 end,
-                                0,
+                                flags,
                                 Integer.MAX_VALUE,
                                 0,
                                 excluded,
@@ -283,6 +294,13 @@ public final class EmulatedTarget implements Target {
             try (Userfault own = process.userfaultfd()) {
                 return new EmulatedTracker(
                         mmu, own.sendTo(observer)); // who faults must not be who holds it
+            }
+        }
+
+        @Override
+        public WriteMarks marks() {
+            try (Userfault own = process.userfaultfd()) {
+                return new EmulatedMarks(mmu, own.sendTo(observer), EmulatedTarget.this::scan);
             }
         }
 

@@ -1,5 +1,6 @@
 package dev.stillframe.tests.system;
 
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
@@ -15,6 +16,7 @@ public final class Snapshots {
     /** Options that a laptop can afford. */
     public static SnapshotOptions options() {
         return SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors())
+                .withInstant(InstantChoice.START)
                 .withStagingBytes(256L << 20);
     }
 

@@ -1,0 +1,84 @@
+package dev.stillframe.engine.capture;
+
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * Whether the rounds come to an end: what a freeze now would take, and whether another round would
+ * make it less. Pure.
+ *
+ * @param target how long the freeze may take
+ * @param most pages that staging holds while the target stands
+ * @param mostRounds after so many another one is not tried
+ */
+record Convergence(Duration target, long most, int mostRounds) {
+    /** Stopping and starting the threads of a small process. */
+    private static final long STOP_NANOS = 1_500_000;
+
+    /** Of a round that leaves more than this part of what the one before left, little is hoped. */
+    private static final double SLOW = 0.75;
+
+    /**
+     * What is known after a round.
+     *
+     * @param leftPages written since they were copied
+     * @param lookNanos what it took to find that out, mappings included: the freeze does the same
+     * @param nanosPerPage to copy single pages
+     */
+    record Round(long leftPages, long lookNanos, double nanosPerPage) {
+        long pauseNanos() {
+            return STOP_NANOS + lookNanos + (long) (leftPages * nanosPerPage);
+        }
+    }
+
+    /** What to do next. */
+    sealed interface Decision {
+        /** Freeze: it fits. */
+        record Freeze() implements Decision {}
+
+        /** Another round. */
+        record Again() implements Decision {}
+
+        /** It will not fit, and why. */
+        record Never(String reason) implements Decision {}
+    }
+
+    /** After at least one round, the last one last. */
+    Decision decide(List<Round> rounds) {
+        Round last = rounds.getLast();
+        boolean fits = last.pauseNanos() <= target.toNanos() && last.leftPages() <= most;
+        if (fits && !isShrinking(rounds)) {
+            return new Decision.Freeze();
+        }
+        if (rounds.size() < mostRounds && (rounds.size() < 3 || isShrinking(rounds))) {
+            return new Decision.Again();
+        }
+        return fits ? new Decision.Freeze() : new Decision.Never(reason(rounds));
+    }
+
+    /** Whether the last round left clearly less than the one before, or can be expected to. */
+    private static boolean isShrinking(List<Round> rounds) {
+        if (rounds.size() < 2) {
+            return rounds.getLast().leftPages() > FEW;
+        }
+        long before = rounds.get(rounds.size() - 2).leftPages();
+        long now = rounds.getLast().leftPages();
+        return now > FEW && now < before * SLOW;
+    }
+
+    /** So many are copied in less than a millisecond. */
+    private static final long FEW = 256;
+
+    private String reason(List<Round> rounds) {
+        Round last = rounds.getLast();
+        return last.leftPages() > most
+                ? "after %d rounds %d pages are written again in the time that it takes to copy them, more than staging holds"
+                        .formatted(rounds.size(), last.leftPages())
+                : "after %d rounds a pause of %d ms is predicted, more than %d ms: %d pages are written again in the time that it takes to copy them"
+                        .formatted(
+                                rounds.size(),
+                                last.pauseNanos() / 1_000_000,
+                                target.toMillis(),
+                                last.leftPages());
+    }
+}

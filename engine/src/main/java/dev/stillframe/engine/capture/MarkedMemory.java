@@ -1,0 +1,355 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.linux.ErrnoException;
+import dev.stillframe.engine.linux.PagemapScan;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.MemoryFile;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.process.Mapping;
+import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.process.WriteMarks;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * The mappings whose writes are marked, and what was written to them. Mappings come and go between
+ * two rounds; what is mapped anew counts as written as a whole. Owned by one thread at a time.
+ */
+final class MarkedMemory implements AutoCloseable {
+    private static final long CONTENT = PagemapScan.PRESENT | PagemapScan.SWAPPED;
+    private static final long TOLD =
+            PagemapScan.WRITTEN | PagemapScan.PFNZERO | PagemapScan.REGISTERED;
+
+    private static final PagemapScan.Query WRITTEN =
+            new PagemapScan.Query(
+                    PagemapScan.WRITTEN, PagemapScan.GUARD, CONTENT, PagemapScan.PFNZERO);
+
+    /** Of a private mapping of a file only what is no longer the file's. */
+    private static final PagemapScan.Query WRITTEN_NOT_FILE =
+            new PagemapScan.Query(
+                    PagemapScan.WRITTEN,
+                    PagemapScan.GUARD | PagemapScan.FILE,
+                    CONTENT,
+                    PagemapScan.PFNZERO);
+
+    private static final PagemapScan.Query ALL =
+            new PagemapScan.Query(0, PagemapScan.GUARD, CONTENT, TOLD);
+    private static final PagemapScan.Query ALL_NOT_FILE =
+            new PagemapScan.Query(0, PagemapScan.GUARD | PagemapScan.FILE, CONTENT, TOLD);
+
+    private final Target target;
+    private final WriteMarks marks;
+    private final Map<Long, Set<String>> flags;
+    private final TreeMap<Long, TrackedMapping> tracked = new TreeMap<>();
+
+    /** Those of which nothing was taken yet. */
+    private final Set<TrackedMapping> fresh = new HashSet<>();
+
+    private final Map<AddressRange, String> refused = new HashMap<>();
+    private List<Mapping> mappings = List.of();
+
+    /**
+     * Pages of one mapping.
+     *
+     * @param content all that hold something
+     * @param written those that have to be copied
+     */
+    record Found(TrackedMapping mapping, PageRuns content, PageRuns written) {}
+
+    /** With {@code flags} as they were before: VmFlags by the start of a mapping. */
+    MarkedMemory(Target target, WriteMarks marks, Map<Long, Set<String>> flags) {
+        this.target = target;
+        this.marks = marks;
+        this.flags = flags;
+    }
+
+    /** All mappings, as they were when they were last looked at. */
+    List<Mapping> mappings() {
+        return mappings;
+    }
+
+    /** Those that are marked. */
+    List<TrackedMapping> tracked() {
+        return List.copyOf(tracked.values());
+    }
+
+    Treatment treatment(Mapping mapping) {
+        return Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+    }
+
+    /** What can be neither marked nor copied in the pause. */
+    List<Missing> refused() {
+        List<Missing> missing = new ArrayList<>();
+        for (Mapping mapping : mappings) {
+            Treatment treatment = treatment(mapping);
+            String reason = refused.get(mapping.range());
+            if (treatment.way() == Treatment.Way.MISSING) {
+                missing.add(new Missing(mapping.range(), treatment.reason()));
+            } else if (reason != null) {
+                missing.add(new Missing(mapping.range(), reason));
+            }
+        }
+        return missing;
+    }
+
+    /**
+     * Looks at the mappings again, forgets those that have gone, and registers those that are new or
+     * have changed.
+     */
+    void refresh() throws IOException {
+        look();
+        refused.clear();
+        for (Mapping mapping : mappings) {
+            if (isMarkable(mapping) && !tracked.containsKey(mapping.range().start())) {
+                register(mapping);
+            }
+        }
+    }
+
+    /** The same, but what is new or has changed is left as it is: {@link #lookAtAll} finds it. */
+    void look() throws IOException {
+        mappings = target.mappings();
+        Map<Long, Mapping> now = new HashMap<>();
+        mappings.forEach(mapping -> now.put(mapping.range().start(), mapping));
+        for (TrackedMapping t : List.copyOf(tracked.values())) {
+            Mapping mapping = now.get(t.range().start());
+            if (mapping == null || !isMarkable(mapping) || !isSame(t, mapping)) {
+                forget(t);
+            }
+        }
+    }
+
+    private void forget(TrackedMapping t) {
+        tracked.remove(t.range().start());
+        fresh.remove(t);
+        if (t.file() != null) {
+            t.file().close();
+        }
+    }
+
+    private boolean isMarkable(Mapping mapping) {
+        return switch (treatment(mapping).way()) {
+            case PROTECT, COPY_CHANGED -> true;
+            case COPY_WHOLE, REFERENCE, MISSING -> false;
+        };
+    }
+
+    private boolean isSame(TrackedMapping known, Mapping mapping) {
+        return known.range().equals(mapping.range())
+                && known.kind() == treatment(mapping).kind()
+                && known.object().equals(object(mapping))
+                && known.fileDelta() == mapping.range().start() - mapping.offset();
+    }
+
+    private static String object(Mapping mapping) {
+        return mapping.inode() == 0 ? "" : mapping.object();
+    }
+
+    private void register(Mapping mapping) throws IOException {
+        try {
+            marks.register(mapping.range());
+            TrackedMapping t = opened(mapping);
+            tracked.put(mapping.range().start(), t);
+            fresh.add(t);
+        } catch (ErrnoException e) {
+            if (e.is(Errno.ESRCH)) {
+                throw e;
+            }
+            refused.put(mapping.range(), Registration.reason(e));
+        }
+    }
+
+    private TrackedMapping opened(Mapping mapping) throws IOException {
+        RegionKind kind = treatment(mapping).kind();
+        return new TrackedMapping(
+                mapping.range(),
+                kind,
+                kind == RegionKind.SHARED ? target.open(mapping) : null,
+                mapping.range().start() - mapping.offset(),
+                object(mapping));
+    }
+
+    /**
+     * What was written since it was last taken, and marks it again: of what is registered only
+     * lately, all that there is.
+     */
+    List<Found> take() throws IOException {
+        List<Found> found = new ArrayList<>();
+        for (TrackedMapping t : tracked.values()) {
+            PageRuns written = new PageRuns();
+            marks.take(
+                    t.range().start(),
+                    t.range().end(),
+                    t.kind() == RegionKind.PRIVATE_FILE ? WRITTEN_NOT_FILE : WRITTEN,
+                    (start, end, categories) -> addUnlessZero(written, start, end, categories));
+            PageRuns all = fresh.remove(t) && t.file() != null ? data(t, t.file()) : written;
+            found.add(new Found(t, all, all));
+        }
+        return spread(found);
+    }
+
+    private static void addUnlessZero(PageRuns runs, long start, long end, long categories) {
+        if ((categories & PagemapScan.PFNZERO) == 0) {
+            runs.add(start, end, 0);
+        }
+    }
+
+    /**
+     * All content that there is now, and of that what was written since it was last taken or is not
+     * registered. Of shared memory that nobody has mapped here, what {@code ordinals} know of no
+     * copy. Marks nothing.
+     */
+    List<Found> lookAtAll(Ordinals ordinals) throws IOException {
+        List<Found> found = new ArrayList<>();
+        for (Mapping mapping : mappings) {
+            if (isMarkable(mapping) && !refused.containsKey(mapping.range())) {
+                TrackedMapping known = tracked.get(mapping.range().start());
+                found.add(lookAt(known != null ? known : adopted(mapping), ordinals));
+            }
+        }
+        return spread(found);
+    }
+
+    /** Not registered, as its pages will tell. */
+    private TrackedMapping adopted(Mapping mapping) throws IOException {
+        TrackedMapping t = opened(mapping);
+        tracked.put(mapping.range().start(), t);
+        return t;
+    }
+
+    private Found lookAt(TrackedMapping t, Ordinals ordinals) throws IOException {
+        PageRuns content = new PageRuns();
+        PageRuns written = new PageRuns();
+        target.scan(
+                t.range().start(),
+                t.range().end(),
+                t.kind() == RegionKind.PRIVATE_FILE ? ALL_NOT_FILE : ALL,
+                (start, end, categories) -> {
+                    if ((categories & PagemapScan.PFNZERO) == 0) {
+                        content.add(start, end, 0);
+                        if ((categories & PagemapScan.WRITTEN) != 0
+                                || (categories & PagemapScan.REGISTERED) == 0) {
+                            written.add(start, end, 0);
+                        }
+                    }
+                });
+        MemoryFile file = t.file();
+        if (file == null) {
+            return new Found(t, content, written);
+        }
+        PageRuns data = data(t, file);
+        return new Found(t, data, union(written, notStored(data, ordinals)));
+    }
+
+    /** Pages of shared memory that hold something, whoever has them mapped. */
+    private static PageRuns data(TrackedMapping t, MemoryFile file) throws IOException {
+        PageRuns runs = new PageRuns();
+        Registration.eachData(
+                t,
+                t.range().start(),
+                t.range().end(),
+                (Registration.RangeVisitor) (start, end) -> runs.add(start, end, 0));
+        return runs;
+    }
+
+    private static PageRuns notStored(PageRuns data, Ordinals ordinals) {
+        PageRuns runs = new PageRuns();
+        for (int run = 0; run < data.count(); run++) {
+            long at = ordinals.firstNotStored(data.start(run), data.end(run));
+            while (at < data.end(run)) {
+                long end = ordinals.firstStored(at, data.end(run));
+                runs.add(at, end, 0);
+                at = ordinals.firstNotStored(end, data.end(run));
+            }
+        }
+        return runs;
+    }
+
+    private static PageRuns union(PageRuns one, PageRuns other) {
+        if (other.count() == 0 || one.count() == 0) {
+            return other.count() == 0 ? one : other;
+        }
+        TreeMap<Long, Long> ends = new TreeMap<>();
+        for (PageRuns each : List.of(one, other)) {
+            for (int run = 0; run < each.count(); run++) {
+                ends.merge(each.start(run), each.end(run), Math::max);
+            }
+        }
+        PageRuns union = new PageRuns();
+        long behind = Long.MIN_VALUE;
+        for (Map.Entry<Long, Long> each : ends.entrySet()) {
+            long start = Math.max(behind, each.getKey());
+            if (start < each.getValue()) {
+                union.add(start, each.getValue(), 0);
+                behind = each.getValue();
+            }
+        }
+        return union;
+    }
+
+    /**
+     * What was written by one mapping of shared memory has changed in all others of it, and is
+     * marked in none of them.
+     */
+    private static List<Found> spread(List<Found> found) {
+        Map<String, List<Found>> byObject = new HashMap<>();
+        for (Found each : found) {
+            if (each.mapping().file() != null) {
+                byObject.computeIfAbsent(each.mapping().object(), _ -> new ArrayList<>())
+                        .add(each);
+            }
+        }
+        byObject.values().removeIf(all -> all.size() < 2);
+        if (byObject.isEmpty()) {
+            return found;
+        }
+        List<Found> result = new ArrayList<>();
+        for (Found each : found) {
+            PageRuns written = each.written();
+            for (Found other : byObject.getOrDefault(each.mapping().object(), List.of())) {
+                if (other != each) {
+                    written = union(written, shifted(other, each.mapping()));
+                }
+            }
+            result.add(new Found(each.mapping(), each.content(), written));
+        }
+        return result;
+    }
+
+    /** Where {@code to} shows what was written through another mapping of the same memory. */
+    private static PageRuns shifted(Found from, TrackedMapping to) {
+        long shift = to.fileDelta() - from.mapping().fileDelta();
+        PageRuns runs = new PageRuns();
+        for (int run = 0; run < from.written().count(); run++) {
+            long start = Math.max(from.written().start(run) + shift, to.range().start());
+            long end = Math.min(from.written().end(run) + shift, to.range().end());
+            if (start < end) {
+                runs.add(start, end, 0);
+            }
+        }
+        return runs;
+    }
+
+    /** Takes marks and registrations away. */
+    void giveBack() {
+        PieceByPiece.giveBack(tracked.values(), marks::unregister);
+    }
+
+    @Override
+    public void close() {
+        for (TrackedMapping t : tracked.values()) {
+            if (t.file() != null) {
+                t.file().close();
+            }
+        }
+        tracked.clear();
+    }
+}

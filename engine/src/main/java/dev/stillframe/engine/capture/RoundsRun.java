@@ -1,0 +1,440 @@
+package dev.stillframe.engine.capture;
+
+import dev.stillframe.engine.instant.Ending;
+import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.Missing;
+import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.instant.RootHash;
+import dev.stillframe.engine.instant.ThreadState;
+import dev.stillframe.engine.linux.ErrnoException;
+import dev.stillframe.engine.linux.Scheduling;
+import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.memory.RegionKind;
+import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.process.Attachment;
+import dev.stillframe.engine.process.Mapping;
+import dev.stillframe.engine.process.Probe;
+import dev.stillframe.engine.process.Target;
+import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.process.WriteMarks;
+import dev.stillframe.engine.staging.Drain;
+import dev.stillframe.engine.staging.Places;
+import dev.stillframe.engine.staging.Staging;
+import dev.stillframe.engine.thread.Role;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One snapshot whose instant is at the end, told in its steps: rounds that copy what was written
+ * since the round before, while nobody waits for us, and then a short freeze. Owned by the thread
+ * that takes it.
+ */
+final class RoundsRun implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(RoundsRun.class);
+    private static final int ROUND_NICE = 19;
+    private static final int MOST_ROUNDS = 12;
+    private static final long POLL_NANOS = 200_000;
+    private static final long THREAD_WAIT_NANOS = 10_000_000_000L;
+
+    /** Before anything was measured: a single page, copied cold. */
+    private static final double NANOS_PER_PAGE = 3_000;
+
+    private final Parts parts;
+    private final Target target;
+    private final Ordinals ordinals;
+    private final SnapshotOptions options;
+    private final Failure failure = new Failure();
+    private final Drain drain;
+    private final RoundCopier copier;
+    private final OthersMemory others;
+    private final List<Missing> shared = new ArrayList<>();
+    private final List<Convergence.Round> rounds = new ArrayList<>();
+    private final Convergence convergence;
+    private final long startNanos;
+    private Map<Long, Set<String>> flags = Map.of();
+    private @Nullable WriteMarks marks;
+    private @Nullable MarkedMemory memory;
+    private boolean isDraining;
+    private boolean hasBegun;
+    private boolean isHeld;
+    private boolean leavesSink;
+
+    /** What it works with; not its own. */
+    record Parts(
+            Target target,
+            Attachment attachment,
+            Staging staging,
+            PageSink sink,
+            Progress progress,
+            Probe probe,
+            Ordinals ordinals) {}
+
+    /** What came of it. */
+    sealed interface Outcome {
+        /** An image. */
+        record Taken(SnapshotReport report) implements Outcome {}
+
+        /** None yet: the rounds do not come to an end. The sink has been begun. */
+        record Never(SnapshotReport.Course course) implements Outcome {}
+    }
+
+    RoundsRun(Parts parts, SnapshotOptions options, long startNanos) {
+        this.parts = parts;
+        this.target = parts.target();
+        this.ordinals = parts.ordinals();
+        this.options = options;
+        this.startNanos = startNanos;
+        this.others = new OthersMemory(target, options.trustsOwnDescriptors());
+        this.drain =
+                new Drain(
+                        parts.staging(),
+                        parts.sink(),
+                        options.stallTimeout(),
+                        failure,
+                        RoundsRun::giveWay);
+        this.copier = new RoundCopier(target, parts.staging(), ordinals, failure);
+        long most = (parts.staging().blocks() - 2L) * Block.PAGES;
+        this.convergence = new Convergence(options.pauseTarget(), most, MOST_ROUNDS);
+    }
+
+    /** All of it but the end. */
+    Outcome take() throws IOException {
+        target.refuseOwnUserfaultfd();
+        flags = target.mappingFlags();
+        parts.progress().at(Progress.Step.ATTACH, 0, 0);
+        WriteMarks marking = parts.attachment().marks();
+        marks = marking;
+        parts.probe().at("rounds: enable");
+        marking.enable();
+        MarkedMemory marked = new MarkedMemory(target, marking, flags);
+        memory = marked;
+        Role.DRAIN.start(drain);
+        isDraining = true;
+        others.begin();
+        while (true) {
+            onRoundThread(() -> round(marked));
+            Convergence.Decision decision = convergence.decide(rounds);
+            LOG.debug("round {}: {}, {}", rounds.size(), rounds.getLast(), decision);
+            switch (decision) {
+                case Convergence.Decision.Again _ -> {}
+                case Convergence.Decision.Freeze _ -> {
+                    return new Outcome.Taken(finish(marked, ""));
+                }
+                case Convergence.Decision.Never(String reason) -> {
+                    if (options.instant() == InstantChoice.END) {
+                        requireRoom(reason);
+                        return new Outcome.Taken(finish(marked, reason));
+                    }
+                    leavesSink = true; // whoever goes on begins where this ends
+                    return new Outcome.Never(
+                            new SnapshotReport.Course(
+                                    false,
+                                    rounds.size(),
+                                    false,
+                                    rounds.getLast().pauseNanos(),
+                                    reason));
+                }
+            }
+        }
+    }
+
+    private void requireRoom(String reason) throws TargetException {
+        if (rounds.getLast().leftPages() > convergence.most()) {
+            throw new TargetException(
+                    reason + ": give more with --staging, or take the instant at the start");
+        }
+    }
+
+    /** Whatever takes long is done by a thread that gives way to everybody. */
+    private void onRoundThread(Step step) throws IOException {
+        Thread thread =
+                Role.ROUND.start(
+                        () -> {
+                            try {
+                                giveWay();
+                                step.run();
+                            } catch (Throwable t) { // the thread's top: the run hears of it
+                                failure.fail(t);
+                            }
+                        });
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+                failure.fail(e);
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        failure.check();
+    }
+
+    @FunctionalInterface
+    private interface Step {
+        void run() throws IOException;
+    }
+
+    private static void giveWay() {
+        try {
+            Scheduling.nice(ROUND_NICE);
+        } catch (ErrnoException e) {
+            throw new IllegalStateException("a thread may always become nicer", e);
+        }
+    }
+
+    private void round(MarkedMemory marked) throws IOException {
+        parts.probe().at("rounds: take");
+        marked.refresh();
+        boolean first = rounds.isEmpty();
+        if (first) {
+            lookAtOthers(marked);
+            others.small(marked.mappings());
+            others.freeze(marked.tracked());
+        }
+        List<MarkedMemory.Found> found = marked.take();
+        for (MarkedMemory.Found each : found) {
+            cover(each);
+        }
+        amend(draft(marked));
+        parts.probe().at("rounds: copy");
+        for (MarkedMemory.Found each : found) {
+            copier.copy(each.mapping(), each.written());
+        }
+        copier.endRound();
+        awaitSink();
+        rounds.add(measure(marked));
+    }
+
+    private void lookAtOthers(MarkedMemory marked) throws IOException {
+        shared.addAll(target.sharedElsewhere(marked.mappings()));
+        others.look(marked.mappings());
+    }
+
+    /** Whole blocks get ordinals, so that what is written beside has its place there. */
+    private void cover(MarkedMemory.Found found) {
+        AddressRange range = found.mapping().range();
+        PageRuns runs = found.written();
+        boolean exact = found.mapping().kind() == RegionKind.PRIVATE_FILE;
+        if (target.isSolid()) {
+            ordinals.cover(range.start(), range.end());
+        }
+        for (int run = 0; run < runs.count(); run++) {
+            long start = exact ? runs.start(run) : Block.startOf(runs.start(run));
+            long end =
+                    exact
+                            ? runs.end(run)
+                            : Block.startOf(runs.end(run) - 1) + Block.BYTES;
+            ordinals.cover(Math.max(start, range.start()), Math.min(end, range.end()));
+        }
+    }
+
+    /** What it would take to freeze now; done in every round, so that it is practised. */
+    private Convergence.Round measure(MarkedMemory marked) throws IOException {
+        long from = System.nanoTime();
+        marked.look();
+        long left = 0;
+        for (MarkedMemory.Found each : marked.lookAtAll(ordinals)) {
+            left += each.written().pages();
+        }
+        long lookNanos = System.nanoTime() - from;
+        return new Convergence.Round(left, lookNanos, NANOS_PER_PAGE);
+    }
+
+    private Layout draft(MarkedMemory marked) throws IOException {
+        return layout(
+                marked.mappings(),
+                Instant.EPOCH,
+                List.of(),
+                mapping -> ordinals.covered(mapping.range()));
+    }
+
+    private Layout layout(
+            List<Mapping> mappings,
+            Instant instant,
+            List<ThreadState> states,
+            LayoutBuilder.Content content)
+            throws IOException {
+        return new Layout(
+                Block.PAGE_BYTES,
+                Layout.epochNanos(instant),
+                target.source(),
+                target.auxv(),
+                states,
+                new LayoutBuilder(target, flags, ordinals).regions(mappings, content),
+                instant.equals(Instant.EPOCH) ? null : target.machine());
+    }
+
+    private void amend(Layout layout) throws IOException {
+        if (hasBegun) {
+            drain.amend(layout, new Places(layout));
+        } else {
+            drain.begin(layout, new Places(layout), false);
+            hasBegun = true;
+        }
+        await(drain::isAmended, Progress.Step.ROUNDS);
+    }
+
+    /** Until the sink has all that was copied: its memory is free then for the freeze. */
+    private void awaitSink() throws IOException {
+        await(parts.staging()::isWholeFree, Progress.Step.ROUNDS);
+    }
+
+    private void await(BooleanSupplier reached, Progress.Step step)
+            throws IOException {
+        while (!reached.getAsBoolean()) {
+            failure.check();
+            tell(step);
+            LockSupport.parkNanos(POLL_NANOS);
+        }
+        failure.check();
+    }
+
+    private void tell(Progress.Step step) {
+        long done = (drain.dataPages() + drain.zeroPages()) * Block.PAGE_BYTES;
+        parts.progress().at(step, done, Math.max(done, ordinals.count() * Block.PAGE_BYTES));
+    }
+
+    private SnapshotReport finish(MarkedMemory marked, String reason) throws IOException {
+        Attachment attachment = parts.attachment();
+        parts.progress().at(Progress.Step.FREEZE, 0, 0);
+        LastLook last = new LastLook(target, marked, ordinals, copier, others);
+        copier.keep();
+        isHeld = true;
+        attachment.watch(Attachment.ExitListener.NONE, failure::fail);
+        long predictedNanos = rounds.getLast().pauseNanos();
+        Attachment.Standing standing = attachment.freeze(options.stopBudget());
+        Instant instant = Instant.now();
+        parts.probe().at("rounds: last look");
+        last.take();
+        List<Missing> changed = others.changed(marked.tracked(), instant);
+        List<ThreadState> states = attachment.states();
+        parts.probe().at("rounds: thaw");
+        attachment.thaw();
+        isHeld = false;
+        long pauseNanos = System.nanoTime() - standing.sinceNanos();
+        lookAtOthers(marked);
+        last.settle(target.isSolid());
+        Layout layout = layout(marked.mappings(), instant, states, last::content);
+        amend(layout);
+        copier.submitKept();
+        parts.probe().at("rounds: give back");
+        marked.giveBack();
+        attachment.confirm();
+        List<Missing> missing = new ArrayList<>(shared);
+        missing.addAll(changed);
+        missing.addAll(marked.refused());
+        Published published = publish(layout, last, missing);
+        return report(
+                published,
+                new SnapshotReport.Course(
+                        true, rounds.size(), reason.isEmpty(), predictedNanos, reason),
+                standing.sinceNanos(),
+                pauseNanos);
+    }
+
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Published(String image, byte[] rootHash, List<Missing> missing) {}
+
+    private Published publish(Layout layout, LastLook last, List<Missing> missing)
+            throws IOException {
+        drain.finish();
+        await(() -> drain.awaitEnd(POLL_NANOS), Progress.Step.DRAIN);
+        last.account(
+                new LastLook.Settling() {
+                    @Override
+                    public void empty(long start, long end) throws IOException {
+                        send(PageKind.ZERO, start, end);
+                    }
+
+                    @Override
+                    public void lost(long start, long end) throws IOException {
+                        send(PageKind.LOST, start, end);
+                    }
+                });
+        drain.endEmpty();
+        missing.addAll(last.missing());
+        List<Missing> once = Missing.once(missing);
+        parts.progress().at(Progress.Step.PUBLISH, 0, 0);
+        byte[] rootHash = RootHash.of(layout, once, drain.ledger());
+        return new Published(parts.sink().finish(new Ending(once, rootHash)), rootHash, once);
+    }
+
+    private void send(PageKind kind, long start, long end) throws IOException {
+        for (long at = start; at < end; ) {
+            long stop = ordinals.runEnd(at, end);
+            drain.sendEmpty(kind, ordinals.of(at), (stop - at) / Block.PAGE_BYTES);
+            at = stop;
+        }
+    }
+
+    private SnapshotReport report(
+            Published published,
+            SnapshotReport.Course course,
+            long freezeNanos,
+            long pauseNanos) {
+        long pages = drain.dataPages() + drain.zeroPages();
+        return new SnapshotReport(
+                published.image(),
+                HexFormat.of().formatHex(published.rootHash()),
+                course,
+                new SnapshotReport.Captured(pages * Block.PAGE_BYTES, pages, drain.zeroPages()),
+                new SnapshotReport.Times(
+                        pauseNanos,
+                        freezeNanos - startNanos,
+                        pauseNanos,
+                        System.nanoTime() - startNanos),
+                new SnapshotReport.Waits(0, 0, 0, 0, parts.staging().waitedNanos()),
+                published.missing());
+    }
+
+    /**
+     * Lets the target go, and ends what is ours; the sink as well, unless somebody goes on with it.
+     */
+    @Override
+    public void close() {
+        Undo.all(
+                null,
+                isHeld ? parts.attachment()::thaw : Undo.NOTHING,
+                marks == null ? Undo.NOTHING : marks::close,
+                parts.attachment()::close,
+                this::endDrain,
+                leavesSink ? Undo.NOTHING : parts.sink()::close,
+                this::freeDrain,
+                memory == null ? Undo.NOTHING : memory::close,
+                copier::close);
+    }
+
+    private void endDrain() {
+        if (!isDraining || drain.awaitEnd(0)) {
+            return;
+        }
+        if (leavesSink) {
+            drain.finish();
+        } else {
+            drain.interrupt();
+        }
+        if (!drain.awaitEnd(THREAD_WAIT_NANOS)) {
+            parts.staging().abandon();
+            throw new IllegalStateException("the sink keeps the drain; its memory is left to it");
+        }
+    }
+
+    private void freeDrain() {
+        if (!isDraining || drain.awaitEnd(0)) {
+            drain.free();
+        }
+    }
+}

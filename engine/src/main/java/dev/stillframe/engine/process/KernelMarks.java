@@ -1,0 +1,37 @@
+package dev.stillframe.engine.process;
+
+import dev.stillframe.engine.linux.PagemapScan;
+import dev.stillframe.engine.linux.Userfaultfd;
+import dev.stillframe.engine.linux.Userfaultfd.Feature;
+import dev.stillframe.engine.memory.AddressRange;
+import java.io.IOException;
+
+/** A userfaultfd with {@code WP_ASYNC}, and the page map by which its marks are read. */
+record KernelMarks(Userfaultfd userfaultfd, PagemapScan pagemap) implements WriteMarks {
+    @Override
+    public void enable() throws IOException {
+        userfaultfd.enable(Feature.WP_HUGETLBFS_SHMEM, Feature.WP_UNPOPULATED, Feature.WP_ASYNC);
+    }
+
+    @Override
+    public void register(AddressRange range) throws IOException {
+        userfaultfd.register(range);
+    }
+
+    @Override
+    public long unregister(long start, long bytes) {
+        return userfaultfd.unregister(start, bytes);
+    }
+
+    @Override
+    public void take(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
+            throws IOException {
+        pagemap.take(start, end, query, visitor);
+    }
+
+    @Override
+    public void close() {
+        pagemap.close();
+        userfaultfd.close();
+    }
+}
