@@ -11,6 +11,7 @@ import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.engine.staging.Staging;
+import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.util.function.UnaryOperator;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Takes images of running processes. Thread-safe; each call of {@link #take} is a snapshot of its
- * own with threads of its own.
+ * own with threads of its own. Time is the registry's clock.
  */
 public final class Snapshot {
     /**
@@ -31,6 +32,7 @@ public final class Snapshot {
 
     private final SnapshotOptions options;
     private final MeterRegistry registry;
+    private final Clock clock;
     private final Progress progress;
     private final Seams seams;
 
@@ -68,6 +70,7 @@ public final class Snapshot {
             SnapshotOptions options, MeterRegistry registry, Progress progress, Seams seams) {
         this.options = options;
         this.registry = registry;
+        this.clock = registry.config().clock();
         this.progress = progress;
         this.seams = seams;
     }
@@ -119,7 +122,7 @@ public final class Snapshot {
 
     private SnapshotReport take(String name, Opener opener, PageSink sink)
             throws SnapshotException, InterruptedException {
-        long startNanos = System.nanoTime();
+        long startNanos = clock.monotonicTime();
         try (sink) {
             try {
                 progress.at(Progress.Step.PREPARE, 0, 0);
@@ -153,11 +156,11 @@ public final class Snapshot {
     private SnapshotReport take(Opener opener, PageSink sink, long startNanos) throws IOException {
         try (Target target = opener.open();
                 Staging staging = staging(stagingBytes(target));
-                Attachment attachment = target.attach(seams.probe());
+                Attachment attachment = target.attach(seams.probe(), clock);
                 SnapshotRun run = run(target, attachment, staging, sink)) {
             run.prepare();
             progress.at(Progress.Step.ATTACH, 0, 0);
-            long attachNanos = System.nanoTime();
+            long attachNanos = clock.monotonicTime();
             WriteTracker tracker = attachment.tracker();
             Capture capture =
                     new Capture(
@@ -178,8 +181,8 @@ public final class Snapshot {
 
     private Staging staging(long bytes) throws IOException {
         NativeMemory memory = NativeMemory.map(Staging.memoryBytes(bytes, options.workers()));
-        memory.touch();
-        return new Staging(memory.segment(), options.workers(), memory::close);
+        memory.touch(clock);
+        return new Staging(memory.segment(), options.workers(), memory::close, clock);
     }
 
     /**

@@ -105,12 +105,14 @@ final class ArchitectureTest {
 
     @ArchTest static final ArchRule threadsKnowNothing = onlyKnows("engine.thread");
 
+    @ArchTest static final ArchRule timeKnowsNothing = onlyKnows("engine.time");
+
     @ArchTest
     static final ArchRule linuxKnowsMemoryOnly = onlyKnows("engine.linux", "engine.memory");
 
     @ArchTest
     static final ArchRule theModelOfTheMmuKnowsErrorNumbersOnly =
-            onlyKnows("engine.mmu", "engine.memory", "engine.linux");
+            onlyKnows("engine.mmu", "engine.memory", "engine.time", "engine.linux");
 
     @ArchTest static final ArchRule documentsKnowNothing = onlyKnows("engine.document");
 
@@ -127,6 +129,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.process",
                     "engine.memory",
+                    "engine.time",
                     "engine.thread",
                     "engine.instant",
                     "engine.linux");
@@ -136,6 +139,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.capture",
                     "engine.memory",
+                    "engine.time",
                     "engine.thread",
                     "engine.instant",
                     "engine.page",
@@ -153,6 +157,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.arena",
                     "engine.memory",
+                    "engine.time",
                     "engine.thread",
                     "engine.instant",
                     "engine.page",
@@ -173,6 +178,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.postcopy",
                     "engine.memory",
+                    "engine.time",
                     "engine.thread",
                     "engine.instant",
                     "engine.page",
@@ -181,7 +187,12 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule conformanceKnowsTheKernelAndTheModel =
-            onlyKnows("engine.conformance", "engine.linux", "engine.mmu", "engine.memory");
+            onlyKnows(
+                    "engine.conformance",
+                    "engine.linux",
+                    "engine.mmu",
+                    "engine.memory",
+                    "engine.time");
 
     @ArchTest
     static final ArchRule onlyTheCommandLineRunsConformance =
