@@ -9,6 +9,7 @@ import dev.stillframe.engine.conformance.ScenarioFormatException;
 import dev.stillframe.engine.conformance.ScenarioParser;
 import dev.stillframe.engine.conformance.Suite;
 import dev.stillframe.engine.conformance.backend.LocalMachines;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -120,7 +121,7 @@ final class ConformanceCheck {
         Matrix matrix =
                 suite.run(
                         backends,
-                        new LocalMachines(),
+                        new LocalMachines(Clock.SYSTEM),
                         (scenario, on, verdict, done, all) -> {
                             if (output.isVerbose()) {
                                 output.note(

@@ -9,6 +9,7 @@ import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.transport.reader.Arrivals;
 import dev.stillframe.transport.reader.FetchLane;
 import dev.stillframe.transport.reader.RemoteImage;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -145,7 +146,7 @@ public final class LazyRestore implements AutoCloseable {
                                                     new IOException(
                                                             "the process of QEMU is not to be seen from here")));
             filling = new Filling(image, MemoryContents.firstOrdinal(image.layout(), lazy.range()));
-            filling.begin(PostCopy.begin(process, place(qmp, lazy), filling));
+            filling.begin(PostCopy.begin(process, place(qmp, lazy), filling, Clock.SYSTEM));
             qmp.execute("migrate-incoming", Map.of("uri", IncomingQemu.STREAM));
             qemu.awaitLoaded(qmp);
             long loaded = qemu.nanos();

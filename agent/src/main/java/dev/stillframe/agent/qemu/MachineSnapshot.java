@@ -112,7 +112,10 @@ public final class MachineSnapshot {
         try (TargetProcess process = TargetProcess.open(pid);
                 DeviceState devices = DeviceState.create(qmp)) {
             Standstill standstill =
-                    new Standstill(new Standstill.Parts(qmp, vm, devices, disks, guardian), probe);
+                    new Standstill(
+                            new Standstill.Parts(qmp, vm, devices, disks, guardian),
+                            probe,
+                            registry.config().clock());
             Snapshot.Seams seams = new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader());
             GuestMemory memory = new GuestMemory(process, vm.ram(), standstill);
             SnapshotReport report =

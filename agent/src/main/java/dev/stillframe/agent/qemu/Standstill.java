@@ -7,6 +7,7 @@ import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.WriteMarks;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -30,6 +31,7 @@ final class Standstill implements Attachment {
     private final DiskInstant disks;
     private final Guardian guardian;
     private final Probe probe;
+    private final Clock clock;
     private boolean stopped;
     private @Nullable MachineState machine;
     private long stopNanos;
@@ -45,13 +47,15 @@ final class Standstill implements Attachment {
             DiskInstant disks,
             Guardian guardian) {}
 
-    Standstill(Parts parts, Probe probe) {
+    /** {@code clock} is the snapshot's, too. */
+    Standstill(Parts parts, Probe probe, Clock clock) {
         this.qmp = parts.qmp();
         this.vm = parts.vm();
         this.devices = parts.devices();
         this.disks = parts.disks();
         this.guardian = parts.guardian();
         this.probe = probe;
+        this.clock = clock;
     }
 
     /**
@@ -98,22 +102,22 @@ final class Standstill implements Attachment {
     /** QEMU waits for its disks, and has no limit for that but the socket's. */
     @Override
     public Standing freeze(Duration budget) throws IOException {
-        long begin = System.nanoTime();
+        long begin = clock.monotonicTime();
         if (vm.running()) {
             guardian.stopping();
             stopped = true;
             qmp.execute("stop");
         }
         probe.at("machine: stopped");
-        long standing = System.nanoTime();
+        long standing = clock.monotonicTime();
         byte[] state = devices.save(qmp);
         probe.at("machine: devices saved");
-        long saved = System.nanoTime();
+        long saved = clock.monotonicTime();
         List<MachineState.Disk> held = disks.hold(vm);
         probe.at("machine: disks held");
         stopNanos = standing - begin;
         devicesNanos = saved - standing;
-        disksNanos = System.nanoTime() - saved;
+        disksNanos = clock.monotonicTime() - saved;
         machine =
                 new MachineState(
                         vm.version(),
@@ -142,13 +146,13 @@ final class Standstill implements Attachment {
     @Override
     public void thaw() throws IOException {
         probe.at("machine: continue");
-        long begin = System.nanoTime();
+        long begin = clock.monotonicTime();
         if (stopped) {
             qmp.execute("cont");
             stopped = false;
             guardian.running();
         }
-        contNanos = System.nanoTime() - begin;
+        contNanos = clock.monotonicTime() - begin;
     }
 
     /**

@@ -9,6 +9,7 @@ import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.engine.thread.Role;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -24,6 +25,7 @@ final class ArenaSnapshot implements AutoCloseable {
     private static final long WAIT_NANOS = 100_000_000;
 
     private final EmulatedArena arena;
+    private final Clock clock;
     private final MemorySegment memory;
     private final WriteBarrier barrier;
     private final PageSink sink;
@@ -44,6 +46,7 @@ final class ArenaSnapshot implements AutoCloseable {
             @Nullable ArenaReport parent,
             Consumer<String> steps) {
         this.arena = arena;
+        this.clock = arena.clock();
         this.memory = arena.reading();
         this.barrier = barrier;
         this.sink = sink;
@@ -58,7 +61,7 @@ final class ArenaSnapshot implements AutoCloseable {
      * go at once.
      */
     ArenaReport take() throws IOException {
-        long started = System.nanoTime();
+        long started = clock.monotonicTime();
         steps.accept("name");
         ArenaLayout images = ArenaLayout.of(arena.name(), "rw-p", memory.byteSize());
         steps.accept("staging");
@@ -81,10 +84,10 @@ final class ArenaSnapshot implements AutoCloseable {
     private ArenaReport take(PageCopies copies, Drain draining, ArenaLayout images, long started)
             throws IOException {
         steps.accept("instant");
-        long armed = System.nanoTime();
+        long armed = clock.monotonicTime();
         barrier.instant(copies, options.instantTimeout());
-        Instant instant = Instant.now();
-        long instantNanos = System.nanoTime();
+        Instant instant = Instant.ofEpochMilli(clock.wallTime());
+        long instantNanos = clock.monotonicTime();
         steps.accept("thread");
         Role.DRAIN.start(draining);
         encodes = true;
@@ -93,7 +96,7 @@ final class ArenaSnapshot implements AutoCloseable {
         draining.begin(layout, new Places(layout), false);
         steps.accept("sweep");
         sweep(copies);
-        long captured = System.nanoTime();
+        long captured = clock.monotonicTime();
         steps.accept("publish");
         Published published = publish(copies, draining, layout);
         return new ArenaReport(
@@ -105,7 +108,7 @@ final class ArenaSnapshot implements AutoCloseable {
                 copies.byWriters(),
                 instantNanos - armed,
                 captured - instantNanos,
-                System.nanoTime() - started,
+                clock.monotonicTime() - started,
                 copies.waitedNanos());
     }
 
@@ -128,7 +131,7 @@ final class ArenaSnapshot implements AutoCloseable {
         Arena owner = Arena.ofShared();
         try {
             long bytes = Staging.memoryBytes(Math.min(options.stagingBytes(), enough), 0);
-            return new Staging(owner.allocate(bytes), 0, owner::close);
+            return new Staging(owner.allocate(bytes), 0, owner::close, clock);
         } catch (RuntimeException | Error e) {
             owner.close();
             throw e;

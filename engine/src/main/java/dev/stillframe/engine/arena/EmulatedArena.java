@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.stillframe.engine.page.PageSink;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,6 +28,7 @@ final class EmulatedArena implements MemoryArena {
 
     private final String name;
     private final long sizeBytes;
+    private final Clock clock;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment memory;
     private final WriteBarrier barrier;
@@ -37,15 +39,11 @@ final class EmulatedArena implements MemoryArena {
     private final ArenaTurn turn;
     private final Consumer<String> steps;
 
-    EmulatedArena(String name, long sizeBytes) {
-        this(name, sizeBytes, step -> {});
-    }
-
     /**
      * {@code steps} is told of each step of a snapshot before it is taken; for tests, which let it
      * fail.
      */
-    EmulatedArena(String name, long sizeBytes, Consumer<String> steps) {
+    EmulatedArena(String name, long sizeBytes, Clock clock, Consumer<String> steps) {
         if (sizeBytes <= 0
                 || sizeBytes % PAGE_BYTES != 0
                 || sizeBytes >> PAGE_SHIFT > Integer.MAX_VALUE - 8) {
@@ -54,11 +52,12 @@ final class EmulatedArena implements MemoryArena {
                             .formatted(sizeBytes, PAGE_BYTES));
         }
         this.name = name;
+        this.clock = clock;
         this.steps = steps;
         turn = new ArenaTurn(name);
         this.sizeBytes = sizeBytes;
         memory = arena.allocate(sizeBytes, PAGE_BYTES);
-        barrier = new WriteBarrier((int) (sizeBytes >> PAGE_SHIFT));
+        barrier = new WriteBarrier((int) (sizeBytes >> PAGE_SHIFT), clock);
     }
 
     @Override
@@ -69,6 +68,11 @@ final class EmulatedArena implements MemoryArena {
     @Override
     public long sizeBytes() {
         return sizeBytes;
+    }
+
+    /** The time of its snapshots. */
+    Clock clock() {
+        return clock;
     }
 
     @Override

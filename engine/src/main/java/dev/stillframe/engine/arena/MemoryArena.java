@@ -1,6 +1,7 @@
 package dev.stillframe.engine.arena;
 
 import dev.stillframe.engine.page.PageSink;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -25,7 +26,12 @@ public interface MemoryArena extends MemoryRange, AutoCloseable {
      * @throws OutOfMemoryError if there is not so much memory
      */
     static MemoryArena emulated(String name, long sizeBytes) {
-        return new EmulatedArena(name, sizeBytes);
+        return emulated(name, sizeBytes, Clock.SYSTEM);
+    }
+
+    /** The same with the time of {@code clock}. */
+    static MemoryArena emulated(String name, long sizeBytes, Clock clock) {
+        return new EmulatedArena(name, sizeBytes, clock, step -> {});
     }
 
     /** What this is, as images say it. */

@@ -1,5 +1,7 @@
 package dev.stillframe.engine.arena;
 
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
@@ -67,6 +69,7 @@ final class WriteBarrier {
     private static final long PARK_NANOS = 20_000;
     private static final VarHandle PAGE_WORD = MethodHandles.arrayElementVarHandle(int[].class);
 
+    private final Clock clock;
     private final Runnable fenceAllThreads;
     private final int[] stamps;
     private final int[] claims;
@@ -86,15 +89,17 @@ final class WriteBarrier {
         boolean copy(int page);
     }
 
-    WriteBarrier(int pages) {
-        this(pages, WriterSlots::fenceAllThreads);
+    /** {@code clock} tells how long T0 has been waited for. */
+    WriteBarrier(int pages, Clock clock) {
+        this(pages, clock, WriterSlots::fenceAllThreads);
     }
 
     /**
      * {@code fenceAllThreads} stands for {@link WriterSlots#fenceAllThreads}, so that a test can
      * leave it out.
      */
-    WriteBarrier(int pages, Runnable fenceAllThreads) {
+    WriteBarrier(int pages, Clock clock, Runnable fenceAllThreads) {
+        this.clock = clock;
         this.fenceAllThreads = fenceAllThreads;
         stamps = new int[pages];
         claims = new int[pages];
@@ -234,7 +239,7 @@ final class WriteBarrier {
         }
         epoch = now + 1;
         fenceAllThreads.run();
-        if (!WriterSlots.awaitOutside(limit)) {
+        if (!WriterSlots.awaitOutside(Deadline.in(clock, limit))) {
             throw new ArenaException(
                     "a writer did not finish its write within %d ms; it may have been stopped (debugger, cgroup freezer)"
                             .formatted(limit.toMillis()));

@@ -1,10 +1,10 @@
 package dev.stillframe.engine.arena;
 
+import dev.stillframe.engine.time.Deadline;
 import java.lang.foreign.Arena;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.WeakReference;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -104,10 +104,9 @@ final class WriterSlots {
     /**
      * Waits until every thread was seen outside of a write.
      *
-     * @return whether all were, within {@code limit}
+     * @return whether all were, by the {@code deadline}
      */
-    static boolean awaitOutside(Duration limit) {
-        long until = System.nanoTime() + limit.toNanos();
+    static boolean awaitOutside(Deadline deadline) {
         for (Iterator<WeakReference<long[]>> slots = ALL.iterator(); slots.hasNext(); ) {
             long[] slot = slots.next().get();
             if (slot == null) {
@@ -115,7 +114,7 @@ final class WriterSlots {
                 continue;
             }
             for (int tries = 0; (long) WORD.getAcquire(slot, FLAG) != 0; tries++) {
-                if (System.nanoTime() > until) {
+                if (deadline.hasPassed()) {
                     return false;
                 }
                 if (tries < SPINS) {

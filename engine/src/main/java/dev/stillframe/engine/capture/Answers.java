@@ -108,7 +108,8 @@ final class Answers {
             lift(at, page);
         } else {
             capture(at, page);
-            latency.recordValue(Math.min(System.nanoTime() - since, HISTOGRAM_MAX_NANOS));
+            latency.recordValue(
+                    Math.min(capture.clock.monotonicTime() - since, HISTOGRAM_MAX_NANOS));
         }
     }
 

@@ -7,6 +7,7 @@ import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Staging;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,6 +35,7 @@ final class Capture implements Drain.Failures {
     final Staging staging;
     final SnapshotOptions options;
     final Probe probe;
+    final Clock clock;
     final BlockTable table = new BlockTable();
     final Discards discards = new Discards();
 
@@ -115,6 +117,7 @@ final class Capture implements Drain.Failures {
         this.staging = staging;
         this.options = options;
         this.probe = probe;
+        this.clock = staging.clock();
     }
 
     Phase phase() {

@@ -43,7 +43,9 @@ final class Copier {
         this.awaitReleased = awaitReleased;
     }
 
-    /** {@link System#nanoTime} of its last copy; read after the worker's end. */
+    /**
+     * The {@linkplain Capture#clock clock's} time of its last copy; read after the worker's end.
+     */
     long lastCopyNanos() {
         return lastCopyNanos;
     }
@@ -372,7 +374,7 @@ final class Copier {
             return false;
         }
         into.add(at.address(first), count);
-        lastCopyNanos = System.nanoTime();
+        lastCopyNanos = capture.clock.monotonicTime();
         return true;
     }
 

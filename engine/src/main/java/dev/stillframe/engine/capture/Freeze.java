@@ -10,6 +10,7 @@ import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.staging.StagingBlock;
+import dev.stillframe.engine.time.Deadline;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -187,10 +188,10 @@ final class Freeze implements Work {
 
     /** Hot pages are copied now as long as it is cheap; the rest is protected. */
     private void copyHot(Worker worker) throws IOException {
-        long until = System.nanoTime() + capture.options.pauseBudget().toNanos();
+        Deadline cheap = Deadline.in(capture.clock, capture.options.pauseBudget());
         boolean copy = capture.options.tuning().preCopyHotPages();
         for (Run run : arming.hotRuns()) {
-            copy = copy && System.nanoTime() < until;
+            copy = copy && !cheap.hasPassed();
             int copied = copy ? worker.copier().copyHot(run) : run.first();
             if (copied < run.end()) {
                 Run rest = new Run(run.block(), copied, run.end());

@@ -59,7 +59,9 @@ final class Messages implements AutoCloseable {
         return pending[--pendingCount];
     }
 
-    /** {@link System#nanoTime} of the reading of the fault that was taken last. */
+    /**
+     * The {@linkplain Capture#clock clock's} time of the reading of the fault that was taken last.
+     */
     long since() {
         return pendingSince[pendingCount];
     }
@@ -84,7 +86,7 @@ final class Messages implements AutoCloseable {
                 throw new TargetException(
                         "reading the userfaultfd answered " + Errno.nameOf(-count));
             }
-            long now = count > 0 ? System.nanoTime() : 0;
+            long now = count > 0 ? capture.clock.monotonicTime() : 0;
             for (int i = 0; i < count; i++) {
                 long start = Userfaultfd.messageStart(messages, i);
                 switch (Userfaultfd.messageEvent(messages, i)) {

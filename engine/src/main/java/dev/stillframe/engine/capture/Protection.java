@@ -3,6 +3,7 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.process.TargetException;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.util.function.BooleanSupplier;
 
@@ -23,6 +24,7 @@ final class Protection {
     private final PageCall unprotecting;
     private final Events events;
     private final BooleanSupplier stopped;
+    private final Clock clock;
     private boolean heldUp;
 
     /** What the target does meanwhile. */
@@ -47,12 +49,13 @@ final class Protection {
     }
 
     /** {@code stopped} tells that everything is about to be released at once. */
-    Protection(WriteTracker tracker, Events events, BooleanSupplier stopped) {
+    Protection(WriteTracker tracker, Events events, BooleanSupplier stopped, Clock clock) {
         this.tracker = tracker;
         this.protecting = tracker::protect;
         this.unprotecting = tracker::unprotect;
         this.events = events;
         this.stopped = stopped;
+        this.clock = clock;
     }
 
     /** Whether the target changed its mappings all the time while the last range was released. */
@@ -73,7 +76,7 @@ final class Protection {
     /** Calls until the answer is another than that an event is unread, or all is to be released. */
     private long settled(PageCall call, long start, long bytes) throws IOException {
         long result = call.apply(start, bytes);
-        long since = result == -Errno.EAGAIN.number() ? System.nanoTime() : 0;
+        long since = result == -Errno.EAGAIN.number() ? clock.monotonicTime() : 0;
         while (result == -Errno.EAGAIN.number() && !stopped.getAsBoolean()) {
             readEvents(since);
             result = call.apply(start, bytes);
@@ -86,7 +89,7 @@ final class Protection {
      * on.
      */
     private void readEvents(long since) throws IOException {
-        if (System.nanoTime() - since > PATIENCE_NANOS) {
+        if (clock.monotonicTime() - since > PATIENCE_NANOS) {
             throw new TargetException(
                     "the target has changed its mappings without a pause for %d s"
                             .formatted(PATIENCE_NANOS / 1_000_000_000));
@@ -169,7 +172,7 @@ final class Protection {
 
     private void unprotect(long start, long bytes, boolean moved) throws IOException {
         long result = unprotecting.apply(start, bytes);
-        long since = result == -Errno.EAGAIN.number() ? System.nanoTime() : 0;
+        long since = result == -Errno.EAGAIN.number() ? clock.monotonicTime() : 0;
         while (result == -Errno.EAGAIN.number() && !stopped.getAsBoolean()) {
             readEvents(since);
             if (!moved && events.hasArrived(start, bytes)) {

@@ -100,7 +100,7 @@ final class RoundCopier implements AutoCloseable {
             return;
         }
         StagingBlock into = room();
-        long from = System.nanoTime();
+        long from = staging.clock().monotonicTime();
         long bytes = (long) gatheredPages * Block.PAGE_BYTES;
         boolean whole =
                 mapping.file() == null
@@ -112,7 +112,7 @@ final class RoundCopier implements AutoCloseable {
                 copyOne(mapping, into, starts[i], counts[i]);
             }
         }
-        nanos += System.nanoTime() - from;
+        nanos += staging.clock().monotonicTime() - from;
         gathered = 0;
         gatheredPages = 0;
         if (into.room() == 0) {

@@ -21,6 +21,7 @@ import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.thread.Role;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -53,6 +54,7 @@ final class RoundsRun implements AutoCloseable {
     private final Target target;
     private final Ordinals ordinals;
     private final SnapshotOptions options;
+    private final Clock clock;
     private final Failure failure = new Failure();
     private final Drain drain;
     private final RoundCopier copier;
@@ -93,6 +95,7 @@ final class RoundsRun implements AutoCloseable {
         this.target = parts.target();
         this.ordinals = parts.ordinals();
         this.options = options;
+        this.clock = parts.staging().clock();
         this.startNanos = startNanos;
         this.others = new OthersMemory(target, options.trustsOwnDescriptors());
         this.drain =
@@ -243,13 +246,13 @@ final class RoundsRun implements AutoCloseable {
 
     /** What it would take to freeze now; done in every round, so that it is practised. */
     private Convergence.Round measure(MarkedMemory marked) throws IOException {
-        long from = System.nanoTime();
+        long from = clock.monotonicTime();
         marked.look();
         long left = 0;
         for (MarkedMemory.Found each : marked.lookAtAll(ordinals)) {
             left += each.written().pages();
         }
-        long lookNanos = System.nanoTime() - from;
+        long lookNanos = clock.monotonicTime() - from;
         return new Convergence.Round(left, lookNanos, NANOS_PER_PAGE);
     }
 
@@ -316,7 +319,7 @@ final class RoundsRun implements AutoCloseable {
         attachment.watch(Attachment.ExitListener.NONE, failure::fail);
         long predictedNanos = rounds.getLast().pauseNanos();
         Attachment.Standing standing = attachment.freeze(options.stopBudget());
-        Instant instant = Instant.now();
+        Instant instant = Instant.ofEpochMilli(clock.wallTime());
         parts.probe().at("rounds: last look");
         last.take();
         List<Missing> changed = others.changed(marked.tracked(), instant);
@@ -324,7 +327,7 @@ final class RoundsRun implements AutoCloseable {
         parts.probe().at("rounds: thaw");
         attachment.thaw();
         isHeld = false;
-        long pauseNanos = System.nanoTime() - standing.sinceNanos();
+        long pauseNanos = clock.monotonicTime() - standing.sinceNanos();
         lookAtOthers(marked);
         last.settle(target.isSolid());
         Layout layout = layout(marked.mappings(), instant, states, last::content);
@@ -395,7 +398,7 @@ final class RoundsRun implements AutoCloseable {
                         pauseNanos,
                         freezeNanos - startNanos,
                         pauseNanos,
-                        System.nanoTime() - startNanos),
+                        clock.monotonicTime() - startNanos),
                 new SnapshotReport.Waits(0, 0, 0, 0, parts.staging().waitedNanos()),
                 published.missing());
     }

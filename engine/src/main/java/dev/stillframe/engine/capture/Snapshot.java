@@ -11,6 +11,7 @@ import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.engine.staging.Staging;
+import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.util.function.UnaryOperator;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Takes images of running processes. Thread-safe; each call of {@link #take} is a snapshot of its
- * own with threads of its own.
+ * own with threads of its own. Time is the registry's clock.
  */
 public final class Snapshot {
     /**
@@ -34,6 +35,7 @@ public final class Snapshot {
 
     private final SnapshotOptions options;
     private final MeterRegistry registry;
+    private final Clock clock;
     private final Progress progress;
     private final Seams seams;
 
@@ -71,6 +73,7 @@ public final class Snapshot {
             SnapshotOptions options, MeterRegistry registry, Progress progress, Seams seams) {
         this.options = options;
         this.registry = registry;
+        this.clock = registry.config().clock();
         this.progress = progress;
         this.seams = seams;
     }
@@ -133,7 +136,7 @@ public final class Snapshot {
 
     private SnapshotReport take(String name, Opener opener, PageSink sink, boolean isCold)
             throws SnapshotException, InterruptedException {
-        long startNanos = System.nanoTime();
+        long startNanos = clock.monotonicTime();
         try (sink) {
             try {
                 progress.at(Progress.Step.PREPARE, 0, 0);
@@ -193,7 +196,7 @@ public final class Snapshot {
             Target target, PageSink sink, Ordinals ordinals, long startNanos) throws IOException {
         long bytes = Math.min(options.stagingBytes(), ROUND_STAGING_BYTES) + FREEZE_RESERVE_BYTES;
         try (Staging staging = staging(bytes);
-                Attachment attachment = target.attach(seams.probe());
+                Attachment attachment = target.attach(seams.probe(), clock);
                 RoundsRun run =
                         new RoundsRun(
                                 new RoundsRun.Parts(
@@ -222,13 +225,13 @@ public final class Snapshot {
         }
         SharedObjects shared = new SharedObjects(target, options.trustsOwnDescriptors());
         try (Staging staging = staging(stagingBytes(target));
-                Attachment attachment = target.attach(seams.probe());
+                Attachment attachment = target.attach(seams.probe(), clock);
                 SnapshotRun run =
                         new SnapshotRun(
                                 target, attachment, staging, sink, progress, shared, before)) {
             run.prepare();
             progress.at(Progress.Step.ATTACH, 0, 0);
-            long attachNanos = System.nanoTime();
+            long attachNanos = clock.monotonicTime();
             WriteTracker tracker = attachment.tracker();
             Capture capture =
                     new Capture(
@@ -244,8 +247,8 @@ public final class Snapshot {
 
     private Staging staging(long bytes) throws IOException {
         NativeMemory memory = NativeMemory.map(Staging.memoryBytes(bytes, options.workers()));
-        memory.touch();
-        return new Staging(memory.segment(), options.workers(), memory::close);
+        memory.touch(clock);
+        return new Staging(memory.segment(), options.workers(), memory::close, clock);
     }
 
     /**

@@ -17,6 +17,7 @@ import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.thread.Role;
+import dev.stillframe.engine.time.Deadline;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -150,7 +151,7 @@ final class SnapshotRun implements AutoCloseable {
         Attachment.Standing standing = attachment.freeze(capture.options.stopBudget());
         long freezeNanos = standing.sinceNanos();
         List<FrozenThread> frozen = standing.threads();
-        Instant instant = Instant.now();
+        Instant instant = Instant.ofEpochMilli(capture.clock.wallTime());
         Freeze freeze =
                 new Freeze(
                         capture,
@@ -163,7 +164,7 @@ final class SnapshotRun implements AutoCloseable {
         awaitFirst(capture, FREEZE_LIMIT, "the freeze");
         capture.probe.at("freeze: thaw");
         attachment.thaw();
-        long thawNanos = System.nanoTime();
+        long thawNanos = capture.clock.monotonicTime();
         stage = stage.on(Stage.Event.THAW);
 
         progress.at(Progress.Step.SWEEP, 0, 0);
@@ -266,10 +267,10 @@ final class SnapshotRun implements AutoCloseable {
     /** Until the arming worker has finished what it was given; it unparks us. */
     private static void awaitFirst(Capture capture, Duration limit, String what)
             throws IOException {
-        long until = System.nanoTime() + limit.toNanos();
+        Deadline deadline = Deadline.in(capture.clock, limit);
         while (capture.workers.getFirst().hasWork() && !capture.isStopped()) {
             capture.check();
-            if (System.nanoTime() > until) {
+            if (deadline.hasPassed()) {
                 throw new TargetException(
                         "%s took longer than %d s".formatted(what, limit.toSeconds()));
             }
@@ -395,7 +396,7 @@ final class SnapshotRun implements AutoCloseable {
                         times.thaw() - times.freeze(),
                         times.freeze() - times.attach(),
                         lastCopy - times.freeze(),
-                        System.nanoTime() - times.start()),
+                        capture.clock.monotonicTime() - times.start()),
                 new SnapshotReport.Waits(
                         latency.getTotalCount(),
                         latency.getValueAtPercentile(50),

@@ -3,6 +3,8 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.thread.Role;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -24,7 +26,7 @@ final class WarmUp {
     private static final int ROUNDS = 12;
 
     /** On a busy machine, where it gives way, fewer rounds must do. */
-    private static final long ENOUGH_NANOS = 3_000_000_000L;
+    private static final Duration ENOUGH = Duration.ofSeconds(3);
 
     private static final int NICE = 10;
 
@@ -85,9 +87,10 @@ final class WarmUp {
         Process shell = new ProcessBuilder("/bin/sh", "-c", BUSY_CHILD).start();
         try (BufferedReader output = shell.inputReader(StandardCharsets.US_ASCII)) {
             int pid = Integer.parseInt(String.valueOf(output.readLine()));
-            Snapshot snapshot = new Snapshot(small, new SimpleMeterRegistry(), Progress.NONE);
-            long until = System.nanoTime() + ENOUGH_NANOS;
-            for (int round = 0; round < ROUNDS && System.nanoTime() < until; round++) {
+            MeterRegistry registry = new SimpleMeterRegistry(); // a clock that nobody moves
+            Snapshot snapshot = new Snapshot(small, registry, Progress.NONE);
+            Deadline enough = Deadline.in(registry.config().clock(), ENOUGH);
+            for (int round = 0; round < ROUNDS && !enough.hasPassed(); round++) {
                 snapshot.takeCold(pid, new DiscardingSink());
             }
         } catch (NumberFormatException e) {

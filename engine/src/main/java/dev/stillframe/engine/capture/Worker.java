@@ -24,7 +24,7 @@ final class Worker implements Runnable {
     private static final long SPIN_NANOS = 20_000_000;
 
     private final Capture capture;
-    private final ThreadEnd ended = new ThreadEnd();
+    private final ThreadEnd ended;
     private final ProtectionView view;
     private final Protection protection;
     private final Copier copier;
@@ -110,8 +110,11 @@ final class Worker implements Runnable {
     Worker(Capture capture, ProtectionView view) {
         this.capture = capture;
         this.view = view;
+        this.ended = new ThreadEnd(capture.clock);
         this.messages = new Messages(capture, reading);
-        this.protection = new Protection(capture.tracker, new TargetEvents(), capture::isStopped);
+        this.protection =
+                new Protection(
+                        capture.tracker, new TargetEvents(), capture::isStopped, capture.clock);
         this.copier =
                 new Copier(capture, protection, view, this::awaitEventsLogged, this::awaitReleased);
         this.answers = new Answers(capture, messages, new OtherWorkers(), view, protection, copier);
@@ -170,11 +173,11 @@ final class Worker implements Runnable {
             "ThreadPriorityCheck") // a hint that makes the spinning polite; nothing relies on it
     public void run() {
         try {
-            long idleSince = System.nanoTime();
+            long idleSince = capture.clock.monotonicTime();
             while (!capture.isStopped()) {
                 if (turn()) {
-                    idleSince = System.nanoTime();
-                } else if (spins() && System.nanoTime() - idleSince < SPIN_NANOS) {
+                    idleSince = capture.clock.monotonicTime();
+                } else if (spins() && capture.clock.monotonicTime() - idleSince < SPIN_NANOS) {
                     Thread.yield(); // spins only while nobody else wants the processor
                 } else {
                     capture.tracker.await(SLEEP_NANOS);
@@ -264,7 +267,7 @@ final class Worker implements Runnable {
             }
             messages.receive();
             for (Long address = handedOver.poll(); address != null; address = handedOver.poll()) {
-                messages.remember(address, System.nanoTime());
+                messages.remember(address, capture.clock.monotonicTime());
             }
             answers.followMoves();
             if (!messages.hasFaults()) {

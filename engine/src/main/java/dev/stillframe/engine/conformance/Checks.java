@@ -1,8 +1,10 @@
 package dev.stillframe.engine.conformance;
 
 import dev.stillframe.engine.conformance.World.Range;
+import dev.stillframe.engine.time.Deadline;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,14 +14,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /** The lines that begin with {@code expect}. Owned by one run. */
 final class Checks {
-    private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(5);
-    private static final long MERGING_NANOS = TimeUnit.SECONDS.toNanos(60);
+    private static final Duration PATIENCE = Duration.ofSeconds(5);
+    private static final Duration MERGING = Duration.ofSeconds(60);
 
     private final World world;
     private final HolderSteps holders;
@@ -53,7 +54,7 @@ final class Checks {
                     pages(operands.get(1)).forEach(at -> frame(at, operands.getFirst()));
             case EXPECT_MERGED ->
                     await(
-                            MERGING_NANOS,
+                            MERGING,
                             () ->
                                     pages(operands.getFirst()).stream()
                                                     .map(at -> page(at).frame())
@@ -194,14 +195,11 @@ final class Checks {
                 pages == wanted, "%d pages are parts of huge pages, expected %d", pages, wanted);
     }
 
-    private static void await(long nanos, BooleanSupplier condition, String otherwise) {
-        long deadline = System.nanoTime() + nanos;
+    private void await(Duration patience, BooleanSupplier condition, String otherwise) {
+        Deadline deadline = Deadline.in(world.machine().clock(), patience);
         while (!condition.getAsBoolean()) {
             Mismatch.unless(
-                    System.nanoTime() < deadline,
-                    "%s after %d s",
-                    otherwise,
-                    nanos / 1_000_000_000);
+                    !deadline.hasPassed(), "%s after %d s", otherwise, patience.toSeconds());
             LockSupport.parkNanos(200_000);
         }
     }
@@ -217,7 +215,7 @@ final class Checks {
                         .toList();
         if (check.how() == MessageCheck.How.AT_LEAST) {
             await(
-                    DEADLINE_NANOS,
+                    PATIENCE,
                     () -> world.drain(userfaultfd, process, children).size() >= check.count(),
                     "fewer than %d messages".formatted(check.count()));
         }

@@ -1,13 +1,15 @@
 package dev.stillframe.engine.conformance;
 
 import dev.stillframe.engine.conformance.World.Range;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
@@ -26,17 +28,18 @@ final class Eviction {
     private static final String PAGER = "pager";
     private static final int WP = 2;
     private static final long ORDER = 80;
-    private static final long STALL_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final Duration STALL = Duration.ofSeconds(5);
 
     private final World world;
     private final Machine machine;
+    private final Clock clock;
     private final Range range;
     private final String userfaultfd;
     private final String holder;
     private final List<String> writers;
     private final int pool;
     private final int turns;
-    private final long nanos;
+    private final Duration time;
     private final Map<Long, byte[]> stored = new HashMap<>();
     private final List<Long> resident = new ArrayList<>();
     private final RandomGenerator random =
@@ -44,16 +47,17 @@ final class Eviction {
     private int evictions;
 
     private Eviction(
-            World world, Range range, List<String> writers, int pool, int turns, long nanos) {
+            World world, Range range, List<String> writers, int pool, int turns, Duration time) {
         this.world = world;
         this.machine = world.machine();
+        this.clock = machine.clock();
         this.range = range;
         this.userfaultfd = world.firstUserfaultfd();
         this.holder = world.holder(userfaultfd);
         this.writers = writers;
         this.pool = pool;
         this.turns = turns;
-        this.nanos = nanos;
+        this.time = time;
     }
 
     /** The range is registered for missing pages and write-protection, and empty. */
@@ -64,7 +68,7 @@ final class Eviction {
                 step.rest(),
                 Integer.parseInt(step.option("pool", "1")),
                 Integer.parseInt(step.option("turns", "0")),
-                TimeUnit.SECONDS.toNanos(Integer.parseInt(step.option("seconds", "0"))));
+                Duration.ofSeconds(Integer.parseInt(step.option("seconds", "0"))));
     }
 
     void run() {
@@ -74,17 +78,14 @@ final class Eviction {
             long bytes = i == 0 ? Machine.PAGE_BYTES : range.bytes();
             world.start(writers.get(i), Act.on(Act.Kind.HAMMER, Machine.MAIN, word, bytes));
         }
-        long end = System.nanoTime() + nanos;
-        long lastService = System.nanoTime();
-        while (evictions < turns || System.nanoTime() < end) {
+        Deadline end = Deadline.in(clock, time);
+        Deadline stall = Deadline.in(clock, STALL);
+        while (evictions < turns || !end.hasPassed()) {
             if (serve()) {
-                lastService = System.nanoTime();
+                stall = Deadline.in(clock, STALL);
             }
             letWritersRun();
-            Mismatch.unless(
-                    System.nanoTime() - lastService < STALL_NANOS,
-                    "no fault for 5 s after %d evictions",
-                    evictions);
+            Mismatch.unless(!stall.hasPassed(), "no fault for 5 s after %d evictions", evictions);
         }
         long stores = stopWriters();
         long counted = sum();
@@ -172,9 +173,9 @@ final class Eviction {
         long stores = 0;
         List<String> running = new ArrayList<>(writers);
         running.forEach(machine::halt);
-        long deadline = System.nanoTime() + STALL_NANOS;
+        Deadline deadline = Deadline.in(clock, STALL);
         while (!running.isEmpty()) {
-            Mismatch.unless(System.nanoTime() < deadline, "%s did not stop in 5 s", running);
+            Mismatch.unless(!deadline.hasPassed(), "%s did not stop in 5 s", running);
             serve();
             for (String writer : List.copyOf(running)) {
                 if (world.state(writer) instanceof Reply.Done(long count, _)) {

@@ -1,5 +1,6 @@
 package dev.stillframe.engine.conformance;
 
+import io.micrometer.core.instrument.Clock;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -18,6 +19,9 @@ public interface Machine extends AutoCloseable {
 
     /** Bytes of a page. */
     int PAGE_BYTES = 4096;
+
+    /** The time by which it is seen whether anything goes on. */
+    Clock clock();
 
     /** One more process, unrelated to the others, with one thread of the same name. */
     void newProcess(String name);

@@ -1,5 +1,7 @@
 package dev.stillframe.engine.mmu;
 
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.time.Duration;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -11,13 +13,16 @@ import org.jspecify.annotations.Nullable;
 public final class BlockingTask {
     private final Task task;
     private final Duration patience;
+    private final Clock clock;
 
     /**
      * @param patience how long one operation may take before something is wrong
+     * @param clock tells how long it takes
      */
-    public BlockingTask(Task task, Duration patience) {
+    public BlockingTask(Task task, Duration patience, Clock clock) {
         this.task = task;
         this.patience = patience;
+        this.clock = clock;
     }
 
     /** An operation of the task, as in {@code run(t -> t.store(address, 1, 8))}. */
@@ -33,7 +38,7 @@ public final class BlockingTask {
      * @throws TimeoutException if it is still parked when the patience is over; it stays parked
      */
     public Outcome run(Start start) throws InterruptedException, TimeoutException {
-        long deadline = System.nanoTime() + patience.toNanos();
+        Deadline deadline = Deadline.in(clock, patience);
         Outcome outcome = task.mmu().inTurn(() -> start.on(task));
         while (outcome instanceof Outcome.Parked) {
             boolean moved = task.mmu().await(() -> task.isWoken() || !task.isParked(), deadline);

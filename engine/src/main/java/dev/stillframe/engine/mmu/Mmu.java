@@ -2,6 +2,7 @@ package dev.stillframe.engine.mmu;
 
 import dev.stillframe.engine.mmu.Entry.Present;
 import dev.stillframe.engine.mmu.Entry.Swapped;
+import dev.stillframe.engine.time.Deadline;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -131,10 +132,10 @@ public final class Mmu {
      * Waits, on the model's monitor, until {@code condition} holds or the deadline passes; whether
      * it holds.
      */
-    synchronized boolean await(BooleanSupplier condition, long deadlineNanos)
+    synchronized boolean await(BooleanSupplier condition, Deadline deadline)
             throws InterruptedException {
         while (!condition.getAsBoolean()) {
-            long left = deadlineNanos - System.nanoTime();
+            long left = deadline.leftNanos();
             if (left <= 0) {
                 return false;
             }

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.mmu;
 
 import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.time.Deadline;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -269,12 +270,9 @@ public final class Userfault implements AutoCloseable {
         }
     }
 
-    /**
-     * Waits until a message can be read or the deadline of {@link System#nanoTime} passes; whether
-     * one can.
-     */
-    public boolean await(long deadlineNanos) throws InterruptedException {
-        return mmu().await(context::isReadable, deadlineNanos);
+    /** Waits until a message can be read or the deadline passes; whether one can. */
+    public boolean await(Deadline deadline) throws InterruptedException {
+        return mmu().await(context::isReadable, deadline);
     }
 
     /** Faults that nobody has read: {@code pending} of /proc/PID/fdinfo. */

@@ -10,6 +10,7 @@ import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.page.PageSink;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -39,6 +40,7 @@ final class ChangesSnapshot implements AutoCloseable {
     private final PageHistory history;
     private final ArenaReport parent;
     private final PageSink sink;
+    private final Clock clock;
     private final CopiedPages copies;
     private final PageContents now;
 
@@ -65,25 +67,27 @@ final class ChangesSnapshot implements AutoCloseable {
             MemorySegment memory,
             PageHistory history,
             ArenaReport parent,
-            PageSink sink) {
+            PageSink sink,
+            Clock clock) {
         this.arena = arena;
         this.memory = memory;
         this.history = history;
         this.parent = parent;
         this.sink = sink;
+        this.clock = clock;
         int pages = Math.toIntExact(memory.byteSize() / PageHistory.PAGE_BYTES);
         this.copies = new CopiedPages(pages);
         this.now = new PageContents(pages);
     }
 
     ArenaReport take(WriteWatch watch, Stop stop, int epoch) throws IOException {
-        long started = System.nanoTime();
+        long started = clock.monotonicTime();
         BitSet older = history.changedAfter(parent.epoch());
         copyInRounds(watch, older);
         BitSet written = new BitSet();
         Stopped stopped = stop.copyWritten(copies, written);
         history.addWritten(written);
-        long instant = System.nanoTime();
+        long instant = clock.monotonicTime();
         BitSet changed = changed();
         BitSet wanted = (BitSet) changed.clone();
         wanted.or(older);
@@ -103,7 +107,7 @@ final class ChangesSnapshot implements AutoCloseable {
                         0,
                         instant - stopped.pauseNanos() - started,
                         stopped.pauseNanos(),
-                        System.nanoTime() - started,
+                        clock.monotonicTime() - started,
                         0);
         history.published(report, changed, now);
         return report;

@@ -11,6 +11,8 @@ import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.process.TargetProcess;
+import io.micrometer.core.instrument.Clock;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -34,6 +36,8 @@ public final class FaultHandler {
     private static final int BUFFER_BYTES = 1 << 20;
 
     private final AddressRange arena;
+    private final MeterRegistry registry = new SimpleMeterRegistry();
+    private final Clock clock = registry.config().clock();
     private final int pid;
     private final String name;
     private final DataInputStream requests;
@@ -92,17 +96,17 @@ public final class FaultHandler {
     /** The marks stay as they are: they say what belongs to the next snapshot. */
     private void copyWritten() throws IOException {
         try (TargetProcess target = TargetProcess.open(pid);
-                Attachment hold = target.attach(Probe.NONE);
+                Attachment hold = target.attach(Probe.NONE, clock);
                 WrittenPages pages = new WrittenPages(target, arena)) {
             pages.copy(); // a dry run: its code has run then, and its memory is there
             hold.watch(exiting -> {}, lost -> {}); // the next request of the hold says it
             PipedGate gate = new PipedGate();
             gate.close();
             long stopping = hold.freeze(STOP_BUDGET).sinceNanos();
-            Instant instant = Instant.now();
+            Instant instant = Instant.ofEpochMilli(clock.wallTime());
             pages.copy();
             hold.thaw();
-            long pauseNanos = System.nanoTime() - stopping;
+            long pauseNanos = clock.monotonicTime() - stopping;
             gate.open();
             answers.writeByte(PageStream.WRITTEN);
             answers.writeLong(Layout.epochNanos(instant));
@@ -115,7 +119,7 @@ public final class FaultHandler {
             throws IOException, SnapshotException, InterruptedException {
         Snapshot.warmUp(options);
         ArenaMemory target = new ArenaMemory(TargetProcess.open(pid), arena, name, new PipedGate());
-        Snapshot snapshot = new Snapshot(options, new SimpleMeterRegistry(), Progress.NONE);
+        Snapshot snapshot = new Snapshot(options, registry, Progress.NONE);
         PageStream.putJson(
                 answers, PageStream.REPORT, snapshot.take(target, new PipeSink(answers, requests)));
     }

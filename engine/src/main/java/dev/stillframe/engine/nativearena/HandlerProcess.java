@@ -9,6 +9,8 @@ import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.thread.Role;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -32,7 +34,7 @@ import java.util.concurrent.locks.StampedLock;
  */
 final class HandlerProcess implements AutoCloseable {
     private static final int BUFFER_BYTES = 1 << 20;
-    private static final long END_SECONDS = 10;
+    private static final Duration END_LIMIT = Duration.ofSeconds(10);
     private static final long GATE_SECONDS = 5;
     private static final long LOOK_NANOS = 100_000_000;
 
@@ -41,6 +43,7 @@ final class HandlerProcess implements AutoCloseable {
 
     private final Process process;
     private final Patience patience;
+    private final Clock clock;
     private final DataInputStream answers;
     private final DataOutputStream requests;
 
@@ -54,9 +57,10 @@ final class HandlerProcess implements AutoCloseable {
     record Patience(Duration silence, Duration gate) {}
 
     /** {@code process} talks as {@link PageStream} says; it is ended by {@link #close}. */
-    HandlerProcess(Process process, Patience patience) {
+    HandlerProcess(Process process, Patience patience, Clock clock) {
         this.process = process;
         this.patience = patience;
+        this.clock = clock;
         this.answers =
                 new DataInputStream(
                         new BufferedInputStream(process.getInputStream(), BUFFER_BYTES));
@@ -64,7 +68,7 @@ final class HandlerProcess implements AutoCloseable {
     }
 
     /** Starts one for a range of this process's memory. */
-    static HandlerProcess start(AddressRange arena, String name) throws IOException {
+    static HandlerProcess start(AddressRange arena, String name, Clock clock) throws IOException {
         Process process =
                 new ProcessBuilder(
                                 List.of(
@@ -82,7 +86,7 @@ final class HandlerProcess implements AutoCloseable {
                                         name))
                         .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
-        HandlerProcess handler = new HandlerProcess(process, PATIENCE);
+        HandlerProcess handler = new HandlerProcess(process, PATIENCE, clock);
         try {
             Ptrace.allowTracer(process.pid());
         } catch (IOException | RuntimeException | Error e) {
@@ -263,30 +267,31 @@ final class HandlerProcess implements AutoCloseable {
     private final class Watchdog implements AutoCloseable {
         private final Thread caller = Thread.currentThread();
         private final Duration usual;
-        private volatile long limitNanos;
-        private volatile long untilNanos;
+        private volatile Duration limit;
+        private volatile Deadline silence;
         private volatile boolean over;
         private final Thread thread = Role.ARENA_WATCHDOG.unstarted(this::watch);
 
         Watchdog(Duration usual) {
             this.usual = usual;
-            expect(usual);
+            limit = usual;
+            silence = Deadline.in(clock, usual);
             thread.start();
         }
 
         /** From now on it may say nothing for so long. */
-        void expect(Duration limit) {
-            limitNanos = limit.toNanos();
+        void expect(Duration next) {
+            limit = next;
             heard();
         }
 
         void heard() {
-            untilNanos = System.nanoTime() + limitNanos;
+            silence = Deadline.in(clock, limit);
         }
 
         private void watch() {
             while (!over) {
-                if (caller.isInterrupted() || System.nanoTime() - untilNanos > 0) {
+                if (caller.isInterrupted() || silence.hasPassed()) {
                     process.destroyForcibly();
                     return;
                 }
@@ -308,9 +313,7 @@ final class HandlerProcess implements AutoCloseable {
 
     private String exitCode() {
         try {
-            return process.waitFor(END_SECONDS, TimeUnit.SECONDS)
-                    ? " with code " + process.exitValue()
-                    : "";
+            return process.waitFor(END_LIMIT) ? " with code " + process.exitValue() : "";
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return "";
@@ -325,14 +328,14 @@ final class HandlerProcess implements AutoCloseable {
     @Override
     public void close() {
         process.destroyForcibly();
-        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(END_SECONDS);
+        Deadline deadline = Deadline.in(clock, END_LIMIT);
         boolean interrupted = false;
         while (process.isAlive()) {
-            long left = until - System.nanoTime();
+            long left = deadline.leftNanos();
             if (left <= 0) {
                 throw new IllegalStateException(
                         "process %d, which handles the arena's faults, did not end within %d s of being killed"
-                                .formatted(process.pid(), END_SECONDS));
+                                .formatted(process.pid(), END_LIMIT.toSeconds()));
             }
             try {
                 process.waitFor(left, TimeUnit.NANOSECONDS);

@@ -19,6 +19,7 @@ import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.SharedMemory;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.PageSink;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
@@ -49,6 +50,7 @@ public final class NativeArena implements MemoryArena {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     private final String name;
+    private final Clock clock;
     private final SharedMemory memory;
     private final MemorySegment segment;
     private final ArenaTurn turn;
@@ -68,8 +70,9 @@ public final class NativeArena implements MemoryArena {
     /** Changed only by whoever has the turn. */
     private volatile @Nullable WriteWatch watch;
 
-    private NativeArena(String name, SharedMemory memory, boolean watched) {
+    private NativeArena(String name, SharedMemory memory, boolean watched, Clock clock) {
         this.name = name;
+        this.clock = clock;
         this.turn = new ArenaTurn(name);
         this.memory = memory;
         this.segment = memory.segment();
@@ -84,7 +87,12 @@ public final class NativeArena implements MemoryArena {
      * @throws IOException if the kernel has no such memory
      */
     public static NativeArena create(String name, long sizeBytes) throws IOException {
-        return create(name, sizeBytes, false);
+        return create(name, sizeBytes, Clock.SYSTEM);
+    }
+
+    /** The same with the time of {@code clock}. */
+    public static NativeArena create(String name, long sizeBytes, Clock clock) throws IOException {
+        return create(name, sizeBytes, false, clock);
     }
 
     /**
@@ -97,10 +105,15 @@ public final class NativeArena implements MemoryArena {
      *     first {@link #snapshotSince}
      */
     public static NativeArena watched(String name, long sizeBytes) throws IOException {
-        return create(name, sizeBytes, true);
+        return watched(name, sizeBytes, Clock.SYSTEM);
     }
 
-    private static NativeArena create(String name, long sizeBytes, boolean watched)
+    /** The same with the time of {@code clock}. */
+    public static NativeArena watched(String name, long sizeBytes, Clock clock) throws IOException {
+        return create(name, sizeBytes, true, clock);
+    }
+
+    private static NativeArena create(String name, long sizeBytes, boolean watched, Clock clock)
             throws IOException {
         if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0 || sizeBytes / PAGE_BYTES > MOST_PAGES) {
             throw new IllegalArgumentException(
@@ -109,7 +122,7 @@ public final class NativeArena implements MemoryArena {
         }
         try {
             return new NativeArena(
-                    name, SharedMemory.create("stillframe-arena", sizeBytes), watched);
+                    name, SharedMemory.create("stillframe-arena", sizeBytes), watched, clock);
         } catch (ErrnoException e) {
             throw new ArenaException(
                     "no arena of %d bytes: %s".formatted(sizeBytes, e.getMessage()), e);
@@ -317,7 +330,8 @@ public final class NativeArena implements MemoryArena {
 
     private ArenaReport takeChanges(PageHistory known, ArenaReport parent, PageSink sink)
             throws IOException {
-        try (ChangesSnapshot changes = new ChangesSnapshot(this, segment, known, parent, sink)) {
+        try (ChangesSnapshot changes =
+                new ChangesSnapshot(this, segment, known, parent, sink, clock)) {
             try (sink) { // before the copies, which it may still hold
                 boolean taken = false;
                 try {
@@ -386,7 +400,7 @@ public final class NativeArena implements MemoryArena {
     private HandlerProcess startedHandler() throws IOException {
         HandlerProcess now = handler;
         if (now == null || !now.isAlive()) {
-            now = HandlerProcess.start(range(), name);
+            now = HandlerProcess.start(range(), name, clock);
             handler = now;
         }
         return now;
@@ -414,7 +428,7 @@ public final class NativeArena implements MemoryArena {
 
     private ArenaReport take(PageSink sink, ArenaOptions options) throws IOException {
         HandlerProcess now = startedHandler();
-        long started = System.nanoTime();
+        long started = clock.monotonicTime();
         long staging = sizeBytes() / 4 * 5 + SnapshotOptions.MIN_STAGING_BYTES;
         SnapshotReport report = now.take(sink, staging, options.stallTimeout(), gate);
         return new ArenaReport(
@@ -426,7 +440,7 @@ public final class NativeArena implements MemoryArena {
                 report.waits().faults(),
                 report.times().armNanos(),
                 report.times().captureNanos(),
-                System.nanoTime() - started,
+                clock.monotonicTime() - started,
                 report.waits().stagingNanos());
     }
 

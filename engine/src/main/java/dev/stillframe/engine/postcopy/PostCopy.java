@@ -12,9 +12,12 @@ import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.engine.process.Tracer;
 import dev.stillframe.engine.thread.Role;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.ConcurrentHistogram;
@@ -43,7 +46,7 @@ public final class PostCopy implements AutoCloseable {
     private static final long LONGEST_WAIT_NANOS = TimeUnit.HOURS.toNanos(1);
 
     /** How long the kernel may ask to try again, because the process is changing its mappings. */
-    private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final Duration AGAIN = Duration.ofSeconds(10);
 
     private final TargetProcess process;
     private final AddressRange range;
@@ -52,6 +55,7 @@ public final class PostCopy implements AutoCloseable {
     private final Tracer.Shared shared;
     private final Userfaultfd userfaultfd;
     private final PageStates states;
+    private final Clock clock;
     private final ConcurrentHashMap<Integer, Long> since = new ConcurrentHashMap<>();
     private final ConcurrentHistogram waits = new ConcurrentHistogram(LONGEST_WAIT_NANOS, 2);
     private final Thread thread;
@@ -75,13 +79,15 @@ public final class PostCopy implements AutoCloseable {
             Needs needs,
             PageStates states,
             Tracer tracer,
-            Tracer.Shared shared) {
+            Clock clock)
+            throws IOException {
         this.process = process;
         this.range = range;
         this.needs = needs;
         this.states = states;
         this.tracer = tracer;
-        this.shared = shared;
+        this.clock = clock;
+        this.shared = tracer.share();
         this.userfaultfd = shared.userfaultfd();
         thread = Role.POST_COPY.unstarted(this::hear);
     }
@@ -92,9 +98,11 @@ public final class PostCopy implements AutoCloseable {
      *
      * @param process stays open, and is closed by the caller after this
      * @param range one mapping of shared memory, whole
+     * @param clock measures the waits
      * @throws IOException if it cannot be had that way; the process must then not be used
      */
-    public static PostCopy begin(TargetProcess process, AddressRange range, Needs needs)
+    public static PostCopy begin(
+            TargetProcess process, AddressRange range, Needs needs, Clock clock)
             throws IOException {
         Mapping mapping = mapping(process, range);
         long pages = range.sizeBytes() / PAGE_BYTES;
@@ -104,11 +112,11 @@ public final class PostCopy implements AutoCloseable {
                             .formatted(pages, range, MAX_PAGES));
         }
         PageStates states = new PageStates((int) pages);
-        Tracer tracer = new Tracer(process, Probe.NONE);
+        Tracer tracer = new Tracer(process, Probe.NONE, clock);
         @Nullable PostCopy postCopy = null;
         boolean begun = false;
         try {
-            postCopy = new PostCopy(process, range, needs, states, tracer, tracer.share());
+            postCopy = new PostCopy(process, range, needs, states, tracer, clock);
             postCopy.begin(mapping);
             begun = true;
             return postCopy;
@@ -220,7 +228,7 @@ public final class PostCopy implements AutoCloseable {
             }
             Long from = since.remove(page);
             if (from != null) {
-                waits.recordValue(Math.min(System.nanoTime() - from, LONGEST_WAIT_NANOS));
+                waits.recordValue(Math.min(clock.monotonicTime() - from, LONGEST_WAIT_NANOS));
             }
         }
     }
@@ -228,7 +236,7 @@ public final class PostCopy implements AutoCloseable {
     private void copy(int first, int count, long from) throws IOException {
         long done = 0;
         long bytes = (long) count * PAGE_BYTES;
-        long begin = System.nanoTime();
+        Deadline patience = Deadline.in(clock, AGAIN);
         while (done < bytes) {
             long to = address(first) + done;
             long result = userfaultfd.copy(to, from + done, bytes - done);
@@ -237,18 +245,18 @@ public final class PostCopy implements AutoCloseable {
             } else if (result == -Errno.EEXIST.number()) {
                 userfaultfd.wake(to, PAGE_BYTES);
                 done += PAGE_BYTES;
-            } else if (!again(result, begin)) {
+            } else if (!again(result, patience)) {
                 throw refused("copying", to, result);
             }
         }
     }
 
     private void zero(int page) throws IOException {
-        long begin = System.nanoTime();
+        Deadline patience = Deadline.in(clock, AGAIN);
         long result;
         do {
             result = userfaultfd.zero(address(page), PAGE_BYTES);
-        } while (again(result, begin));
+        } while (again(result, patience));
         if (result == -Errno.EEXIST.number()) {
             userfaultfd.wake(address(page), PAGE_BYTES);
         } else if (result < 0) {
@@ -256,8 +264,8 @@ public final class PostCopy implements AutoCloseable {
         }
     }
 
-    private static boolean again(long result, long beginNanos) {
-        return result == -Errno.EAGAIN.number() && System.nanoTime() - beginNanos < AGAIN_NANOS;
+    private static boolean again(long result, Deadline patience) {
+        return result == -Errno.EAGAIN.number() && !patience.hasPassed();
     }
 
     private IOException refused(String what, long address, long result) throws IOException {
@@ -311,7 +319,7 @@ public final class PostCopy implements AutoCloseable {
     }
 
     private void missed(int page) throws IOException {
-        since.putIfAbsent(page, System.nanoTime());
+        since.putIfAbsent(page, clock.monotonicTime());
         if (states.move(
                 page,
                 PageStates.ASKED,

@@ -50,7 +50,7 @@ public interface Attachment extends AutoCloseable {
      * The target stands.
      *
      * @param threads all of them
-     * @param sinceNanos when the first was told to stop, as of {@link System#nanoTime}
+     * @param sinceNanos when the first was told to stop, by the clock that it was attached with
      */
     record Standing(List<FrozenThread> threads, long sinceNanos) {}
 

@@ -8,6 +8,7 @@ import dev.stillframe.engine.instant.Source;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -23,9 +24,10 @@ public interface Target extends AutoCloseable {
     /**
      * Gets hold of it: from now on its threads can be stopped, and its memory protected.
      *
+     * @param clock the time of whoever takes the snapshot
      * @throws IOException if it forbids that; it is then as it was
      */
-    Attachment attach(Probe probe) throws IOException;
+    Attachment attach(Probe probe, Clock clock) throws IOException;
 
     /**
      * Refuses a target that has a userfaultfd of its own: it could not register any memory with it

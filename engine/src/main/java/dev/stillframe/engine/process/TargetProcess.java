@@ -8,6 +8,7 @@ import dev.stillframe.engine.linux.Pidfd;
 import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
@@ -179,8 +180,8 @@ public final class TargetProcess implements Target {
     }
 
     @Override
-    public Attachment attach(Probe probe) {
-        return new Tracer(this, probe);
+    public Attachment attach(Probe probe, Clock clock) {
+        return new Tracer(this, probe, clock);
     }
 
     @Override
@@ -378,14 +379,14 @@ public final class TargetProcess implements Target {
      *
      * @throws TargetException if the process forbids it
      */
-    UserfaultfdInjection.Answer inject(UserfaultfdInjection.Call call, Probe probe)
+    UserfaultfdInjection.Answer inject(UserfaultfdInjection.Call call, Probe probe, Clock clock)
             throws IOException {
         if (ProcessStatus.of(pid).state() == STOPPED) {
             throw new TargetException(
                     "process %d is stopped by a signal (SIGSTOP, or a terminal's): nothing can be asked of it; let it go on with kill -CONT %d, and try again"
                             .formatted(pid, pid));
         }
-        return new UserfaultfdInjection(call, pid, injectionGround(), probe).call();
+        return new UserfaultfdInjection(call, pid, injectionGround(), probe, clock).call();
     }
 
     /** Where calls can be injected. */

@@ -5,6 +5,8 @@ import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Ptrace.Wait;
 import dev.stillframe.engine.process.Attachment.ExitListener;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,6 +40,7 @@ final class Tracees {
 
     private final TargetProcess target;
     private final Probe probe;
+    private final Clock clock;
     private final Map<Integer, Tracee> tracees = new HashMap<>();
 
     /**
@@ -52,11 +55,13 @@ final class Tracees {
     private ExitListener exits = exiting -> {};
     private boolean stopping;
     private @Nullable Tracee wanted;
-    private long servedNanos = System.nanoTime();
+    private long servedNanos;
 
-    Tracees(TargetProcess target, Probe probe) {
+    Tracees(TargetProcess target, Probe probe, Clock clock) {
         this.target = target;
         this.probe = probe;
+        this.clock = clock;
+        servedNanos = clock.monotonicTime();
         processes.add(target.pid());
     }
 
@@ -117,7 +122,7 @@ final class Tracees {
 
     /** Handles some of what the tracees report while they run; false if there was nothing. */
     boolean service() throws IOException {
-        servedNanos = System.nanoTime();
+        servedNanos = clock.monotonicTime();
         for (int count = 0; count < REPORTS_AT_ONCE; count++) {
             if (wanted != null && wanted.stands()) {
                 break; // it would be reported again and again
@@ -133,7 +138,7 @@ final class Tracees {
 
     /** To ask about all takes the kernel the longer the more there are. */
     void serviceNowAndThen() throws IOException {
-        if (System.nanoTime() - servedNanos > SERVICE_GAP_NANOS) {
+        if (clock.monotonicTime() - servedNanos > SERVICE_GAP_NANOS) {
             service();
         }
     }

@@ -7,6 +7,8 @@ import dev.stillframe.engine.linux.Ptrace;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.thread.Role;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;
@@ -55,6 +57,7 @@ public final class Tracer implements Attachment {
 
     private final TargetProcess target;
     private final Probe probe;
+    private final Clock clock;
     private final Thread thread;
     private final LinkedBlockingQueue<FutureTask<?>> commands = new LinkedBlockingQueue<>(16);
     private volatile int threadId;
@@ -68,39 +71,37 @@ public final class Tracer implements Attachment {
     private @Nullable Deadline standing;
     private @Nullable InjectionGround ground;
 
-    /** Starts the thread. */
-    public Tracer(TargetProcess target, Probe probe) {
+    /** Starts the thread. {@code clock} tells it for how long a target has stood. */
+    public Tracer(TargetProcess target, Probe probe, Clock clock) {
         this.target = target;
         this.probe = probe;
-        this.tracees = new Tracees(target, probe);
+        this.clock = clock;
+        this.tracees = new Tracees(target, probe, clock);
         this.thread = Role.TRACER.start(this::loop);
     }
 
     /** Makes the target create a userfaultfd; see {@link UserfaultfdInjection}. */
     @Override
     public Userfaultfd tracker() throws IOException {
-        return run(() -> target.inject(UserfaultfdInjection.Call.TAKE, probe)).userfaultfd();
+        return taken(UserfaultfdInjection.Call.TAKE);
+    }
+
+    private Userfaultfd taken(UserfaultfdInjection.Call call) throws IOException {
+        return run(() -> target.inject(call, probe, clock)).userfaultfd();
     }
 
     @Override
     public WriteMarks marks() throws IOException {
         PagemapScan pagemap = PagemapScan.of(target.pid());
-        boolean taken = false;
+        boolean done = false;
         try {
             WriteMarks marks =
                     new KernelMarks(
-                            run(
-                                            () ->
-                                                    target.inject(
-                                                            UserfaultfdInjection.Call
-                                                                    .TAKE_USER_MODE_ONLY,
-                                                            probe))
-                                    .userfaultfd(),
-                            pagemap);
-            taken = true;
+                            taken(UserfaultfdInjection.Call.TAKE_USER_MODE_ONLY), pagemap);
+            done = true;
             return marks;
         } finally {
-            if (!taken) {
+            if (!done) {
                 pagemap.close();
             }
         }
@@ -118,13 +119,13 @@ public final class Tracer implements Attachment {
     /** Makes the target create a userfaultfd and keep it. */
     public Shared share() throws IOException {
         UserfaultfdInjection.Answer answer =
-                run(() -> target.inject(UserfaultfdInjection.Call.SHARE, probe));
+                run(() -> target.inject(UserfaultfdInjection.Call.SHARE, probe, clock));
         return new Shared(answer.userfaultfd(), (int) answer.result());
     }
 
     /** Makes the target close what it kept. */
     public void closeShared(Shared shared) throws IOException {
-        run(() -> target.inject(UserfaultfdInjection.Call.close(shared.number()), probe));
+        run(() -> target.inject(UserfaultfdInjection.Call.close(shared.number()), probe, clock));
     }
 
     /**
@@ -202,7 +203,7 @@ public final class Tracer implements Attachment {
         closing = true;
         LockSupport.unpark(thread);
         boolean interrupted = false;
-        Deadline deadline = Deadline.in(PATIENCE);
+        Deadline deadline = Deadline.in(clock, PATIENCE);
         while (thread.isAlive() && !deadline.hasPassed()) {
             try {
                 thread.join(PATIENCE);
@@ -333,7 +334,7 @@ public final class Tracer implements Attachment {
 
     /** Serves those that run, for so long at least. */
     private void serve(Duration time) throws IOException {
-        Deadline deadline = Deadline.in(time);
+        Deadline deadline = Deadline.in(clock, time);
         tracees.service();
         while (!deadline.hasPassed() && !closing) {
             LockSupport.parkNanos(this, IDLE_NANOS);
@@ -348,7 +349,7 @@ public final class Tracer implements Attachment {
         tracee.exitWord = ExitWord.ofLibraryThread(tracee.tid, target);
         if (tracee.exitWord == ExitWord.UNKNOWN) {
             boolean stood = tracee.stands();
-            if (!stood && !tracees.stopOne(tracee, Deadline.in(ONE_STOP_LIMIT))) {
+            if (!stood && !tracees.stopOne(tracee, Deadline.in(clock, ONE_STOP_LIMIT))) {
                 throw new TargetException(StuckThread.of(tracee.tid).toString());
             }
             if (tracee.registers != null) { // it has not ended instead
@@ -364,7 +365,7 @@ public final class Tracer implements Attachment {
     }
 
     private Ptrace.Wait awaitReport(int tid) throws IOException {
-        return tracees.await(tid, Deadline.in(ONE_STOP_LIMIT));
+        return tracees.await(tid, Deadline.in(clock, ONE_STOP_LIMIT));
     }
 
     private InjectionGround ground() throws IOException {
@@ -378,14 +379,14 @@ public final class Tracer implements Attachment {
         Duration gap = FIRST_GAP;
         for (int turn = 1; ; turn++) {
             probe.at("tracer: freeze");
-            long since = System.nanoTime();
-            @Nullable Tracee late = tracees.stopAll(Deadline.in(budget));
+            long since = clock.monotonicTime();
+            @Nullable Tracee late = tracees.stopAll(Deadline.in(clock, budget));
             if (late == null) {
                 for (Tracee tracee : List.copyOf(tracees.all())) {
                     learnExitWord(
                             tracee); // of one that was hidden from us (CLONE_UNTRACED) until now
                 }
-                standing = Deadline.in(STANDING_LIMIT);
+                standing = Deadline.in(clock, STANDING_LIMIT);
                 probe.at("tracer: all stand");
                 return new Standing(tracees.standing(), since);
             }

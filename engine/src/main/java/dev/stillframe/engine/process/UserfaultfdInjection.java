@@ -10,6 +10,8 @@ import dev.stillframe.engine.linux.SeccompFilter;
 import dev.stillframe.engine.linux.Syscall;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.process.Registers.X86;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -51,6 +53,7 @@ final class UserfaultfdInjection {
     private final InjectionGround ground;
     private final Gadgets gadgets;
     private final Probe probe;
+    private final Clock clock;
     private @Nullable Userfaultfd taken;
 
     /**
@@ -84,12 +87,13 @@ final class UserfaultfdInjection {
     }
 
     /** Prepares a call by thread {@code tid}. */
-    UserfaultfdInjection(Call call, int tid, InjectionGround ground, Probe probe) {
+    UserfaultfdInjection(Call call, int tid, InjectionGround ground, Probe probe, Clock clock) {
         this.call = call;
         this.tid = tid;
         this.ground = ground;
         this.gadgets = ground.gadgets();
         this.probe = probe;
+        this.clock = clock;
     }
 
     /**
@@ -322,14 +326,14 @@ final class UserfaultfdInjection {
         return registers;
     }
 
-    private static void awaitEnd(int tid) throws IOException {
+    private void awaitEnd(int tid) throws IOException {
         while (!(await(tid) instanceof Wait.Ended)) {
             Ptrace.resume(tid, 0);
         }
     }
 
-    private static Wait await(int tid) throws IOException {
-        Deadline deadline = Deadline.in(PATIENCE);
+    private Wait await(int tid) throws IOException {
+        Deadline deadline = Deadline.in(clock, PATIENCE);
         while (!deadline.hasPassed()) {
             @Nullable Wait wait = Ptrace.poll(tid);
             if (wait != null) {

@@ -10,6 +10,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.FileReference;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.WriteTracker;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
@@ -71,8 +72,8 @@ public abstract class Windows implements Target {
     protected abstract Attachment hold(Attachment process) throws IOException;
 
     @Override
-    public Attachment attach(Probe probe) throws IOException {
-        Attachment real = process.attach(probe);
+    public Attachment attach(Probe probe, Clock clock) throws IOException {
+        Attachment real = process.attach(probe, clock);
         return new Hold(real, hold(real));
     }
 

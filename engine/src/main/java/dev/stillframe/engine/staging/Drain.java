@@ -38,7 +38,7 @@ public final class Drain implements Runnable {
     private final PageHash hash = new PageHash();
     private final CountDownLatch started = new CountDownLatch(1);
     private volatile @Nullable Thread thread;
-    private final ThreadEnd ended = new ThreadEnd();
+    private final ThreadEnd ended;
     private volatile boolean last;
     private volatile boolean amends;
     private volatile @Nullable Draft next;
@@ -80,6 +80,7 @@ public final class Drain implements Runnable {
         this.politely = politely;
         this.sink = sink;
         this.stallTimeout = stallTimeout;
+        this.ended = new ThreadEnd(staging.clock());
         try {
             for (int i = 0; i < BATCHES; i++) {
                 idle.add(new StagedBatch(arena, this::released));

@@ -1,5 +1,6 @@
 package dev.stillframe.engine.staging;
 
+import io.micrometer.core.instrument.Clock;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -20,6 +21,7 @@ public final class Staging implements AutoCloseable {
     private static final int MOST_RESERVE = 32;
 
     private final Runnable freeMemory;
+    private final Clock clock;
     private final int blocks;
     private final int least;
     private final ArrayBlockingQueue<StagingBlock> free;
@@ -34,8 +36,9 @@ public final class Staging implements AutoCloseable {
      * @param workers threads that fill a block each for what nobody waits for, see {@link
      *     #isScarce}
      * @param free gives the memory back; called by {@link #close}
+     * @param clock of whoever takes the snapshot
      */
-    public Staging(MemorySegment memory, int workers, Runnable free) {
+    public Staging(MemorySegment memory, int workers, Runnable free, Clock clock) {
         long base =
                 -memory.address()
                         & (StagingBlock.BYTES - 1); // blocks begin at a huge page's boundary
@@ -44,6 +47,7 @@ public final class Staging implements AutoCloseable {
         least = reserve + workers; // all may take one at once; and one that each of them holds is
         // never missed
         this.freeMemory = free;
+        this.clock = clock;
         this.free = new ArrayBlockingQueue<>(blocks);
         filled = new ArrayBlockingQueue<>(blocks);
         for (int i = 0; i < blocks; i++) {
@@ -61,6 +65,11 @@ public final class Staging implements AutoCloseable {
         return (bytes / StagingBlock.BYTES + 2L * workers + 1) * StagingBlock.BYTES;
     }
 
+    /** The time of whoever takes the snapshot. */
+    public Clock clock() {
+        return clock;
+    }
+
     /** A free block if there is one now. */
     public @Nullable StagingBlock poll() {
         return free.poll();
@@ -68,9 +77,9 @@ public final class Staging implements AutoCloseable {
 
     /** A free block, after waiting a moment at most; the wait is counted. */
     public @Nullable StagingBlock await() throws InterruptedException {
-        long from = System.nanoTime();
+        long from = clock.monotonicTime();
         StagingBlock block = free.poll(WAIT_STEP_NANOS, TimeUnit.NANOSECONDS);
-        waitedNanos.add(System.nanoTime() - from);
+        waitedNanos.add(clock.monotonicTime() - from);
         return block;
     }
 

@@ -12,6 +12,7 @@ import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -41,7 +42,7 @@ class FailingStepsTest {
 
     private final AtomicReference<Consumer<String>> steps = new AtomicReference<>(step -> {});
     private final MemoryArena arena =
-            new EmulatedArena("test", SIZE, step -> steps.get().accept(step));
+            new EmulatedArena("test", SIZE, Clock.SYSTEM, step -> steps.get().accept(step));
 
     @TempDir Path folder = Path.of("");
 

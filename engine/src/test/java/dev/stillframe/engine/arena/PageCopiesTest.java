@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,7 +21,7 @@ class PageCopiesTest {
     private static final long ONE_BLOCK = (long) StagingBlock.PAGES * StagingBlock.PAGE_BYTES;
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-    private final WriteBarrier barrier = new WriteBarrier(1);
+    private final WriteBarrier barrier = new WriteBarrier(1, Clock.SYSTEM);
 
     /**
      * Staging is given back as soon as the snapshot has failed: a writer that waited for it must
@@ -34,7 +35,10 @@ class PageCopiesTest {
                 Arena owner = Arena.ofShared();
                 Staging staging =
                         new Staging(
-                                owner.allocate(Staging.memoryBytes(ONE_BLOCK, 0)), 0, owner::close);
+                                owner.allocate(Staging.memoryBytes(ONE_BLOCK, 0)),
+                                0,
+                                owner::close,
+                                Clock.SYSTEM);
                 StagingBlock withTheSink = Objects.requireNonNull(staging.poll());
                 PageCopies copies = new PageCopies(page, staging, barrier, 0);
                 FutureTask<Boolean> copying = new FutureTask<>(() -> copies.copy(0));

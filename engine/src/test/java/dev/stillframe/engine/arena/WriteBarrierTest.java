@@ -3,6 +3,7 @@ package dev.stillframe.engine.arena;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.micrometer.core.instrument.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +18,7 @@ class WriteBarrierTest {
     private static final Duration SHORT = Duration.ofMillis(50);
     private static final Duration LONG = Duration.ofSeconds(30);
 
-    private final WriteBarrier barrier = new WriteBarrier(2);
+    private final WriteBarrier barrier = new WriteBarrier(2, Clock.SYSTEM);
 
     @Test
     void noInstantBeforeAWriterInItsWindowHasLeftIt() throws Exception {

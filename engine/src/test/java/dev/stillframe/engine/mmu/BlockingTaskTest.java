@@ -4,6 +4,8 @@ import static dev.stillframe.engine.mmu.Machine.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +29,7 @@ class BlockingTaskTest {
         try (ExecutorService threads = Executors.newFixedThreadPool(writers)) {
             List<Future<?>> done = new ArrayList<>();
             for (int w = 0; w < writers; w++) {
-                BlockingTask task = new BlockingTask(m.process.newTask(), PATIENCE);
+                BlockingTask task = new BlockingTask(m.process.newTask(), PATIENCE, Clock.SYSTEM);
                 int slot = 8 * w;
                 done.add(
                         threads.submit(
@@ -40,7 +42,7 @@ class BlockingTaskTest {
             }
             long deadline = System.nanoTime() + PATIENCE.toNanos();
             while (!done.stream().allMatch(Future::isDone) && System.nanoTime() < deadline) {
-                m.uffd.await(System.nanoTime() + 1_000_000);
+                m.uffd.await(Deadline.in(Clock.SYSTEM, Duration.ofMillis(1)));
                 for (Message message : m.messages()) {
                     m.uffd.unprotect(((Message.Fault) message).address(), PAGE);
                 }
@@ -62,7 +64,7 @@ class BlockingTaskTest {
     void patienceEnds() {
         Machine m = new Machine();
         long page = m.guarded(1);
-        BlockingTask task = new BlockingTask(m.task, Duration.ofMillis(1));
+        BlockingTask task = new BlockingTask(m.task, Duration.ofMillis(1), Clock.SYSTEM);
         assertThatThrownBy(() -> task.store(page, 1, 1)).isInstanceOf(TimeoutException.class);
         assertThat(m.task.isParked()).isTrue();
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.page.ForwardingSink;
 import dev.stillframe.engine.page.PageSink;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -32,7 +33,8 @@ class HandlerProcessTest {
 
     private static HandlerProcess played(String script, HandlerProcess.Patience patience)
             throws IOException {
-        return new HandlerProcess(new ProcessBuilder("sh", "-c", script).start(), patience);
+        return new HandlerProcess(
+                new ProcessBuilder("sh", "-c", script).start(), patience, Clock.SYSTEM);
     }
 
     @Test

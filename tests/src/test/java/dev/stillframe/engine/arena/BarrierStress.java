@@ -1,5 +1,6 @@
 package dev.stillframe.engine.arena;
 
+import io.micrometer.core.instrument.Clock;
 import java.time.Duration;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
@@ -23,7 +24,7 @@ abstract class BarrierStress {
     private int page;
 
     private BarrierStress(Runnable fenceAllThreads) {
-        barrier = new WriteBarrier(1, fenceAllThreads);
+        barrier = new WriteBarrier(1, Clock.SYSTEM, fenceAllThreads);
         barrier.write(0, () -> {}); // from now on writes to it are open ones
     }
 

@@ -17,6 +17,7 @@ import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
 import dev.stillframe.tests.emulated.EmulatedTarget;
 import dev.stillframe.tests.emulated.EmulatedThreads;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -121,7 +122,7 @@ final class WorkerSystem implements Schedules.Steps {
     WorkerSystem(Mutant mutant, Scenario scenario) {
         this.mutant = mutant;
         try {
-            WriteTracker plain = target.attach(Probe.NONE).tracker();
+            WriteTracker plain = target.attach(Probe.NONE, STAGING.clock()).tracker();
             readable =
                     mmu.process(process.id() + 1)
                             .userfaultfds()
@@ -154,7 +155,7 @@ final class WorkerSystem implements Schedules.Steps {
             NativeMemory memory =
                     NativeMemory.map(
                             Staging.memoryBytes(SnapshotOptions.MIN_STAGING_BYTES, WORKERS));
-            return new Staging(memory.segment(), WORKERS, memory::close);
+            return new Staging(memory.segment(), WORKERS, memory::close, Clock.SYSTEM);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -7,16 +7,21 @@ import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.Wi
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaAccess;
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
+import io.micrometer.core.instrument.Clock;
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.net.InetAddress;
+import java.time.Instant;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -105,12 +110,39 @@ final class ArchitectureTest {
 
     @ArchTest static final ArchRule threadsKnowNothing = onlyKnows("engine.thread");
 
+    @ArchTest static final ArchRule timeKnowsNothing = onlyKnows("engine.time");
+
+    /** So that tests own it: whoever looks at a clock was given it. */
+    @ArchTest
+    static final ArchRule timeIsAParameter = asksNobodyForTheTime("engine..", "transport..");
+
+    /** The command line does ask, which shows that the rule would notice. */
+    @ArchTest
+    static void theRuleOfTimeCanFail(JavaClasses all) {
+        assertThat(asksNobodyForTheTime("agent..").evaluate(all).hasViolation()).isTrue();
+    }
+
+    /** Where a program begins to use us without a registry. */
+    @ArchTest
+    static final ArchRule theClockOfTheSystemIsNamedAtEntriesOnly =
+            noClasses()
+                    .that()
+                    .resideInAnyPackage(ENGINE, ROOT + "transport..")
+                    .and()
+                    .doNotHaveFullyQualifiedName(ROOT + "engine.arena.MemoryArena")
+                    .and()
+                    .doNotHaveFullyQualifiedName(ROOT + "engine.nativearena.NativeArena")
+                    .and()
+                    .doNotHaveFullyQualifiedName(ROOT + "transport.reader.ReaderOptions")
+                    .should()
+                    .accessField(Clock.class, "SYSTEM");
+
     @ArchTest
     static final ArchRule linuxKnowsMemoryOnly = onlyKnows("engine.linux", "engine.memory");
 
     @ArchTest
     static final ArchRule theModelOfTheMmuKnowsErrorNumbersOnly =
-            onlyKnows("engine.mmu", "engine.memory", "engine.linux");
+            onlyKnows("engine.mmu", "engine.memory", "engine.time", "engine.linux");
 
     @ArchTest static final ArchRule documentsKnowNothing = onlyKnows("engine.document");
 
@@ -127,6 +159,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.process",
                     "engine.memory",
+                    "engine.time",
                     "engine.thread",
                     "engine.instant",
                     "engine.linux");
@@ -136,6 +169,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.capture",
                     "engine.memory",
+                    "engine.time",
                     "engine.thread",
                     "engine.instant",
                     "engine.page",
@@ -153,6 +187,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.arena",
                     "engine.memory",
+                    "engine.time",
                     "engine.thread",
                     "engine.instant",
                     "engine.page",
@@ -173,6 +208,7 @@ final class ArchitectureTest {
             onlyKnows(
                     "engine.postcopy",
                     "engine.memory",
+                    "engine.time",
                     "engine.thread",
                     "engine.instant",
                     "engine.page",
@@ -181,7 +217,12 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule conformanceKnowsTheKernelAndTheModel =
-            onlyKnows("engine.conformance", "engine.linux", "engine.mmu", "engine.memory");
+            onlyKnows(
+                    "engine.conformance",
+                    "engine.linux",
+                    "engine.mmu",
+                    "engine.memory",
+                    "engine.time");
 
     @ArchTest
     static final ArchRule onlyTheCommandLineRunsConformance =
@@ -229,6 +270,23 @@ final class ArchitectureTest {
                     .matching("dev.stillframe.(*).(*)..")
                     .should()
                     .beFreeOfCycles();
+
+    private static ArchRule asksNobodyForTheTime(String... packages) {
+        return noClasses()
+                .that()
+                .resideInAnyPackage(Stream.of(packages).map(ROOT::concat).toArray(String[]::new))
+                .should()
+                .accessTargetWhere(
+                        calls(System.class, "nanoTime|currentTimeMillis")
+                                .or(calls(Instant.class, "now"))
+                                .or(calls(java.time.Clock.class, "system.*")));
+    }
+
+    private static DescribedPredicate<JavaAccess<?>> calls(Class<?> type, String names) {
+        return target(owner(assignableTo(type)))
+                .and(target(nameMatching(names)))
+                .as(type.getSimpleName() + "." + names);
+    }
 
     /** A package may use itself, the packages named, and whatever is not ours. */
     private static ArchRule onlyKnows(String module, String... others) {

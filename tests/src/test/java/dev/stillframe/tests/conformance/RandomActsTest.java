@@ -6,6 +6,7 @@ import dev.stillframe.engine.conformance.kernel.NativeMachine;
 import dev.stillframe.engine.conformance.model.ModelMachine;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.tests.system.Campaign;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -31,8 +32,8 @@ class RandomActsTest {
     }
 
     private static String difference(long seed) throws IOException {
-        try (NativeMachine kernel = new NativeMachine();
-                ModelMachine model = new ModelMachine(CowPolicy.MODERN)) {
+        try (NativeMachine kernel = new NativeMachine(Clock.SYSTEM);
+                ModelMachine model = new ModelMachine(CowPolicy.MODERN, Clock.SYSTEM)) {
             return new RandomActs(seed, kernel, model).run(STEPS);
         }
     }

@@ -6,6 +6,7 @@ import dev.stillframe.engine.conformance.ScenarioFormatException;
 import dev.stillframe.engine.conformance.ScenarioParser;
 import dev.stillframe.engine.conformance.Suite;
 import dev.stillframe.engine.conformance.backend.LocalMachines;
+import io.micrometer.core.instrument.Clock;
 import java.util.List;
 
 /** Runs scenarios for tests. Stateless. */
@@ -18,6 +19,8 @@ final class Runs {
 
     static Matrix of(Suite suite, Backend... backends) {
         return suite.run(
-                List.of(backends), new LocalMachines(), (scenario, on, verdict, done, all) -> {});
+                List.of(backends),
+                new LocalMachines(Clock.SYSTEM),
+                (scenario, on, verdict, done, all) -> {});
     }
 }

@@ -23,7 +23,12 @@ import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.oracle.OracleShape;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.system.Snapshots;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MockClock;
+import io.micrometer.core.instrument.simple.SimpleConfig;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -151,6 +156,41 @@ class EmulatedSnapshotTest {
                     image.free();
                 }
             }
+        }
+    }
+
+    /** What the report says was not measured by anything but the registry's clock. */
+    @Test
+    void timeIsTheRegistrysClock() throws Exception {
+        MockClock clock = new MockClock();
+        Duration arming = Duration.ofSeconds(11);
+        Duration pause = Duration.ofMillis(7);
+        Duration ending = Duration.ofHours(2);
+        Map<String, Duration> passing =
+                Map.of("attach: enable", arming, "freeze: thaw", pause, "release: done", ending);
+        Probe moving = point -> clock.add(passing.getOrDefault(point, Duration.ZERO));
+        MeterRegistry registry = new SimpleMeterRegistry(SimpleConfig.DEFAULT, clock);
+        long instantMillis = clock.wallTime() + arming.toMillis();
+        MemoryImage image = new MemoryImage();
+        try (EmulatedOracle oracle = start(CowPolicy.MODERN, Kind.ANONYMOUS, 2)) {
+            SnapshotReport report =
+                    new Snapshot(
+                                    Snapshots.options(),
+                                    registry,
+                                    Progress.NONE,
+                                    new Snapshot.Seams(moving, Snapshot.Seams.NONE.reader()))
+                            .take(oracle.target(), image);
+            assertThat(report.times())
+                    .isEqualTo(
+                            new SnapshotReport.Times(
+                                    pause.toNanos(),
+                                    arming.toNanos(),
+                                    pause.toNanos(),
+                                    arming.plus(pause).plus(ending).toNanos()));
+            assertThat(image.layout().instantEpochNanos())
+                    .isEqualTo(Duration.ofMillis(instantMillis).toNanos());
+        } finally {
+            image.free();
         }
     }
 

@@ -28,6 +28,7 @@ import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.WriteMarks;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -61,8 +62,8 @@ public final class EmulatedTarget implements Target {
     }
 
     @Override
-    public Attachment attach(Probe probe) {
-        return new Hold();
+    public Attachment attach(Probe probe, Clock clock) {
+        return new Hold(clock);
     }
 
     @Override
@@ -125,7 +126,7 @@ public final class EmulatedTarget implements Target {
             return -Errno.ESRCH.number();
         }
         try {
-            BlockingTask reader = new BlockingTask(observer.newTask(), READ_PATIENCE);
+            BlockingTask reader = new BlockingTask(observer.newTask(), READ_PATIENCE, Clock.SYSTEM);
             Outcome outcome =
                     reader.run(task -> task.transfers().processRead(process, address, into));
             if (outcome instanceof Outcome.Done(long value)) {
@@ -287,7 +288,12 @@ public final class EmulatedTarget implements Target {
     public void close() {}
 
     private final class Hold implements Attachment {
+        private final Clock clock;
         private boolean stopped;
+
+        Hold(Clock clock) {
+            this.clock = clock;
+        }
 
         @Override
         public WriteTracker tracker() {
@@ -311,7 +317,7 @@ public final class EmulatedTarget implements Target {
 
         @Override
         public Standing freeze(Duration budget) throws IOException {
-            long since = System.nanoTime();
+            long since = clock.monotonicTime();
             threads.stop();
             stopped = true;
             return new Standing(

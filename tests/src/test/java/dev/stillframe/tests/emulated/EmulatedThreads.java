@@ -8,6 +8,7 @@ import dev.stillframe.engine.mmu.Task;
 import dev.stillframe.engine.process.Attachment.ExitListener;
 import dev.stillframe.engine.process.FrozenThread;
 import dev.stillframe.engine.process.TargetException;
+import io.micrometer.core.instrument.Clock;
 import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -54,7 +55,7 @@ public final class EmulatedThreads {
 
         private Running(Task task) {
             this.task = task;
-            this.blocking = new BlockingTask(task, patience);
+            this.blocking = new BlockingTask(task, patience, Clock.SYSTEM);
         }
 
         /**

@@ -11,8 +11,11 @@ import dev.stillframe.engine.mmu.Feature;
 import dev.stillframe.engine.mmu.Message;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Userfault;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.List;
 import java.util.function.LongSupplier;
 
@@ -125,7 +128,7 @@ final class EmulatedTracker implements WriteTracker {
     public void await(long timeoutNanos) {
         try {
             if (!released) {
-                userfault.await(System.nanoTime() + timeoutNanos);
+                userfault.await(Deadline.in(Clock.SYSTEM, Duration.ofNanos(timeoutNanos)));
             }
         } catch (IllegalStateException e) {
             if (!released) {

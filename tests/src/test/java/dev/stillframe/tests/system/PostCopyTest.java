@@ -9,6 +9,7 @@ import dev.stillframe.engine.page.RunBatch;
 import dev.stillframe.engine.postcopy.PostCopy;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.TargetProcess;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -153,7 +154,7 @@ class PostCopyTest {
                             Objects.requireNonNull(facts.get("start")),
                             Objects.requireNonNull(facts.get("end")));
             process = dev.stillframe.engine.process.TargetProcess.open(target.pid());
-            postCopy = PostCopy.begin(process, range, this);
+            postCopy = PostCopy.begin(process, range, this, Clock.SYSTEM);
             postCopy.listen();
         }
 

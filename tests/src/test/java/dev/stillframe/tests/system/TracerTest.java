@@ -12,6 +12,8 @@ import dev.stillframe.engine.process.Tracer;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
+import io.micrometer.core.instrument.Clock;
+import io.micrometer.core.instrument.MockClock;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
@@ -66,7 +68,7 @@ class TracerTest {
             AtomicInteger turns = new AtomicInteger();
             Probe counting = point -> turns.addAndGet(point.equals("tracer: freeze") ? 1 : 0);
             try (var process = open(target);
-                    Tracer tracer = new Tracer(process, counting)) {
+                    Tracer tracer = new Tracer(process, counting, Clock.SYSTEM)) {
                 tracer.watch(exiting -> {}, lost -> {});
                 assertThatThrownBy(() -> tracer.freeze(BUDGET))
                         .isInstanceOf(TargetException.class)
@@ -96,7 +98,7 @@ class TracerTest {
                         }
                     };
             try (var process = open(target);
-                    Tracer tracer = new Tracer(process, ending)) {
+                    Tracer tracer = new Tracer(process, ending, Clock.SYSTEM)) {
                 tracer.watch(exiting -> {}, lost -> {});
                 Standing standing = tracer.freeze(BUDGET);
                 assertThat(standing.threads()).hasSizeGreaterThanOrEqualTo(4);
@@ -121,7 +123,7 @@ class TracerTest {
             target.awaitReady();
             ProcessFacts facts = new ProcessFacts(target.pid());
             try (var process = open(target);
-                    Tracer tracer = new Tracer(process, Probe.NONE)) {
+                    Tracer tracer = new Tracer(process, Probe.NONE, Clock.SYSTEM)) {
                 tracer.watch(exiting -> {}, lost -> {});
                 target.writeLine("now");
                 Signals.await("the main thread's end", () -> facts.status("State").startsWith("Z"));
@@ -142,7 +144,7 @@ class TracerTest {
             int child = Math.toIntExact(facts.getOrDefault("child", 0L));
             long area = facts.getOrDefault("address", 0L);
             try (var process = open(target);
-                    Tracer tracer = new Tracer(process, Probe.NONE)) {
+                    Tracer tracer = new Tracer(process, Probe.NONE, Clock.SYSTEM)) {
                 tracer.watch(exiting -> {}, lost -> {});
                 assertThat(tracer.sharers()).containsExactly(child);
                 assertThat(tracer.freeze(BUDGET).threads()).hasSize(2);
@@ -156,6 +158,30 @@ class TracerTest {
                         "more writes",
                         () -> !Arrays.equals(memory.memory(area, Long.BYTES), before));
                 mustBeUntraced(child);
+            }
+        }
+    }
+
+    /** Half a minute, of which the test need not wait for a second. */
+    @Test
+    void aTargetThatNobodyLetsGoOnIsLetGoWhenItHasStoodTooLong() throws Exception {
+        MockClock clock = new MockClock();
+        CompletableFuture<Throwable> lost = new CompletableFuture<>();
+        try (TargetProcess target = TargetProcess.startNative("stuck", List.of());
+                var process = open(target)) {
+            long counter = target.awaitReady().getOrDefault("address", 0L);
+            try (Tracer tracer = new Tracer(process, Probe.NONE, clock)) {
+                tracer.watch(exiting -> {}, lost::complete);
+                tracer.freeze(BUDGET);
+                clock.add(Duration.ofSeconds(30).minusNanos(1));
+                assertThat(tracer.states()).as("answered by a thread that goes on").isNotEmpty();
+                mustStand(target.pid());
+                clock.add(Duration.ofNanos(1));
+                assertThat(lost.get(30, TimeUnit.SECONDS))
+                        .isInstanceOf(TargetException.class)
+                        .hasMessageContaining("stood for more than 30 s");
+                mustGoOn(target, counter);
+                Signals.await("nobody traces it", () -> isUntraced(target.pid()));
             }
         }
     }
@@ -174,7 +200,7 @@ class TracerTest {
         try (TargetProcess target = TargetProcess.startNative("stuck", List.of());
                 var process = open(target)) {
             long counter = target.awaitReady().getOrDefault("address", 0L);
-            try (Tracer tracer = new Tracer(process, failing)) {
+            try (Tracer tracer = new Tracer(process, failing, Clock.SYSTEM)) {
                 assertThatThrownBy(
                                 () -> {
                                     tracer.watch(exiting -> {}, lost::complete);
@@ -206,7 +232,7 @@ class TracerTest {
                 TargetProcess.startNative("exitwords", List.of("--threads", "10"))) {
             target.awaitReady();
             try (var process = open(target);
-                    Tracer tracer = new Tracer(process, failing)) {
+                    Tracer tracer = new Tracer(process, failing, Clock.SYSTEM)) {
                 tracer.watch(exiting -> {}, lost::complete);
                 watched.set(true); // its threads end all the time: the next one meets the error
                 assertThat(lost.get(30, TimeUnit.SECONDS)).isInstanceOf(OutOfMemoryError.class);
@@ -239,7 +265,7 @@ class TracerTest {
         try (TargetProcess target = TargetProcess.startNative("stuck", List.of())) {
             long counter = target.awaitReady().getOrDefault("address", 0L);
             try (var process = open(target);
-                    Tracer tracer = new Tracer(process, failing)) {
+                    Tracer tracer = new Tracer(process, failing, Clock.SYSTEM)) {
                 assertThatThrownBy(tracer::tracker).hasRootCauseMessage("injected at " + fatal);
             }
             mustGoOn(target, counter);

@@ -4,6 +4,7 @@ import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.thread.Role;
+import dev.stillframe.engine.time.Deadline;
 import dev.stillframe.transport.client.Backoff;
 import dev.stillframe.transport.client.ClientConnection;
 import dev.stillframe.transport.client.Dialer;
@@ -261,7 +262,7 @@ public final class FetchLane implements AutoCloseable {
         Backoff backoff = new Backoff(random);
         try (Arena arena = Arena.ofShared()) {
             BatchBuffer memory = new BatchBuffer(arena, _ -> {});
-            long lostNanos = System.nanoTime();
+            Deadline patience = Deadline.in(options.clock(), options.patience());
             boolean first = described;
             while (true) {
                 IOException cause = connectOnce(memory);
@@ -270,12 +271,10 @@ public final class FetchLane implements AutoCloseable {
                 }
                 if (takeProgress()) {
                     first = false;
-                    lostNanos = System.nanoTime();
+                    patience = Deadline.in(options.clock(), options.patience());
                     backoff.reset();
                 }
-                if (first
-                        || !(cause instanceof LostException)
-                        || System.nanoTime() - lostNanos > options.patience().toNanos()) {
+                if (first || !(cause instanceof LostException) || patience.hasPassed()) {
                     fail(cause, first);
                     return;
                 }
@@ -318,13 +317,15 @@ public final class FetchLane implements AutoCloseable {
     }
 
     private @Nullable IOException awaitEnd() throws InterruptedException {
-        long firstWordNanos = System.nanoTime() + options.connect().toNanos();
+        long leftNanos = options.connect().toNanos();
         lock.lock();
         try {
             while (loss == null && !closed) {
                 if (channel != null) {
                     changed.await();
-                } else if (changed.awaitNanos(firstWordNanos - System.nanoTime()) <= 0) {
+                } else if (leftNanos > 0) {
+                    leftNanos = changed.awaitNanos(leftNanos);
+                } else {
                     return new LostException(
                             "%s accepted the connection but did not answer for %s; check that a receiver listens there"
                                     .formatted(dialer.peer(), Durations.words(options.connect())),

@@ -1,5 +1,6 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.engine.time.Deadline;
 import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.security.Credentials;
 import dev.stillframe.transport.wire.ErrorCode;
@@ -25,7 +26,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Takes images from senders until it is closed. Threads {@code stillframe-receiver-N} move bytes;
- * every session has a thread {@code stillframe-session-N} for its sink. Thread-safe.
+ * every session has a thread {@code stillframe-session-N} for its sink. Time is the registry's
+ * clock; the deadlines of peers are the event loops'. Thread-safe.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // of closing, which is awaited where it matters
 public final class Receiver implements AutoCloseable {
@@ -213,10 +215,10 @@ public final class Receiver implements AutoCloseable {
         }
     }
 
-    private static void await(List<SessionWorker> workers) throws InterruptedException {
-        long until = System.nanoTime() + CLOSE_DEADLINE.toNanos();
+    private void await(List<SessionWorker> workers) throws InterruptedException {
+        Deadline deadline = Deadline.in(services.metrics().clock(), CLOSE_DEADLINE);
         for (SessionWorker worker : workers) {
-            Duration left = Duration.ofNanos(Math.max(0, until - System.nanoTime()));
+            Duration left = Duration.ofNanos(Math.max(0, deadline.leftNanos()));
             if (!worker.awaitEnd(left)) {
                 LOG.error("the sink of a session did not come to an end within {}", CLOSE_DEADLINE);
             }

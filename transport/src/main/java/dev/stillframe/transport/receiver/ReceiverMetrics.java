@@ -6,6 +6,7 @@ import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.PageCounters;
 import dev.stillframe.transport.wire.ProtocolException;
+import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -60,6 +61,11 @@ final class ReceiverMetrics {
         memoryBytes = gauge("stillframe.transport.memory.bytes");
     }
 
+    /** The time of whoever has the registry. */
+    Clock clock() {
+        return registry.config().clock();
+    }
+
     private Counter counter(String noun) {
         return registry.counter("stillframe.transport." + noun, "side", "receiver");
     }
@@ -85,9 +91,9 @@ final class ReceiverMetrics {
             @Override
             public void decode(int encoding, MemorySegment encoded, BatchBuffer into)
                     throws ProtocolException {
-                long startNanos = System.nanoTime();
+                long startNanos = clock().monotonicTime();
                 decoder.decode(encoding, encoded, into);
-                decoding.record(System.nanoTime() - startNanos, TimeUnit.NANOSECONDS);
+                decoding.record(clock().monotonicTime() - startNanos, TimeUnit.NANOSECONDS);
             }
 
             @Override

@@ -64,7 +64,7 @@ final class Session implements Connection.Party, SessionWorker.Results {
                         connection.number(), connection.peer(), hello.imageName());
         heap = new HeapLoan(services.capacity(), services.limits());
         document = new DocumentParts("what describes the image " + hello.imageName(), heap);
-        worker = new SessionWorker(connection.number(), hello, this);
+        worker = new SessionWorker(connection.number(), hello, this, services.metrics().clock());
         window =
                 services.credits()
                         .open(); // from here on nothing can fail, which would have to be given back

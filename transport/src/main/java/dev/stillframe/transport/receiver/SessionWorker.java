@@ -15,6 +15,7 @@ import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.PageCheck;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -77,6 +78,7 @@ final class SessionWorker {
 
     private final Message.Hello hello;
     private final Results results;
+    private final Clock clock;
     private final ThreadPoolExecutor thread;
     private final Queue<Message.Batch> ordinary = new ConcurrentLinkedQueue<>();
     private final Queue<Message.Batch> urgent = new ConcurrentLinkedQueue<>();
@@ -89,12 +91,14 @@ final class SessionWorker {
     private StoredBatches stored = new StoredBatches(Checkpoint.START);
     private Checkpoint durable = Checkpoint.START;
     private long unforcedBytes;
-    private long forcedNanos = System.nanoTime();
+    private long forcedNanos;
 
     /** Starts no thread before it is needed. */
-    SessionWorker(long session, Message.Hello hello, Results results) {
+    SessionWorker(long session, Message.Hello hello, Results results, Clock clock) {
         this.hello = hello;
         this.results = results;
+        this.clock = clock;
+        this.forcedNanos = clock.monotonicTime();
         this.thread =
                 new ThreadPoolExecutor(
                         1,
@@ -241,7 +245,7 @@ final class SessionWorker {
                 && (!(sink instanceof DurableSink)
                         || (ordinary.isEmpty() && urgent.isEmpty())
                         || unforcedBytes >= most
-                        || System.nanoTime() - forcedNanos > CHECKPOINT_NANOS)) {
+                        || clock.monotonicTime() - forcedNanos > CHECKPOINT_NANOS)) {
             force();
             results.durable(durable.batches());
         }
@@ -254,7 +258,7 @@ final class SessionWorker {
         }
         durable = reached;
         unforcedBytes = 0;
-        forcedNanos = System.nanoTime();
+        forcedNanos = clock.monotonicTime();
     }
 
     void finish(List<byte[]> document, Message.End end) {

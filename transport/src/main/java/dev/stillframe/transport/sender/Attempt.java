@@ -236,19 +236,19 @@ final class Attempt {
 
     /** Waits until one more batch may be sent. */
     void awaitCredit() throws IOException {
-        long startNanos = System.nanoTime();
+        long startNanos = network.clock().monotonicTime();
         if (replies.awaitCredit(
                 sent + 1, options.timeouts().stall(), () -> stalled("took no pages"))) {
-            network.metrics().waitedForCredit(System.nanoTime() - startNanos);
+            network.metrics().waitedForCredit(network.clock().monotonicTime() - startNanos);
         }
     }
 
     /** Waits until the receiver has made batches durable up to {@code sequence}. */
     void awaitDurable(long sequence) throws IOException {
-        long startNanos = System.nanoTime();
+        long startNanos = network.clock().monotonicTime();
         if (replies.awaitDurable(
                 sequence, options.timeouts().stall(), () -> stalled("made no pages durable"))) {
-            network.metrics().waitedForDisk(System.nanoTime() - startNanos);
+            network.metrics().waitedForDisk(network.clock().monotonicTime() - startNanos);
         }
     }
 

@@ -6,6 +6,7 @@ import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.encoding.Encoding;
 import dev.stillframe.transport.wire.BatchFrame;
 import dev.stillframe.transport.wire.Contents;
+import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.Counter;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
@@ -34,12 +35,13 @@ final class Lane {
     private final int pageSizeBytes;
     private final RateLimit rate;
     private final SenderMetrics metrics;
+    private final Clock clock;
     private final Counter laneBytes;
     private final Choice choice;
     private final int dictionaryBytes;
     private @Nullable BatchEncoder encoder;
     private Choice.Spell spell = Choice.Spell.IDLE;
-    private long sinceNanos = System.nanoTime();
+    private long sinceNanos;
     private int writing;
     private boolean resting;
     private boolean pumping;
@@ -57,6 +59,8 @@ final class Lane {
         this.pageSizeBytes = pageSizeBytes;
         this.rate = network.rate();
         this.metrics = network.metrics();
+        this.clock = network.clock();
+        this.sinceNanos = clock.monotonicTime();
         this.laneBytes = metrics.lane(number);
         this.dictionaryBytes = dictionaryBytes;
         choice = network.choice();
@@ -89,7 +93,7 @@ final class Lane {
     }
 
     private void spend(Choice.Spell what) {
-        long now = System.nanoTime();
+        long now = clock.monotonicTime();
         choice.spent(what, now - sinceNanos);
         sinceNanos = now;
     }
@@ -139,10 +143,10 @@ final class Lane {
         Encoding how = Encoding.RAW;
         Encoding wish = dictionaryBytes == 0 ? Encoding.RAW : choice.next();
         if (wish != Encoding.RAW && batch.dataBytes() > 0) {
-            long startNanos = System.nanoTime();
+            long startNanos = clock.monotonicTime();
             BatchEncoder encodes = encoder();
             how = encodes.encode(batch, wish);
-            metrics.encoded(how, encodes, batch, System.nanoTime() - startNanos);
+            metrics.encoded(how, encodes, batch, clock.monotonicTime() - startNanos);
             if (!Contents.arePages(how.code())) {
                 return BatchFrame.of(
                         sequence,
@@ -188,7 +192,7 @@ final class Lane {
     }
 
     private void rest(long bytes) {
-        long nanos = rate.take(bytes, System.nanoTime());
+        long nanos = rate.take(bytes, clock.monotonicTime());
         if (nanos > 0) {
             resting = true;
             channel.eventLoop()

@@ -5,6 +5,7 @@ import dev.stillframe.transport.client.Dialer;
 import dev.stillframe.transport.encoding.Choice;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
+import io.micrometer.core.instrument.Clock;
 import io.netty.channel.Channel;
 import java.io.IOException;
 import java.security.SecureRandom;
@@ -51,6 +52,11 @@ record Network(
                         options.timeouts().idle(),
                         peerIdleMillis);
         return dialer.connect(new Connection(terms, replies, roundTrips), channels);
+    }
+
+    /** The time that everything is measured by. */
+    Clock clock() {
+        return metrics.clock();
     }
 
     /** The receiver, as one types it. */

@@ -16,6 +16,7 @@ import dev.stillframe.transport.net.NetworkTransport;
 import dev.stillframe.transport.wire.ImageName;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
+import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -39,13 +40,14 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A failure is thrown by the call that runs and by all later ones. The calls of {@link PageSink}
  * come from one thread at a time; {@link #abort} and {@link #close} may come from any other at any
- * time and end a call that waits.
+ * time and end a call that waits. Time is the registry's clock.
  */
 public final class Sender implements PageSink {
     private static final Logger LOG = LoggerFactory.getLogger(Sender.class);
     private static final long CLOSE_SECONDS = 10;
 
     private final Network network;
+    private final Clock clock;
     private final String imageName;
     private final byte[] token = new byte[Limits.TOKEN_BYTES];
     private final Retained retained = new Retained();
@@ -70,10 +72,12 @@ public final class Sender implements PageSink {
     private byte @Nullable [] missingJson;
     private Message.@Nullable End end;
     private long progress = -1;
-    private long progressNanos = System.nanoTime();
+    private long progressNanos;
 
     private Sender(Network network, String imageName) {
         this.network = network;
+        this.clock = network.clock();
+        this.progressNanos = clock.monotonicTime();
         this.imageName = imageName;
         this.backoff = new Backoff(network.random());
         network.random().nextBytes(token);
@@ -548,7 +552,7 @@ public final class Sender implements PageSink {
             firstLoss = cause;
         }
         Duration limit = network.options().giveUpAfter();
-        long sinceNanos = System.nanoTime() - progressNanos;
+        long sinceNanos = clock.monotonicTime() - progressNanos;
         if (limit != null && sinceNanos >= limit.toNanos()) {
             failure = new IOException(farewell(limit, cause, firstLoss), cause);
             throw failure;
@@ -578,7 +582,7 @@ public final class Sender implements PageSink {
         long now = retained.durable() + (layoutJson == null ? 0 : 1) + (end == null ? 0 : 1);
         if (now > progress) {
             progress = now;
-            progressNanos = System.nanoTime();
+            progressNanos = clock.monotonicTime();
             backoff.reset();
             return true;
         }

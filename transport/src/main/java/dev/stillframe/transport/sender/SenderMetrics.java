@@ -6,6 +6,7 @@ import dev.stillframe.transport.encoding.Encoding;
 import dev.stillframe.transport.encoding.PageForm;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.PageCounters;
+import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -58,6 +59,11 @@ final class SenderMetrics {
                 Timer.builder("stillframe.transport.durable.waits")
                         .description("waits of the sender until the receiver's disk had more")
                         .register(registry);
+    }
+
+    /** The time of whoever has the registry. */
+    Clock clock() {
+        return registry.config().clock();
     }
 
     /** One for each constant of {@code type}, told apart by {@code tag}. */

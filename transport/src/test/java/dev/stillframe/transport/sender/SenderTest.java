@@ -14,6 +14,10 @@ import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
+import io.micrometer.core.instrument.Clock;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MockClock;
+import io.micrometer.core.instrument.simple.SimpleConfig;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -151,6 +155,31 @@ class SenderTest {
                     // and closes
                 });
         assertFailsWhileSending("closed the connection|was lost");
+    }
+
+    /**
+     * However many attempts there were: they cost the sender no time that the clock does not see.
+     */
+    @Test
+    void aReceiverThatIsGoneIsGivenUpWhenTheClockSaysSo() throws Exception {
+        MockClock clock = new MockClock();
+        Duration limit = Duration.ofMinutes(10);
+        play(
+                sender -> {
+                    begin(sender);
+                    sender.close();
+                    for (int attempt = 0; attempt < 3; attempt++) {
+                        listener.accept().close();
+                    }
+                    clock.add(limit);
+                    listener.close();
+                });
+        try (Sender sender = connect(OPTIONS.withGiveUpAfter(limit), clock)) {
+            assertThatThrownBy(() -> sendFor(sender, 100))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("given up after 600 s without progress");
+        }
+        assertThat(script).isCompleted();
     }
 
     @Test
@@ -352,8 +381,13 @@ class SenderTest {
     }
 
     private Sender connect(SenderOptions options) throws IOException {
+        return connect(options, Clock.SYSTEM);
+    }
+
+    private Sender connect(SenderOptions options, Clock clock) throws IOException {
         InetSocketAddress address = (InetSocketAddress) listener.getLocalSocketAddress();
-        return Sender.connect(address, "x", options, new SimpleMeterRegistry());
+        MeterRegistry registry = new SimpleMeterRegistry(SimpleConfig.DEFAULT, clock);
+        return Sender.connect(address, "x", options, registry);
     }
 
     private void play(Script plays) {

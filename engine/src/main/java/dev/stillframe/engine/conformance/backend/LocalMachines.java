@@ -8,24 +8,31 @@ import dev.stillframe.engine.conformance.kernel.NativeMachine;
 import dev.stillframe.engine.conformance.model.ModelMachine;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.mmu.CowPolicy;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import org.jspecify.annotations.Nullable;
 
 /** Machines of every backend, on this host. Owned by one thread. */
 public final class LocalMachines implements Suite.Machines {
+    private final Clock clock;
     private @Nullable String kernelIsMissing;
+
+    /** They see by {@code clock} whether anything goes on. */
+    public LocalMachines(Clock clock) {
+        this.clock = clock;
+    }
 
     @Override
     public Machine start(Backend backend) {
         return switch (backend) {
             case KERNEL -> kernel();
-            case PRE -> new ModelMachine(CowPolicy.PRE);
-            case FORCED_WRITE -> new ModelMachine(CowPolicy.FORCED_WRITE);
-            case V2 -> new ModelMachine(CowPolicy.V2);
-            case V3 -> new ModelMachine(CowPolicy.V3);
-            case PAGECOUNT -> new ModelMachine(CowPolicy.PAGECOUNT);
-            case MODERN -> new ModelMachine(CowPolicy.MODERN);
+            case PRE -> new ModelMachine(CowPolicy.PRE, clock);
+            case FORCED_WRITE -> new ModelMachine(CowPolicy.FORCED_WRITE, clock);
+            case V2 -> new ModelMachine(CowPolicy.V2, clock);
+            case V3 -> new ModelMachine(CowPolicy.V3, clock);
+            case PAGECOUNT -> new ModelMachine(CowPolicy.PAGECOUNT, clock);
+            case MODERN -> new ModelMachine(CowPolicy.MODERN, clock);
         };
     }
 
@@ -37,19 +44,19 @@ public final class LocalMachines implements Suite.Machines {
             throw new Unsupported(kernelIsMissing);
         }
         try {
-            return new NativeMachine();
+            return new NativeMachine(clock);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
     /** Why the kernel's column must stay empty; an empty text if it need not. */
-    private static String whyNot() {
+    private String whyNot() {
         String arch = System.getProperty("os.arch");
         if (!arch.equals("amd64") && !arch.equals("x86_64")) {
             return "native backend: x86-64 only, this is " + arch;
         }
-        try (NativeMachine machine = new NativeMachine()) {
+        try (NativeMachine machine = new NativeMachine(clock)) {
             long result = machine.open(Machine.MAIN, "probe", false, false);
             if (result == -Errno.EPERM.number()) {
                 return "userfaultfd(2) is not permitted: run as root, or set vm.unprivileged_userfaultfd to 1";

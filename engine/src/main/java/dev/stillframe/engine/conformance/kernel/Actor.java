@@ -3,6 +3,7 @@ package dev.stillframe.engine.conformance.kernel;
 import dev.stillframe.engine.conformance.Machine.Hang;
 import dev.stillframe.engine.conformance.Reply;
 import dev.stillframe.engine.conformance.kernel.Channel.Operation;
+import io.micrometer.core.instrument.Clock;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -48,6 +49,7 @@ final class Actor implements AutoCloseable {
     private final int tid;
     private long area;
     private final Channel channel;
+    private final Clock clock;
     private @Nullable Task task;
     private boolean isHalted;
     private Reply last = Reply.Done.of(0);
@@ -55,12 +57,13 @@ final class Actor implements AutoCloseable {
     /** What was asked for, and what its answer means; a loop does not end by itself. */
     private record Task(String what, boolean isLoop, LongFunction<Reply> finish) {}
 
-    Actor(String name, ActorProcess process, int tid, long area, Channel channel) {
+    Actor(String name, ActorProcess process, int tid, long area, Channel channel, Clock clock) {
         this.name = name;
         this.process = process;
         this.tid = tid;
         this.area = area;
         this.channel = channel;
+        this.clock = clock;
     }
 
     /** Whether it cannot be asked for anything now. */
@@ -152,9 +155,9 @@ final class Actor implements AutoCloseable {
     }
 
     private void await(BooleanSupplier condition) {
-        long started = System.nanoTime();
+        long started = clock.monotonicTime();
         while (!condition.getAsBoolean()) {
-            long waited = System.nanoTime() - started;
+            long waited = clock.monotonicTime() - started;
             if (waited > DEADLINE_NANOS) {
                 throw new Hang(
                         "%s neither ended nor parked in 5 s: %s, %s"

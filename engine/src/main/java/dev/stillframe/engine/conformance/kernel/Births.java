@@ -7,6 +7,7 @@ import dev.stillframe.engine.conformance.kernel.ActorProcess.Pipes;
 import dev.stillframe.engine.conformance.kernel.Channel.Operation;
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.ExecutableMemory;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -29,11 +30,13 @@ final class Births implements AutoCloseable {
     private static final String COMMANDS = "commands";
     private static final String ANSWERS = "answers";
 
+    private final Clock clock;
     private final ActorProgram program = ActorProgram.load();
     private final ExecutableMemory executable;
     private int areas;
 
-    Births() throws ErrnoException {
+    Births(Clock clock) throws ErrnoException {
+        this.clock = clock;
         executable = ExecutableMemory.of("stillframe-actor", program.elf());
     }
 
@@ -47,7 +50,7 @@ final class Births implements AutoCloseable {
                         .start();
         ActorProcess process = new ActorProcess(name, (int) handle.pid());
         Channel channel = new Channel(handle.getOutputStream(), handle.getInputStream());
-        Actor actor = new Actor(name, process, process.pid(), ActorProgram.AREAS, channel);
+        Actor actor = new Actor(name, process, process.pid(), ActorProgram.AREAS, channel, clock);
         areas = Math.max(areas, 1);
         ActorProcess.handleSignals(actor, program);
         return new Root(handle, actor);
@@ -76,7 +79,7 @@ final class Births implements AutoCloseable {
                 pipes.answersEnd(),
                 word);
         if (maker.settle() instanceof Reply.Done(long tid, _) && tid > 0) {
-            return new Actor(name, maker.process(), (int) tid, area, pipes.channel());
+            return new Actor(name, maker.process(), (int) tid, area, pipes.channel(), clock);
         }
         throw new Hang("clone of a thread");
     }
@@ -148,12 +151,12 @@ final class Births implements AutoCloseable {
         return ByteBuffer.wrap(id).order(ByteOrder.LITTLE_ENDIAN).getInt();
     }
 
-    private static Actor born(Actor parent, String name, int pid, long area, Pipes pipes) {
+    private Actor born(Actor parent, String name, int pid, long area, Pipes pipes) {
         ActorProcess process = new ActorProcess(name, pid);
         process.descriptors().putAll(parent.process().descriptors());
         process.descriptors().put(COMMANDS, pipes.commandsEnd());
         process.descriptors().put(ANSWERS, pipes.answersEnd());
-        return new Actor(name, process, pid, area, pipes.channel());
+        return new Actor(name, process, pid, area, pipes.channel(), clock);
     }
 
     private static Pipes pipes(Actor maker) {

@@ -10,10 +10,13 @@ import dev.stillframe.engine.conformance.Reply;
 import dev.stillframe.engine.conformance.Scan;
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.PageLists;
+import dev.stillframe.engine.time.Deadline;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -22,7 +25,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -40,9 +42,10 @@ public final class NativeMachine implements Machine {
     private static final int SIGSTOP = 19;
     private static final int POLLIN = 1;
     private static final int POLLERR = 8;
-    private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final Duration PATIENCE = Duration.ofSeconds(5);
     private static final String BYSTANDER = "bystander";
 
+    private final Clock clock;
     private final Births births;
     private final Storage storage;
     private final Acts acts;
@@ -61,8 +64,9 @@ public final class NativeMachine implements Machine {
      *
      * @throws IOException if it cannot be executed
      */
-    public NativeMachine() throws IOException {
-        births = new Births();
+    public NativeMachine(Clock clock) throws IOException {
+        this.clock = clock;
+        births = new Births(clock);
         try {
             newProcess(MAIN);
             storage = new Storage(this::bystander);
@@ -73,6 +77,11 @@ public final class NativeMachine implements Machine {
         }
         acts = new Acts(storage);
         maps = new Maps(storage);
+    }
+
+    @Override
+    public Clock clock() {
+        return clock;
     }
 
     @Override
@@ -364,10 +373,10 @@ public final class NativeMachine implements Machine {
         }
     }
 
-    private static void await(BooleanSupplier condition, String otherwise) {
-        long deadline = System.nanoTime() + DEADLINE_NANOS;
+    private void await(BooleanSupplier condition, String otherwise) {
+        Deadline deadline = Deadline.in(clock, PATIENCE);
         while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) {
+            if (deadline.hasPassed()) {
                 throw new Hang(otherwise);
             }
             LockSupport.parkNanos(100_000);

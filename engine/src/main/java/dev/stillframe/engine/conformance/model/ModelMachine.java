@@ -18,6 +18,7 @@ import dev.stillframe.engine.mmu.PageScan;
 import dev.stillframe.engine.mmu.SharedObject;
 import dev.stillframe.engine.mmu.Task;
 import dev.stillframe.engine.mmu.Userfault;
+import io.micrometer.core.instrument.Clock;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -33,6 +34,7 @@ import java.util.function.Supplier;
  */
 public final class ModelMachine implements Machine {
     private final Mmu mmu;
+    private final Clock clock;
     private final Map<String, EmulatedProcess> processes = new LinkedHashMap<>();
     private final Map<String, ModelThread> threads = new LinkedHashMap<>();
     private final Map<String, Birth> births = new HashMap<>();
@@ -48,9 +50,15 @@ public final class ModelMachine implements Machine {
     private record Birth(Act act, List<String> descriptors) {}
 
     /** A machine with one process. */
-    public ModelMachine(CowPolicy policy) {
+    public ModelMachine(CowPolicy policy, Clock clock) {
         mmu = new Mmu(policy);
+        this.clock = clock;
         newProcess(MAIN);
+    }
+
+    @Override
+    public Clock clock() {
+        return clock;
     }
 
     @Override
