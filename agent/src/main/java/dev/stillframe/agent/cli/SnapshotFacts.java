@@ -16,11 +16,20 @@ record SnapshotFacts(
         String rootHash,
         int pid,
         boolean complete,
+        @JsonUnwrapped Course course,
         @JsonUnwrapped Sizes sizes,
         @JsonUnwrapped Times times,
         @JsonUnwrapped Waits waits,
         List<MissingFact> missing,
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable StopFacts stop) {
+    /** Where its instant lies, and why it does not lie elsewhere; {@code reason} may be empty. */
+    record Course(
+            String instant,
+            int rounds,
+            boolean converged,
+            double predictedPauseMs,
+            String instantReason) {}
+
     /** How much it holds. */
     record Sizes(long bytesCaptured, long pages, long zeroPages) {}
 
@@ -62,6 +71,12 @@ record SnapshotFacts(
                 report.rootHash(),
                 pid,
                 report.missing().isEmpty(),
+                new Course(
+                        report.course().atEnd() ? "end" : "start",
+                        report.course().rounds(),
+                        report.course().converged(),
+                        Units.millis(report.course().predictedPauseNanos()),
+                        report.course().reason()),
                 new Sizes(
                         report.captured().bytes(),
                         report.captured().pages(),
@@ -118,17 +133,27 @@ record SnapshotFacts(
                         : "full for "
                                 + Units.time(report.waits().stagingNanos())
                                 + ": more --staging spares writers that";
-        return new Rows()
-                .add("image", report.image())
-                .add("root hash", report.rootHash())
-                .add(
-                        "captured",
-                        "%s in %s pages, %s of them zero"
-                                .formatted(
-                                        Units.bytes(report.captured().bytes()),
-                                        Units.count(report.captured().pages()),
-                                        Units.count(report.captured().zeroPages())))
-                .add(
+        Rows rows =
+                new Rows()
+                        .add("image", report.image())
+                        .add("root hash", report.rootHash())
+                        .add("instant", instant(report.course()))
+                        .add(
+                                "captured",
+                                "%s in %s pages, %s of them zero"
+                                        .formatted(
+                                                Units.bytes(report.captured().bytes()),
+                                                Units.count(report.captured().pages()),
+                                                Units.count(report.captured().zeroPages())));
+        if (report.course().atEnd()) {
+            return rows.add(
+                            "paused",
+                            Units.time(report.times().pauseNanos())
+                                    + "; all done in "
+                                    + Units.time(report.times().totalNanos()))
+                    .missing(report.missing());
+        }
+        return rows.add(
                         "paused",
                         Units.time(report.times().pauseNanos())
                                 + ", after arming for "
@@ -145,5 +170,11 @@ record SnapshotFacts(
                 .add("faults", faults)
                 .add("staging", staging)
                 .missing(report.missing());
+    }
+
+    private static String instant(SnapshotReport.Course course) {
+        String rounds = course.rounds() == 1 ? "1 round" : course.rounds() + " rounds";
+        String where = course.atEnd() ? "at the end of " + rounds : "at the start";
+        return course.reason().isEmpty() ? where : where + ": " + course.reason();
     }
 }

@@ -123,7 +123,8 @@ public final class MachineSnapshot {
                             .take(
                                     memory,
                                     publishing,
-                                    !probe.equals(Probe.NONE)); // he wants to see the real one alone
+                                    !probe.equals(
+                                            Probe.NONE)); // he wants to see the real one alone
             return new Taken(pid, report, stop(report, standstill.times()), vm.remarks());
         } finally {
             if (!publishing.done) {

@@ -154,8 +154,7 @@ final class LastLook {
         for (int run = 0; run < runs.count(); run++) {
             long start = Math.max(Block.startOf(runs.start(run)), mapping.range().start());
             long end =
-                    Math.min(
-                            Block.startOf(runs.end(run) - 1) + Block.BYTES, mapping.range().end());
+                    Math.min(Block.startOf(runs.end(run) - 1) + Block.BYTES, mapping.range().end());
             append(ranges, start, end);
         }
         return ranges;
@@ -165,8 +164,7 @@ final class LastLook {
         AddressRange last = ranges.isEmpty() ? null : ranges.getLast();
         if (last != null && last.end() >= start) {
             ranges.set(
-                    ranges.size() - 1,
-                    new AddressRange(last.start(), Math.max(last.end(), end)));
+                    ranges.size() - 1, new AddressRange(last.start(), Math.max(last.end(), end)));
         } else {
             ranges.add(new AddressRange(start, end));
         }

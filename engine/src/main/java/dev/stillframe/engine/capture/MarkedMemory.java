@@ -5,7 +5,6 @@ import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
@@ -101,8 +100,8 @@ final class MarkedMemory implements AutoCloseable {
     }
 
     /**
-     * Looks at the mappings again, forgets those that have gone, and registers those that are new or
-     * have changed.
+     * Looks at the mappings again, forgets those that have gone, and registers those that are new
+     * or have changed.
      */
     void refresh() throws IOException {
         look();
@@ -190,7 +189,7 @@ final class MarkedMemory implements AutoCloseable {
                     t.range().end(),
                     t.kind() == RegionKind.PRIVATE_FILE ? WRITTEN_NOT_FILE : WRITTEN,
                     (start, end, categories) -> addUnlessZero(written, start, end, categories));
-            PageRuns all = fresh.remove(t) && t.file() != null ? data(t, t.file()) : written;
+            PageRuns all = fresh.remove(t) && t.file() != null ? data(t) : written;
             found.add(new Found(t, all, all));
         }
         return spread(found);
@@ -241,16 +240,15 @@ final class MarkedMemory implements AutoCloseable {
                         }
                     }
                 });
-        MemoryFile file = t.file();
-        if (file == null) {
+        if (t.file() == null) {
             return new Found(t, content, written);
         }
-        PageRuns data = data(t, file);
+        PageRuns data = data(t);
         return new Found(t, data, union(written, notStored(data, ordinals)));
     }
 
     /** Pages of shared memory that hold something, whoever has them mapped. */
-    private static PageRuns data(TrackedMapping t, MemoryFile file) throws IOException {
+    private static PageRuns data(TrackedMapping t) throws IOException {
         PageRuns runs = new PageRuns();
         Registration.eachData(
                 t,
@@ -303,8 +301,7 @@ final class MarkedMemory implements AutoCloseable {
         Map<String, List<Found>> byObject = new HashMap<>();
         for (Found each : found) {
             if (each.mapping().file() != null) {
-                byObject.computeIfAbsent(each.mapping().object(), _ -> new ArrayList<>())
-                        .add(each);
+                byObject.computeIfAbsent(each.mapping().object(), _ -> new ArrayList<>()).add(each);
             }
         }
         byObject.values().removeIf(all -> all.size() < 2);
@@ -315,7 +312,7 @@ final class MarkedMemory implements AutoCloseable {
         for (Found each : found) {
             PageRuns written = each.written();
             for (Found other : byObject.getOrDefault(each.mapping().object(), List.of())) {
-                if (other != each) {
+                if (!other.mapping().equals(each.mapping())) {
                     written = union(written, shifted(other, each.mapping()));
                 }
             }

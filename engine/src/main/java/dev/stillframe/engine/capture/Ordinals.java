@@ -111,7 +111,7 @@ final class Ordinals {
             long pages = (stop - at) / Block.PAGE_BYTES;
             int clear = stored.nextClearBit(first);
             if (clear < first + pages) {
-                return at + (clear - first) * Block.PAGE_BYTES;
+                return at + (long) (clear - first) * Block.PAGE_BYTES;
             }
             at = stop;
         }
@@ -132,7 +132,7 @@ final class Ordinals {
             long stop = Math.min(end, piece.end);
             int set = stored.nextSetBit(first);
             if (set >= 0 && set < first + (stop - at) / Block.PAGE_BYTES) {
-                return at + (set - first) * Block.PAGE_BYTES;
+                return at + (long) (set - first) * Block.PAGE_BYTES;
             }
             at = stop;
         }

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Copies runs of pages into staging while nobody waits for it, or while the target stands. Many
- * single pages are copied in one call. A page that cannot be read is left out: it is not {@linkplain
- * Ordinals#store stored}. Owned by one thread at a time.
+ * single pages are copied in one call. A page that cannot be read is left out: it is not
+ * {@linkplain Ordinals#store stored}. Owned by one thread at a time.
  */
 final class RoundCopier implements AutoCloseable {
     /** As many as process_vm_readv(2) takes, IOV_MAX. */

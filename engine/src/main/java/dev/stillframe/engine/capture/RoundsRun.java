@@ -13,7 +13,6 @@ import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Mapping;
-import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.process.WriteMarks;
@@ -42,7 +41,7 @@ import org.slf4j.LoggerFactory;
  */
 final class RoundsRun implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RoundsRun.class);
-    private static final int ROUND_NICE = 19;
+    private static final int NICE = 5;
     private static final int MOST_ROUNDS = 12;
     private static final long POLL_NANOS = 200_000;
     private static final long THREAD_WAIT_NANOS = 10_000_000_000L;
@@ -78,7 +77,7 @@ final class RoundsRun implements AutoCloseable {
             Staging staging,
             PageSink sink,
             Progress progress,
-            Probe probe,
+            Snapshot.Seams seams,
             Ordinals ordinals) {}
 
     /** What came of it. */
@@ -115,9 +114,9 @@ final class RoundsRun implements AutoCloseable {
         target.refuseOwnUserfaultfd();
         flags = target.mappingFlags();
         parts.progress().at(Progress.Step.ATTACH, 0, 0);
-        WriteMarks marking = parts.attachment().marks();
+        WriteMarks marking = parts.seams().marks().apply(parts.attachment().marks());
         marks = marking;
-        parts.probe().at("rounds: enable");
+        parts.seams().probe().at("rounds: enable");
         marking.enable();
         MarkedMemory marked = new MarkedMemory(target, marking, flags);
         memory = marked;
@@ -125,7 +124,8 @@ final class RoundsRun implements AutoCloseable {
         isDraining = true;
         others.begin();
         while (true) {
-            onRoundThread(() -> round(marked));
+            boolean gainsGround = gainsGround();
+            onRoundThread(() -> round(marked), gainsGround);
             Convergence.Decision decision = convergence.decide(rounds);
             LOG.debug("round {}: {}, {}", rounds.size(), rounds.getLast(), decision);
             switch (decision) {
@@ -158,13 +158,21 @@ final class RoundsRun implements AutoCloseable {
         }
     }
 
-    /** Whatever takes long is done by a thread that gives way to everybody. */
-    private void onRoundThread(Step step) throws IOException {
+    /** Whether giving way has not yet kept the rounds from becoming shorter. */
+    private boolean gainsGround() {
+        int count = rounds.size();
+        return count < 2 || rounds.get(count - 1).leftPages() < rounds.get(count - 2).leftPages();
+    }
+
+    /** Whatever takes long is done by a thread that gives way to the target. */
+    private void onRoundThread(Step step, boolean givesWay) throws IOException {
         Thread thread =
                 Role.ROUND.start(
                         () -> {
                             try {
-                                giveWay();
+                                if (givesWay) {
+                                    giveWay();
+                                }
                                 step.run();
                             } catch (Throwable t) { // the thread's top: the run hears of it
                                 failure.fail(t);
@@ -192,14 +200,14 @@ final class RoundsRun implements AutoCloseable {
 
     private static void giveWay() {
         try {
-            Scheduling.nice(ROUND_NICE);
+            Scheduling.nice(NICE);
         } catch (ErrnoException e) {
             throw new IllegalStateException("a thread may always become nicer", e);
         }
     }
 
     private void round(MarkedMemory marked) throws IOException {
-        parts.probe().at("rounds: take");
+        parts.seams().probe().at("rounds: take");
         marked.refresh();
         boolean first = rounds.isEmpty();
         if (first) {
@@ -212,7 +220,7 @@ final class RoundsRun implements AutoCloseable {
             cover(each);
         }
         amend(draft(marked));
-        parts.probe().at("rounds: copy");
+        parts.seams().probe().at("rounds: copy");
         for (MarkedMemory.Found each : found) {
             copier.copy(each.mapping(), each.written());
         }
@@ -236,10 +244,7 @@ final class RoundsRun implements AutoCloseable {
         }
         for (int run = 0; run < runs.count(); run++) {
             long start = exact ? runs.start(run) : Block.startOf(runs.start(run));
-            long end =
-                    exact
-                            ? runs.end(run)
-                            : Block.startOf(runs.end(run) - 1) + Block.BYTES;
+            long end = exact ? runs.end(run) : Block.startOf(runs.end(run) - 1) + Block.BYTES;
             ordinals.cover(Math.max(start, range.start()), Math.min(end, range.end()));
         }
     }
@@ -295,8 +300,7 @@ final class RoundsRun implements AutoCloseable {
         await(parts.staging()::isWholeFree, Progress.Step.ROUNDS);
     }
 
-    private void await(BooleanSupplier reached, Progress.Step step)
-            throws IOException {
+    private void await(BooleanSupplier reached, Progress.Step step) throws IOException {
         while (!reached.getAsBoolean()) {
             failure.check();
             tell(step);
@@ -320,11 +324,11 @@ final class RoundsRun implements AutoCloseable {
         long predictedNanos = rounds.getLast().pauseNanos();
         Attachment.Standing standing = attachment.freeze(options.stopBudget());
         Instant instant = Instant.ofEpochMilli(clock.wallTime());
-        parts.probe().at("rounds: last look");
+        parts.seams().probe().at("rounds: last look");
         last.take();
         List<Missing> changed = others.changed(marked.tracked(), instant);
         List<ThreadState> states = attachment.states();
-        parts.probe().at("rounds: thaw");
+        parts.seams().probe().at("rounds: thaw");
         attachment.thaw();
         isHeld = false;
         long pauseNanos = clock.monotonicTime() - standing.sinceNanos();
@@ -333,7 +337,7 @@ final class RoundsRun implements AutoCloseable {
         Layout layout = layout(marked.mappings(), instant, states, last::content);
         amend(layout);
         copier.submitKept();
-        parts.probe().at("rounds: give back");
+        parts.seams().probe().at("rounds: give back");
         marked.giveBack();
         attachment.confirm();
         List<Missing> missing = new ArrayList<>(shared);
@@ -384,10 +388,7 @@ final class RoundsRun implements AutoCloseable {
     }
 
     private SnapshotReport report(
-            Published published,
-            SnapshotReport.Course course,
-            long freezeNanos,
-            long pauseNanos) {
+            Published published, SnapshotReport.Course course, long freezeNanos, long pauseNanos) {
         long pages = drain.dataPages() + drain.zeroPages();
         return new SnapshotReport(
                 published.image(),

@@ -10,6 +10,7 @@ import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetProcess;
+import dev.stillframe.engine.process.WriteMarks;
 import dev.stillframe.engine.staging.Staging;
 import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -45,10 +46,20 @@ public final class Snapshot {
      * @param probe told at every point where being killed must do no harm
      * @param reader decorates the reader of the target's pages
      * @param view decorates each view of the target's protection
+     * @param marks decorates the marks of what is written
      */
-    public record Seams(Probe probe, ReaderDecorator reader, UnaryOperator<ProtectionView> view) {
+    public record Seams(
+            Probe probe,
+            ReaderDecorator reader,
+            UnaryOperator<ProtectionView> view,
+            UnaryOperator<WriteMarks> marks) {
         /** Nobody in between. */
         public static final Seams NONE = new Seams(Probe.NONE, (reader, tracker) -> reader);
+
+        /** The marks are as they are. */
+        public Seams(Probe probe, ReaderDecorator reader, UnaryOperator<ProtectionView> view) {
+            this(probe, reader, view, UnaryOperator.identity());
+        }
 
         /** What is seen of the protection is so. */
         public Seams(Probe probe, ReaderDecorator reader) {
@@ -112,9 +123,8 @@ public final class Snapshot {
     /**
      * The same of a target that is already open; it is closed at the end, whatever that is.
      *
-     * @param isCold whether to do without a {@linkplain #warmUp dry run}, if it comes to the instant
-     *     at the start
-     *
+     * @param isCold whether to do without a {@linkplain #warmUp dry run}, if it comes to the
+     *     instant at the start
      * @throws SnapshotException if it did not come about; nothing is published, and the target runs
      *     on unharmed
      * @throws InterruptedException if the calling thread was interrupted; the same holds
@@ -194,8 +204,7 @@ public final class Snapshot {
 
     private RoundsRun.Outcome takeAtEnd(
             Target target, PageSink sink, Ordinals ordinals, long startNanos) throws IOException {
-        long bytes = Math.min(options.stagingBytes(), ROUND_STAGING_BYTES) + FREEZE_RESERVE_BYTES;
-        try (Staging staging = staging(bytes);
+        try (Staging staging = staging(roundStagingBytes(target));
                 Attachment attachment = target.attach(seams.probe(), clock);
                 RoundsRun run =
                         new RoundsRun(
@@ -205,12 +214,19 @@ public final class Snapshot {
                                         staging,
                                         sink,
                                         progress,
-                                        seams.probe(),
+                                        seams,
                                         ordinals),
                                 options,
                                 startNanos)) {
             return run.take();
         }
+    }
+
+    /** Where the end is wanted in any case, all that is left is copied while the target stands. */
+    private long roundStagingBytes(Target target) throws IOException {
+        return options.instant() == InstantChoice.END
+                ? stagingBytes(target)
+                : Math.min(options.stagingBytes(), ROUND_STAGING_BYTES) + FREEZE_RESERVE_BYTES;
     }
 
     private SnapshotReport takeAtStart(

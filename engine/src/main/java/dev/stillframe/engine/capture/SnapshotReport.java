@@ -37,11 +37,7 @@ public record SnapshotReport(
      * @param reason why it is not what would have been better for the target; empty if it is
      */
     public record Course(
-            boolean atEnd,
-            int rounds,
-            boolean converged,
-            long predictedPauseNanos,
-            String reason) {
+            boolean atEnd, int rounds, boolean converged, long predictedPauseNanos, String reason) {
         /** As it was asked for, without rounds. */
         public static final Course START = new Course(false, 0, false, 0, "");
     }

@@ -25,7 +25,8 @@ interface Undo {
                 if (cause != null && !cause.equals(t)) {
                     cause.addSuppressed(t);
                 } else if (cause == null) {
-                    Log.LOG.warn("while a snapshot was ended: {}", String.valueOf(t.getMessage()), t);
+                    Log.LOG.warn(
+                            "while a snapshot was ended: {}", String.valueOf(t.getMessage()), t);
                 }
             }
         }

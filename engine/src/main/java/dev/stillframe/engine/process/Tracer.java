@@ -96,8 +96,7 @@ public final class Tracer implements Attachment {
         boolean done = false;
         try {
             WriteMarks marks =
-                    new KernelMarks(
-                            taken(UserfaultfdInjection.Call.TAKE_USER_MODE_ONLY), pagemap);
+                    new KernelMarks(taken(UserfaultfdInjection.Call.TAKE_USER_MODE_ONLY), pagemap);
             done = true;
             return marks;
         } finally {
@@ -140,7 +139,7 @@ public final class Tracer implements Attachment {
                 () -> {
                     tracees.listen(listener);
                     seizeAll();
-                    if (listener == ExitListener.NONE) {
+                    if (listener.equals(ExitListener.NONE)) {
                         return true;
                     }
                     for (Tracee tracee : List.copyOf(tracees.all())) {

@@ -69,8 +69,7 @@ final class UserfaultfdInjection {
 
         /** The same, as every process may have one: for {@link WriteMarks}. */
         static final Call TAKE_USER_MODE_ONLY =
-                new Call(
-                        Syscall.USERFAULTFD, Userfaultfd.USER_MODE_ONLY_FLAGS, CLONE_FLAGS, true);
+                new Call(Syscall.USERFAULTFD, Userfaultfd.USER_MODE_ONLY_FLAGS, CLONE_FLAGS, true);
 
         /** One that the target has, too. */
         static final Call SHARE =

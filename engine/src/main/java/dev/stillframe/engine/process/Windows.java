@@ -344,8 +344,7 @@ public abstract class Windows implements Target {
         }
 
         @Override
-        public void take(
-                long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
+        public void take(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
                 throws IOException {
             long delta = window(start).delta();
             real.take(

@@ -24,8 +24,8 @@ public interface WriteMarks extends AutoCloseable {
      * Registers a range; all of it counts as written until it is {@linkplain #take taken}. What is
      * mapped there later is not registered, and {@link PagemapScan#REGISTERED} tells.
      *
-     * @throws IOException an {@code ErrnoException} with EINVAL if a mapping in it cannot be marked,
-     *     EBUSY if another userfaultfd has it
+     * @throws IOException an {@code ErrnoException} with EINVAL if a mapping in it cannot be
+     *     marked, EBUSY if another userfaultfd has it
      */
     void register(AddressRange range) throws IOException;
 

@@ -205,7 +205,7 @@ final class MachineBench {
     private static MachineSnapshot.Taken take(Guest guest, Path image) throws Exception {
         SnapshotOptions options =
                 SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors())
-                .withInstant(InstantChoice.START);
+                        .withInstant(InstantChoice.START);
         return new MachineSnapshot(options, new SimpleMeterRegistry(), Progress.NONE)
                 .take(
                         new MachineSnapshot.Subject(

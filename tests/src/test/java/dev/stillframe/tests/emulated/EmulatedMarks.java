@@ -39,10 +39,7 @@ final class EmulatedMarks implements WriteMarks {
     public void enable() throws IOException {
         check(
                 userfault
-                        .api(
-                                Feature.WP_HUGETLBFS_SHMEM,
-                                Feature.WP_UNPOPULATED,
-                                Feature.WP_ASYNC)
+                        .api(Feature.WP_HUGETLBFS_SHMEM, Feature.WP_UNPOPULATED, Feature.WP_ASYNC)
                         .result(),
                 "UFFDIO_API");
     }

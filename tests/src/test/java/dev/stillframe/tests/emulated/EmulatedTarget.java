@@ -149,11 +149,7 @@ public final class EmulatedTarget implements Target {
     }
 
     private void scan(
-            long start,
-            long end,
-            PagemapScan.Query query,
-            long flags,
-            PagemapScan.Visitor visitor)
+            long start, long end, PagemapScan.Query query, long flags, PagemapScan.Visitor visitor)
             throws IOException {
         long excluded = query.excluded() & ~PagemapScan.GUARD; // which the model knows nothing of
         PageScan.Result found =

@@ -42,7 +42,7 @@ public class MemoryImage implements PageSink {
     public void begin(Layout announced) throws IOException {
         require(layout == null, "a second begin");
         layout = announced;
-        makeRoom(announced);
+        makeRoom(announced.ordinalCount());
     }
 
     @Override
@@ -54,17 +54,18 @@ public class MemoryImage implements PageSink {
         layout = announced;
         inRound.clear();
         if (announced.ordinalCount() > kinds.length) {
-            makeRoom(announced);
+            makeRoom(announced.ordinalCount() * 2);
             System.arraycopy(knownKinds, 0, kinds, 0, knownKinds.length);
             pages.copyFrom(knownPages);
             hashes.copyFrom(knownHashes);
         }
     }
 
-    private void makeRoom(Layout announced) {
-        int count = Math.toIntExact(announced.ordinalCount());
+    private void makeRoom(long ordinals) {
+        int count = Math.toIntExact(ordinals);
+        int pageSizeBytes = layout().pageSizeBytes();
         kinds = new byte[count];
-        pages = arena.allocate(Math.max(1, (long) count * announced.pageSizeBytes()), 4096);
+        pages = arena.allocate(Math.max(1, (long) count * pageSizeBytes), 4096);
         hashes = arena.allocate(Math.max(1, (long) count * PageHash.BYTES), 8);
     }
 
