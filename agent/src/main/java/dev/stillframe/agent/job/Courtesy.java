@@ -3,24 +3,29 @@ package dev.stillframe.agent.job;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.linux.Scheduling;
 import java.io.IOException;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Gives way to the target until that begins to wait for us: the launcher starts this process with a
- * lower priority, so that the target does not notice the preparations, and here it takes back the
- * one that it would have had. Thread-safe.
+ * Gives way to the target but where that waits for us: the launcher starts this process with a lower
+ * priority, so that the target does not notice the preparations, and here it takes back the one that
+ * it would have had for the steps in which the target stands or waits. Thread-safe.
  */
 public final class Courtesy implements Progress {
     /** The system property in which the launcher says which nice value it would have had. */
     private static final String PROPERTY = "stillframe.nice";
 
+    /** Still a third of what the target gets: rounds must gain ground. */
+    private static final int GAINING = 5;
+
+    private static final int POLITE = 10;
+    private static final int MOST = 19;
     private static final Logger LOG = LoggerFactory.getLogger(Courtesy.class);
 
     private final Progress next;
     private final int nice;
-    private final AtomicBoolean over = new AtomicBoolean();
+    private final AtomicInteger given = new AtomicInteger(POLITE);
 
     private Courtesy(Progress next, int nice) {
         this.next = next;
@@ -35,13 +40,22 @@ public final class Courtesy implements Progress {
 
     @Override
     public void at(Step step, long doneBytes, long totalBytes) {
-        if (step != Step.PREPARE && over.compareAndSet(false, true)) {
+        int courtesy = courtesy(step);
+        if (given.getAndSet(courtesy) != courtesy) {
             try {
-                Scheduling.niceProcess(nice);
+                Scheduling.niceProcess(Math.min(nice + courtesy, MOST));
             } catch (IOException e) {
                 LOG.warn("the target may wait longer than it has to: {}", e.getMessage());
             }
         }
         next.at(step, doneBytes, totalBytes);
+    }
+
+    private static int courtesy(Step step) {
+        return switch (step) {
+            case PREPARE, FIRST_ROUND, DRAIN, PUBLISH -> POLITE;
+            case ATTACH, ARM, FREEZE, SWEEP -> 0;
+            case ROUNDS -> GAINING;
+        };
     }
 }

@@ -8,10 +8,9 @@ import java.util.List;
  * make it less. Pure.
  *
  * @param target how long the freeze may take
- * @param most pages that staging holds while the target stands
  * @param mostRounds after so many another one is not tried
  */
-record Convergence(Duration target, long most, int mostRounds) {
+record Convergence(Duration target, int mostRounds) {
     /** Stopping and starting the threads of a small process. */
     private static final long STOP_NANOS = 1_500_000;
 
@@ -24,8 +23,9 @@ record Convergence(Duration target, long most, int mostRounds) {
      * @param leftPages written since they were copied
      * @param lookNanos what it took to find that out, mappings included: the freeze does the same
      * @param nanosPerPage to copy single pages
+     * @param roomPages for which there is staging now
      */
-    record Round(long leftPages, long lookNanos, double nanosPerPage) {
+    record Round(long leftPages, long lookNanos, double nanosPerPage, long roomPages) {
         long pauseNanos() {
             return STOP_NANOS + lookNanos + (long) (leftPages * nanosPerPage);
         }
@@ -46,7 +46,7 @@ record Convergence(Duration target, long most, int mostRounds) {
     /** After at least one round, the last one last. */
     Decision decide(List<Round> rounds) {
         Round last = rounds.getLast();
-        boolean fits = last.pauseNanos() <= target.toNanos() && last.leftPages() <= most;
+        boolean fits = last.pauseNanos() <= target.toNanos() && last.leftPages() <= last.roomPages();
         if (fits && !isShrinking(rounds)) {
             return new Decision.Freeze();
         }
@@ -71,10 +71,7 @@ record Convergence(Duration target, long most, int mostRounds) {
 
     private String reason(List<Round> rounds) {
         Round last = rounds.getLast();
-        return last.leftPages() > most
-                ? "after %d rounds %d pages are written again in the time that it takes to copy them, more than staging holds"
-                        .formatted(rounds.size(), last.leftPages())
-                : "after %d rounds a pause of %d ms is predicted, more than %d ms: %d pages are written again in the time that it takes to copy them"
+        return "after %d rounds a pause of %d ms is predicted, more than %d ms: %d pages are written again in the time that it takes to copy them"
                         .formatted(
                                 rounds.size(),
                                 last.pauseNanos() / 1_000_000,

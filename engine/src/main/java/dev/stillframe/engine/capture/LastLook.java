@@ -17,6 +17,7 @@ import java.util.Map;
  * lately. Nothing in it follows the size of memory but the looking.
  */
 final class LastLook {
+    private static final long REHEARSED_BYTES = 1 << 16;
     private static final String UNREADABLE = "could not be read (beyond the end of its file?)";
     private static final String TOO_LARGE =
             "its file has been deleted, and it is too large to be copied while the target stands";
@@ -62,6 +63,34 @@ final class LastLook {
             }
         }
         copier.endRound();
+    }
+
+    /**
+     * Does all of it but copying what was found, while the target runs; what is copied whole has to
+     * have ordinals that the sink knows, and is copied again at the end.
+     *
+     * @return pages that would have to be copied
+     */
+    long rehearse() throws IOException {
+        memory.look();
+        found = memory.lookAtAll(ordinals);
+        long pages = 0;
+        for (MarkedMemory.Found each : found) {
+            pages += (isOthers(each) ? each.content() : each.written()).pages();
+        }
+        for (Mapping mapping : memory.mappings()) {
+            if (isRehearsed(memory, mapping) && ordinals.isCovered(mapping.range())) {
+                copyWhole(mapping);
+            }
+        }
+        copier.endRound();
+        return pages;
+    }
+
+    /** Whether it is copied in every round. */
+    static boolean isRehearsed(MarkedMemory memory, Mapping mapping) {
+        return mapping.range().sizeBytes() <= REHEARSED_BYTES
+                && memory.treatment(mapping).way() == Treatment.Way.COPY_WHOLE;
     }
 
     /** Small memory that somebody has open is copied as it is now, whoever wrote it. */

@@ -72,6 +72,19 @@ final class Ordinals {
         return piece == null ? address : Math.min(end, piece.end);
     }
 
+    /** Whether all pages of a range have ordinals. */
+    boolean isCovered(AddressRange range) {
+        long at = range.start();
+        while (at < range.end()) {
+            Piece piece = pieceAt(at);
+            if (piece == null) {
+                return false;
+            }
+            at = piece.end;
+        }
+        return true;
+    }
+
     /** What of a range has ordinals. */
     List<AddressRange> covered(AddressRange range) {
         List<AddressRange> covered = new ArrayList<>();

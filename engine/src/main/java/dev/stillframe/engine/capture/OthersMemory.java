@@ -1,5 +1,7 @@
 package dev.stillframe.engine.capture;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.linux.KernelVersion;
 import dev.stillframe.engine.memory.AddressRange;
@@ -113,14 +115,13 @@ final class OthersMemory {
      * cannot be told.
      */
     List<Missing> changed(List<TrackedMapping> tracked, Instant instant) throws IOException {
-        boolean childEnded = childEnded();
         List<Missing> changed = new ArrayList<>();
-        for (TrackedMapping t : tracked) {
-            boolean isDoubtful = childEnded || isOpen(t.object());
-            if (t.file() != null
-                    && isDoubtful
-                    && !isSmall(t.range())
-                    && hasChanged(t.object(), t.file(), instant)) {
+        List<TrackedMapping> large =
+                tracked.stream().filter(t -> t.file() != null && !isSmall(t.range())).toList();
+        boolean childEnded = !large.isEmpty() && childEnded();
+        for (TrackedMapping t : large) {
+            if ((childEnded || isOpen(t.object()))
+                    && hasChanged(t.object(), requireNonNull(t.file()), instant)) {
                 OpenDescriptor by = descriptors.get(t.object());
                 changed.add(new Missing(t.range(), by == null ? BY_A_CHILD : reason(by)));
             }

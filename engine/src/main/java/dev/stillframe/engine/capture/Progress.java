@@ -15,7 +15,9 @@ public interface Progress {
         PREPARE,
         /** The userfaultfd is being made in the target. */
         ATTACH,
-        /** Memory is being copied in rounds; the target runs, and waits for nothing. */
+        /** All memory is being copied; the target runs, and waits for nothing. */
+        FIRST_ROUND,
+        /** What was written meanwhile is being copied again, in rounds that become shorter. */
         ROUNDS,
         /** Memory is being write-protected; the target runs. */
         ARM,

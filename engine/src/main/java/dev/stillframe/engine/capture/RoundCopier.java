@@ -1,6 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetException;
@@ -41,6 +42,7 @@ final class RoundCopier implements AutoCloseable {
     private final List<StagingBlock> kept = new ArrayList<>();
 
     private boolean keeps;
+    private int round = -1;
     private long pages;
     private long nanos;
 
@@ -56,9 +58,14 @@ final class RoundCopier implements AutoCloseable {
         return pages;
     }
 
-    /** What it took to copy them, without waiting for staging. */
+    /** Processor time that it took to copy them. */
     long nanos() {
         return nanos;
+    }
+
+    /** What is copied from now on belongs to the next round. */
+    void beginRound() {
+        round++;
     }
 
     /** From now on filled blocks are kept until {@link #submitKept}. */
@@ -100,7 +107,7 @@ final class RoundCopier implements AutoCloseable {
             return;
         }
         StagingBlock into = room();
-        long from = staging.clock().monotonicTime();
+        long from = Scheduling.threadCpuNanos();
         long bytes = (long) gatheredPages * Block.PAGE_BYTES;
         boolean whole =
                 mapping.file() == null
@@ -112,7 +119,7 @@ final class RoundCopier implements AutoCloseable {
                 copyOne(mapping, into, starts[i], counts[i]);
             }
         }
-        nanos += staging.clock().monotonicTime() - from;
+        nanos += Scheduling.threadCpuNanos() - from;
         gathered = 0;
         gatheredPages = 0;
         if (into.room() == 0) {
@@ -181,9 +188,14 @@ final class RoundCopier implements AutoCloseable {
         if (keeps) {
             kept.add(filled);
         } else {
-            staging.submit(filled);
+            submit(filled);
         }
         block = null;
+    }
+
+    private void submit(StagingBlock filled) {
+        filled.belongsTo(round);
+        staging.submit(filled);
     }
 
     /** Hands on what it has begun. */
@@ -200,7 +212,7 @@ final class RoundCopier implements AutoCloseable {
     /** Hands on what was kept. */
     void submitKept() {
         endRound();
-        kept.forEach(staging::submit);
+        kept.forEach(this::submit);
         kept.clear();
         keeps = false;
     }

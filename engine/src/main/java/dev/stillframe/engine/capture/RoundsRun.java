@@ -15,6 +15,7 @@ import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.process.TargetProcess;
 import dev.stillframe.engine.process.WriteMarks;
 import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
@@ -46,8 +47,8 @@ final class RoundsRun implements AutoCloseable {
     private static final long POLL_NANOS = 200_000;
     private static final long THREAD_WAIT_NANOS = 10_000_000_000L;
 
-    /** Before anything was measured: a single page, copied cold. */
-    private static final double NANOS_PER_PAGE = 3_000;
+    /** A single page, of those that lie far apart: those of a first round lie side by side. */
+    private static final double LEAST_NANOS_PER_PAGE = 2_000;
 
     private final Parts parts;
     private final Target target;
@@ -105,8 +106,7 @@ final class RoundsRun implements AutoCloseable {
                         failure,
                         RoundsRun::giveWay);
         this.copier = new RoundCopier(target, parts.staging(), ordinals, failure);
-        long most = (parts.staging().blocks() - 2L) * Block.PAGES;
-        this.convergence = new Convergence(options.pauseTarget(), most, MOST_ROUNDS);
+        this.convergence = new Convergence(options.pauseTarget(), MOST_ROUNDS);
     }
 
     /** All of it but the end. */
@@ -124,8 +124,7 @@ final class RoundsRun implements AutoCloseable {
         isDraining = true;
         others.begin();
         while (true) {
-            boolean gainsGround = gainsGround();
-            onRoundThread(() -> round(marked), gainsGround);
+            onRoundThread(() -> round(marked));
             Convergence.Decision decision = convergence.decide(rounds);
             LOG.debug("round {}: {}, {}", rounds.size(), rounds.getLast(), decision);
             switch (decision) {
@@ -135,10 +134,12 @@ final class RoundsRun implements AutoCloseable {
                 }
                 case Convergence.Decision.Never(String reason) -> {
                     if (options.instant() == InstantChoice.END) {
-                        requireRoom(reason);
+                        awaitRoom(reason);
                         return new Outcome.Taken(finish(marked, reason));
                     }
                     leavesSink = true; // whoever goes on begins where this ends
+                    drain.finish();
+                    await(() -> drain.awaitEnd(POLL_NANOS), Progress.Step.ROUNDS);
                     return new Outcome.Never(
                             new SnapshotReport.Course(
                                     false,
@@ -151,28 +152,28 @@ final class RoundsRun implements AutoCloseable {
         }
     }
 
-    private void requireRoom(String reason) throws TargetException {
-        if (rounds.getLast().leftPages() > convergence.most()) {
+    /** All that is left has to fit into staging: nothing empties it while the target stands. */
+    private void awaitRoom(String reason) throws IOException {
+        long left = rounds.getLast().leftPages();
+        if (left > roomPages(parts.staging().blocks())) {
             throw new TargetException(
                     reason + ": give more with --staging, or take the instant at the start");
         }
+        await(() -> roomPages(parts.staging().freeBlocks()) >= left, Progress.Step.ROUNDS);
     }
 
-    /** Whether giving way has not yet kept the rounds from becoming shorter. */
-    private boolean gainsGround() {
-        int count = rounds.size();
-        return count < 2 || rounds.get(count - 1).leftPages() < rounds.get(count - 2).leftPages();
+    /** A part is left for what nobody marks, and for what is written meanwhile. */
+    private static long roomPages(int blocks) {
+        return blocks * 3L / 4 * Block.PAGES;
     }
 
     /** Whatever takes long is done by a thread that gives way to the target. */
-    private void onRoundThread(Step step, boolean givesWay) throws IOException {
+    private void onRoundThread(Step step) throws IOException {
         Thread thread =
                 Role.ROUND.start(
                         () -> {
                             try {
-                                if (givesWay) {
-                                    giveWay();
-                                }
+                                giveWay();
                                 step.run();
                             } catch (Throwable t) { // the thread's top: the run hears of it
                                 failure.fail(t);
@@ -200,16 +201,17 @@ final class RoundsRun implements AutoCloseable {
 
     private static void giveWay() {
         try {
-            Scheduling.nice(NICE);
+            Scheduling.giveWay(NICE);
         } catch (ErrnoException e) {
             throw new IllegalStateException("a thread may always become nicer", e);
         }
     }
 
     private void round(MarkedMemory marked) throws IOException {
+        boolean first = rounds.isEmpty();
+        tell(first ? Progress.Step.FIRST_ROUND : Progress.Step.ROUNDS);
         parts.seams().probe().at("rounds: take");
         marked.refresh();
-        boolean first = rounds.isEmpty();
         if (first) {
             lookAtOthers(marked);
             others.small(marked.mappings());
@@ -219,14 +221,26 @@ final class RoundsRun implements AutoCloseable {
         for (MarkedMemory.Found each : found) {
             cover(each);
         }
+        for (Mapping mapping : marked.mappings()) {
+            if (LastLook.isRehearsed(marked, mapping)) {
+                ordinals.cover(mapping.range().start(), mapping.range().end());
+            }
+        }
         amend(draft(marked));
         parts.seams().probe().at("rounds: copy");
+        long pages = copier.pages();
+        long nanos = copier.nanos();
         for (MarkedMemory.Found each : found) {
             copier.copy(each.mapping(), each.written());
         }
         copier.endRound();
-        awaitSink();
-        rounds.add(measure(marked));
+        if (first && target instanceof TargetProcess) {
+            Rehearsal.stopAndStart(clock);
+        }
+        rounds.add(
+                measure(
+                        marked,
+                        (double) (copier.nanos() - nanos) / Math.max(1, copier.pages() - pages)));
     }
 
     private void lookAtOthers(MarkedMemory marked) throws IOException {
@@ -250,15 +264,15 @@ final class RoundsRun implements AutoCloseable {
     }
 
     /** What it would take to freeze now; done in every round, so that it is practised. */
-    private Convergence.Round measure(MarkedMemory marked) throws IOException {
-        long from = clock.monotonicTime();
-        marked.look();
-        long left = 0;
-        for (MarkedMemory.Found each : marked.lookAtAll(ordinals)) {
-            left += each.written().pages();
-        }
-        long lookNanos = clock.monotonicTime() - from;
-        return new Convergence.Round(left, lookNanos, NANOS_PER_PAGE);
+    private Convergence.Round measure(MarkedMemory marked, double nanosPerPage)
+            throws IOException {
+        long from = Scheduling.threadCpuNanos();
+        long left = new LastLook(target, marked, ordinals, copier, others).rehearse();
+        return new Convergence.Round(
+                left,
+                Scheduling.threadCpuNanos() - from,
+                Math.max(nanosPerPage, LEAST_NANOS_PER_PAGE),
+                roomPages(parts.staging().freeBlocks()));
     }
 
     private Layout draft(MarkedMemory marked) throws IOException {
@@ -285,19 +299,14 @@ final class RoundsRun implements AutoCloseable {
                 instant.equals(Instant.EPOCH) ? null : target.machine());
     }
 
-    private void amend(Layout layout) throws IOException {
+    private void amend(Layout layout) {
         if (hasBegun) {
             drain.amend(layout, new Places(layout));
         } else {
             drain.begin(layout, new Places(layout), false);
             hasBegun = true;
         }
-        await(drain::isAmended, Progress.Step.ROUNDS);
-    }
-
-    /** Until the sink has all that was copied: its memory is free then for the freeze. */
-    private void awaitSink() throws IOException {
-        await(parts.staging()::isWholeFree, Progress.Step.ROUNDS);
+        copier.beginRound();
     }
 
     private void await(BooleanSupplier reached, Progress.Step step) throws IOException {
@@ -332,6 +341,7 @@ final class RoundsRun implements AutoCloseable {
         attachment.thaw();
         isHeld = false;
         long pauseNanos = clock.monotonicTime() - standing.sinceNanos();
+        parts.progress().at(Progress.Step.DRAIN, 0, 0);
         lookAtOthers(marked);
         last.settle(target.isSolid());
         Layout layout = layout(marked.mappings(), instant, states, last::content);

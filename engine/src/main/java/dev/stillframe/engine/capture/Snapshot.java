@@ -30,7 +30,7 @@ public final class Snapshot {
     private static final long FREEZE_RESERVE_BYTES = Freeze.CHANGED_LIMIT_BYTES / 4;
 
     /** What the end of the rounds needs, where they come to one. */
-    private static final long ROUND_STAGING_BYTES = 64L << 20;
+    private static final long ROUND_STAGING_BYTES = 128L << 20;
 
     private static final long THREAD_RESERVE_BYTES = 8 * Block.PAGE_BYTES;
 

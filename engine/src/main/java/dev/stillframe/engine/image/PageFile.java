@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,6 +29,9 @@ final class PageFile implements AutoCloseable {
     /** Longest single transfer; a ByteBuffer ends at 2 GiB. */
     private static final long MAX_TRANSFER_BYTES = 1L << 30;
 
+    /** Up to here the page cache is faster: the disk is asked for many such writes at once. */
+    private static final long CACHED_BYTES = 64 << 10;
+
     private static final long ZEROS_BYTES = 1 << 20;
 
     private static final OpenOption DIRECT = directOption();
@@ -35,21 +39,41 @@ final class PageFile implements AutoCloseable {
     private final Path file;
     private final FileChannel channel;
 
-    private PageFile(Path file, FileChannel channel) {
+    /** Through the page cache: a small write to the disk itself takes as long as many. */
+    private final @Nullable FileChannel cached;
+
+    private PageFile(Path file, FileChannel channel, @Nullable FileChannel cached) {
         this.file = file;
         this.channel = channel;
+        this.cached = cached;
     }
 
     /** Makes the file with its final length and no blocks. */
     static PageFile create(Path file, long sizeBytes, int pageSizeBytes) throws IOException {
         Files.createFile(file, ImageFormat.privateFile());
         resize(file, sizeBytes);
-        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
+        return toWrite(file, pageSizeBytes);
+    }
+
+    private static PageFile toWrite(Path file, int pageSizeBytes) throws IOException {
+        FileChannel cached = FileChannel.open(file, StandardOpenOption.WRITE);
+        boolean done = false;
+        try {
+            PageFile pages =
+                    new PageFile(
+                            file, open(file, pageSizeBytes, StandardOpenOption.WRITE), cached);
+            done = true;
+            return pages;
+        } finally {
+            if (!done) {
+                cached.close();
+            }
+        }
     }
 
     /** Opens a file that {@link #create} made before; it has at least that length afterwards. */
     static PageFile reopen(Path file, long sizeBytes, int pageSizeBytes) throws IOException {
-        PageFile pages = new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE));
+        PageFile pages = toWrite(file, pageSizeBytes);
         boolean done = false;
         try {
             pages.lengthen(sizeBytes);
@@ -104,7 +128,7 @@ final class PageFile implements AutoCloseable {
     }
 
     static PageFile openToRead(Path file, int pageSizeBytes) throws IOException {
-        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.READ));
+        return new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.READ), null);
     }
 
     private static FileChannel open(Path file, int pageSizeBytes, OpenOption access)
@@ -140,11 +164,12 @@ final class PageFile implements AutoCloseable {
             remaining += buffer.remaining();
         }
         long size = remaining;
+        FileChannel to = cached != null && size <= CACHED_BYTES ? cached : channel;
         try {
-            channel.position(offsetBytes);
+            to.position(offsetBytes);
             int first = 0;
             while (remaining > 0) {
-                remaining -= channel.write(buffers, first, buffers.length - first);
+                remaining -= to.write(buffers, first, buffers.length - first);
                 while (first < buffers.length && !buffers[first].hasRemaining()) {
                     first++;
                 }
@@ -174,7 +199,9 @@ final class PageFile implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        channel.close();
+        try (cached) {
+            channel.close();
+        }
     }
 
     /** Cuts memory into buffers that can be written. */

@@ -1,6 +1,9 @@
 package dev.stillframe.engine.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -8,6 +11,7 @@ import java.util.stream.Stream;
 /** The threads of this process as the kernel sees them. */
 public final class Scheduling {
     private static final int PRIO_PROCESS = 0;
+    private static final int CLOCK_THREAD_CPUTIME_ID = 3;
 
     private Scheduling() {}
 
@@ -32,6 +36,23 @@ public final class Scheduling {
                 Kernel.call(Syscall.SETPRIORITY, PRIO_PROCESS, 0, nice),
                 "setpriority(this thread, %d)",
                 nice);
+    }
+
+    /**
+     * Gives way with the calling thread: its nice value is {@code nice} afterwards, or what it was if
+     * that was more.
+     */
+    public static void giveWay(int nice) throws ErrnoException {
+        long answer = Kernel.call(Syscall.GETPRIORITY, PRIO_PROCESS, 0, 0);
+        Kernel.check(answer, "getpriority(this thread)");
+        nice(Math.max(nice, (int) (20 - answer))); // the system call answers 20 minus the nice value
+    }
+
+    /** Processor time of the calling thread: {@code CLOCK_THREAD_CPUTIME_ID}. */
+    public static long threadCpuNanos() {
+        MemorySegment time = Kernel.scratch();
+        Kernel.call(Syscall.CLOCK_GETTIME, CLOCK_THREAD_CPUTIME_ID, time.address(), 0);
+        return time.get(JAVA_LONG, 0) * 1_000_000_000L + time.get(JAVA_LONG, 8);
     }
 
     /**

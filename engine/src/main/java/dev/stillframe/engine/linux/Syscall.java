@@ -41,6 +41,10 @@ public enum Syscall {
     WAITID(247, 95),
     /** ptrace(2). */
     PTRACE(101, 117),
+    /** getpriority(2). */
+    GETPRIORITY(140, 141),
+    /** clock_gettime(2). */
+    CLOCK_GETTIME(228, 113),
     /** setpriority(2). */
     SETPRIORITY(141, 140),
     /** prctl(2). */

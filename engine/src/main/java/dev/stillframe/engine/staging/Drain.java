@@ -9,8 +9,10 @@ import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
+import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
@@ -41,7 +43,11 @@ public final class Drain implements Runnable {
     private final ThreadEnd ended;
     private volatile boolean last;
     private volatile boolean amends;
-    private volatile @Nullable Draft next;
+    private final Queue<Draft> drafts = new ConcurrentLinkedQueue<>();
+
+    /** How many of them are in force or have been. */
+    private int inForce;
+
     private @Nullable PageLedger ledger;
     private @Nullable Places places;
 
@@ -97,22 +103,17 @@ public final class Drain implements Runnable {
      * @param amends whether the sink has been begun with another layout, by another drain
      */
     public void begin(Layout layout, Places places, boolean amends) {
-        next = new Draft(layout, places);
         this.amends = amends;
+        drafts.add(new Draft(layout, places));
         started.countDown();
     }
 
     /**
-     * Ends a round: when the sink has taken all that is in staging, {@code layout} is in force.
-     * Staging is given nothing more before {@link #isAmended} says so.
+     * Ends a round: when the sink has taken all blocks of the rounds before, {@code layout} is in
+     * force, and before it takes one of the next. Called before such a block is submitted.
      */
     public void amend(Layout layout, Places places) {
-        next = new Draft(layout, places);
-    }
-
-    /** Whether the last layout is in force. */
-    public boolean isAmended() {
-        return next == null;
+        drafts.add(new Draft(layout, places));
     }
 
     /** Ends whatever it waits for; its failure is of no interest any more. */
@@ -169,15 +170,18 @@ public final class Drain implements Runnable {
                     return;
                 }
             }
-            begin(known(next));
+            begin(drafts.remove());
             while (!failures.hasFailed()) {
                 StagingBlock block = staging.take(WAIT_NANOS);
-                Draft draft = next;
                 if (block != null) {
+                    while (inForce <= block.round()) {
+                        amend(drafts.remove());
+                    }
                     encode(block);
-                } else if (draft != null) {
-                    amend(draft);
                 } else if (last && !staging.hasFilled()) {
+                    while (!drafts.isEmpty()) { // of a round in which nothing was written
+                        amend(drafts.remove());
+                    }
                     return;
                 }
             }
@@ -196,14 +200,14 @@ public final class Drain implements Runnable {
         } else {
             sink.begin(draft.layout);
         }
-        next = null;
+        inForce = 1;
     }
 
     private void amend(Draft draft) throws IOException {
         known(ledger).lengthen(draft.layout.ordinalCount());
         places = draft.places;
         sink.amend(draft.layout);
-        next = null;
+        inForce++;
     }
 
     private void encode(StagingBlock block) throws IOException {

@@ -101,9 +101,9 @@ public final class Staging implements AutoCloseable {
         return free.size() < Math.max(blocks / 2, least);
     }
 
-    /** Whether nobody has a block, and none is on its way. */
-    public boolean isWholeFree() {
-        return free.size() == blocks;
+    /** How many blocks are free now. */
+    public int freeBlocks() {
+        return free.size();
     }
 
     /** How many blocks there are, free or not. */

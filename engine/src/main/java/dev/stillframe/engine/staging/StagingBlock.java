@@ -21,6 +21,7 @@ public final class StagingBlock {
     private final int[] offsets = new int[PAGES];
     private int runs;
     private int used;
+    private int round;
 
     public StagingBlock(MemorySegment memory) {
         this.memory = memory;
@@ -149,8 +150,19 @@ public final class StagingBlock {
         return (long) offsets[run] * PAGE_BYTES;
     }
 
+    /** Which round of the image it belongs to, counted from 0. */
+    public int round() {
+        return round;
+    }
+
+    /** Says that; the drain sees to it that the sink knows of the round first. */
+    public void belongsTo(int toRound) {
+        round = toRound;
+    }
+
     public void clear() {
         runs = 0;
         used = 0;
+        round = 0;
     }
 }

@@ -29,7 +29,7 @@ final class LatencyBench {
     private static final Duration TURN = Duration.ofSeconds(10);
 
     private static final Path COMMAND =
-            Path.of("..", "agent", "bin", "stillframe").toAbsolutePath().normalize();
+            Path.of(System.getProperty("basedir"), "..", "agent", "bin", "stillframe").normalize();
 
     private LatencyBench() {}
 
