@@ -117,11 +117,12 @@ final class ProcFindings {
         }
         return value.get().equals("1")
                 ? Finding.ok(name, "1")
-                : Finding.warn(
+                : Finding.ok(
                         name,
                         value.get()
-                                + ": targets without CAP_SYS_PTRACE of their own may be refused",
-                        "sysctl -w vm.unprivileged_userfaultfd=1");
+                                + ": targets without CAP_SYS_PTRACE of their own are captured with"
+                                + " the instant at the end; for --instant start, sysctl -w"
+                                + " vm.unprivileged_userfaultfd=1");
     }
 
     /** {@code Documentation/admin-guide/LSM/Yama.rst}. */

@@ -8,9 +8,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Gives way to the target but where that waits for us: the launcher starts this process with a lower
- * priority, so that the target does not notice the preparations, and here it takes back the one that
- * it would have had for the steps in which the target stands or waits. Thread-safe.
+ * Gives way to the target but where that waits for us: the launcher starts this process with a
+ * lower priority, so that the target does not notice the preparations, and here it takes back the
+ * one that it would have had for the steps in which the target stands or waits. Thread-safe.
  */
 public final class Courtesy implements Progress {
     /** The system property in which the launcher says which nice value it would have had. */

@@ -46,7 +46,8 @@ record Convergence(Duration target, int mostRounds) {
     /** After at least one round, the last one last. */
     Decision decide(List<Round> rounds) {
         Round last = rounds.getLast();
-        boolean fits = last.pauseNanos() <= target.toNanos() && last.leftPages() <= last.roomPages();
+        boolean fits =
+                last.pauseNanos() <= target.toNanos() && last.leftPages() <= last.roomPages();
         if (fits && !isShrinking(rounds)) {
             return new Decision.Freeze();
         }
@@ -72,10 +73,10 @@ record Convergence(Duration target, int mostRounds) {
     private String reason(List<Round> rounds) {
         Round last = rounds.getLast();
         return "after %d rounds a pause of %d ms is predicted, more than %d ms: %d pages are written again in the time that it takes to copy them"
-                        .formatted(
-                                rounds.size(),
-                                last.pauseNanos() / 1_000_000,
-                                target.toMillis(),
-                                last.leftPages());
+                .formatted(
+                        rounds.size(),
+                        last.pauseNanos() / 1_000_000,
+                        target.toMillis(),
+                        last.leftPages());
     }
 }

@@ -199,6 +199,11 @@ final class LastLook {
         }
     }
 
+    /** What there was in each mapping. */
+    List<MarkedMemory.Found> found() {
+        return found;
+    }
+
     /** What of a mapping is accounted for. */
     List<AddressRange> content(Mapping mapping) {
         return content.getOrDefault(mapping.range().start(), List.of());

@@ -29,7 +29,10 @@ final class MarkedMemory implements AutoCloseable {
 
     private static final PagemapScan.Query WRITTEN =
             new PagemapScan.Query(
-                    PagemapScan.WRITTEN, PagemapScan.GUARD, CONTENT, PagemapScan.PFNZERO);
+                    PagemapScan.WRITTEN,
+                    PagemapScan.GUARD,
+                    CONTENT,
+                    PagemapScan.PFNZERO | PagemapScan.HUGE);
 
     /** Of a private mapping of a file only what is no longer the file's. */
     private static final PagemapScan.Query WRITTEN_NOT_FILE =
@@ -178,18 +181,24 @@ final class MarkedMemory implements AutoCloseable {
 
     /**
      * What was written since it was last taken, and marks it again: of what is registered only
-     * lately, all that there is.
+     * lately, all that there is, and {@code relief} hears which of it is in huge pages.
      */
-    List<Found> take() throws IOException {
+    List<Found> take(RoundRelief relief) throws IOException {
         List<Found> found = new ArrayList<>();
         for (TrackedMapping t : tracked.values()) {
             PageRuns written = new PageRuns();
+            boolean isFresh = fresh.remove(t);
             marks.take(
                     t.range().start(),
                     t.range().end(),
                     t.kind() == RegionKind.PRIVATE_FILE ? WRITTEN_NOT_FILE : WRITTEN,
-                    (start, end, categories) -> addUnlessZero(written, start, end, categories));
-            PageRuns all = fresh.remove(t) && t.file() != null ? data(t) : written;
+                    (start, end, categories) -> {
+                        if (isFresh && (categories & PagemapScan.HUGE) != 0) {
+                            relief.wasHuge(start, end);
+                        }
+                        addUnlessZero(written, start, end, categories);
+                    });
+            PageRuns all = isFresh && t.file() != null ? data(t) : written;
             found.add(new Found(t, all, all));
         }
         return spread(found);

@@ -58,6 +58,7 @@ final class RoundsRun implements AutoCloseable {
     private final Failure failure = new Failure();
     private final Drain drain;
     private final RoundCopier copier;
+    private final RoundRelief relief;
     private final OthersMemory others;
     private final List<Missing> shared = new ArrayList<>();
     private final List<Convergence.Round> rounds = new ArrayList<>();
@@ -105,6 +106,7 @@ final class RoundsRun implements AutoCloseable {
                         options.stallTimeout(),
                         failure,
                         RoundsRun::giveWay);
+        this.relief = new RoundRelief(target);
         this.copier = new RoundCopier(target, parts.staging(), ordinals, failure);
         this.convergence = new Convergence(options.pauseTarget(), MOST_ROUNDS);
     }
@@ -217,7 +219,7 @@ final class RoundsRun implements AutoCloseable {
             others.small(marked.mappings());
             others.freeze(marked.tracked());
         }
-        List<MarkedMemory.Found> found = marked.take();
+        List<MarkedMemory.Found> found = marked.take(relief);
         for (MarkedMemory.Found each : found) {
             cover(each);
         }
@@ -264,8 +266,7 @@ final class RoundsRun implements AutoCloseable {
     }
 
     /** What it would take to freeze now; done in every round, so that it is practised. */
-    private Convergence.Round measure(MarkedMemory marked, double nanosPerPage)
-            throws IOException {
+    private Convergence.Round measure(MarkedMemory marked, double nanosPerPage) throws IOException {
         long from = Scheduling.threadCpuNanos();
         long left = new LastLook(target, marked, ordinals, copier, others).rehearse();
         return new Convergence.Round(
@@ -349,11 +350,14 @@ final class RoundsRun implements AutoCloseable {
         copier.submitKept();
         parts.seams().probe().at("rounds: give back");
         marked.giveBack();
+        relief.makeWritable(last.found());
         attachment.confirm();
         List<Missing> missing = new ArrayList<>(shared);
         missing.addAll(changed);
         missing.addAll(marked.refused());
         Published published = publish(layout, last, missing);
+        int huge = relief.makeHuge();
+        LOG.debug("{} of {} huge pages are huge again", huge, relief.hugeBlocks());
         return report(
                 published,
                 new SnapshotReport.Course(

@@ -60,8 +60,7 @@ final class PageFile implements AutoCloseable {
         boolean done = false;
         try {
             PageFile pages =
-                    new PageFile(
-                            file, open(file, pageSizeBytes, StandardOpenOption.WRITE), cached);
+                    new PageFile(file, open(file, pageSizeBytes, StandardOpenOption.WRITE), cached);
             done = true;
             return pages;
         } finally {

@@ -14,6 +14,8 @@ public final class Pidfd implements AutoCloseable {
     private static final int PIDFD_THREAD = 0x80; // O_EXCL; Linux 6.9
     private static final short POLLIN = 1;
 
+    private static final int MADV_COLLAPSE = 25; // Linux 6.1, for another process 6.10
+
     private final Descriptor descriptor;
 
     private Pidfd(Descriptor descriptor) {
@@ -65,6 +67,27 @@ public final class Pidfd implements AutoCloseable {
         long ready =
                 Kernel.call(Syscall.PPOLL, scratch.address(), 1, scratch.address() + 8, 0, 0, 0);
         return Kernel.check(ready, "ppoll(%s)", descriptor) == 1;
+    }
+
+    /**
+     * Makes one huge page of the small ones in {@code [start, start + bytes)}, which is aligned to
+     * it: process_madvise(2) with {@code MADV_COLLAPSE}.
+     *
+     * @return {@code bytes}, or a negative errno: some of it has gone, or is not to be huge, or
+     *     there is no memory in one piece
+     */
+    public long collapse(long start, long bytes) {
+        MemorySegment vector = Kernel.scratch();
+        vector.set(JAVA_LONG, 0, start);
+        vector.set(JAVA_LONG, 8, bytes);
+        return Kernel.call(
+                Syscall.PROCESS_MADVISE,
+                descriptor.number(),
+                vector.address(),
+                1,
+                MADV_COLLAPSE,
+                0,
+                0);
     }
 
     @Override

@@ -39,13 +39,16 @@ public final class Scheduling {
     }
 
     /**
-     * Gives way with the calling thread: its nice value is {@code nice} afterwards, or what it was if
-     * that was more.
+     * Gives way with the calling thread: its nice value is {@code nice} afterwards, or what it was
+     * if that was more.
      */
     public static void giveWay(int nice) throws ErrnoException {
         long answer = Kernel.call(Syscall.GETPRIORITY, PRIO_PROCESS, 0, 0);
         Kernel.check(answer, "getpriority(this thread)");
-        nice(Math.max(nice, (int) (20 - answer))); // the system call answers 20 minus the nice value
+        nice(
+                Math.max(
+                        nice,
+                        (int) (20 - answer))); // the system call answers 20 minus the nice value
     }
 
     /** Processor time of the calling thread: {@code CLOCK_THREAD_CPUTIME_ID}. */

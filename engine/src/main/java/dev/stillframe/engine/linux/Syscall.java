@@ -73,6 +73,8 @@ public enum Syscall {
     USERFAULTFD(323, 282),
     /** pidfd_open(2). */
     PIDFD_OPEN(434, 434),
+    /** process_madvise(2). */
+    PROCESS_MADVISE(440, 440),
     /** dup3(2). */
     DUP3(292, 24),
     /** pidfd_getfd(2). */

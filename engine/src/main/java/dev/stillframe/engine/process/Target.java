@@ -81,6 +81,14 @@ public interface Target extends AutoCloseable {
     default void makeWritable(long address, long length) {}
 
     /**
+     * Makes a range of 2 MiB, aligned to that, one huge page again; whether it is one now. For
+     * memory that was one before it was marked.
+     */
+    default boolean makeHuge(long address) {
+        return false;
+    }
+
+    /**
      * Reads bytes, all or none.
      *
      * @throws IOException if some are not there

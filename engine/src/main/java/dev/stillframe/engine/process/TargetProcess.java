@@ -32,6 +32,7 @@ public final class TargetProcess implements Target {
     private static final int ELF_CLASS_32 = 1;
     private static final int AT_PAGESZ = 6; // include/uapi/linux/auxvec.h
     private static final int PAGE_BYTES = 4096;
+    private static final long HUGE_PAGE_BYTES = 2L << 20;
 
     private static final char STOPPED = 'T'; // proc_pid_status(5)
     private static final String MERGEABLE = "mg"; // in VmFlags, proc_pid_smaps(5)
@@ -197,6 +198,11 @@ public final class TargetProcess implements Target {
     @Override
     public void makeWritable(long address, long length) {
         memory.makeWritable(address, length);
+    }
+
+    @Override
+    public boolean makeHuge(long address) {
+        return pidfd.collapse(address, HUGE_PAGE_BYTES) == HUGE_PAGE_BYTES;
     }
 
     @Override

@@ -271,7 +271,8 @@ final class UserfaultfdInjection {
                 + switch (name) {
                     case "EPERM" ->
                             ": the target has no CAP_SYS_PTRACE of its own; allow it with"
-                                    + " `sysctl vm.unprivileged_userfaultfd=1`";
+                                    + " `sysctl vm.unprivileged_userfaultfd=1`, or take the instant at"
+                                    + " the end, which needs no such right";
                     case "ENOSYS" -> ": this kernel is built without userfaultfd";
                     case "EMFILE" ->
                             ": the target is at its limit of open files; raise it with prlimit(1)";

@@ -133,6 +133,11 @@ public abstract class Windows implements Target {
     }
 
     @Override
+    public boolean makeHuge(long address) {
+        return process.makeHuge(inProcess(address));
+    }
+
+    @Override
     public byte[] read(long address, int length) throws IOException {
         return process.read(inProcess(address), length);
     }

@@ -3,6 +3,7 @@ package dev.stillframe.tests.emulated;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
@@ -48,16 +49,22 @@ class EmulatedSnapshotTest {
 
     @ParameterizedTest
     @CsvSource({
-        "ANONYMOUS,1",
-        "ANONYMOUS,4",
-        "HUGE,2",
-        "SHARED,1",
-        "SHARED,4",
+        "ANONYMOUS,1,START",
+        "ANONYMOUS,4,START",
+        "HUGE,2,START",
+        "SHARED,1,START",
+        "SHARED,4,START",
+        "ANONYMOUS,1,END",
+        "ANONYMOUS,4,END",
+        "HUGE,2,END",
+        "SHARED,1,END",
+        "SHARED,4,END",
     })
-    void everyImageIsOneInstant(Kind kind, int threads) throws Exception {
+    void everyImageIsOneInstant(Kind kind, int threads, InstantChoice instant) throws Exception {
+        SnapshotOptions options = Snapshots.options().withInstant(instant);
         try (EmulatedOracle oracle = start(CowPolicy.MODERN, kind, threads)) {
             for (int turn = 0; turn < Campaign.turns(3, 30); turn++) {
-                assertThat(deviation(oracle, Snapshots.options(), Snapshot.Seams.NONE)).isEmpty();
+                assertThat(deviation(oracle, options, Snapshot.Seams.NONE)).isEmpty();
                 oracle.awaitProgress();
             }
         }

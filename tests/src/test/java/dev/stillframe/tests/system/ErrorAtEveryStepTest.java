@@ -3,6 +3,7 @@ package dev.stillframe.tests.system;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.MemoryImage;
@@ -14,8 +15,9 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Whatever goes wrong in us, even an Error, and wherever: the target goes on as before. */
 @Timeout(300)
@@ -31,12 +33,15 @@ class ErrorAtEveryStepTest {
         }
     }
 
-    @Test
-    void anErrorDoesNoHarm() throws Exception {
+    @ParameterizedTest
+    @EnumSource(
+            value = InstantChoice.class,
+            names = {"START", "END"})
+    void anErrorDoesNoHarm(InstantChoice instant) throws Exception {
         try (OracleTarget target =
                 OracleTarget.start(
                         Settings.of("anon", SIZE_BYTES, 2).withCounters(), Seed.value())) {
-            Set<String> points = points(target);
+            Set<String> points = points(target, instant);
             assertThat(points).hasSizeGreaterThan(8);
             Health before = Health.of(target);
             for (String point : points) {
@@ -52,7 +57,10 @@ class ErrorAtEveryStepTest {
                 MemoryImage image = new MemoryImage();
                 try {
                     Throwable seen =
-                            catchThrowable(() -> Snapshots.takeBetween(target.pid(), image, seams));
+                            catchThrowable(
+                                    () ->
+                                            Snapshots.takeBetween(
+                                                    target.pid(), image, seams, instant));
                     assertThat(thrown).as(point).isTrue();
                     assertThat(seen).as(point).isNotNull();
                     assertThat(causes(seen)).as(point).contains("injected at '" + point + "'");
@@ -72,12 +80,15 @@ class ErrorAtEveryStepTest {
         }
     }
 
-    private static Set<String> points(OracleTarget target) throws Exception {
+    private static Set<String> points(OracleTarget target, InstantChoice instant) throws Exception {
         Set<String> points = new ConcurrentSkipListSet<>();
         MemoryImage image = new MemoryImage();
         try {
             Snapshots.takeBetween(
-                    target.pid(), image, new Snapshot.Seams(points::add, (reader, t) -> reader));
+                    target.pid(),
+                    image,
+                    new Snapshot.Seams(points::add, (reader, t) -> reader),
+                    instant);
         } finally {
             image.free();
         }

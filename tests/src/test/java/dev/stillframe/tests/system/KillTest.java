@@ -2,6 +2,7 @@ package dev.stillframe.tests.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.target.Health;
@@ -20,8 +21,9 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.random.RandomGenerator;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * kill -9 of the snapshotting process, at every step and at any moment, leaves the target as it
@@ -35,10 +37,13 @@ class KillTest {
 
     private final RandomGenerator random = Seed.random("KillTest");
 
-    @Test
-    void deathAtEveryStepDoesNoHarm() throws Exception {
+    @ParameterizedTest
+    @EnumSource(
+            value = InstantChoice.class,
+            names = {"START", "END"})
+    void deathAtEveryStepDoesNoHarm(InstantChoice instant) throws Exception {
         try (OracleTarget target = start()) {
-            SortedMap<String, Long> points = points(target);
+            SortedMap<String, Long> points = points(target, instant);
             assertThat(points).as("points where the engine can be killed").hasSizeGreaterThan(8);
             List<String> names = new ArrayList<>(points.keySet());
             Health before = Health.of(target);
@@ -48,7 +53,7 @@ class KillTest {
                 String point = names.get(turn % names.size());
                 long calls = points.getOrDefault(point, 1L);
                 long call = turn < names.size() ? 1 : 1 + random.nextLong(calls);
-                if (dies(target, point, call)) {
+                if (dies(target, point, call, instant)) {
                     kills++;
                 }
                 before.mustHoldFor(target);
@@ -57,15 +62,18 @@ class KillTest {
         }
     }
 
-    @Test
-    void deathAtAnyMomentDoesNoHarm() throws Exception {
+    @ParameterizedTest
+    @EnumSource(
+            value = InstantChoice.class,
+            names = {"START", "END"})
+    void deathAtAnyMomentDoesNoHarm(InstantChoice instant) throws Exception {
         try (OracleTarget target = start()) {
             long started = System.nanoTime();
-            points(target);
+            points(target, instant);
             long whole = System.nanoTime() - started;
             Health before = Health.of(target);
             for (int turn = 0; turn < Campaign.turns(8, 100); turn++) {
-                try (TargetProcess child = child(target, NOWHERE, 1)) {
+                try (TargetProcess child = child(target, NOWHERE, 1, instant)) {
                     child.awaitLine("go");
                     LockSupport.parkNanos(
                             random.nextLong(Math.min(whole, Duration.ofSeconds(2).toNanos())));
@@ -83,9 +91,10 @@ class KillTest {
     }
 
     /** A snapshot that nobody kills tells which points there are and how often each is passed. */
-    private static SortedMap<String, Long> points(OracleTarget target) throws Exception {
+    private static SortedMap<String, Long> points(OracleTarget target, InstantChoice instant)
+            throws Exception {
         SortedMap<String, Long> points = new TreeMap<>();
-        try (TargetProcess child = child(target, NOWHERE, 1)) {
+        try (TargetProcess child = child(target, NOWHERE, 1, instant)) {
             child.awaitLine("go");
             for (String line = child.nextLine(); !line.equals("done"); line = child.nextLine()) {
                 assertThat(line).startsWith("point ");
@@ -101,8 +110,9 @@ class KillTest {
      * Whether the child died at its point; it may also have come to its end without passing there
      * so often.
      */
-    private static boolean dies(OracleTarget target, String point, long call) throws Exception {
-        try (TargetProcess child = child(target, point, call)) {
+    private static boolean dies(OracleTarget target, String point, long call, InstantChoice instant)
+            throws Exception {
+        try (TargetProcess child = child(target, point, call, instant)) {
             child.awaitLine("go");
             int status = child.awaitExit();
             assertThat(status)
@@ -112,13 +122,17 @@ class KillTest {
         }
     }
 
-    private static TargetProcess child(OracleTarget target, String point, long call)
-            throws Exception {
+    private static TargetProcess child(
+            OracleTarget target, String point, long call, InstantChoice instant) throws Exception {
         return TargetProcess.start(
                 JavaCommand.of(
                         SnapshotChild.class,
                         List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
-                        List.of(Integer.toString(target.pid()), point, Long.toString(call))));
+                        List.of(
+                                Integer.toString(target.pid()),
+                                point,
+                                Long.toString(call),
+                                instant.name())));
     }
 
     /** No write was lost or repeated: the memory is still an instant of the oracle. */

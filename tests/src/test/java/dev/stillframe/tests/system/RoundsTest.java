@@ -1,6 +1,8 @@
 package dev.stillframe.tests.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Progress;
@@ -12,6 +14,7 @@ import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.WriteMarks;
 import dev.stillframe.tests.Seed;
@@ -26,6 +29,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -108,6 +112,23 @@ class RoundsTest {
                 assertThat(report.course().reason()).contains("a pause of");
                 checkOnDisk(target, auto);
             }
+        }
+    }
+
+    /** As programs of ordinary users: they may make no full userfaultfd. */
+    @Test
+    void aTargetWithoutRightsOfItsOwnIsCapturedAtTheEnd() throws Exception {
+        assumeTrue(
+                Files.readString(Path.of("/proc/sys/vm/unprivileged_userfaultfd")).startsWith("0"),
+                "this machine allows every process a full userfaultfd");
+        Settings settings =
+                Settings.of("anon", SIZE_BYTES, 2).withRate(10_000).withoutRightsOfItsOwn();
+        try (OracleTarget target = OracleTarget.start(settings, Seed.value())) {
+            checkInMemory(target, atTheEnd(), true);
+            assertThatThrownBy(() -> Snapshots.take(target.pid(), new DiscardingSink()))
+                    .hasMessageContaining("EPERM")
+                    .hasMessageContaining("take the instant at the end");
+            assertThat(target.process().isAlive()).isTrue();
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.stillframe.tests.system;
 
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.process.Probe;
@@ -10,8 +11,8 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A process that takes a snapshot and may kill itself on the way. Arguments: pid, name of a probe's
- * point, and at which call of it to die; a name that is no point lets it live, and then it prints
- * each point with its calls.
+ * point, at which call of it to die, and which instant to take; a name that is no point lets it
+ * live, and then it prints each point with its calls.
  */
 public final class SnapshotChild {
     private SnapshotChild() {}
@@ -32,7 +33,10 @@ public final class SnapshotChild {
                 };
         System.out.println("go");
         Snapshots.takeBetween(
-                pid, new DiscardingSink(), new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader()));
+                pid,
+                new DiscardingSink(),
+                new Snapshot.Seams(probe, Snapshot.Seams.NONE.reader()),
+                InstantChoice.valueOf(arguments[3]));
         new TreeMap<>(calls)
                 .forEach((point, count) -> System.out.printf("point %d %s%n", count.get(), point));
         System.out.println("done");

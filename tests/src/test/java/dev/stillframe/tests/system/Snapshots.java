@@ -29,7 +29,18 @@ public final class Snapshots {
     /** Takes one with something of the test's in between. */
     public static SnapshotReport takeBetween(int pid, PageSink sink, Snapshot.Seams seams)
             throws SnapshotException, InterruptedException {
-        return new Snapshot(options(), new SimpleMeterRegistry(), Progress.NONE, seams)
+        return takeBetween(pid, sink, seams, InstantChoice.START);
+    }
+
+    /** The same with the instant elsewhere. */
+    public static SnapshotReport takeBetween(
+            int pid, PageSink sink, Snapshot.Seams seams, InstantChoice instant)
+            throws SnapshotException, InterruptedException {
+        return new Snapshot(
+                        options().withInstant(instant),
+                        new SimpleMeterRegistry(),
+                        Progress.NONE,
+                        seams)
                 .take(pid, sink);
     }
 

@@ -5,6 +5,7 @@ import dev.stillframe.tests.oracle.OracleCheck;
 import dev.stillframe.tests.oracle.OracleShape;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeoutException;
@@ -38,6 +39,7 @@ public final class OracleTarget implements AutoCloseable {
      * @param filled whether every page is written before the target is ready
      * @param counted whether it shows its writers' rates in memory that it shares with this
      *     process; the engine then lists that memory as missing
+     * @param withoutRights whether it may make no full userfaultfd, as programs of ordinary users
      */
     public record Settings(
             String memory,
@@ -45,25 +47,33 @@ public final class OracleTarget implements AutoCloseable {
             int threads,
             long writesPerSecond,
             boolean filled,
-            boolean counted) {
+            boolean counted,
+            boolean withoutRights) {
         /** Flat out, every page written, without counters. */
         public static Settings of(String memory, long sizeBytes, int threads) {
-            return new Settings(memory, sizeBytes, threads, 0, true, false);
+            return new Settings(memory, sizeBytes, threads, 0, true, false, false);
         }
 
         /** The same with counters. */
         public Settings withCounters() {
-            return new Settings(memory, sizeBytes, threads, writesPerSecond, filled, true);
+            return new Settings(
+                    memory, sizeBytes, threads, writesPerSecond, filled, true, withoutRights);
         }
 
         /** The same at another rate. */
         public Settings withRate(long writes) {
-            return new Settings(memory, sizeBytes, threads, writes, filled, counted);
+            return new Settings(memory, sizeBytes, threads, writes, filled, counted, withoutRights);
+        }
+
+        /** The same without {@code CAP_SYS_PTRACE}. */
+        public Settings withoutRightsOfItsOwn() {
+            return new Settings(memory, sizeBytes, threads, writesPerSecond, filled, counted, true);
         }
 
         /** The same, ready before its pages were written. */
         public Settings withHoles() {
-            return new Settings(memory, sizeBytes, threads, writesPerSecond, false, counted);
+            return new Settings(
+                    memory, sizeBytes, threads, writesPerSecond, false, counted, withoutRights);
         }
     }
 
@@ -72,17 +82,21 @@ public final class OracleTarget implements AutoCloseable {
             throws IOException, InterruptedException, TimeoutException {
         OracleShape shape = new OracleShape(settings.sizeBytes, settings.threads, seed);
         Counters counters = settings.counted ? Counters.create(settings.threads) : null;
-        TargetProcess process =
-                TargetProcess.startNative(
-                        "oracle",
-                        List.of(
-                                "--memory", settings.memory,
-                                "--size", Long.toString(settings.sizeBytes),
-                                "--threads", Integer.toString(settings.threads),
-                                "--rate", Long.toString(settings.writesPerSecond),
-                                "--seed", Long.toUnsignedString(seed),
-                                "--fill", settings.filled ? "1" : "0",
-                                "--counters", counters == null ? "" : counters.path().toString()));
+        List<String> command = new ArrayList<>();
+        if (settings.withoutRights) {
+            command.addAll(List.of("setpriv", "--bounding-set=-sys_ptrace"));
+        }
+        command.add(NativeProgram.of("oracle").toString());
+        command.addAll(
+                List.of(
+                        "--memory", settings.memory,
+                        "--size", Long.toString(settings.sizeBytes),
+                        "--threads", Integer.toString(settings.threads),
+                        "--rate", Long.toString(settings.writesPerSecond),
+                        "--seed", Long.toUnsignedString(seed),
+                        "--fill", settings.filled ? "1" : "0",
+                        "--counters", counters == null ? "" : counters.path().toString()));
+        TargetProcess process = TargetProcess.start(command);
         try {
             Map<String, Long> facts = process.awaitReady();
             long address = facts.getOrDefault("address", -1L);
