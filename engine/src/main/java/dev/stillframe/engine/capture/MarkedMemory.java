@@ -211,9 +211,9 @@ final class MarkedMemory implements AutoCloseable {
     }
 
     /**
-     * All content that there is now, and of that what was written since it was last taken or is not
-     * registered. Of shared memory that nobody has mapped here, what {@code ordinals} know of no
-     * copy. Marks nothing.
+     * All content that there is now, and of that what was written since it was last taken, is not
+     * registered, or is not known by {@code ordinals} to have been copied: shared memory that only
+     * others have touched, for instance. Marks nothing.
      */
     List<Found> lookAtAll(Ordinals ordinals) throws IOException {
         List<Found> found = new ArrayList<>();
@@ -249,11 +249,8 @@ final class MarkedMemory implements AutoCloseable {
                         }
                     }
                 });
-        if (t.file() == null) {
-            return new Found(t, content, written);
-        }
-        PageRuns data = data(t);
-        return new Found(t, data, union(written, notStored(data, ordinals)));
+        PageRuns all = t.file() == null ? content : data(t);
+        return new Found(t, all, union(written, notStored(all, ordinals)));
     }
 
     /** Pages of shared memory that hold something, whoever has them mapped. */

@@ -106,6 +106,7 @@ final class RoundCopier implements AutoCloseable {
         if (gathered == 0) {
             return;
         }
+        failure.check();
         StagingBlock into = room();
         long from = Scheduling.threadCpuNanos();
         long bytes = (long) gatheredPages * Block.PAGE_BYTES;

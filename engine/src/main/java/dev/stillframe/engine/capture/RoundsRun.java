@@ -113,6 +113,16 @@ final class RoundsRun implements AutoCloseable {
 
     /** All of it but the end. */
     Outcome take() throws IOException {
+        try {
+            return takeSteps();
+        } catch (Throwable t) { // whatever it is, the other end is to hear of it before it is closed
+            failure.fail(t);
+            parts.sink().abort(String.valueOf(t.getMessage()));
+            throw t;
+        }
+    }
+
+    private Outcome takeSteps() throws IOException {
         target.refuseOwnUserfaultfd();
         flags = target.mappingFlags();
         parts.progress().at(Progress.Step.ATTACH, 0, 0);

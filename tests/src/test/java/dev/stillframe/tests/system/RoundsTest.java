@@ -35,6 +35,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -47,6 +48,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class RoundsTest {
     private static final long SIZE_BYTES = 16L << 20;
     private static final int ATTEMPTS = 20;
+
+    /** What it takes to copy the region. */
+    private static final long COPY_NANOS = 5_000_000;
 
     private final RandomGenerator random = Seed.random("RoundsTest");
 
@@ -158,6 +162,7 @@ class RoundsTest {
         public void take(long start, long end, PagemapScan.Query query, PagemapScan.Visitor visitor)
                 throws IOException {
             real.take(start, end, query, visitor);
+            LockSupport.parkNanos(end - start < SIZE_BYTES ? 0 : COPY_NANOS);
             real.take(start, end, query, (_, _, _) -> {});
         }
 
