@@ -100,24 +100,7 @@ public final class EmulatedProcess {
     public long mapReadOnly(SharedObject object, long offset, long bytes) {
         synchronized (mmu) {
             long start = map(0, bytes, object, offset, true, Vma.Units.PAGES);
-            mm.change(
-                    start,
-                    start + bytes,
-                    v ->
-                            new Vma(
-                                    v.start(),
-                                    v.end(),
-                                    true,
-                                    false,
-                                    object,
-                                    offset,
-                                    true,
-                                    false,
-                                    Vma.Units.PAGES,
-                                    Vma.Marks.NONE,
-                                    null,
-                                    null,
-                                    0));
+            mm.change(start, start + bytes, v -> v.with(Vma.Rights.READ_ONLY));
             return start;
         }
     }
@@ -141,17 +124,12 @@ public final class EmulatedProcess {
                     new Vma(
                             start,
                             start + bytes,
-                            true,
-                            true,
-                            object,
-                            at,
-                            shared,
-                            true,
+                            Vma.Rights.ALL,
+                            new Vma.Backing(object, at, shared),
                             units,
                             Vma.Marks.NONE,
                             null,
-                            null,
-                            0));
+                            Vma.Registration.NONE));
             return start;
         }
     }

@@ -357,7 +357,7 @@ public final class MemoryCalls {
         Context context = old.context();
         boolean told = old.has(Feature.EVENT_REMAP);
         Vma moved = old.movedTo(target, place.end());
-        mm.add(told ? moved : moved.registered(null, 0));
+        mm.add(told ? moved : moved.unregistered());
         mm.join(target, place.end());
         moveEntries(old, target, Math.min(oldBytes, place.sizeBytes()), context != null && !told);
         List<Step> steps = new ArrayList<>();
