@@ -66,8 +66,7 @@ public final class EmulatedProcess {
     public long freeAddress(long like, long bytes) {
         synchronized (mmu) {
             Vma vma = mm.find(like);
-            long pages = bytes + Mmu.PAGE_BYTES - 1 & -Mmu.PAGE_BYTES;
-            return mm.freeRange(pages, vma == null ? Vma.Units.PAGES : vma.units());
+            return mm.freeRange(Mmu.wholePages(bytes), vma == null ? Vma.Units.PAGES : vma.units());
         }
     }
 
