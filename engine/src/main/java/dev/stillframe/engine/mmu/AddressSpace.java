@@ -66,6 +66,12 @@ final class AddressSpace {
         return List.copyOf(vmas.values());
     }
 
+    /** Whether the range covers a unit in part that cannot be split. */
+    boolean refuses(long start, long end) {
+        return overlapping(start, end).stream()
+                .anyMatch(v -> v.refuses(Math.max(start, v.start()), Math.min(end, v.end())));
+    }
+
     void add(Vma vma) {
         if (!overlapping(vma.start(), vma.end()).isEmpty()) {
             throw new IllegalArgumentException(

@@ -139,7 +139,7 @@ final class Context {
         for (Vma vma : mm.all()) {
             if (vma.context() == this) {
                 mm.mmu.ranges().protect(mm, vma, vma.start(), vma.end(), false);
-                mm.change(vma.start(), vma.end(), v -> v.registered(null, 0));
+                mm.change(vma.start(), vma.end(), Vma::unregistered);
             }
         }
         wake(0, Long.MAX_VALUE);

@@ -66,8 +66,7 @@ public final class EmulatedProcess {
     public long freeAddress(long like, long bytes) {
         synchronized (mmu) {
             Vma vma = mm.find(like);
-            long pages = bytes + Mmu.PAGE_BYTES - 1 & -Mmu.PAGE_BYTES;
-            return mm.freeRange(pages, vma == null ? Vma.Units.PAGES : vma.units());
+            return mm.freeRange(Mmu.wholePages(bytes), vma == null ? Vma.Units.PAGES : vma.units());
         }
     }
 
@@ -100,24 +99,7 @@ public final class EmulatedProcess {
     public long mapReadOnly(SharedObject object, long offset, long bytes) {
         synchronized (mmu) {
             long start = map(0, bytes, object, offset, true, Vma.Units.PAGES);
-            mm.change(
-                    start,
-                    start + bytes,
-                    v ->
-                            new Vma(
-                                    v.start(),
-                                    v.end(),
-                                    true,
-                                    false,
-                                    object,
-                                    offset,
-                                    true,
-                                    false,
-                                    Vma.Units.PAGES,
-                                    Vma.Marks.NONE,
-                                    null,
-                                    null,
-                                    0));
+            mm.change(start, start + bytes, v -> v.with(Vma.Rights.READ_ONLY));
             return start;
         }
     }
@@ -141,17 +123,12 @@ public final class EmulatedProcess {
                     new Vma(
                             start,
                             start + bytes,
-                            true,
-                            true,
-                            object,
-                            at,
-                            shared,
-                            true,
+                            Vma.Rights.ALL,
+                            new Vma.Backing(object, at, shared),
                             units,
                             Vma.Marks.NONE,
                             null,
-                            null,
-                            0));
+                            Vma.Registration.NONE));
             return start;
         }
     }

@@ -264,4 +264,9 @@ public final class Mmu {
     static long pageOf(long address) {
         return address / PAGE_BYTES;
     }
+
+    /** So many bytes, and what is missing to the end of the last page. */
+    static long wholePages(long bytes) {
+        return bytes + PAGE_BYTES - 1 & -PAGE_BYTES;
+    }
 }

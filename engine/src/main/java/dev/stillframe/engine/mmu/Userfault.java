@@ -165,7 +165,7 @@ public final class Userfault implements AutoCloseable {
                 if (vma.isWp()) {
                     mmu().ranges().protect(mm, vma, from, to, false);
                 }
-                mm.change(from, to, v -> v.registered(null, 0));
+                mm.change(from, to, Vma::unregistered);
             }
             return 0;
         }

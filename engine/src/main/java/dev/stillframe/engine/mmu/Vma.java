@@ -5,31 +5,54 @@ import org.jspecify.annotations.Nullable;
 /**
  * A mapping of an address space, {@code [start, end)}. Immutable.
  *
- * @param object what is mapped; null: anonymous memory
- * @param objectOffset where in the object {@code start} is, in bytes
- * @param shared whether writes go to the object; else they are private (copy-on-write)
- * @param mayWrite false for a shared mapping of a file that was opened for reading
  * @param units how much one entry maps
  * @param marks what the program said about it
  * @param family whose private pages it holds; null: none yet, so that fork(2) has nothing to
  *     duplicate
- * @param context whom faults are told, null: nobody
- * @param modes registration modes, of {@link Userfault}
  */
 record Vma(
         long start,
         long end,
-        boolean readable,
-        boolean writable,
-        @Nullable SharedObject object,
-        long objectOffset,
-        boolean shared,
-        boolean mayWrite,
+        Rights rights,
+        Backing backing,
         Units units,
         Marks marks,
         @Nullable Family family,
-        @Nullable Context context,
-        int modes) {
+        Registration registration) {
+    /**
+     * What a program may do with it.
+     *
+     * @param mayWrite false for a shared mapping of a file that was opened for reading: it never
+     *     becomes writable
+     */
+    record Rights(boolean readable, boolean writable, boolean mayWrite) {
+        static final Rights ALL = new Rights(true, true, true);
+        static final Rights READ_ONLY = new Rights(true, false, false);
+    }
+
+    /**
+     * What is mapped.
+     *
+     * @param object null: anonymous memory
+     * @param offset where in the object the mapping starts, in bytes
+     * @param shared whether writes go to the object; else they are private (copy-on-write)
+     */
+    record Backing(@Nullable SharedObject object, long offset, boolean shared) {
+        Backing at(long newOffset) {
+            return new Backing(object, newOffset, shared);
+        }
+    }
+
+    /**
+     * Who watches it.
+     *
+     * @param context whom faults are told, null: nobody
+     * @param modes registration modes, of {@link Userfault}
+     */
+    record Registration(@Nullable Context context, int modes) {
+        static final Registration NONE = new Registration(null, 0);
+    }
+
     /** How much of a mapping one entry maps. */
     enum Units {
         /** A page. */
@@ -74,6 +97,38 @@ record Vma(
      */
     static final class Family {}
 
+    boolean readable() {
+        return rights.readable;
+    }
+
+    boolean writable() {
+        return rights.writable;
+    }
+
+    boolean mayWrite() {
+        return rights.mayWrite;
+    }
+
+    @Nullable SharedObject object() {
+        return backing.object;
+    }
+
+    long objectOffset() {
+        return backing.offset;
+    }
+
+    boolean shared() {
+        return backing.shared;
+    }
+
+    @Nullable Context context() {
+        return registration.context;
+    }
+
+    int modes() {
+        return registration.modes;
+    }
+
     boolean isHugetlb() {
         return units == Units.HUGE;
     }
@@ -89,27 +144,28 @@ record Vma(
     }
 
     boolean isAnonymous() {
-        return object == null;
+        return backing.object == null;
     }
 
     /** Whether copy-on-write applies. */
     boolean isCow() {
-        return !shared;
+        return !backing.shared;
     }
 
     boolean isMissing() {
-        return (modes & Userfault.MODE_MISSING) != 0;
+        return (registration.modes & Userfault.MODE_MISSING) != 0;
     }
 
     boolean isWp() {
-        return (modes & Userfault.MODE_WP) != 0;
+        return (registration.modes & Userfault.MODE_WP) != 0;
     }
 
     boolean isMinor() {
-        return (modes & Userfault.MODE_MINOR) != 0;
+        return (registration.modes & Userfault.MODE_MINOR) != 0;
     }
 
     boolean has(Feature feature) {
+        Context context = registration.context;
         return context != null && context.has(feature);
     }
 
@@ -124,24 +180,19 @@ record Vma(
 
     /** Index in the object of a page of the address space. */
     long objectPage(long page) {
-        return page - Mmu.pageOf(start) + Mmu.pageOf(objectOffset);
+        return page - Mmu.pageOf(start) + Mmu.pageOf(backing.offset);
     }
 
     Vma withBounds(long newStart, long newEnd) {
         return new Vma(
                 newStart,
                 newEnd,
-                readable,
-                writable,
-                object,
-                objectOffset + newStart - start,
-                shared,
-                mayWrite,
+                rights,
+                backing.at(backing.offset + newStart - start),
                 units,
                 marks,
                 family,
-                context,
-                modes);
+                registration);
     }
 
     /**
@@ -160,7 +211,8 @@ record Vma(
      * anon_vma_compatible.
      */
     boolean mayShareFamilyWith(Vma next) {
-        Vma alike = next.withBounds(start, end).withFamily(family).withRights(readable, writable);
+        Vma alike =
+                next.withBounds(start, end).withFamily(family).withRights(readable(), writable());
         return end == next.start && alike.equals(this);
     }
 
@@ -169,96 +221,42 @@ record Vma(
      * was.
      */
     Vma movedTo(long newStart, long newEnd) {
-        long offset = object == null && family == null ? newStart : objectOffset;
+        long offset = isAnonymous() && family == null ? newStart : backing.offset;
         return new Vma(
-                newStart, newEnd, readable, writable, object, offset, shared, mayWrite, units,
-                marks, family, context, modes);
+                newStart, newEnd, rights, backing.at(offset), units, marks, family, registration);
     }
 
     Vma withRights(boolean read, boolean write) {
-        return new Vma(
-                start,
-                end,
-                read,
-                write,
-                object,
-                objectOffset,
-                shared,
-                mayWrite,
-                units,
-                marks,
-                family,
-                context,
-                modes);
+        return with(new Rights(read, write, rights.mayWrite));
+    }
+
+    Vma with(Rights newRights) {
+        return new Vma(start, end, newRights, backing, units, marks, family, registration);
     }
 
     Vma with(Marks newMarks) {
-        return new Vma(
-                start,
-                end,
-                readable,
-                writable,
-                object,
-                objectOffset,
-                shared,
-                mayWrite,
-                units,
-                newMarks,
-                family,
-                context,
-                modes);
+        return new Vma(start, end, rights, backing, units, newMarks, family, registration);
     }
 
     /** The same, in huge pages where it can: MADV_HUGEPAGE. */
     Vma asHuge() {
         Units huge = units == Units.PAGES && isAnonymous() ? Units.HUGE_WHERE_POSSIBLE : units;
-        return new Vma(
-                start,
-                end,
-                readable,
-                writable,
-                object,
-                objectOffset,
-                shared,
-                mayWrite,
-                huge,
-                marks,
-                family,
-                context,
-                modes);
+        return new Vma(start, end, rights, backing, huge, marks, family, registration);
     }
 
     Vma withFamily(@Nullable Family newFamily) {
-        return new Vma(
-                start,
-                end,
-                readable,
-                writable,
-                object,
-                objectOffset,
-                shared,
-                mayWrite,
-                units,
-                marks,
-                newFamily,
-                context,
-                modes);
+        return new Vma(start, end, rights, backing, units, marks, newFamily, registration);
     }
 
-    Vma registered(@Nullable Context newContext, int newModes) {
-        return new Vma(
-                start,
-                end,
-                readable,
-                writable,
-                object,
-                objectOffset,
-                shared,
-                mayWrite,
-                units,
-                marks,
-                family,
-                newContext,
-                newModes);
+    Vma registered(@Nullable Context context, int modes) {
+        return with(new Registration(context, modes));
+    }
+
+    Vma unregistered() {
+        return with(Registration.NONE);
+    }
+
+    private Vma with(Registration newRegistration) {
+        return new Vma(start, end, rights, backing, units, marks, family, newRegistration);
     }
 }

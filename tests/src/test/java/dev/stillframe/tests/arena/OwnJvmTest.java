@@ -48,7 +48,8 @@ class OwnJvmTest {
                 new ProcessBuilder(JavaCommand.of(SelfHandlingJvm.class, flags, List.of()))
                         .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
-        try (BufferedReader output = jvm.inputReader()) {
+        BufferedReader output = jvm.inputReader();
+        try {
             CompletableFuture<String> first = CompletableFuture.supplyAsync(() -> line(output));
             assertThat(first.get(60, TimeUnit.SECONDS)).isEqualTo("ready");
             CompletableFuture<String> second = CompletableFuture.supplyAsync(() -> line(output));
@@ -59,7 +60,7 @@ class OwnJvmTest {
             jvm.destroyForcibly();
             assertThat(second.get(60, TimeUnit.SECONDS)).isEqualTo("end of output");
         } finally {
-            jvm.destroyForcibly().waitFor();
+            end(jvm, output);
         }
     }
 
@@ -75,15 +76,24 @@ class OwnJvmTest {
                                         SelfHandlingJvm.class, List.of("-Xmx64m"), List.of()))
                         .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
-        try (BufferedReader output = jvm.inputReader()) {
+        BufferedReader output = jvm.inputReader();
+        try {
             CompletableFuture<String> first = CompletableFuture.supplyAsync(() -> line(output));
             assertThat(first.get(60, TimeUnit.SECONDS)).isEqualTo("ready");
             assertThat(HungProcess.describe(jvm))
                     .contains("process " + jvm.pid(), "handle_userfault");
         } finally {
-            HungProcess.kill(jvm);
-            jvm.waitFor();
+            end(jvm, output);
         }
+    }
+
+    /**
+     * The child first: to close the reader waits for whoever reads a line of a child that hangs.
+     */
+    private static void end(Process jvm, BufferedReader output) throws Exception {
+        HungProcess.kill(jvm);
+        jvm.waitFor();
+        output.close();
     }
 
     private static String line(BufferedReader output) {

@@ -80,26 +80,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private final ChannelHandlerContext context;
     private final DirectReads reads;
     private final FrameReader reader;
-    private final long startNanos;
+    private final Liveness liveness;
     private final Future<?> ticks;
     private final SocketAddress peer;
     private volatile String identity = "";
     private Party party;
     private boolean known;
     private boolean ended;
-    private long progressNanos;
-    private long progressBytes;
-    private long saidNanos;
     private long endedNanos;
-
-    /**
-     * Frames that the socket has not taken, and when it took one, or the first of them was said.
-     */
-    private int untaken;
-
-    private long takenNanos;
-
-    private long peerIdleNanos = Long.MAX_VALUE;
 
     /** The connection of a channel that is open; to be made on its event loop. */
     Connection(
@@ -133,9 +121,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
                             }
                         });
         reads.attach(reader);
-        startNanos = now();
-        progressNanos = startNanos;
-        saidNanos = startNanos;
+        liveness = new Liveness(context.executor().ticker());
         ticks =
                 context.executor()
                         .scheduleAtFixedRate(
@@ -200,7 +186,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     /** The peer is known: from now on its messages are for {@code next}. */
     void become(Party next, int idleMillis) {
-        peerIdleNanos = TimeUnit.MILLISECONDS.toNanos(idleMillis);
+        liveness.expectedWithin(idleMillis);
         party = next;
         if (!known) {
             known = true;
@@ -214,7 +200,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         try {
             int count = in.readableBytes();
             services.metrics().received(count);
-            progress(count);
+            liveness.came(count);
             if (!ended) {
                 take(in, count);
             }
@@ -228,8 +214,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private void take(ByteBuf in, int count) throws ProtocolException {
         Message read = reads.isDirect(in) ? reader.written(count) : reader.read(in);
         while (read != null) {
-            progressNanos = now();
-            progressBytes = 0;
+            liveness.cameWhole();
             if (!(read instanceof Message.KeepAlive) || !known) {
                 party.received(read);
             }
@@ -237,14 +222,6 @@ final class Connection extends ChannelInboundHandlerAdapter {
                 return;
             }
             read = reader.read(in);
-        }
-    }
-
-    private void progress(int bytes) {
-        progressBytes += bytes;
-        if (progressBytes >= ReceiverLimits.Deadlines.PROGRESS_BYTES) {
-            progressNanos = now();
-            progressBytes = 0;
         }
     }
 
@@ -312,19 +289,15 @@ final class Connection extends ChannelInboundHandlerAdapter {
     /** Says something, unless the connection has ended. */
     void say(Message message) {
         if (!ended) {
-            saidNanos = now();
+            liveness.said();
             write(Unpooled.wrappedBuffer(MessageCodec.frame(message)));
         }
     }
 
     private ChannelFuture write(ByteBuf last) {
-        takenNanos = untaken++ == 0 ? now() : takenNanos;
+        liveness.given();
         ChannelFuture written = context.writeAndFlush(last);
-        written.addListener(
-                _ -> {
-                    untaken--;
-                    takenNanos = now();
-                });
+        written.addListener(_ -> liveness.taken());
         return written;
     }
 
@@ -338,7 +311,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
             written.run();
             return;
         }
-        saidNanos = now();
+        liveness.said();
         for (ByteBuf piece : pieces.subList(0, pieces.size() - 1)) {
             context.write(piece, context.voidPromise());
         }
@@ -351,26 +324,18 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
 
     private void tick() {
-        long now = now();
         if (ended) {
-            if (now - endedNanos > LINGER_NANOS) {
+            if (now() - endedNanos > LINGER_NANOS) {
                 context.close();
             }
             return;
         }
-        @Nullable String overdue =
-                services.limits()
-                        .deadlines()
-                        .overdue(
-                                !known,
-                                now - startNanos,
-                                now - progressNanos,
-                                untaken == 0 ? 0 : now - takenNanos);
+        @Nullable String overdue = liveness.overdue(services.limits().deadlines(), !known);
         if (overdue != null) {
             fail(ErrorCode.TIMEOUT, overdue);
             return;
         }
-        if (now - saidNanos > peerIdleNanos / 3 && isWritable()) {
+        if (liveness.owesWord() && isWritable()) {
             say(new Message.KeepAlive());
         }
         party.tick();

@@ -8,13 +8,11 @@ import dev.stillframe.engine.conformance.Message;
 import dev.stillframe.engine.conformance.Page;
 import dev.stillframe.engine.conformance.Reply;
 import dev.stillframe.engine.conformance.Scan;
-import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.mmu.PageBits;
-import dev.stillframe.engine.mmu.PageScan;
 import dev.stillframe.engine.mmu.SharedObject;
 import dev.stillframe.engine.mmu.Task;
 import dev.stillframe.engine.mmu.Userfault;
@@ -252,30 +250,8 @@ public final class ModelMachine implements Machine {
     @Override
     public long control(String process, String userfaultfd, Control control) {
         run();
-        Userfault uffd = descriptor(process, userfaultfd);
         long result =
-                switch (control) {
-                    case Control.Api(long version, long features) ->
-                            uffd.api(version, features).result();
-                    case Control.Register(long start, long bytes, int modes) ->
-                            uffd.register(start, bytes, modes);
-                    case Control.Unregister(long start, long bytes) ->
-                            uffd.unregister(start, bytes);
-                    case Control.WriteProtect(long start, long bytes, int mode) ->
-                            uffd.writeProtect(start, bytes, mode);
-                    case Control.NullArgument() -> -Errno.EFAULT.number();
-                    case Control.Wake(long start, long bytes) -> uffd.wake(start, bytes);
-                    case Control.Copy(long start, byte[] data, int mode) ->
-                            uffd.fill().copy(start, data, mode).result();
-                    case Control.ZeroPage(long start, long bytes) ->
-                            uffd.fill().zeroPage(start, bytes, 0).result();
-                    case Control.Move(long start, long source, long bytes) ->
-                            uffd.fill().move(process(process), start, source, bytes, 0).result();
-                    case Control.Continue(long start, long bytes, int mode) ->
-                            uffd.fill().resume(start, bytes, mode).result();
-                    case Control.Poison(long start, long bytes) ->
-                            uffd.fill().poison(start, bytes, 0).result();
-                };
+                ModelIoctls.control(descriptor(process, userfaultfd), process(process), control);
         mmu.settle();
         return result;
     }
@@ -288,35 +264,19 @@ public final class ModelMachine implements Machine {
         List<Message> messages = new ArrayList<>();
         for (var message : uffd.read(max * Userfault.MESSAGE_BYTES).messages()) {
             messages.add(
-                    switch (message) {
-                        case dev.stillframe.engine.mmu.Message.Fault fault ->
-                                Message.fault(
-                                        kind(fault), fault.address(), threadName(fault.threadId()));
-                        case dev.stillframe.engine.mmu.Message.Fork(Userfault forked) -> {
-                            String name = children.get();
-                            descriptors(process).put(name, forked);
-                            yield new Message(Message.Kind.FORK, 0, 0, 0, name);
-                        }
-                        case dev.stillframe.engine.mmu.Message.Remap(
-                                        long from,
-                                        long to,
-                                        long bytes) ->
-                                new Message(Message.Kind.REMAP, from, from + bytes, to, "");
-                        case dev.stillframe.engine.mmu.Message.Remove(long start, long end) ->
-                                new Message(Message.Kind.REMOVE, start, end, 0, "");
-                        case dev.stillframe.engine.mmu.Message.Unmap(long start, long end) ->
-                                new Message(Message.Kind.UNMAP, start, end, 0, "");
-                    });
+                    ModelIoctls.message(
+                            message,
+                            this::threadName,
+                            forked -> named(forked, process, children.get())));
         }
         mmu.settle(); // reading an event lets its cause go on
         return messages;
     }
 
-    private static Message.Kind kind(dev.stillframe.engine.mmu.Message.Fault fault) {
-        if (fault.isMissing()) {
-            return fault.write() ? Message.Kind.MISSING_WRITE : Message.Kind.MISSING;
-        }
-        return fault.wp() ? Message.Kind.WP : Message.Kind.MINOR;
+    /** A fork's descriptor is known by its name from now on. */
+    private String named(Userfault forked, String process, String name) {
+        descriptors(process).put(name, forked);
+        return name;
     }
 
     private String threadName(int id) {
@@ -364,24 +324,7 @@ public final class ModelMachine implements Machine {
     @Override
     public Scan.Answer scan(String process, String target, Scan scan) {
         run();
-        PageScan.Result result =
-                process(target)
-                        .scan(
-                                new PageScan.Request(
-                                        scan.start(),
-                                        scan.end(),
-                                        scan.flags(),
-                                        scan.regionsMax(),
-                                        0,
-                                        0,
-                                        scan.mask(),
-                                        0,
-                                        scan.mask()));
-        List<Scan.Region> regions =
-                result.regions().stream()
-                        .map(region -> new Scan.Region(region.start(), region.end()))
-                        .toList();
-        return new Scan.Answer(result.result(), regions);
+        return ModelIoctls.scan(process(target), scan);
     }
 
     @Override
