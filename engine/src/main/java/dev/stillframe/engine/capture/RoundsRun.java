@@ -115,7 +115,8 @@ final class RoundsRun implements AutoCloseable {
     Outcome take() throws IOException {
         try {
             return takeSteps();
-        } catch (Throwable t) { // whatever it is, the other end is to hear of it before it is closed
+        } catch (
+                Throwable t) { // whatever it is, the other end is to hear of it before it is closed
             failure.fail(t);
             parts.sink().abort(String.valueOf(t.getMessage()));
             throw t;
