@@ -22,6 +22,8 @@ int main(void) {
     SHOW("FTRUNCATE", SYS_ftruncate);
     SHOW("FALLOCATE", SYS_fallocate);
     SHOW("PTRACE", SYS_ptrace);
+    SHOW("GETPRIORITY", SYS_getpriority);
+    SHOW("CLOCK_GETTIME", SYS_clock_gettime);
     SHOW("SETPRIORITY", SYS_setpriority);
     SHOW("PRCTL", SYS_prctl);
     SHOW("GETTID", SYS_gettid);
@@ -34,6 +36,7 @@ int main(void) {
     SHOW("MEMFD_CREATE", SYS_memfd_create);
     SHOW("USERFAULTFD", SYS_userfaultfd);
     SHOW("PIDFD_OPEN", SYS_pidfd_open);
+    SHOW("PROCESS_MADVISE", SYS_process_madvise);
     SHOW("PIDFD_GETFD", SYS_pidfd_getfd);
     SHOW("WAITID", SYS_waitid);
     SHOW("CLONE3", SYS_clone3);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.luben.zstd.Zstd;
 import dev.stillframe.transport.encoding.BatchDecoder;
+import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.Contents;
@@ -132,7 +133,7 @@ final class EncodedBatches {
         byte[] contents = contents(pages, encoding, choice >= AS_IT_IS, input);
         byte[] frame = new byte[FrameSeal.HEADER_BYTES + 24 + 24 + 16 * pages + contents.length];
         ByteBuffer out = ByteBuffer.wrap(frame).order(ByteOrder.LITTLE_ENDIAN);
-        out.putShort(4, (short) 2)
+        out.putShort(4, (short) Limits.VERSION)
                 .put(6, (byte) 4)
                 .putInt(8, frame.length - FrameSeal.HEADER_BYTES);
         out.position(FrameSeal.HEADER_BYTES);

@@ -2,6 +2,7 @@ package dev.stillframe.tests.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.memory.AddressRange;
@@ -179,7 +180,11 @@ class UnharmedThreadsTest {
                 JavaCommand.of(
                         SnapshotChild.class,
                         List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
-                        List.of(Integer.toString(target.pid()), point, Long.toString(call))));
+                        List.of(
+                                Integer.toString(target.pid()),
+                                point,
+                                Long.toString(call),
+                                InstantChoice.START.name())));
     }
 
     /** A process that has the same memory and is no thread is part of the instant. */

@@ -31,7 +31,7 @@ public final class SessionReplay implements AutoCloseable {
     private final Set<Long> sequences = new HashSet<>();
     private SessionState state = new SessionState.Opening();
     private List<byte[]> document = new ArrayList<>();
-    private long layoutPages = -1;
+    private long ordinals = -1;
     private long pages;
 
     /**
@@ -105,14 +105,14 @@ public final class SessionReplay implements AutoCloseable {
         document.add(last);
         try {
             Layout layout = DocumentReader.layout(taken());
-            layoutPages = layout.pageCount();
-            if (layoutPages > Limits.MAX_PAGES) {
+            ordinals = layout.ordinalCount();
+            if (ordinals > Limits.MAX_PAGES) {
                 throw new ProtocolException(ErrorCode.IMAGE, "too many pages");
             }
             done(
                     new Event.Begun(
-                            new SessionState.Shape(layout.pageSizeBytes(), layoutPages),
-                            Checkpoint.START));
+                            new SessionState.Shape(layout.pageSizeBytes(), ordinals),
+                            new Checkpoint(sequences.size(), pages)));
         } catch (IOException e) {
             throw refused(e);
         }
@@ -128,14 +128,13 @@ public final class SessionReplay implements AutoCloseable {
         expect(sequences.add(message.sequence()), "batch %d came twice", message.sequence());
         for (int run = 0; run < batch.runCount(); run++) {
             long end = batch.firstOrdinal(run) + batch.pageCount(run);
-            expect(end <= layoutPages, "a page before %d", end);
+            expect(end <= ordinals, "a page before %d", end);
             pages += batch.pageCount(run);
         }
-        expect(pages <= layoutPages, "%d pages", pages);
     }
 
     private void finish(Message.End end) throws ProtocolException {
-        expect(pages == layoutPages, "finished with %d pages", pages);
+        expect(pages == end.pages(), "finished with %d pages", pages);
         expect(sequences.size() == end.batches(), "finished with %d batches", sequences.size());
         for (long sequence = 1; sequence <= end.batches(); sequence++) {
             expect(sequences.contains(sequence), "finished without batch %d", sequence);
@@ -166,7 +165,7 @@ public final class SessionReplay implements AutoCloseable {
     private void expect(boolean holds, String otherwise, long number) {
         if (!holds) {
             throw new AssertionError(
-                    otherwise.formatted(number) + " of a layout of " + layoutPages);
+                    otherwise.formatted(number) + " of a layout of " + ordinals);
         }
     }
 }

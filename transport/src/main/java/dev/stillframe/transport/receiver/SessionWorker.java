@@ -160,6 +160,10 @@ final class SessionWorker {
                                         .formatted(ordinals, Limits.MAX_PAGES));
                     }
                     if (begun) {
+                        if (stored.complete().batches() > durable.batches()) {
+                            force(); // the round ends with all that came
+                            results.durable(durable.batches());
+                        }
                         opened().amend(layout);
                     } else {
                         opened().begin(layout);
