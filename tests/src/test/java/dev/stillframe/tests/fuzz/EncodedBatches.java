@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.luben.zstd.Zstd;
 import dev.stillframe.transport.encoding.BatchDecoder;
-import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.BatchBuffer;
 import dev.stillframe.transport.wire.BatchMemory;
 import dev.stillframe.transport.wire.Contents;
 import dev.stillframe.transport.wire.FrameReader;
+import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.ProtocolException;
 import io.netty.buffer.Unpooled;

@@ -164,8 +164,7 @@ public final class SessionReplay implements AutoCloseable {
 
     private void expect(boolean holds, String otherwise, long number) {
         if (!holds) {
-            throw new AssertionError(
-                    otherwise.formatted(number) + " of a layout of " + ordinals);
+            throw new AssertionError(otherwise.formatted(number) + " of a layout of " + ordinals);
         }
     }
 }
