@@ -40,6 +40,14 @@ public interface Machine extends AutoCloseable {
      */
     void fill(String process, long address, long bytes, byte value);
 
+    /**
+     * Whether reading a hole of anonymous memory maps the zero page, as all kernels do that were not
+     * built otherwise.
+     */
+    default boolean mapsZeroPage() {
+        return true;
+    }
+
     /** Lets a thread do something, and waits until it is done or cannot go on by itself. */
     Reply start(String thread, Act act);
 

@@ -11,6 +11,8 @@ import java.util.Map;
  * @param file where it is from
  * @param line where it begins
  * @param kernelOnly why only the kernel can run it; empty if others can too
+ * @param needsZeroPage whether it says what only a kernel does that maps the zero page where a hole
+ *     is read
  * @param failsUnder rules of copy-on-write that must fail it, and why
  * @param steps its lines
  */
@@ -20,6 +22,7 @@ public record Scenario(
         String file,
         int line,
         String kernelOnly,
+        boolean needsZeroPage,
         Map<String, String> failsUnder,
         List<Step> steps) {
     /** Copies what it is given. */

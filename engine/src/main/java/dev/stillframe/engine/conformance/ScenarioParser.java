@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 public final class ScenarioParser {
     private static final Pattern HEAD = Pattern.compile("scenario +([A-Z][A-Z0-9]*) +(\\S.*)");
     private static final Pattern FAILS = Pattern.compile("fails under ++([^:]++): +(\\S.*)");
+    private static final String NEEDS_ZERO_PAGE = "needs the zero page";
     private static final Pattern KERNEL_ONLY = Pattern.compile("kernel only: +(\\S.*)");
 
     private final String file;
@@ -27,6 +28,7 @@ public final class ScenarioParser {
         private final String id;
         private final String title;
         private String kernelOnly = "";
+        private boolean needsZeroPage;
         private final Map<String, String> failsUnder = new HashMap<>();
         private final Deque<List<Step>> blocks = new ArrayDeque<>(List.of(new ArrayList<>()));
         private final Deque<Step> repeats = new ArrayDeque<>();
@@ -84,6 +86,8 @@ public final class ScenarioParser {
             for (String name : line.backends(fails.group(1))) {
                 draft.failsUnder.put(name, fails.group(2));
             }
+        } else if (content.equals(NEEDS_ZERO_PAGE)) {
+            draft.needsZeroPage = true;
         } else if (kernelOnly.matches()) {
             draft.kernelOnly = kernelOnly.group(1);
         } else {
@@ -133,6 +137,7 @@ public final class ScenarioParser {
                         file,
                         draft.line,
                         draft.kernelOnly,
+                        draft.needsZeroPage,
                         draft.failsUnder,
                         draft.blocks.element()));
         draft = null;

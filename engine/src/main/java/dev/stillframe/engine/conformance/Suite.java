@@ -80,6 +80,10 @@ public final class Suite {
             return new Verdict.NotRun("kernel only: " + scenario.kernelOnly());
         }
         try (Machine machine = machines.start(backend)) {
+            if (scenario.needsZeroPage() && !machine.mapsZeroPage()) {
+                return new Verdict.NotRun(
+                        "needs a kernel that maps the zero page where a hole is read; this one gives memory");
+            }
             return new ScenarioRun(scenario, backend, machine).run();
         } catch (Machine.Unsupported e) {
             return new Verdict.NotRun(String.valueOf(e.getMessage()));

@@ -26,7 +26,7 @@ class ConformanceTest {
             assertThat(notRun(matrix, Backend.KERNEL))
                     .as("what a kernel with userfaultfd cannot run, and why")
                     .allMatch(remark -> remark.startsWith("needs "))
-                    .hasSizeLessThanOrEqualTo(15);
+                    .hasSizeLessThanOrEqualTo(20);
             assertThat(notRun(matrix, Backend.MODERN))
                     .as("what the model cannot run, and why")
                     .allMatch(remark -> remark.startsWith("kernel only: "))

@@ -80,6 +80,11 @@ public final class NativeMachine implements Machine {
     }
 
     @Override
+    public boolean mapsZeroPage() {
+        return ZeroPageProbe.IS_MAPPED;
+    }
+
+    @Override
     public Clock clock() {
         return clock;
     }
