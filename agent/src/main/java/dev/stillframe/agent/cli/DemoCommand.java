@@ -194,6 +194,21 @@ final class DemoCommand implements Callable<Integer> {
                 SnapshotFacts.of(0, result.report()));
     }
 
+    private static String throughput(SnapshotReport report) {
+        String bytes = Units.bytes(report.captured().bytes());
+        String copied =
+                report.course().atEnd()
+                        ? bytes + " copied in rounds"
+                        : "%s copied in %s, %s"
+                                .formatted(
+                                        bytes,
+                                        Units.time(report.times().captureNanos()),
+                                        Units.rate(
+                                                report.captured().bytes(),
+                                                report.times().captureNanos()));
+        return copied + "; received and on disk after " + Units.time(report.times().totalNanos());
+    }
+
     private List<String> lines(Demo.Result result) {
         SnapshotReport report = result.report();
         long steps = result.steps().stream().mapToLong(Long::longValue).sum();
@@ -217,18 +232,10 @@ final class DemoCommand implements Callable<Integer> {
                                 + " in "
                                 + Units.count(report.captured().pages())
                                 + " pages")
+                .add("instant", SnapshotFacts.instant(report.course()))
                 .add("paused", Units.time(report.times().pauseNanos()))
                 .add("slowed", Units.time(result.slowedNanos()) + " under half of its rate before")
-                .add(
-                        "throughput",
-                        "%s copied in %s, %s; received and on disk after %s"
-                                .formatted(
-                                        Units.bytes(report.captured().bytes()),
-                                        Units.time(report.times().captureNanos()),
-                                        Units.rate(
-                                                report.captured().bytes(),
-                                                report.times().captureNanos()),
-                                        Units.time(report.times().totalNanos())))
+                .add("throughput", throughput(report))
                 .add("faults", report.waits().faults() == 0 ? "none" : faults)
                 .add(
                         "missing",

@@ -172,7 +172,8 @@ record SnapshotFacts(
                 .missing(report.missing());
     }
 
-    private static String instant(SnapshotReport.Course course) {
+    /** Where the instant lies, for a person. */
+    static String instant(SnapshotReport.Course course) {
         String rounds = course.rounds() == 1 ? "1 round" : course.rounds() + " rounds";
         String where = course.atEnd() ? "at the end of " + rounds : "at the start";
         return course.reason().isEmpty() ? where : where + ": " + course.reason();

@@ -21,6 +21,7 @@ import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.thread.Role;
+import dev.stillframe.engine.time.Deadline;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.time.Instant;
@@ -118,6 +119,7 @@ final class RoundsRun implements AutoCloseable {
         } catch (
                 Throwable t) { // whatever it is, the other end is to hear of it before it is closed
             failure.fail(t);
+            leavesSink = false;
             parts.sink().abort(String.valueOf(t.getMessage()));
             throw t;
         }
@@ -153,6 +155,7 @@ final class RoundsRun implements AutoCloseable {
                     leavesSink = true; // whoever goes on begins where this ends
                     drain.finish();
                     await(() -> drain.awaitEnd(POLL_NANOS), Progress.Step.ROUNDS);
+                    awaitMemory();
                     return new Outcome.Never(
                             new SnapshotReport.Course(
                                     false,
@@ -162,6 +165,20 @@ final class RoundsRun implements AutoCloseable {
                                     reason));
                 }
             }
+        }
+    }
+
+    /** A receiver may not have the last batches on its disk yet: until then they are sent again. */
+    private void awaitMemory() throws IOException {
+        Deadline deadline = Deadline.in(clock, options.stallTimeout());
+        while (!drain.hasAllBack()) {
+            failure.check();
+            if (deadline.hasPassed()) {
+                throw new TargetException(
+                        "the receiving end has not stored the last pages for %d s; look at its disk and network, or give it longer with --timeout"
+                                .formatted(options.stallTimeout().toSeconds()));
+            }
+            LockSupport.parkNanos(POLL_NANOS);
         }
     }
 

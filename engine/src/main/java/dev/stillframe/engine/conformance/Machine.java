@@ -41,8 +41,8 @@ public interface Machine extends AutoCloseable {
     void fill(String process, long address, long bytes, byte value);
 
     /**
-     * Whether reading a hole of anonymous memory maps the zero page, as all kernels do that were not
-     * built otherwise.
+     * Whether reading a hole of anonymous memory maps the zero page, as all kernels do that were
+     * not built otherwise.
      */
     default boolean mapsZeroPage() {
         return true;

@@ -139,6 +139,11 @@ public final class Drain implements Runnable {
         return ended.await(nanos);
     }
 
+    /** Whether the sink holds no memory of a batch any more. */
+    public boolean hasAllBack() {
+        return idle.size() == BATCHES;
+    }
+
     /** Copied pages that the sink has taken, by what they held. */
     public long dataPages() {
         return dataPages.sum();

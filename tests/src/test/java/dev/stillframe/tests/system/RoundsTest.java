@@ -177,7 +177,8 @@ class RoundsTest {
                 new Snapshot.Seams(
                         Probe.NONE, Snapshot.Seams.NONE.reader(), UnaryOperator.identity(), marks);
         try (OracleTarget target =
-                OracleTarget.start(Settings.of("anon", SIZE_BYTES, 2).withRate(20_000), Seed.value())) {
+                OracleTarget.start(
+                        Settings.of("anon", SIZE_BYTES, 2).withRate(20_000), Seed.value())) {
             for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
                 MemoryImage image = new MemoryImage();
                 try {

@@ -19,8 +19,7 @@ final class ZeroPageProbe {
 
     private static boolean isMapped() {
         try (NativeMemory hole = NativeMemory.map(PAGE_BYTES);
-                PagemapScan own =
-                        PagemapScan.of(Math.toIntExact(ProcessHandle.current().pid()))) {
+                PagemapScan own = PagemapScan.of(Math.toIntExact(ProcessHandle.current().pid()))) {
             AtomicLong found = new AtomicLong(hole.segment().get(JAVA_BYTE, 0)); // zero
             long start = hole.segment().address();
             own.scan(
