@@ -17,6 +17,9 @@ record Convergence(Duration target, int mostRounds) {
     /** Of a round that leaves more than this part of what the one before left, little is hoped. */
     private static final double SLOW = 0.75;
 
+    /** So many are copied in less than a millisecond. */
+    private static final long FEW = 256;
+
     /**
      * What is known after a round.
      *
@@ -66,9 +69,6 @@ record Convergence(Duration target, int mostRounds) {
         long now = rounds.getLast().leftPages();
         return now > FEW && now < before * SLOW;
     }
-
-    /** So many are copied in less than a millisecond. */
-    private static final long FEW = 256;
 
     private String reason(List<Round> rounds) {
         Round last = rounds.getLast();

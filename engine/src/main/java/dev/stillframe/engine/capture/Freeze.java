@@ -29,6 +29,10 @@ final class Freeze implements Work {
      */
     static final long CHANGED_LIMIT_BYTES = 64L << 20;
 
+    static final String UNREADABLE = "could not be read (beyond the end of its file?)";
+    static final String TOO_LARGE =
+            "its file has been deleted, and it is too large to be copied while the target stands";
+
     private static final PagemapScan.Query CHANGED =
             new PagemapScan.Query(
                     0,
@@ -161,7 +165,7 @@ final class Freeze implements Work {
     }
 
     private Treatment treatment(Mapping mapping) {
-        return Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+        return Treatment.of(mapping, flags);
     }
 
     /**
@@ -252,10 +256,7 @@ final class Freeze implements Work {
 
     private void copyWhole(Worker worker, Mapping mapping, RegionKind kind) throws IOException {
         if (changedBytes + mapping.range().sizeBytes() > CHANGED_LIMIT_BYTES) {
-            missing.add(
-                    new Missing(
-                            mapping.range(),
-                            "its file has been deleted, and it is too large to be copied while the target stands"));
+            missing.add(new Missing(mapping.range(), TOO_LARGE));
             return;
         }
         changedBytes += mapping.range().sizeBytes();
@@ -304,10 +305,7 @@ final class Freeze implements Work {
                                 new AddressRange(at, at + (long) pages * Block.PAGE_BYTES),
                                 reader);
             } else {
-                missing.add(
-                        new Missing(
-                                new AddressRange(at, at + Block.PAGE_BYTES),
-                                "could not be read (beyond the end of its file?)"));
+                missing.add(new Missing(new AddressRange(at, at + Block.PAGE_BYTES), UNREADABLE));
                 at += Block.PAGE_BYTES;
             }
         }

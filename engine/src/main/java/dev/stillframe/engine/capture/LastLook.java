@@ -18,9 +18,6 @@ import java.util.Map;
  */
 final class LastLook {
     private static final long REHEARSED_BYTES = 1 << 16;
-    private static final String UNREADABLE = "could not be read (beyond the end of its file?)";
-    private static final String TOO_LARGE =
-            "its file has been deleted, and it is too large to be copied while the target stands";
     private static final String NEVER_COPIED =
             "marked as unchanged, but it was never copied: this is a fault of ours, please report it";
 
@@ -108,13 +105,13 @@ final class LastLook {
     private void copyWhole(Mapping mapping) throws IOException {
         wholeBytes += mapping.range().sizeBytes();
         if (wholeBytes > Freeze.CHANGED_LIMIT_BYTES) {
-            missing.add(new Missing(mapping.range(), TOO_LARGE));
+            missing.add(new Missing(mapping.range(), Freeze.TOO_LARGE));
             return;
         }
         RegionKind kind = memory.treatment(mapping).kind();
         boolean isFile = kind == RegionKind.SHARED_FILE || kind == RegionKind.SHARED;
         PageRuns all = new PageRuns();
-        all.add(mapping.range().start(), mapping.range().end(), 0);
+        all.add(mapping.range().start(), mapping.range().end());
         TrackedMapping whole =
                 new TrackedMapping(
                         mapping.range(),
@@ -136,12 +133,12 @@ final class LastLook {
     private List<AddressRange> stored(AddressRange range) {
         List<AddressRange> stored = new ArrayList<>();
         long at = ordinals.firstStored(range.start(), range.end());
-        addMissing(range.start(), at, UNREADABLE);
+        addMissing(range.start(), at, Freeze.UNREADABLE);
         while (at < range.end()) {
             long end = ordinals.firstNotStored(at, range.end());
             stored.add(new AddressRange(at, end));
             at = ordinals.firstStored(end, range.end());
-            addMissing(end, at, UNREADABLE);
+            addMissing(end, at, Freeze.UNREADABLE);
         }
         return stored;
     }

@@ -33,8 +33,7 @@ final class LayoutBuilder {
     List<Region> regions(List<Mapping> mappings, Content content) {
         List<Region> regions = new ArrayList<>();
         for (Mapping mapping : mappings) {
-            Treatment treatment =
-                    Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+            Treatment treatment = Treatment.of(mapping, flags);
             boolean hasFile =
                     treatment.kind() == RegionKind.PRIVATE_FILE
                             || treatment.kind() == RegionKind.SHARED_FILE;

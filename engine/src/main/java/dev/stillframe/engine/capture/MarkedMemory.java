@@ -84,7 +84,7 @@ final class MarkedMemory implements AutoCloseable {
     }
 
     Treatment treatment(Mapping mapping) {
-        return Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+        return Treatment.of(mapping, flags);
     }
 
     /** What can be neither marked nor copied in the pause. */
@@ -206,7 +206,7 @@ final class MarkedMemory implements AutoCloseable {
 
     private static void addUnlessZero(PageRuns runs, long start, long end, long categories) {
         if ((categories & PagemapScan.PFNZERO) == 0) {
-            runs.add(start, end, 0);
+            runs.add(start, end);
         }
     }
 
@@ -242,10 +242,10 @@ final class MarkedMemory implements AutoCloseable {
                 t.kind() == RegionKind.PRIVATE_FILE ? ALL_NOT_FILE : ALL,
                 (start, end, categories) -> {
                     if ((categories & PagemapScan.PFNZERO) == 0) {
-                        content.add(start, end, 0);
+                        content.add(start, end);
                         if ((categories & PagemapScan.WRITTEN) != 0
                                 || (categories & PagemapScan.REGISTERED) == 0) {
-                            written.add(start, end, 0);
+                            written.add(start, end);
                         }
                     }
                 });
@@ -257,10 +257,7 @@ final class MarkedMemory implements AutoCloseable {
     private static PageRuns data(TrackedMapping t) throws IOException {
         PageRuns runs = new PageRuns();
         Registration.eachData(
-                t,
-                t.range().start(),
-                t.range().end(),
-                (Registration.RangeVisitor) (start, end) -> runs.add(start, end, 0));
+                t, t.range().start(), t.range().end(), (Registration.RangeVisitor) runs::add);
         return runs;
     }
 
@@ -270,7 +267,7 @@ final class MarkedMemory implements AutoCloseable {
             long at = ordinals.firstNotStored(data.start(run), data.end(run));
             while (at < data.end(run)) {
                 long end = ordinals.firstStored(at, data.end(run));
-                runs.add(at, end, 0);
+                runs.add(at, end);
                 at = ordinals.firstNotStored(end, data.end(run));
             }
         }
@@ -292,7 +289,7 @@ final class MarkedMemory implements AutoCloseable {
         for (Map.Entry<Long, Long> each : ends.entrySet()) {
             long start = Math.max(behind, each.getKey());
             if (start < each.getValue()) {
-                union.add(start, each.getValue(), 0);
+                union.add(start, each.getValue());
                 behind = each.getValue();
             }
         }
@@ -335,7 +332,7 @@ final class MarkedMemory implements AutoCloseable {
             long start = Math.max(from.written().start(run) + shift, to.range().start());
             long end = Math.min(from.written().end(run) + shift, to.range().end());
             if (start < end) {
-                runs.add(start, end, 0);
+                runs.add(start, end);
             }
         }
         return runs;

@@ -2,26 +2,24 @@ package dev.stillframe.engine.capture;
 
 import java.util.Arrays;
 
-/** Runs of pages of one mapping, with what is said of them. Grows; owned by one thread. */
+/** Runs of pages of one mapping, by address. Grows; owned by one thread. */
 final class PageRuns {
     private long[] starts = new long[64];
     private long[] ends = new long[64];
-    private long[] categories = new long[64];
     private int count;
     private long pages;
 
-    void add(long start, long end, long ofThem) {
-        if (count > 0 && ends[count - 1] == start && categories[count - 1] == ofThem) {
+    /** Adds a run behind the last one, or makes that longer. */
+    void add(long start, long end) {
+        if (count > 0 && ends[count - 1] == start) {
             ends[count - 1] = end;
         } else {
             if (count == starts.length) {
                 starts = Arrays.copyOf(starts, 2 * count);
                 ends = Arrays.copyOf(ends, 2 * count);
-                categories = Arrays.copyOf(categories, 2 * count);
             }
             starts[count] = start;
-            ends[count] = end;
-            categories[count++] = ofThem;
+            ends[count++] = end;
         }
         pages += (end - start) / Block.PAGE_BYTES;
     }
@@ -36,10 +34,6 @@ final class PageRuns {
 
     long end(int run) {
         return ends[run];
-    }
-
-    long categories(int run) {
-        return categories[run];
     }
 
     /** Pages of all runs together. */

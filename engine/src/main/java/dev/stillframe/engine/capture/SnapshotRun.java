@@ -245,8 +245,7 @@ final class SnapshotRun implements AutoCloseable {
         List<Mapping> mappings = target.mappings();
         shared.others().small(mappings).forEach(range -> arming.exempt(range.start(), range.end()));
         for (Mapping mapping : mappings) {
-            Treatment treatment =
-                    Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+            Treatment treatment = Treatment.of(mapping, flags);
             if (treatment.way() == Treatment.Way.PROTECT) {
                 capture.probe.at("arm: register");
                 registered.add(mapping, treatment, Claim.ARMING);

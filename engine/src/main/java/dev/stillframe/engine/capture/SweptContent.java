@@ -26,8 +26,7 @@ record SweptContent(
         implements LayoutBuilder.Content {
     @Override
     public List<AddressRange> of(Mapping mapping) {
-        Treatment treatment =
-                Treatment.of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+        Treatment treatment = Treatment.of(mapping, flags);
         return treatment.way() == Treatment.Way.PROTECT
                 ? tracked(mapping)
                 : freeze.stored().getOrDefault(mapping, List.of());

@@ -2,6 +2,7 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.process.Mapping;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -34,6 +35,11 @@ record Treatment(RegionKind kind, Way way, String reason) {
 
     private static final Set<String> KERNELS_OWN =
             Set.of("[vvar]", "[vvar_vclock]", "[uprobes]", "[vsyscall]");
+
+    /** The same with the VmFlags of all mappings, by their starts. */
+    static Treatment of(Mapping mapping, Map<Long, Set<String>> flags) {
+        return of(mapping, flags.getOrDefault(mapping.range().start(), Set.of()));
+    }
 
     /**
      * Decides by what {@code /proc/PID/maps} says.

@@ -256,6 +256,11 @@ public abstract class Windows implements Target {
         process.close();
     }
 
+    private AddressRange inProcess(AddressRange range) {
+        long delta = window(range.start()).delta();
+        return new AddressRange(range.start() + delta, range.end() + delta);
+    }
+
     private long inProcess(long address) {
         return address + window(address).delta();
     }
@@ -339,8 +344,7 @@ public abstract class Windows implements Target {
 
         @Override
         public void register(AddressRange wanted) throws IOException {
-            long delta = window(wanted.start()).delta();
-            real.register(new AddressRange(wanted.start() + delta, wanted.end() + delta));
+            real.register(inProcess(wanted));
         }
 
         @Override
@@ -380,8 +384,7 @@ public abstract class Windows implements Target {
 
         @Override
         public void register(AddressRange wanted) throws IOException {
-            long delta = window(wanted.start()).delta();
-            real.register(new AddressRange(wanted.start() + delta, wanted.end() + delta));
+            real.register(inProcess(wanted));
         }
 
         @Override

@@ -136,7 +136,8 @@ class SnapshotOracleTest {
         }
     }
 
-    private static void check(
+    /** That an image is of one instant, which lies between the two looks at what was written. */
+    static void check(
             OracleTarget target, List<Long> before, MemorySegment region, SnapshotReport report)
             throws IOException {
         assertThat(OracleCheck.deviation(target.shape(), region)).as("%s", report).isEmpty();
