@@ -2,11 +2,11 @@ package dev.stillframe.agent.qemu;
 
 import dev.stillframe.engine.instant.MachineState;
 import dev.stillframe.engine.instant.ThreadState;
-import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.TargetException;
-import dev.stillframe.engine.process.WriteMarks;
+import dev.stillframe.engine.tracking.WriteMarks;
+import dev.stillframe.engine.tracking.WriteTracker;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.time.Duration;

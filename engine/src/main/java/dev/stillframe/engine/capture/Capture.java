@@ -2,11 +2,11 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RangeSet;
-import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Staging;
+import dev.stillframe.engine.tracking.WriteTracker;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -24,13 +24,21 @@ record Convergence(Duration target, int mostRounds) {
      * What is known after a round.
      *
      * @param leftPages written since they were copied
+     * @param sinceNanos how long it took to write them
      * @param lookNanos what it took to find that out, mappings included: the freeze does the same
      * @param nanosPerPage to copy single pages
      * @param roomPages for which there is staging now
      */
-    record Round(long leftPages, long lookNanos, double nanosPerPage, long roomPages) {
+    record Round(
+            long leftPages, long sinceNanos, long lookNanos, double nanosPerPage, long roomPages) {
         long pauseNanos() {
-            return STOP_NANOS + lookNanos + (long) (leftPages * nanosPerPage);
+            return STOP_NANOS + lookNanos + (long) (pausePages() * nanosPerPage);
+        }
+
+        /** With those that will be written until the threads stand; not more than as many again. */
+        long pausePages() {
+            long untilThen = STOP_NANOS + lookNanos;
+            return leftPages + leftPages * untilThen / Math.max(sinceNanos, untilThen);
         }
     }
 
@@ -50,7 +58,7 @@ record Convergence(Duration target, int mostRounds) {
     Decision decide(List<Round> rounds) {
         Round last = rounds.getLast();
         boolean fits =
-                last.pauseNanos() <= target.toNanos() && last.leftPages() <= last.roomPages();
+                last.pauseNanos() <= target.toNanos() && last.pausePages() <= last.roomPages();
         if (fits && !isShrinking(rounds)) {
             return new Decision.Freeze();
         }

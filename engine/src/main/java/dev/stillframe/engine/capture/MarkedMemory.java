@@ -8,7 +8,7 @@ import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
-import dev.stillframe.engine.process.WriteMarks;
+import dev.stillframe.engine.tracking.WriteMarks;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,8 +1,8 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Errno;
-import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.process.TargetException;
+import dev.stillframe.engine.tracking.WriteTracker;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.util.function.BooleanSupplier;

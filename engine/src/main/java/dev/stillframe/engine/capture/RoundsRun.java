@@ -16,12 +16,12 @@ import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetException;
 import dev.stillframe.engine.process.TargetProcess;
-import dev.stillframe.engine.process.WriteMarks;
 import dev.stillframe.engine.staging.Drain;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.thread.Role;
 import dev.stillframe.engine.time.Deadline;
+import dev.stillframe.engine.tracking.WriteMarks;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.time.Instant;
@@ -247,6 +247,7 @@ final class RoundsRun implements AutoCloseable {
             others.small(marked.mappings());
             others.freeze(marked.tracked());
         }
+        long takenNanos = clock.monotonicTime();
         List<MarkedMemory.Found> found = marked.take(relief);
         for (MarkedMemory.Found each : found) {
             cover(each);
@@ -270,6 +271,7 @@ final class RoundsRun implements AutoCloseable {
         rounds.add(
                 measure(
                         marked,
+                        takenNanos,
                         (double) (copier.nanos() - nanos) / Math.max(1, copier.pages() - pages)));
     }
 
@@ -294,11 +296,13 @@ final class RoundsRun implements AutoCloseable {
     }
 
     /** What it would take to freeze now; done in every round, so that it is practised. */
-    private Convergence.Round measure(MarkedMemory marked, double nanosPerPage) throws IOException {
+    private Convergence.Round measure(MarkedMemory marked, long takenNanos, double nanosPerPage)
+            throws IOException {
         long from = Scheduling.threadCpuNanos();
         long left = new LastLook(target, marked, ordinals, copier, others).rehearse();
         return new Convergence.Round(
                 left,
+                clock.monotonicTime() - takenNanos,
                 Scheduling.threadCpuNanos() - from,
                 Math.max(nanosPerPage, LEAST_NANOS_PER_PAGE),
                 roomPages(parts.staging().freeBlocks()));

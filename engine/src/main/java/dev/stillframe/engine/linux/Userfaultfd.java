@@ -7,7 +7,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.WriteTracker;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -19,7 +18,7 @@ import java.lang.foreign.MemorySegment;
  * <p>Closing the last descriptor of a context unregisters everything and lets every parked writer
  * go on.
  */
-public final class Userfaultfd implements WriteTracker {
+public final class Userfaultfd implements AutoCloseable {
     /** Bytes of one message. */
     public static final int MESSAGE_BYTES = 32;
 
@@ -91,16 +90,6 @@ public final class Userfaultfd implements WriteTracker {
         UNMAP
     }
 
-    /** What a tracker of every write needs. */
-    private static final Feature[] TOLD = {
-        Feature.PAGEFAULT_FLAG_WP,
-        Feature.EVENT_REMAP,
-        Feature.EVENT_REMOVE,
-        Feature.EVENT_UNMAP,
-        Feature.WP_HUGETLBFS_SHMEM,
-        Feature.WP_UNPOPULATED
-    };
-
     private final Descriptor descriptor;
 
     private Userfaultfd(Descriptor descriptor) {
@@ -122,11 +111,6 @@ public final class Userfaultfd implements WriteTracker {
         return new Userfaultfd(descriptor);
     }
 
-    @Override
-    public void enable() throws ErrnoException {
-        enable(TOLD);
-    }
-
     /**
      * The handshake, once per context.
      *
@@ -144,7 +128,12 @@ public final class Userfaultfd implements WriteTracker {
         Kernel.check(ioctl(UFFDIO_API, api), "ioctl(UFFDIO_API, features 0x%x)", mask);
     }
 
-    @Override
+    /**
+     * Registers a range for write-protect faults, or marks.
+     *
+     * @throws ErrnoException EINVAL if a mapping in it cannot be protected, EBUSY if another
+     *     userfaultfd has it
+     */
     public void register(AddressRange range) throws ErrnoException {
         register(range, REGISTER_MODE_WP);
     }
@@ -195,25 +184,29 @@ public final class Userfaultfd implements WriteTracker {
         Kernel.check(ioctl(UFFDIO_REGISTER, register), "ioctl(UFFDIO_REGISTER, %s)", range);
     }
 
-    /** UNREGISTER alone does not wake. */
-    @Override
+    /**
+     * Takes protection and registration of a range away, and wakes its parked writers, which the
+     * call alone does not.
+     *
+     * @return 0 or a negative errno
+     */
     public long unregister(long start, long bytes) {
         long result = rangeCall(UFFDIO_UNREGISTER, start, bytes);
         wake(start, bytes);
         return result;
     }
 
-    @Override
+    /** Wakes the writers parked in a range; 0 or a negative errno. */
     public long wake(long start, long bytes) {
         return rangeCall(UFFDIO_WAKE, start, bytes);
     }
 
-    @Override
+    /** Write-protects a registered range; 0 or a negative errno, which may come half way. */
     public long protect(long start, long bytes) {
         return writeProtect(start, bytes, WRITEPROTECT_MODE_WP);
     }
 
-    @Override
+    /** Removes the protection and wakes the parked writers; 0 or a negative errno. */
     public long unprotect(long start, long bytes) {
         return writeProtect(start, bytes, 0);
     }
@@ -237,7 +230,12 @@ public final class Userfaultfd implements WriteTracker {
         return Kernel.call(Syscall.IOCTL, descriptor.number(), request, argument.address());
     }
 
-    @Override
+    /**
+     * Reads as many messages as fit, without waiting.
+     *
+     * @param into native memory, {@link #MESSAGE_BYTES} for each
+     * @return number of messages, 0 if there is none, or a negative errno
+     */
     public int read(MemorySegment into) {
         long bytes =
                 Kernel.call(Syscall.READ, descriptor.number(), into.address(), into.byteSize());
@@ -247,7 +245,7 @@ public final class Userfaultfd implements WriteTracker {
         return (int) (bytes < 0 ? bytes : bytes / MESSAGE_BYTES);
     }
 
-    @Override
+    /** Sleeps until a message can be read or {@code timeoutNanos} have passed. */
     public void await(long timeoutNanos) {
         MemorySegment scratch = Kernel.scratch();
         scratch.set(JAVA_INT, 0, descriptor.number());
@@ -293,7 +291,10 @@ public final class Userfaultfd implements WriteTracker {
         return messages.get(JAVA_LONG_UNALIGNED, (long) index * MESSAGE_BYTES + 16);
     }
 
-    @Override
+    /**
+     * Does at once what closing does, while other threads may use it: they answer errors or find
+     * nothing from then on.
+     */
     public void release() throws ErrnoException {
         descriptor.replace();
     }

@@ -1,30 +1,20 @@
 package dev.stillframe.engine.nativearena;
 
-import dev.stillframe.engine.linux.PagemapScan;
-import dev.stillframe.engine.linux.Userfaultfd;
-import dev.stillframe.engine.linux.Userfaultfd.Feature;
 import dev.stillframe.engine.memory.AddressRange;
+import dev.stillframe.engine.tracking.KernelMarks;
 import java.io.IOException;
 import java.util.BitSet;
 
 /**
- * The kernel's marks of what was written to a range of this very process: write protection that the
- * kernel itself takes away, page by page, at the first write (userfaultfd with {@code WP_ASYNC}).
- * No thread ever waits for anybody, so it may be used where the process that faults is the one that
- * asks. Owned by one thread at a time.
- *
- * <p>Not seen are writes that do not go through this mapping, as those of a device into pages that
- * it holds.
+ * The marks of what was written to one range of this very process. Owned by one thread at a time.
  */
 final class WriteWatch implements AutoCloseable {
     private final AddressRange range;
-    private final Userfaultfd userfaultfd;
-    private final PagemapScan pages;
+    private final KernelMarks marks;
 
-    private WriteWatch(AddressRange range, Userfaultfd userfaultfd, PagemapScan pages) {
+    private WriteWatch(AddressRange range, KernelMarks marks) {
         this.range = range;
-        this.userfaultfd = userfaultfd;
-        this.pages = pages;
+        this.marks = marks;
     }
 
     /**
@@ -33,31 +23,18 @@ final class WriteWatch implements AutoCloseable {
      * @throws IOException if the kernel cannot (Linux 6.7), or if another userfaultfd has the range
      */
     static WriteWatch start(AddressRange range) throws IOException {
-        Userfaultfd userfaultfd = Userfaultfd.create();
+        WriteWatch watch = new WriteWatch(range, KernelMarks.ofThisProcess());
+        boolean done = false;
         try {
-            userfaultfd.enable(
-                    Feature.WP_HUGETLBFS_SHMEM, Feature.WP_UNPOPULATED, Feature.WP_ASYNC);
-            userfaultfd.register(range);
-            return begin(
-                    range,
-                    userfaultfd,
-                    PagemapScan.of(Math.toIntExact(ProcessHandle.current().pid())));
-        } catch (IOException | RuntimeException | Error e) {
-            userfaultfd.close();
-            throw e;
-        }
-    }
-
-    private static WriteWatch begin(AddressRange range, Userfaultfd userfaultfd, PagemapScan pages)
-            throws IOException {
-        try {
-            WriteWatch watch = new WriteWatch(range, userfaultfd, pages);
-            watch.takeWritten(); // what was never protected counts as written, and is protected
-            // by this
+            watch.marks.enable();
+            watch.marks.register(range);
+            watch.takeWritten(); // what was never marked counts as written, and is marked by this
+            done = true;
             return watch;
-        } catch (IOException | RuntimeException | Error e) {
-            pages.close();
-            throw e;
+        } finally {
+            if (!done) {
+                watch.close();
+            }
         }
     }
 
@@ -69,10 +46,11 @@ final class WriteWatch implements AutoCloseable {
      */
     BitSet takeWritten() throws IOException {
         BitSet written = new BitSet();
-        pages.takeWritten(
-                range.start(),
-                range.end(),
-                (start, end, _) -> written.set(pageOf(start), pageOf(end)));
+        marks.pagemap()
+                .takeWritten(
+                        range.start(),
+                        range.end(),
+                        (start, end, _) -> written.set(pageOf(start), pageOf(end)));
         return written;
     }
 
@@ -83,7 +61,6 @@ final class WriteWatch implements AutoCloseable {
     /** Takes all marks away. */
     @Override
     public void close() {
-        pages.close();
-        userfaultfd.close();
+        marks.close();
     }
 }

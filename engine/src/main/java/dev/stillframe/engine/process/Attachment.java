@@ -1,7 +1,8 @@
 package dev.stillframe.engine.process;
 
 import dev.stillframe.engine.instant.ThreadState;
-import dev.stillframe.engine.memory.WriteTracker;
+import dev.stillframe.engine.tracking.WriteMarks;
+import dev.stillframe.engine.tracking.WriteTracker;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;

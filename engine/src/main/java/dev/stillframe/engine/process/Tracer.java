@@ -8,6 +8,10 @@ import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.linux.Userfaultfd;
 import dev.stillframe.engine.thread.Role;
 import dev.stillframe.engine.time.Deadline;
+import dev.stillframe.engine.tracking.KernelMarks;
+import dev.stillframe.engine.tracking.KernelTracker;
+import dev.stillframe.engine.tracking.WriteMarks;
+import dev.stillframe.engine.tracking.WriteTracker;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -82,8 +86,8 @@ public final class Tracer implements Attachment {
 
     /** Makes the target create a userfaultfd; see {@link UserfaultfdInjection}. */
     @Override
-    public Userfaultfd tracker() throws IOException {
-        return taken(UserfaultfdInjection.Call.TAKE);
+    public WriteTracker tracker() throws IOException {
+        return new KernelTracker(taken(UserfaultfdInjection.Call.TAKE));
     }
 
     private Userfaultfd taken(UserfaultfdInjection.Call call) throws IOException {

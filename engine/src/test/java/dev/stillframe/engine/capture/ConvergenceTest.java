@@ -11,10 +11,11 @@ import org.junit.jupiter.api.Test;
 
 class ConvergenceTest {
     private static final long MUCH = 100_000;
+    private static final long LONG_NANOS = 1_000_000_000_000L;
     private static final Convergence CONVERGENCE = new Convergence(Duration.ofMillis(10), 12);
 
     private static Round left(long pages) {
-        return new Round(pages, 2_000_000, 2_000, MUCH);
+        return new Round(pages, LONG_NANOS, 2_000_000, 2_000, MUCH);
     }
 
     /** Decides after each round, as the run does; the rounds that were needed. */
@@ -60,10 +61,21 @@ class ConvergenceTest {
     /** Not as long as staging has no room for what is left. */
     @Test
     void whatFitsThePauseHasToFitIntoStaging() {
-        Round full = new Round(100, 2_000_000, 2_000, 99);
+        Round full = new Round(100, LONG_NANOS, 2_000_000, 2_000, 99);
         assertThat(CONVERGENCE.decide(List.of(full))).isInstanceOf(Decision.Again.class);
-        Round room = new Round(100, 2_000_000, 2_000, 100);
+        Round room = new Round(100, LONG_NANOS, 2_000_000, 2_000, 100);
         assertThat(CONVERGENCE.decide(List.of(full, room))).isInstanceOf(Decision.Freeze.class);
+    }
+
+    /** A short round at a high rate: as much again may be written before the threads stand. */
+    @Test
+    void whatIsWrittenUntilTheThreadsStandBelongsToThePause() {
+        Round slow = new Round(3_000, LONG_NANOS, 1_500_000, 2_000, MUCH);
+        assertThat(slow.pauseNanos()).isEqualTo(9_000_000);
+        Round fast = new Round(3_000, 6_000_000, 1_500_000, 2_000, MUCH);
+        assertThat(fast.pauseNanos()).isEqualTo(12_000_000);
+        Round instant = new Round(3_000, 0, 1_500_000, 2_000, MUCH);
+        assertThat(instant.pauseNanos()).isEqualTo(15_000_000);
     }
 
     @Test

@@ -3,9 +3,9 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.memory.MemoryFile;
-import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.Userfault;
 import dev.stillframe.engine.process.ProtectionView;
+import dev.stillframe.engine.tracking.WriteTracker;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 

@@ -2,7 +2,6 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.NativeMemory;
 import dev.stillframe.engine.memory.MemoryFile;
-import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.Mmu;
@@ -15,6 +14,7 @@ import dev.stillframe.engine.process.ProtectionView;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
+import dev.stillframe.engine.tracking.WriteTracker;
 import dev.stillframe.tests.emulated.EmulatedTarget;
 import dev.stillframe.tests.emulated.EmulatedThreads;
 import io.micrometer.core.instrument.Clock;

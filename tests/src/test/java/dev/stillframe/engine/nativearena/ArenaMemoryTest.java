@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.WriteTracker;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.process.Attachment;
-import dev.stillframe.engine.process.WriteMarks;
+import dev.stillframe.engine.tracking.WriteMarks;
+import dev.stillframe.engine.tracking.WriteTracker;
 import dev.stillframe.tests.emulated.EmulatedTarget;
 import dev.stillframe.tests.emulated.EmulatedThreads;
 import java.io.IOException;

@@ -144,6 +144,10 @@ final class ArchitectureTest {
     static final ArchRule theModelOfTheMmuKnowsErrorNumbersOnly =
             onlyKnows("engine.mmu", "engine.memory", "engine.time", "engine.linux");
 
+    @ArchTest
+    static final ArchRule trackingKnowsMemoryAndLinux =
+            onlyKnows("engine.tracking", "engine.memory", "engine.linux");
+
     @ArchTest static final ArchRule documentsKnowNothing = onlyKnows("engine.document");
 
     @ArchTest
@@ -162,6 +166,7 @@ final class ArchitectureTest {
                     "engine.time",
                     "engine.thread",
                     "engine.instant",
+                    "engine.tracking",
                     "engine.linux");
 
     @ArchTest
@@ -175,6 +180,7 @@ final class ArchitectureTest {
                     "engine.page",
                     "engine.staging",
                     "engine.process",
+                    "engine.tracking",
                     "engine.linux");
 
     @ArchTest

@@ -7,7 +7,7 @@ import dev.stillframe.engine.mmu.Feature;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.PageScan;
 import dev.stillframe.engine.mmu.Userfault;
-import dev.stillframe.engine.process.WriteMarks;
+import dev.stillframe.engine.tracking.WriteMarks;
 import java.io.IOException;
 
 /** The model's marks behind the interface of the kernel's. Used by one thread at a time. */

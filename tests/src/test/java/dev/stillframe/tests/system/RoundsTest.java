@@ -16,7 +16,7 @@ import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.process.Probe;
-import dev.stillframe.engine.process.WriteMarks;
+import dev.stillframe.engine.tracking.WriteMarks;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.image.MemoryImage;

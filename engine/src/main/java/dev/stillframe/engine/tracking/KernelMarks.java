@@ -1,4 +1,4 @@
-package dev.stillframe.engine.process;
+package dev.stillframe.engine.tracking;
 
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.linux.Userfaultfd;
@@ -6,8 +6,29 @@ import dev.stillframe.engine.linux.Userfaultfd.Feature;
 import dev.stillframe.engine.memory.AddressRange;
 import java.io.IOException;
 
-/** A userfaultfd with {@code WP_ASYNC}, and the page map by which its marks are read. */
-record KernelMarks(Userfaultfd userfaultfd, PagemapScan pagemap) implements WriteMarks {
+/**
+ * A userfaultfd with {@code WP_ASYNC}, and the page map by which its marks are read; both closed
+ * with this.
+ */
+public record KernelMarks(Userfaultfd userfaultfd, PagemapScan pagemap) implements WriteMarks {
+    /** Of this very process: nobody waits for anybody, so that is allowed. */
+    public static KernelMarks ofThisProcess() throws IOException {
+        Userfaultfd userfaultfd = Userfaultfd.create();
+        boolean done = false;
+        try {
+            KernelMarks marks =
+                    new KernelMarks(
+                            userfaultfd,
+                            PagemapScan.of(Math.toIntExact(ProcessHandle.current().pid())));
+            done = true;
+            return marks;
+        } finally {
+            if (!done) {
+                userfaultfd.close();
+            }
+        }
+    }
+
     @Override
     public void enable() throws IOException {
         userfaultfd.enable(Feature.WP_HUGETLBFS_SHMEM, Feature.WP_UNPOPULATED, Feature.WP_ASYNC);

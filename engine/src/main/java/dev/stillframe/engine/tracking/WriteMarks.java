@@ -1,4 +1,4 @@
-package dev.stillframe.engine.process;
+package dev.stillframe.engine.tracking;
 
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;

@@ -1,5 +1,6 @@
-package dev.stillframe.engine.memory;
+package dev.stillframe.engine.tracking;
 
+import dev.stillframe.engine.memory.AddressRange;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
