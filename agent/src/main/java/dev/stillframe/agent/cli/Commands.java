@@ -21,6 +21,7 @@ public final class Commands {
         CommandLine root = new CommandLine(new StillframeCommand());
         root.addSubcommand(new DoctorCommand(parts.readiness()));
         root.addSubcommand(new SnapshotCommand(parts));
+        root.addSubcommand(new WatchCommand(parts));
         root.addSubcommand(new ReceiveCommand(parts.receptions()));
         root.addSubcommand(new ShowCommand());
         root.addSubcommand(new VerifyCommand());

@@ -31,7 +31,7 @@ record SnapshotFacts(
             String instantReason) {}
 
     /** How much it holds. */
-    record Sizes(long bytesCaptured, long pages, long zeroPages) {}
+    record Sizes(long bytesCaptured, long pages, long zeroPages, long unchangedPages) {}
 
     /** How long it took. */
     record Times(double pauseMs, double armMs, double captureMs, double totalMs) {}
@@ -80,7 +80,8 @@ record SnapshotFacts(
                 new Sizes(
                         report.captured().bytes(),
                         report.captured().pages(),
-                        report.captured().zeroPages()),
+                        report.captured().zeroPages(),
+                        report.captured().unchangedPages()),
                 new Times(
                         Units.millis(report.times().pauseNanos()),
                         Units.millis(report.times().armNanos()),

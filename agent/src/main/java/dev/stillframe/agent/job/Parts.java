@@ -9,6 +9,7 @@ import java.util.function.Supplier;
  *
  * @param taker takes snapshots of processes
  * @param machines takes snapshots of virtual machines
+ * @param watches gets hold of processes that are captured again and again
  * @param opener opens the way to where images go
  * @param receptions starts receivers
  * @param readiness tells whether snapshots will work here
@@ -16,6 +17,7 @@ import java.util.function.Supplier;
 public record Parts(
         SnapshotTaker taker,
         MachineTaker machines,
+        Watched.Starter watches,
         Destination.Opener opener,
         Reception.Starter receptions,
         Supplier<List<Finding>> readiness) {}

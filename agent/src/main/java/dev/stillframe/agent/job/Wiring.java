@@ -7,6 +7,7 @@ import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.capture.WatchedProcess;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.transport.receiver.Receiver;
@@ -30,6 +31,7 @@ public final class Wiring {
         return new Parts(
                 Wiring::take,
                 Wiring::takeMachine,
+                Wiring::watch,
                 Wiring::open,
                 Wiring::receive,
                 Wiring::readiness);
@@ -39,6 +41,33 @@ public final class Wiring {
             throws SnapshotException, InterruptedException {
         return new Snapshot(setting.options(), setting.registry(), setting.progress())
                 .take(pid, sink);
+    }
+
+    private static Watched watch(int pid, SnapshotTaker.Setting setting) throws SnapshotException {
+        WatchedProcess process =
+                WatchedProcess.open(pid, setting.options(), setting.registry(), setting.progress());
+        return new Watched() {
+            @Override
+            public SnapshotReport take(PageSink sink)
+                    throws SnapshotException, InterruptedException {
+                return process.take(sink);
+            }
+
+            @Override
+            public void startAnew() {
+                process.startAnew();
+            }
+
+            @Override
+            public boolean hasEnded() {
+                return process.hasEnded();
+            }
+
+            @Override
+            public void close() {
+                process.close();
+            }
+        };
     }
 
     private static MachineSnapshot.Taken takeMachine(

@@ -593,7 +593,16 @@ class CommandLineTest {
     }
 
     private CommandLine commandLine() {
-        Parts parts = new Parts(taker, machines, this::open, starter, () -> findings);
+        Parts parts =
+                new Parts(
+                        taker,
+                        machines,
+                        (pid, setting) -> {
+                            throw new SnapshotException("no watch here");
+                        },
+                        this::open,
+                        starter,
+                        () -> findings);
         return Commands.create(parts).setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
     }
 
@@ -635,7 +644,7 @@ class CommandLineTest {
                 "/data/x.image",
                 "ab".repeat(32),
                 new SnapshotReport.Course(true, 4, true, 3_100_000, ""),
-                new SnapshotReport.Captured(1L << 30, 262_144, 1000),
+                new SnapshotReport.Captured(1L << 30, 262_144, 1000, 0),
                 new SnapshotReport.Times(4_212_345, 31_000_000, 380_000_000, 1_900_000_000),
                 new SnapshotReport.Waits(1204, 26_000, 110_512, 400_000, 0),
                 missing);

@@ -26,6 +26,7 @@ class DemoWithoutKernelTest {
                 new Parts(
                         real.taker(),
                         real.machines(),
+                        real.watches(),
                         real.opener(),
                         real.receptions(),
                         () -> List.of(IN_THE_WAY));

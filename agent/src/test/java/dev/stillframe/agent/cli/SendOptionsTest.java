@@ -127,6 +127,9 @@ class SendOptionsTest {
                         (machine, sink, setting) -> {
                             throw new SnapshotException("no machine here");
                         },
+                        (pid, setting) -> {
+                            throw new SnapshotException("not asked for");
+                        },
                         (destination, registry) -> {
                             opened.add(destination);
                             return new DiscardingSink();

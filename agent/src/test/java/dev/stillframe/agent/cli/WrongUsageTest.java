@@ -101,6 +101,9 @@ class WrongUsageTest {
                 (machine, sink, setting) -> {
                     throw new SnapshotException("not asked for");
                 },
+                (pid, setting) -> {
+                    throw new SnapshotException("not asked for");
+                },
                 (destination, registry) -> {
                     throw new IOException("process evil\033[31m\u009b is gone");
                 },

@@ -100,6 +100,9 @@ class DemoTest {
                         (machine, sink, setting) -> {
                             throw new SnapshotException("no machine here");
                         },
+                        (pid, setting) -> {
+                            throw new SnapshotException("not asked for");
+                        },
                         (destination, registry) -> stores.getLast().create("demo"),
                         starter,
                         List::of);
@@ -124,7 +127,7 @@ class DemoTest {
                     "demo",
                     "",
                     new SnapshotReport.Course(true, 4, true, 3_100_000, ""),
-                    new SnapshotReport.Captured(pages * Pattern.PAGE_BYTES, pages, 0),
+                    new SnapshotReport.Captured(pages * Pattern.PAGE_BYTES, pages, 0, 0),
                     new SnapshotReport.Times(1, 1, 1, 1),
                     new SnapshotReport.Waits(0, 0, 0, 0, 0),
                     List.of());

@@ -25,7 +25,11 @@ import java.util.TreeMap;
 final class MarkedMemory implements AutoCloseable {
     private static final long CONTENT = PagemapScan.PRESENT | PagemapScan.SWAPPED;
     private static final long TOLD =
-            PagemapScan.WRITTEN | PagemapScan.PFNZERO | PagemapScan.REGISTERED;
+            PagemapScan.WRITTEN
+                    | PagemapScan.PFNZERO
+                    | PagemapScan.REGISTERED
+                    | PagemapScan.SWAPPED
+                    | PagemapScan.HUGE;
 
     private static final PagemapScan.Query WRITTEN =
             new PagemapScan.Query(
@@ -42,14 +46,25 @@ final class MarkedMemory implements AutoCloseable {
                     CONTENT,
                     PagemapScan.PFNZERO);
 
+    /**
+     * Where a marked page was discarded the kernel leaves its mark behind, and calls that swapped,
+     * but for anonymous memory (zap_install_uffd_wp_if_needed in mm/memory.c,
+     * __unmap_hugepage_range in mm/hugetlb.c): to read it shows what is there.
+     */
+    private static final PagemapScan.Query PERHAPS_DISCARDED =
+            new PagemapScan.Query(PagemapScan.SWAPPED, PagemapScan.WRITTEN, 0, 0);
+
     private static final PagemapScan.Query ALL =
             new PagemapScan.Query(0, PagemapScan.GUARD, CONTENT, TOLD);
     private static final PagemapScan.Query ALL_NOT_FILE =
             new PagemapScan.Query(0, PagemapScan.GUARD | PagemapScan.FILE, CONTENT, TOLD);
 
+    /** The kernel's word for a mapping with a userfaultfd for writes: proc_pid_smaps(5). */
+    private static final String REGISTERED = "uw";
+
     private final Target target;
     private final WriteMarks marks;
-    private final Map<Long, Set<String>> flags;
+    private Map<Long, Set<String>> flags;
     private final TreeMap<Long, TrackedMapping> tracked = new TreeMap<>();
 
     /** Those of which nothing was taken yet. */
@@ -100,6 +115,29 @@ final class MarkedMemory implements AutoCloseable {
             }
         }
         return missing;
+    }
+
+    /**
+     * Begins the next snapshot: what was mapped anew, even where the same was before, is not known
+     * any more. Shared memory may have been written by others, so that its marks tell nothing: all
+     * of it counts as written.
+     *
+     * @throws ErrnoException ESRCH if the target runs another program now
+     */
+    void renew(Map<Long, Set<String>> now) throws IOException {
+        flags = now;
+        look();
+        if (!mappings.isEmpty()) {
+            long start = mappings.getFirst().range().start();
+            target.scan(start, start + Block.PAGE_BYTES, WRITTEN, (_, _, _) -> {});
+        }
+        for (TrackedMapping t : List.copyOf(tracked.values())) {
+            if (!now.getOrDefault(t.range().start(), Set.of()).contains(REGISTERED)) {
+                forget(t);
+            } else if (t.file() != null) {
+                fresh.add(t);
+            }
+        }
     }
 
     /**
@@ -191,17 +229,42 @@ final class MarkedMemory implements AutoCloseable {
             marks.take(
                     t.range().start(),
                     t.range().end(),
-                    t.kind() == RegionKind.PRIVATE_FILE ? WRITTEN_NOT_FILE : WRITTEN,
+                    isFresh ? all(t) : written(t),
                     (start, end, categories) -> {
                         if (isFresh && (categories & PagemapScan.HUGE) != 0) {
                             relief.wasHuge(start, end);
                         }
                         addUnlessZero(written, start, end, categories);
                     });
-            PageRuns all = isFresh && t.file() != null ? data(t) : written;
+            PageRuns all = isFresh && t.file() != null ? data(t) : union(written, discarded(t));
             found.add(new Found(t, all, all));
         }
         return spread(found);
+    }
+
+    private static PagemapScan.Query written(TrackedMapping t) {
+        return t.kind() == RegionKind.PRIVATE_FILE ? WRITTEN_NOT_FILE : WRITTEN;
+    }
+
+    /** A page that was moved here may have brought a mark with it: mremap(2) before Linux 6.13. */
+    private static PagemapScan.Query all(TrackedMapping t) {
+        return t.kind() == RegionKind.PRIVATE_FILE ? ALL_NOT_FILE : ALL;
+    }
+
+    private static boolean leavesMarks(TrackedMapping t) {
+        return t.kind() == RegionKind.PRIVATE_FILE || t.kind() == RegionKind.HUGETLB;
+    }
+
+    private PageRuns discarded(TrackedMapping t) throws IOException {
+        PageRuns runs = new PageRuns();
+        if (leavesMarks(t)) {
+            target.scan(
+                    t.range().start(),
+                    t.range().end(),
+                    PERHAPS_DISCARDED,
+                    (start, end, _) -> runs.add(start, end));
+        }
+        return runs;
     }
 
     private static void addUnlessZero(PageRuns runs, long start, long end, long categories) {
@@ -239,12 +302,13 @@ final class MarkedMemory implements AutoCloseable {
         target.scan(
                 t.range().start(),
                 t.range().end(),
-                t.kind() == RegionKind.PRIVATE_FILE ? ALL_NOT_FILE : ALL,
+                all(t),
                 (start, end, categories) -> {
                     if ((categories & PagemapScan.PFNZERO) == 0) {
                         content.add(start, end);
                         if ((categories & PagemapScan.WRITTEN) != 0
-                                || (categories & PagemapScan.REGISTERED) == 0) {
+                                || (categories & PagemapScan.REGISTERED) == 0
+                                || (leavesMarks(t) && (categories & PagemapScan.SWAPPED) != 0)) {
                             written.add(start, end);
                         }
                     }

@@ -111,6 +111,15 @@ final class Ordinals {
         }
     }
 
+    /** Notes of pages, which have ordinals here and there, what is noted in {@code other}. */
+    void storeAs(Ordinals other, long start, long end) {
+        for (long at = other.firstStored(start, end); at < end; ) {
+            long stop = other.firstNotStored(at, end);
+            store(at, stop);
+            at = other.firstStored(stop, end);
+        }
+    }
+
     /** The first page of a range that was never copied; {@code end} if all were. */
     long firstNotStored(long start, long end) {
         long at = start;

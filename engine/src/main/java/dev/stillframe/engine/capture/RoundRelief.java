@@ -2,18 +2,23 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.process.Target;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Puts right what marking leaves in the target's page tables, when the marks are gone. The kernel
  * splits a huge page at its first write, and leaves shared memory read-only until the next one.
  */
 final class RoundRelief {
+    private static final Logger LOG = LoggerFactory.getLogger(RoundRelief.class);
+
     private final Target target;
 
     /** Blocks that were one huge page each when they were first taken. */
-    private final List<Long> huge = new ArrayList<>();
+    private final Set<Long> huge = new LinkedHashSet<>();
 
     RoundRelief(Target target) {
         this.target = target;
@@ -28,23 +33,17 @@ final class RoundRelief {
         }
     }
 
-    /** How many blocks were huge. */
-    int hugeBlocks() {
-        return huge.size();
-    }
-
     /**
      * Makes those huge that were, 0.6 ms each, as the last thing: nobody waits for it but who first
-     * touches memory meanwhile.
-     *
-     * @return how many are huge again; the others have gone, or there is no memory in one piece
+     * touches memory meanwhile. Not all will be: some have gone, or there is no memory in one
+     * piece.
      */
-    int makeHuge() {
+    void makeHuge() {
         int made = 0;
         for (long block : huge) {
             made += target.makeHuge(block) ? 1 : 0;
         }
-        return made;
+        LOG.debug("{} of {} huge pages are huge again", made, huge.size());
     }
 
     /** Half a microsecond a page. */

@@ -21,7 +21,6 @@ import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.thread.Role;
 import dev.stillframe.engine.time.Deadline;
-import dev.stillframe.engine.tracking.WriteMarks;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.time.Instant;
@@ -32,7 +31,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -59,15 +57,13 @@ final class RoundsRun implements AutoCloseable {
     private final Failure failure = new Failure();
     private final Drain drain;
     private final RoundCopier copier;
-    private final RoundRelief relief;
     private final OthersMemory others;
     private final List<Missing> shared = new ArrayList<>();
     private final List<Convergence.Round> rounds = new ArrayList<>();
     private final Convergence convergence;
     private final long startNanos;
     private Map<Long, Set<String>> flags = Map.of();
-    private @Nullable WriteMarks marks;
-    private @Nullable MarkedMemory memory;
+    private boolean isPublished;
     private boolean isDraining;
     private boolean hasBegun;
     private boolean isHeld;
@@ -81,7 +77,7 @@ final class RoundsRun implements AutoCloseable {
             PageSink sink,
             Progress progress,
             Snapshot.Seams seams,
-            Ordinals ordinals) {}
+            Marking marking) {}
 
     /** What came of it. */
     sealed interface Outcome {
@@ -95,7 +91,7 @@ final class RoundsRun implements AutoCloseable {
     RoundsRun(Parts parts, SnapshotOptions options, long startNanos) {
         this.parts = parts;
         this.target = parts.target();
-        this.ordinals = parts.ordinals();
+        this.ordinals = parts.marking().ordinals();
         this.options = options;
         this.clock = parts.staging().clock();
         this.startNanos = startNanos;
@@ -107,7 +103,6 @@ final class RoundsRun implements AutoCloseable {
                         options.stallTimeout(),
                         failure,
                         RoundsRun::giveWay);
-        this.relief = new RoundRelief(target);
         this.copier = new RoundCopier(target, parts.staging(), ordinals, failure);
         this.convergence = new Convergence(options.pauseTarget(), MOST_ROUNDS);
     }
@@ -129,12 +124,8 @@ final class RoundsRun implements AutoCloseable {
         target.refuseOwnUserfaultfd();
         flags = target.mappingFlags();
         parts.progress().at(Progress.Step.ATTACH, 0, 0);
-        WriteMarks marking = parts.seams().marks().apply(parts.attachment().marks());
-        marks = marking;
-        parts.seams().probe().at("rounds: enable");
-        marking.enable();
-        MarkedMemory marked = new MarkedMemory(target, marking, flags);
-        memory = marked;
+        MarkedMemory marked =
+                parts.marking().begin(parts.attachment(), flags, parts.seams().probe());
         Role.DRAIN.start(drain);
         isDraining = true;
         others.begin();
@@ -248,7 +239,7 @@ final class RoundsRun implements AutoCloseable {
             others.freeze(marked.tracked());
         }
         long takenNanos = clock.monotonicTime();
-        List<MarkedMemory.Found> found = marked.take(relief);
+        List<MarkedMemory.Found> found = marked.take(parts.marking().relief());
         for (MarkedMemory.Found each : found) {
             cover(each);
         }
@@ -265,7 +256,7 @@ final class RoundsRun implements AutoCloseable {
             copier.copy(each.mapping(), each.written());
         }
         copier.endRound();
-        if (first && target instanceof TargetProcess) {
+        if (first && !parts.marking().goesOn() && target instanceof TargetProcess) {
             Rehearsal.stopAndStart(clock);
         }
         rounds.add(
@@ -381,15 +372,14 @@ final class RoundsRun implements AutoCloseable {
         amend(layout);
         copier.submitKept();
         parts.seams().probe().at("rounds: give back");
-        marked.giveBack();
-        relief.makeWritable(last.found());
+        parts.marking().end(last.found());
         attachment.confirm();
         List<Missing> missing = new ArrayList<>(shared);
         missing.addAll(changed);
         missing.addAll(marked.refused());
         Published published = publish(layout, last, missing);
-        int huge = relief.makeHuge();
-        LOG.debug("{} of {} huge pages are huge again", huge, relief.hugeBlocks());
+        parts.marking().published(layout, drain.takeLedger());
+        isPublished = true;
         return report(
                 published,
                 new SnapshotReport.Course(
@@ -418,6 +408,9 @@ final class RoundsRun implements AutoCloseable {
                     }
                 });
         drain.endEmpty();
+        if (parts.marking().goesOn()) {
+            drain.sendUnchanged(layout, parts.marking().known());
+        }
         missing.addAll(last.missing());
         List<Missing> once = Missing.once(missing);
         parts.progress().at(Progress.Step.PUBLISH, 0, 0);
@@ -440,7 +433,8 @@ final class RoundsRun implements AutoCloseable {
                 published.image(),
                 HexFormat.of().formatHex(published.rootHash()),
                 course,
-                new SnapshotReport.Captured(pages * Block.PAGE_BYTES, pages, drain.zeroPages()),
+                new SnapshotReport.Captured(
+                        pages * Block.PAGE_BYTES, pages, drain.zeroPages(), drain.unchangedPages()),
                 new SnapshotReport.Times(
                         pauseNanos,
                         freezeNanos - startNanos,
@@ -458,12 +452,11 @@ final class RoundsRun implements AutoCloseable {
         Undo.all(
                 null,
                 isHeld ? parts.attachment()::thaw : Undo.NOTHING,
-                marks == null ? Undo.NOTHING : marks::close,
+                isPublished && parts.marking().stays() ? Undo.NOTHING : parts.marking()::close,
                 parts.attachment()::close,
                 this::endDrain,
                 leavesSink ? Undo.NOTHING : parts.sink()::close,
                 this::freeDrain,
-                memory == null ? Undo.NOTHING : memory::close,
                 copier::close);
     }
 

@@ -144,13 +144,24 @@ public final class Snapshot {
         Target open() throws IOException;
     }
 
+    /** What a snapshot consists of. */
+    @FunctionalInterface
+    interface Steps {
+        SnapshotReport take(long startNanos) throws IOException, InterruptedException;
+    }
+
     private SnapshotReport take(String name, Opener opener, PageSink sink, boolean isCold)
+            throws SnapshotException, InterruptedException {
+        return take(name, sink, startNanos -> take(opener, sink, startNanos, isCold));
+    }
+
+    SnapshotReport take(String name, PageSink sink, Steps steps)
             throws SnapshotException, InterruptedException {
         long startNanos = clock.monotonicTime();
         try (sink) {
             try {
                 progress.at(Progress.Step.PREPARE, 0, 0);
-                SnapshotReport report = take(opener, sink, startNanos, isCold);
+                SnapshotReport report = steps.take(startNanos);
                 SnapshotMetrics.record(registry, report);
                 return report;
             } catch (IOException e) {
@@ -171,7 +182,7 @@ public final class Snapshot {
     private static String reason(IOException e) {
         for (@Nullable Throwable cause = e; cause != null; cause = cause.getCause()) {
             if (cause instanceof ErrnoException errno && errno.is(Errno.ESRCH)) {
-                return "the target has ended";
+                return "the target has ended, or runs another program now";
             }
         }
         return String.valueOf(e.getMessage());
@@ -179,8 +190,9 @@ public final class Snapshot {
 
     private SnapshotReport take(Opener opener, PageSink sink, long startNanos, boolean isCold)
             throws IOException, InterruptedException {
-        try (Target target = opener.open()) {
-            Ordinals ordinals = new Ordinals();
+        try (Target target = opener.open();
+                Marking marking = mark(target, false)) {
+            Ordinals ordinals = marking.ordinals();
             if (options.instant() == InstantChoice.START) {
                 return takeAtStart(
                         target,
@@ -189,23 +201,43 @@ public final class Snapshot {
                         startNanos,
                         isCold);
             }
-            return switch (takeAtEnd(target, sink, ordinals, startNanos)) {
-                case RoundsRun.Outcome.Taken(var report) -> report;
-                case RoundsRun.Outcome.Never never ->
-                        takeAtStart(
-                                target,
-                                sink,
-                                new SnapshotRun.Rounds(ordinals, true, never.course()),
-                                startNanos,
-                                isCold);
-            };
+            RoundsRun.Outcome outcome;
+            try (Staging staging = roundStaging(target)) {
+                outcome = takeAtEnd(target, marking, staging, sink, startNanos);
+            }
+            return report(outcome, target, ordinals, sink, startNanos, isCold);
         }
     }
 
-    private RoundsRun.Outcome takeAtEnd(
-            Target target, PageSink sink, Ordinals ordinals, long startNanos) throws IOException {
-        try (Staging staging = staging(roundStagingBytes(target));
-                Attachment attachment = target.attach(seams.probe(), clock);
+    Marking mark(Target target, boolean stays) {
+        return new Marking(target, seams.marks(), stays);
+    }
+
+    /** Where the rounds came to no end, the instant is at the start after all. */
+    SnapshotReport report(
+            RoundsRun.Outcome outcome,
+            Target target,
+            Ordinals ordinals,
+            PageSink sink,
+            long startNanos,
+            boolean isCold)
+            throws IOException, InterruptedException {
+        return switch (outcome) {
+            case RoundsRun.Outcome.Taken(var report) -> report;
+            case RoundsRun.Outcome.Never never ->
+                    takeAtStart(
+                            target,
+                            sink,
+                            new SnapshotRun.Rounds(ordinals, true, never.course()),
+                            startNanos,
+                            isCold);
+        };
+    }
+
+    RoundsRun.Outcome takeAtEnd(
+            Target target, Marking marking, Staging staging, PageSink sink, long startNanos)
+            throws IOException {
+        try (Attachment attachment = target.attach(seams.probe(), clock);
                 RoundsRun run =
                         new RoundsRun(
                                 new RoundsRun.Parts(
@@ -215,11 +247,16 @@ public final class Snapshot {
                                         sink,
                                         progress,
                                         seams,
-                                        ordinals),
+                                        marking),
                                 options,
                                 startNanos)) {
             return run.take();
         }
+    }
+
+    /** What the rounds need; the caller closes it. */
+    Staging roundStaging(Target target) throws IOException {
+        return staging(roundStagingBytes(target));
     }
 
     /** Where the end is wanted in any case, all that is left is copied while the target stands. */

@@ -48,8 +48,9 @@ public record SnapshotReport(
      * @param bytes of the pages that were copied, zero pages included
      * @param pages that were copied
      * @param zeroPages how many of them held only zeros
+     * @param unchangedPages that were not read, because the image before has them
      */
-    public record Captured(long bytes, long pages, long zeroPages) {}
+    public record Captured(long bytes, long pages, long zeroPages, long unchangedPages) {}
 
     /**
      * How long a snapshot took. Immutable.

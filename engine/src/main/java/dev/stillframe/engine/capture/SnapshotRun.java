@@ -390,7 +390,7 @@ final class SnapshotRun implements AutoCloseable {
                 published.image(),
                 HexFormat.of().formatHex(published.rootHash()),
                 course,
-                new SnapshotReport.Captured(pages * Block.PAGE_BYTES, pages, zeroPages),
+                new SnapshotReport.Captured(pages * Block.PAGE_BYTES, pages, zeroPages, 0),
                 new SnapshotReport.Times(
                         times.thaw() - times.freeze(),
                         times.freeze() - times.attach(),

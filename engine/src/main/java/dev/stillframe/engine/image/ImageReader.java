@@ -260,9 +260,30 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /** Whether the page at an address is data with that hash, here or in the parent. */
-    boolean holds(long address, MemorySegment hashes, long offset) throws IOException {
+    boolean holds(long address, MemorySegment hashes, long offset) {
         long ordinal = locator.find(address);
         return ordinal >= 0 && index.has(ordinal, hashes, offset);
+    }
+
+    /**
+     * The first page of a range that is not data with its hash, here or in the parent; {@code
+     * count} if all are.
+     */
+    int firstUnlike(long address, int count, MemorySegment hashes) {
+        int pageSize = layout().pageSizeBytes();
+        for (int done = 0; done < count; ) {
+            long ordinal = locator.find(address + (long) done * pageSize);
+            if (ordinal < 0) {
+                return done;
+            }
+            int part = (int) Math.min(count - done, locator.endOfExtent(ordinal) - ordinal);
+            int unlike = index.firstUnlike(ordinal, part, hashes, (long) done * PageHash.BYTES);
+            if (unlike < part) {
+                return done + unlike;
+            }
+            done += part;
+        }
+        return count;
     }
 
     /**

@@ -34,6 +34,9 @@ public final class ImageStore {
     private static final Pattern PARTIAL_NAME =
             Pattern.compile(NAME.pattern() + Pattern.quote(ImageFormat.PARTIAL) + "[0-9a-f]{8}");
 
+    /** Of what becomes an image's new form; no name of an image begins with a dot. */
+    private static final String WHOLE = ".whole";
+
     private static final Set<String> FILES =
             Set.of(ImageFormat.MANIFEST, ImageFormat.INDEX, ImageFormat.PAGES, ImageFormat.SESSION);
 
@@ -143,6 +146,47 @@ public final class ImageStore {
         return entries;
     }
 
+    /** Names of the finished images that match, in order; none of them is read. */
+    public List<String> names(Pattern pattern) throws IOException {
+        List<String> names = new ArrayList<>();
+        try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
+            for (Path path : stream) {
+                String name = path.getFileName().toString();
+                if (pattern.matcher(name).matches()
+                        && !PARTIAL_NAME.matcher(name).matches()
+                        && Files.exists(path.resolve(ImageFormat.MANIFEST))) {
+                    names.add(name);
+                }
+            }
+        }
+        names.sort(Comparator.naturalOrder());
+        return names;
+    }
+
+    /**
+     * Gives an image all pages that it shares with its parents. Its root hash stays, so that others
+     * go on sharing pages with it. If this is cut off, both forms of it are there.
+     *
+     * @throws IOException if a page is damaged or a parent is not there; the image is as it was
+     */
+    public void makeStandAlone(String name) throws IOException {
+        Path image = resolve(name);
+        Path whole = directory.resolve("." + name + WHOLE);
+        if (Files.exists(whole)) { // of an attempt that was cut off
+            delete(whole);
+        }
+        try (ImageReader reader = ImageReader.open(image)) {
+            if (!reader.sharesPages()) {
+                return;
+            }
+            ImageMerge.merge(reader, whole, ImageMerge.Progress.NONE);
+        }
+        Path parted = unnamed(name, image);
+        Files.move(whole, image, StandardCopyOption.ATOMIC_MOVE);
+        ImageFormat.force(directory);
+        delete(parted);
+    }
+
     /**
      * Removes an image, finished or not. A finished one loses its name first, so that a
      * half-removed image is never taken for a whole one.
@@ -165,17 +209,21 @@ public final class ImageStore {
             throw new NoSuchFileException(path.toString(), null, "no image there");
         }
         refuseForeign(path);
-        if (!partial) {
-            int random = ThreadLocalRandom.current().nextInt();
-            Path unnamed =
-                    directory.resolve(
-                            name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
-            path = Files.move(path, unnamed, StandardCopyOption.ATOMIC_MOVE);
-        }
+        delete(partial ? path : unnamed(name, path));
+    }
+
+    private Path unnamed(String name, Path image) throws IOException {
+        int random = ThreadLocalRandom.current().nextInt();
+        Path unnamed =
+                directory.resolve(name + ImageFormat.PARTIAL + HexFormat.of().toHexDigits(random));
+        return Files.move(image, unnamed, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    private static void delete(Path image) throws IOException {
         for (String file : FILES) {
-            Files.deleteIfExists(path.resolve(file));
+            Files.deleteIfExists(image.resolve(file));
         }
-        Files.delete(path);
+        Files.delete(image);
     }
 
     private void refuseParent(Path image) throws IOException {

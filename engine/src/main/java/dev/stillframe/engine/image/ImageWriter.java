@@ -294,6 +294,27 @@ public final class ImageWriter implements DurableSink {
         return view;
     }
 
+    @Override
+    public void inherit(long firstOrdinal, long count, MemorySegment hashes) throws IOException {
+        ImageContents open = open();
+        failing(
+                () -> {
+                    checkInOneExtent(open, firstOrdinal, count);
+                    clearStored(open, firstOrdinal, count);
+                    long address = open.locator.address(firstOrdinal);
+                    int pages = Math.toIntExact(count);
+                    int unlike = parent == null ? 0 : parent.firstUnlike(address, pages, hashes);
+                    if (unlike < pages) {
+                        throw new ImageFormatException(
+                                "%s is said to be in the parent, %s, and is not"
+                                        .formatted(
+                                                describe(open, firstOrdinal + unlike),
+                                                parent == null ? "none" : parent.image()));
+                    }
+                    open.index.recordInParent(firstOrdinal, pages, hashes);
+                });
+    }
+
     /** Root hash of the parent, if pages are there that are not here. */
     private @Nullable String neededParent() {
         return parent == null || !sharesPages ? null : hex(parent.rootHash());
@@ -365,11 +386,7 @@ public final class ImageWriter implements DurableSink {
     private void record(ImageContents open, PageBatch batch, int run) throws IOException {
         long first = batch.firstOrdinal(run);
         long count = batch.pageCount(run);
-        if (!open.locator.inOneExtent(first, count)) {
-            throw new ImageFormatException(
-                    "%d pages from %d are not inside one extent of the %d pages announced"
-                            .formatted(count, first, open.layout.pageCount()));
-        }
+        checkInOneExtent(open, first, count);
         switch (batch.kind(run)) {
             case ZERO, LOST -> {
                 clearStored(open, first, count);
@@ -390,13 +407,23 @@ public final class ImageWriter implements DurableSink {
         }
     }
 
+    private static void checkInOneExtent(ImageContents open, long first, long count)
+            throws ImageFormatException {
+        if (!open.locator.inOneExtent(first, count)) {
+            throw new ImageFormatException(
+                    "%d pages from %d are not inside one extent of the %d pages announced"
+                            .formatted(count, first, open.layout.pageCount()));
+        }
+    }
+
     /** What an earlier round has stored of pages that hold nothing now. */
     private static void clearStored(ImageContents open, long first, long count) throws IOException {
         long pageSize = open.layout.pageSizeBytes();
-        for (long ordinal = first; ordinal < first + count; ordinal++) {
-            if (open.index.kindCode(ordinal) == PageKind.DATA.code()) {
-                open.pages.clear(ordinal * pageSize, pageSize);
-            }
+        long end = first + count;
+        for (long ordinal = open.index.nextStored(first, end);
+                ordinal < end;
+                ordinal = open.index.nextStored(ordinal + 1, end)) {
+            open.pages.clear(ordinal * pageSize, pageSize);
         }
     }
 

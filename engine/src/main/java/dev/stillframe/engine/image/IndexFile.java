@@ -5,6 +5,7 @@ import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -29,6 +30,7 @@ import net.openhft.chronicle.core.io.BackgroundResourceReleaser;
  */
 final class IndexFile implements PageRecords, AutoCloseable {
     private static final int RESERVE_BYTES = 1 << 20;
+    private static final int PIECE_RECORDS = 4096;
     private static final int MAPPING_UNIT = 4096;
     private static final ValueLayout.OfLong WORD =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -39,6 +41,8 @@ final class IndexFile implements PageRecords, AutoCloseable {
     private final MappedBytes mapped;
     private final Access access;
     private final BitSet reserved = new BitSet();
+    private final MemorySegment piece =
+            Arena.ofAuto().allocate((long) PIECE_RECORDS * RECORD_BYTES, Long.BYTES);
     private boolean closed;
 
     private enum Access {
@@ -160,6 +164,21 @@ final class IndexFile implements PageRecords, AutoCloseable {
         return mapped.readLong(position(ordinal));
     }
 
+    /** The first page from {@code from} on that is stored here; {@code end} if none is. */
+    long nextStored(long from, long end) throws IOException {
+        reserve(position(from), (end - from) * RECORD_BYTES);
+        for (long first = from; first < end; first += PIECE_RECORDS) {
+            int part = (int) Math.min(PIECE_RECORDS, end - first);
+            read(first, part);
+            for (int page = 0; page < part; page++) {
+                if (piece.get(WORD, (long) page * RECORD_BYTES) == PageKind.DATA.code()) {
+                    return first + page;
+                }
+            }
+        }
+        return end;
+    }
+
     /** Records pages that have no data. */
     void record(long firstOrdinal, long count, PageKind kind) throws IOException {
         reserve(position(firstOrdinal), count * RECORD_BYTES);
@@ -193,6 +212,51 @@ final class IndexFile implements PageRecords, AutoCloseable {
         mapped.writeLong(position(ordinal), ImageFormat.IN_PARENT);
     }
 
+    /**
+     * Records pages of data that are stored in the parent; {@code hashes} holds {@link
+     * PageHash#BYTES} for each.
+     */
+    void recordInParent(long firstOrdinal, int count, MemorySegment hashes) throws IOException {
+        reserve(position(firstOrdinal), (long) count * RECORD_BYTES);
+        for (int done = 0; done < count; done += PIECE_RECORDS) {
+            int part = Math.min(PIECE_RECORDS, count - done);
+            for (int page = 0; page < part; page++) {
+                long at = (long) page * RECORD_BYTES;
+                piece.set(WORD, at, ImageFormat.IN_PARENT);
+                MemorySegment.copy(
+                        hashes,
+                        (long) (done + page) * PageHash.BYTES,
+                        piece,
+                        at + Long.BYTES,
+                        PageHash.BYTES);
+            }
+            write(firstOrdinal + done, part);
+        }
+    }
+
+    /**
+     * The first page of a run that is not data with its hash, stored here or in the parent; {@code
+     * count} if all are.
+     */
+    int firstUnlike(long firstOrdinal, int count, MemorySegment hashes, long offset) {
+        for (int done = 0; done < count; done += PIECE_RECORDS) {
+            int part = Math.min(PIECE_RECORDS, count - done);
+            read(firstOrdinal + done, part);
+            for (int page = 0; page < part; page++) {
+                long at = (long) page * RECORD_BYTES;
+                long hash = offset + (long) (done + page) * PageHash.BYTES;
+                long code = piece.get(WORD, at);
+                if ((code != PageKind.DATA.code() && code != ImageFormat.IN_PARENT)
+                        || piece.get(WORD, at + Long.BYTES) != hashes.get(WORD, hash)
+                        || piece.get(WORD, at + 2 * Long.BYTES)
+                                != hashes.get(WORD, hash + Long.BYTES)) {
+                    return done + page;
+                }
+            }
+        }
+        return count;
+    }
+
     /** The records as the root hash has them: by what a page holds, not by where it is stored. */
     PageRecords content() {
         return (firstOrdinal, count, into) -> {
@@ -208,12 +272,8 @@ final class IndexFile implements PageRecords, AutoCloseable {
     }
 
     /** Whether a page is data with that hash, stored here or in the parent. */
-    boolean has(long ordinal, MemorySegment hashes, long offset) throws IOException {
-        long code = kindCode(ordinal);
-        long at = position(ordinal);
-        return (code == PageKind.DATA.code() || code == ImageFormat.IN_PARENT)
-                && mapped.readLong(at + Long.BYTES) == hashes.get(WORD, offset)
-                && mapped.readLong(at + 2 * Long.BYTES) == hashes.get(WORD, offset + Long.BYTES);
+    boolean has(long ordinal, MemorySegment hashes, long offset) {
+        return firstUnlike(ordinal, 1, hashes, offset) == 1;
     }
 
     @Override
@@ -223,14 +283,20 @@ final class IndexFile implements PageRecords, AutoCloseable {
                     count + " pages from " + firstOrdinal + " of " + ordinalCount);
         }
         reserve(position(firstOrdinal), (long) count * RECORD_BYTES);
-        // Chronicle Bytes has the machine's byte order, which is little-endian on every supported
-        // machine.
-        ByteBuffer words = into.slice().order(ByteOrder.LITTLE_ENDIAN);
-        long end = position(firstOrdinal + count);
-        for (long at = position(firstOrdinal); at < end; at += Long.BYTES) {
-            words.putLong(mapped.readLong(at));
+        for (int done = 0; done < count; done += PIECE_RECORDS) {
+            int part = Math.min(PIECE_RECORDS, count - done);
+            read(firstOrdinal + done, part);
+            into.put(piece.asSlice(0, (long) part * RECORD_BYTES).asByteBuffer());
         }
-        into.position(into.position() + words.position());
+    }
+
+    /** Records into the piece; a record at a time through Chronicle takes ten times as long. */
+    private void read(long firstOrdinal, int count) {
+        mapped.nativeRead(position(firstOrdinal), piece.address(), (long) count * RECORD_BYTES);
+    }
+
+    private void write(long firstOrdinal, int count) {
+        mapped.nativeWrite(piece.address(), position(firstOrdinal), (long) count * RECORD_BYTES);
     }
 
     /**

@@ -2,12 +2,14 @@ package dev.stillframe.engine.page;
 
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageHash;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 
 /**
  * Where pages go: a local image or a connection. Calls come from one thread: {@code begin}, any
- * number of {@code accept} and {@code amend}, then {@code finish} or {@code abort}, and always
- * {@code close}.
+ * number of {@code accept}, {@code inherit} and {@code amend}, then {@code finish} or {@code
+ * abort}, and always {@code close}.
  *
  * <p>Pages may come in rounds, divided by {@code amend}: a page comes at most once in a round, and
  * what came of it last counts. At the end every page of the layout then in force has come.
@@ -22,6 +24,17 @@ public interface PageSink extends AutoCloseable {
      * of its own.
      */
     void accept(PageBatch batch) throws IOException;
+
+    /**
+     * Says of pages with consecutive ordinals, within one extent, that the image's parent has them
+     * at the same addresses: nothing else comes of them.
+     *
+     * @param hashes native memory, {@link PageHash#BYTES} for each page; the caller's
+     * @throws IOException if the image has no parent, or that has something else there
+     */
+    default void inherit(long firstOrdinal, long count, MemorySegment hashes) throws IOException {
+        throw new IOException("the other end does not have the image before this one");
+    }
 
     /**
      * Ends a round; from now on {@code layout} is in force. It may have lost pages and won others,

@@ -3,6 +3,8 @@ package dev.stillframe.engine.staging;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
+import dev.stillframe.engine.memory.Extent;
+import dev.stillframe.engine.memory.Region;
 import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -26,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 public final class Drain implements Runnable {
     /** A receiver may not have them on its disk before many more are on the way. */
     private static final int BATCHES = 128;
+
+    private static final int INHERITED_PAGES = 4096;
 
     private static final long WAIT_NANOS = 2_000_000;
 
@@ -56,6 +60,9 @@ public final class Drain implements Runnable {
 
     private final LongAdder dataPages = new LongAdder();
     private final LongAdder zeroPages = new LongAdder();
+    private final LongAdder unchangedPages = new LongAdder();
+    private final MemorySegment inherited =
+            arena.allocate((long) INHERITED_PAGES * PageHash.BYTES, Long.BYTES);
 
     /** The layout that is to be in force, and where pages are in it. */
     private record Draft(Layout layout, Places places) {}
@@ -149,6 +156,11 @@ public final class Drain implements Runnable {
         return dataPages.sum();
     }
 
+    /** Pages that are as they were in the image before. */
+    public long unchangedPages() {
+        return unchangedPages.sum();
+    }
+
     /** Copied pages that held only zeros. */
     public long zeroPages() {
         return zeroPages.sum();
@@ -156,6 +168,13 @@ public final class Drain implements Runnable {
 
     public PageLedger ledger() {
         return known(ledger);
+    }
+
+    /** The same; it is the caller's from now on, and of no use here any more. */
+    public PageLedger takeLedger() {
+        PageLedger taken = known(ledger);
+        ledger = null;
+        return taken;
     }
 
     private static <T> T known(@Nullable T value) {
@@ -276,6 +295,48 @@ public final class Drain implements Runnable {
         if (batch.isFull()) {
             endEmpty();
         }
+    }
+
+    /**
+     * Says of all pages of which nothing has come that they are as they were in the image before.
+     * Called like {@link #sendEmpty}, after {@link #endEmpty}.
+     *
+     * @param before what that image has, by the same ordinals
+     */
+    public void sendUnchanged(Layout layout, PageLedger before) throws IOException {
+        PageLedger now = known(ledger);
+        for (Region region : layout.regions()) {
+            for (Extent extent : region.extents()) {
+                for (long at = extent.firstOrdinal(); at < extent.endOrdinal(); ) {
+                    long end = now.runEnd(at, extent.endOrdinal(), before);
+                    if (now.kind(at) == PageKind.UNKNOWN) {
+                        sendUnchanged(at, end, before);
+                    }
+                    at = end;
+                }
+            }
+        }
+        endEmpty();
+    }
+
+    private void sendUnchanged(long first, long end, PageLedger before) throws IOException {
+        switch (before.kind(first)) {
+            case ZERO -> sendEmpty(PageKind.ZERO, first, end - first);
+            case DATA -> inherit(first, end, before);
+            case LOST, UNKNOWN ->
+                    throw new IllegalStateException(
+                            "page %d is in no image, and did not come".formatted(first));
+        }
+    }
+
+    private void inherit(long first, long end, PageLedger before) throws IOException {
+        known(ledger).copy(before, first, end - first, first);
+        for (long at = first; at < end; at += INHERITED_PAGES) {
+            long count = Math.min(INHERITED_PAGES, end - at);
+            before.copyHashes(at, count, inherited);
+            sink.inherit(at, count, inherited);
+        }
+        unchangedPages.add(end - first);
     }
 
     /** Hands on what {@link #sendEmpty} has collected. */

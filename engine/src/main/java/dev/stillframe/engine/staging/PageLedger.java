@@ -58,6 +58,49 @@ public final class PageLedger implements PageRecords, AutoCloseable {
         }
     }
 
+    /** Takes over what {@code other} knows of pages, which have other ordinals here. */
+    public void copy(PageLedger other, long firstOrdinal, long count, long to) {
+        MemorySegment.copy(
+                other.records,
+                firstOrdinal * RECORD_BYTES,
+                records,
+                to * RECORD_BYTES,
+                count * RECORD_BYTES);
+    }
+
+    /** The hashes of pages of data. */
+    void copyHashes(long firstOrdinal, long count, MemorySegment into) {
+        for (long page = 0; page < count; page++) {
+            MemorySegment.copy(
+                    records,
+                    (firstOrdinal + page) * RECORD_BYTES + Long.BYTES,
+                    into,
+                    page * PageHash.BYTES,
+                    PageHash.BYTES);
+        }
+    }
+
+    /** Up to where pages are of one kind here, and of one kind in {@code other}. */
+    long runEnd(long ordinal, long end, PageLedger other) {
+        long here = code(ordinal);
+        long there = other.code(ordinal);
+        long at = ordinal + 1;
+        while (at < end && code(at) == here && other.code(at) == there) {
+            at++;
+        }
+        return at;
+    }
+
+    private long code(long ordinal) {
+        long at = ordinal * RECORD_BYTES;
+        return at < records.byteSize() ? records.get(WORD, at) : PageKind.UNKNOWN.code();
+    }
+
+    /** What kind a page is. */
+    public PageKind kind(long ordinal) {
+        return PageKind.of((int) code(ordinal));
+    }
+
     @Override
     public void copy(long firstOrdinal, int count, ByteBuffer into) {
         into.put(
