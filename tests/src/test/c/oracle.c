@@ -123,6 +123,22 @@ static void *writer(void *argument) {
     return NULL;
 }
 
+static struct {
+    unsigned char *memory;
+    size_t size;
+} paged;
+
+/* Takes the pages of the file out of memory again and again: they are written back first. */
+static void *page_out(void *unused) {
+    (void)unused;
+    for (;;) {
+        if (madvise(paged.memory, paged.size, MADV_PAGEOUT) != 0) {
+            die("madvise(MADV_PAGEOUT)");
+        }
+    }
+    return NULL;
+}
+
 static unsigned char *allocate(const char *kind, size_t size) {
     unsigned char *memory;
     if (strcmp(kind, "anon") == 0) {
@@ -145,6 +161,20 @@ static unsigned char *allocate(const char *kind, size_t size) {
         }
         memory = map(size, MAP_SHARED, fd);
         close(fd); /* it writes by its mapping only */
+    } else if (strcmp(kind, "file") == 0 || strcmp(kind, "pagedout") == 0) { /* on the disk, if the directory is */
+        char path[] = "target/oracle-XXXXXX";
+        int fd = mkstemp(path);
+        if (fd < 0 || unlink(path) != 0 || ftruncate(fd, (off_t)size) != 0) {
+            die(path);
+        }
+        memory = map(size, MAP_SHARED, fd);
+        close(fd);
+        if (strcmp(kind, "pagedout") == 0) {
+            pthread_t thread;
+            paged.memory = memory;
+            paged.size = size;
+            start(&thread, page_out, NULL);
+        }
     } else if (strcmp(kind, "hugetlb") == 0) {
         memory = map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
     } else {

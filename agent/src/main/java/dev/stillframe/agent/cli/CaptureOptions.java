@@ -11,14 +11,14 @@ final class CaptureOptions {
     @Option(
             names = "--staging",
             paramLabel = "SIZE",
-            defaultValue = "1G",
             description = {
-                "Memory that holds pages until they are written (default: ${DEFAULT-VALUE}).",
+                "Memory that holds pages until they are written (default: as much as the process could"
+                        + " fill, but not more than a quarter of what is free).",
                 "With as much as the process has, a slow disk or network never slows it; with less,"
                         + " it may wait when the pool is full, of which the last part is kept for what"
                         + " it writes to."
             })
-    private ByteSize staging = new ByteSize(0);
+    private @Nullable ByteSize staging;
 
     @Option(
             names = "--stop-budget",
@@ -63,6 +63,15 @@ final class CaptureOptions {
     private Duration pauseTarget = Duration.ZERO;
 
     @Option(
+            names = "--max-cpu",
+            paramLabel = "N",
+            description =
+                    "How many processors Stillframe may use on average while the rounds run, 0.5 for"
+                            + " instance (default: no limit, but it gives way to everybody). In the"
+                            + " pause there is none.")
+    private @Nullable Double mostProcessors;
+
+    @Option(
             names = "--trust-own-descriptors",
             description =
                     "The process writes its shared memory by its mappings only, though it has it open for"
@@ -97,14 +106,16 @@ final class CaptureOptions {
         SnapshotOptions defaults =
                 SnapshotOptions.defaults(Runtime.getRuntime().availableProcessors());
         return new SnapshotOptions(
-                staging.bytes(),
+                stagingBytes(),
                 stopBudget,
                 pauseBudget,
                 patience,
                 workers == null ? defaults.workers() : workers,
                 trustsOwnDescriptors,
-                instant,
-                pauseTarget,
+                new SnapshotOptions.Rounds(
+                        instant,
+                        pauseTarget,
+                        mostProcessors == null ? Double.POSITIVE_INFINITY : mostProcessors),
                 defaults.tuning());
     }
 
@@ -113,7 +124,7 @@ final class CaptureOptions {
     }
 
     long stagingBytes() {
-        return staging.bytes();
+        return staging == null ? SnapshotOptions.STAGING_BY_MEMORY : staging.bytes();
     }
 
     InstantChoice instant() {

@@ -29,7 +29,7 @@ final class ProcFindings {
     private static final int CAP_CHECKPOINT_RESTORE = 40;
 
     private static final long OPEN_FILES_LEAST = 256;
-    private static final long STAGING_DEFAULT_BYTES = 1L << 30;
+    private static final long AVAILABLE_LEAST_BYTES = 1L << 30;
     private static final Pattern RELEASE = Pattern.compile("(\\d+)\\.(\\d+).*");
 
     private final Path proc;
@@ -183,14 +183,13 @@ final class ProcFindings {
             return Finding.warn("memory", "cannot read /proc/meminfo", "mount /proc");
         }
         String found = mebibytes(available.get()) + " available";
-        return available.get() >= STAGING_DEFAULT_BYTES
+        return available.get() >= AVAILABLE_LEAST_BYTES
                 ? Finding.ok("memory", found)
                 : Finding.warn(
                         "memory",
-                        found
-                                + ", less than the default staging pool of "
-                                + mebibytes(STAGING_DEFAULT_BYTES),
-                        "choose a smaller pool with --staging, for instance --staging 256M");
+                        found + ", of which staging takes a quarter at most",
+                        "free some, or a process may wait for the disk where the instant is at the"
+                                + " start");
     }
 
     Finding hugePages() {

@@ -226,7 +226,7 @@ final class Freeze implements Work {
         Treatment treatment = treatment(mapping);
         switch (treatment.way()) {
             case PROTECT, REFERENCE -> {}
-            case MISSING -> missing.add(new Missing(mapping.range(), treatment.reason()));
+            case MISSING, MARK -> missing.add(new Missing(mapping.range(), treatment.reason()));
             case COPY_CHANGED -> copyChanged(worker, mapping);
             case COPY_WHOLE -> copyWhole(worker, mapping, treatment.kind());
         }

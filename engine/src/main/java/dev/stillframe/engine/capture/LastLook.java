@@ -156,7 +156,7 @@ final class LastLook {
         for (Mapping mapping : memory.mappings()) {
             MarkedMemory.Found here = byStart.get(mapping.range().start());
             if (here != null) {
-                boolean isFile = here.mapping().kind() == RegionKind.PRIVATE_FILE;
+                boolean isFile = here.mapping().kind().isFile();
                 content.put(
                         mapping.range().start(),
                         isSolid && !isFile

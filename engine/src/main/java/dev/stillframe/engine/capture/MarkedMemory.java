@@ -1,5 +1,7 @@
 package dev.stillframe.engine.capture;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
@@ -53,6 +55,15 @@ final class MarkedMemory implements AutoCloseable {
      */
     private static final PagemapScan.Query PERHAPS_DISCARDED =
             new PagemapScan.Query(PagemapScan.SWAPPED, PagemapScan.WRITTEN, 0, 0);
+
+    private static final PagemapScan.Query EMPTY = new PagemapScan.Query(0, CONTENT, 0, 0);
+
+    /** 1 GiB; an image has 24 bytes for each. */
+    private static final long MANY_PAGES = 1 << 18;
+
+    private static final int HOLES_TO_DATA = 8;
+    private static final String MOSTLY_HOLES =
+            "a file of more than 1 GiB that is mapped shared and writable and holds next to nothing; the file has what was written to it";
 
     private static final PagemapScan.Query ALL =
             new PagemapScan.Query(0, PagemapScan.GUARD, CONTENT, TOLD);
@@ -170,14 +181,26 @@ final class MarkedMemory implements AutoCloseable {
     private void forget(TrackedMapping t) {
         tracked.remove(t.range().start());
         fresh.remove(t);
+        close(t);
+    }
+
+    private static void close(TrackedMapping t) {
         if (t.file() != null) {
             t.file().close();
         }
     }
 
+    /** An image has a record for each page of such a file, also where it holds nothing. */
+    private static boolean isMostlyHoles(TrackedMapping t) throws IOException {
+        long pages = t.range().sizeBytes() / Block.PAGE_BYTES;
+        return t.kind() == RegionKind.SHARED_FILE
+                && pages > MANY_PAGES
+                && Registration.dataPages(t) < pages / HOLES_TO_DATA;
+    }
+
     private boolean isMarkable(Mapping mapping) {
         return switch (treatment(mapping).way()) {
-            case PROTECT, COPY_CHANGED -> true;
+            case PROTECT, COPY_CHANGED, MARK -> true;
             case COPY_WHOLE, REFERENCE, MISSING -> false;
         };
     }
@@ -195,15 +218,24 @@ final class MarkedMemory implements AutoCloseable {
 
     private void register(Mapping mapping) throws IOException {
         try {
-            marks.register(mapping.range());
             TrackedMapping t = opened(mapping);
+            if (isMostlyHoles(t)) {
+                refused.put(mapping.range(), MOSTLY_HOLES);
+                close(t);
+                return;
+            }
             tracked.put(mapping.range().start(), t);
             fresh.add(t);
+            marks.register(mapping.range());
         } catch (ErrnoException e) {
             if (e.is(Errno.ESRCH)) {
                 throw e;
             }
             refused.put(mapping.range(), Registration.reason(e));
+            TrackedMapping t = tracked.get(mapping.range().start());
+            if (t != null) {
+                forget(t);
+            }
         }
     }
 
@@ -212,7 +244,9 @@ final class MarkedMemory implements AutoCloseable {
         return new TrackedMapping(
                 mapping.range(),
                 kind,
-                kind == RegionKind.SHARED ? target.open(mapping) : null,
+                kind == RegionKind.SHARED || kind == RegionKind.SHARED_FILE
+                        ? target.open(mapping)
+                        : null,
                 mapping.range().start() - mapping.offset(),
                 object(mapping));
     }
@@ -236,10 +270,35 @@ final class MarkedMemory implements AutoCloseable {
                         }
                         addUnlessZero(written, start, end, categories);
                     });
-            PageRuns all = isFresh && t.file() != null ? data(t) : union(written, discarded(t));
-            found.add(new Found(t, all, all));
+            found.add(takenOf(t, isFresh, written));
         }
         return spread(found);
+    }
+
+    private Found takenOf(TrackedMapping t, boolean isFresh, PageRuns written) throws IOException {
+        if (t.file() == null) {
+            PageRuns all = union(written, discarded(t));
+            return new Found(t, all, all);
+        }
+        PageRuns data = data(t);
+        PageRuns gone = takeEmptyEntries(data);
+        PageRuns all = isFresh ? data : data.in(union(written, gone));
+        return new Found(t, all, all);
+    }
+
+    /**
+     * Where a page of shared memory or of a file was taken away to make room, its entry is empty,
+     * whether it was written or not; of a marked one the mark is left
+     * (pte_install_uffd_wp_if_needed, mm/memory.c). So empty entries count as written, and are
+     * marked.
+     */
+    private PageRuns takeEmptyEntries(PageRuns data) throws IOException {
+        PageRuns runs = new PageRuns();
+        for (int run = 0; run < data.count(); run++) {
+            marks.take(
+                    data.start(run), data.end(run), EMPTY, (start, end, _) -> runs.add(start, end));
+        }
+        return runs;
     }
 
     private static PagemapScan.Query written(TrackedMapping t) {
@@ -313,13 +372,28 @@ final class MarkedMemory implements AutoCloseable {
                         }
                     }
                 });
-        PageRuns all = t.file() == null ? content : data(t);
-        return new Found(t, all, union(written, notStored(all, ordinals)));
+        if (t.file() == null) {
+            return new Found(t, content, union(written, notStored(content, ordinals)));
+        }
+        PageRuns all = data(t);
+        PageRuns since = all.without(content.without(written));
+        return new Found(t, all, union(since, notStored(all, ordinals)));
     }
 
-    /** Pages of shared memory that hold something, whoever has them mapped. */
+    /**
+     * Pages of shared memory that hold something, whoever has them mapped; all pages of a file, for
+     * nothing says what one holds that the image does not have.
+     */
     private static PageRuns data(TrackedMapping t) throws IOException {
         PageRuns runs = new PageRuns();
+        if (t.kind() == RegionKind.SHARED_FILE) {
+            long size = requireNonNull(t.file()).state().sizeBytes();
+            long end = (size + Block.PAGE_BYTES - 1) / Block.PAGE_BYTES * Block.PAGE_BYTES;
+            if (end + t.fileDelta() > t.range().start()) {
+                runs.add(t.range().start(), Math.min(t.range().end(), end + t.fileDelta()));
+            }
+            return runs;
+        }
         Registration.eachData(
                 t, t.range().start(), t.range().end(), (Registration.RangeVisitor) runs::add);
         return runs;
@@ -409,11 +483,7 @@ final class MarkedMemory implements AutoCloseable {
 
     @Override
     public void close() {
-        for (TrackedMapping t : tracked.values()) {
-            if (t.file() != null) {
-                t.file().close();
-            }
-        }
+        tracked.values().forEach(MarkedMemory::close);
         tracked.clear();
     }
 }

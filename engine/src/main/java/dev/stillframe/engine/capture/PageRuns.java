@@ -24,6 +24,33 @@ final class PageRuns {
         pages += (end - start) / Block.PAGE_BYTES;
     }
 
+    /** The pages of these that are in {@code other} too. */
+    PageRuns in(PageRuns other) {
+        return without(without(other));
+    }
+
+    /** The pages of these that are not in {@code other}. */
+    PageRuns without(PageRuns other) {
+        PageRuns rest = new PageRuns();
+        int next = 0;
+        for (int run = 0; run < count; run++) {
+            long at = starts[run];
+            while (next < other.count && other.ends[next] <= at) {
+                next++;
+            }
+            for (int cut = next; cut < other.count && other.starts[cut] < ends[run]; cut++) {
+                if (other.starts[cut] > at) {
+                    rest.add(at, other.starts[cut]);
+                }
+                at = Math.max(at, other.ends[cut]);
+            }
+            if (at < ends[run]) {
+                rest.add(at, ends[run]);
+            }
+        }
+        return rest;
+    }
+
     int count() {
         return count;
     }

@@ -400,6 +400,13 @@ final class Registration implements AutoCloseable {
         }
     }
 
+    /** How many pages hold data. */
+    static long dataPages(TrackedMapping t) throws IOException {
+        PageRuns runs = new PageRuns();
+        eachData(t, t.range().start(), t.range().end(), (RangeVisitor) runs::add);
+        return runs.pages();
+    }
+
     /** Receives consecutive pages. */
     @FunctionalInterface
     interface RangeVisitor {

@@ -1,6 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Errno;
+import dev.stillframe.engine.linux.NativeMemory;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.memory.MemoryFile;
 import dev.stillframe.engine.process.Target;
@@ -30,6 +31,7 @@ final class RoundCopier implements AutoCloseable {
     private final Staging staging;
     private final Ordinals ordinals;
     private final Failure failure;
+    private final CpuLimit limit;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment vectors = arena.allocate((long) VECTORS * VECTOR_BYTES, 8);
     private final long[] starts = new long[VECTORS];
@@ -46,11 +48,13 @@ final class RoundCopier implements AutoCloseable {
     private long pages;
     private long nanos;
 
-    RoundCopier(Target target, Staging staging, Ordinals ordinals, Failure failure) {
+    RoundCopier(
+            Target target, Staging staging, Ordinals ordinals, Failure failure, CpuLimit limit) {
         this.target = target;
         this.staging = staging;
         this.ordinals = ordinals;
         this.failure = failure;
+        this.limit = limit;
     }
 
     /** Pages copied so far. */
@@ -136,12 +140,23 @@ final class RoundCopier implements AutoCloseable {
             if (copied == -Errno.ESRCH.number()) {
                 throw new TargetException("the target has ended");
             }
+            copied = upToTheEndOfItsPage(mapping, copied, into.nextAddress());
             int whole = (int) (Math.max(0, copied) / Block.PAGE_BYTES);
             if (whole > 0) {
                 add(into, at, whole);
             }
             at += (long) Math.max(1, whole) * Block.PAGE_BYTES; // what cannot be read is left out
         }
+    }
+
+    /** Behind the end of a file its last page holds zeros. */
+    private static long upToTheEndOfItsPage(TrackedMapping mapping, long copied, long into) {
+        int rest = copied <= 0 ? 0 : (int) (-copied & (Block.PAGE_BYTES - 1));
+        if (mapping.file() == null || rest == 0) {
+            return copied;
+        }
+        NativeMemory.put(into + copied, new byte[rest]);
+        return copied + rest;
     }
 
     private long read(TrackedMapping mapping, long address, long length, long into) {
@@ -168,6 +183,9 @@ final class RoundCopier implements AutoCloseable {
 
     /** Waits as long as it takes; the drain gives up when the sink does. */
     private StagingBlock next() throws IOException {
+        if (!keeps) {
+            limit.await(failure);
+        }
         StagingBlock next = staging.poll();
         while (next == null) {
             failure.check();

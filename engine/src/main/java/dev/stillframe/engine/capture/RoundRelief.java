@@ -1,6 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.ProcessMemory;
+import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.process.Target;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -50,7 +51,9 @@ final class RoundRelief {
     void makeWritable(List<MarkedMemory.Found> found) {
         for (MarkedMemory.Found each : found) {
             PageRuns runs = each.content();
-            for (int run = 0; each.mapping().file() != null && run < runs.count(); run++) {
+            for (int run = 0;
+                    each.mapping().kind() == RegionKind.SHARED && run < runs.count();
+                    run++) {
                 for (long at = runs.start(run); at < runs.end(run); ) {
                     long end = Math.min(runs.end(run), at + ProcessMemory.WRITABLE_BYTES);
                     target.makeWritable(at, end - at);

@@ -9,7 +9,6 @@ import dev.stillframe.engine.instant.ThreadState;
 import dev.stillframe.engine.linux.ErrnoException;
 import dev.stillframe.engine.linux.Scheduling;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Mapping;
@@ -103,8 +102,14 @@ final class RoundsRun implements AutoCloseable {
                         options.stallTimeout(),
                         failure,
                         RoundsRun::giveWay);
-        this.copier = new RoundCopier(target, parts.staging(), ordinals, failure);
-        this.convergence = new Convergence(options.pauseTarget(), MOST_ROUNDS);
+        this.copier =
+                new RoundCopier(
+                        target,
+                        parts.staging(),
+                        ordinals,
+                        failure,
+                        new CpuLimit(options.rounds().mostProcessors(), clock));
+        this.convergence = new Convergence(options.rounds().pauseTarget(), MOST_ROUNDS);
     }
 
     /** All of it but the end. */
@@ -139,7 +144,7 @@ final class RoundsRun implements AutoCloseable {
                     return new Outcome.Taken(finish(marked, ""));
                 }
                 case Convergence.Decision.Never(String reason) -> {
-                    if (options.instant() == InstantChoice.END) {
+                    if (options.rounds().instant() == InstantChoice.END) {
                         awaitRoom(reason);
                         return new Outcome.Taken(finish(marked, reason));
                     }
@@ -275,7 +280,7 @@ final class RoundsRun implements AutoCloseable {
     private void cover(MarkedMemory.Found found) {
         AddressRange range = found.mapping().range();
         PageRuns runs = found.written();
-        boolean exact = found.mapping().kind() == RegionKind.PRIVATE_FILE;
+        boolean exact = found.mapping().kind().isFile();
         if (target.isSolid()) {
             ordinals.cover(range.start(), range.end());
         }

@@ -2,6 +2,7 @@ package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.linux.ErrnoException;
+import dev.stillframe.engine.linux.FreeMemory;
 import dev.stillframe.engine.linux.NativeMemory;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.process.Attachment;
@@ -31,6 +32,9 @@ public final class Snapshot {
 
     /** What the end of the rounds needs, where they come to one. */
     private static final long ROUND_STAGING_BYTES = 128L << 20;
+
+    /** Of what the host has free, staging takes so much by itself. */
+    private static final int PART_OF_FREE = 4;
 
     private static final long THREAD_RESERVE_BYTES = 8 * Block.PAGE_BYTES;
 
@@ -193,7 +197,7 @@ public final class Snapshot {
         try (Target target = opener.open();
                 Marking marking = mark(target, false)) {
             Ordinals ordinals = marking.ordinals();
-            if (options.instant() == InstantChoice.START) {
+            if (options.rounds().instant() == InstantChoice.START) {
                 return takeAtStart(
                         target,
                         sink,
@@ -261,9 +265,15 @@ public final class Snapshot {
 
     /** Where the end is wanted in any case, all that is left is copied while the target stands. */
     private long roundStagingBytes(Target target) throws IOException {
-        return options.instant() == InstantChoice.END
+        return options.rounds().instant() == InstantChoice.END
                 ? stagingBytes(target)
-                : Math.min(options.stagingBytes(), ROUND_STAGING_BYTES) + FREEZE_RESERVE_BYTES;
+                : Math.min(wantedStagingBytes(), ROUND_STAGING_BYTES) + FREEZE_RESERVE_BYTES;
+    }
+
+    private long wantedStagingBytes() throws IOException {
+        return options.stagingBytes() == SnapshotOptions.STAGING_BY_MEMORY
+                ? Math.max(SnapshotOptions.MIN_STAGING_BYTES, FreeMemory.bytes() / PART_OF_FREE)
+                : options.stagingBytes();
     }
 
     private SnapshotReport takeAtStart(
@@ -310,7 +320,7 @@ public final class Snapshot {
      */
     private long stagingBytes(Target target) throws IOException {
         long useful = target.residentBytes() / 4 * 5 + SnapshotOptions.MIN_STAGING_BYTES;
-        return Math.min(options.stagingBytes(), useful)
+        return Math.min(wantedStagingBytes(), useful)
                 + FREEZE_RESERVE_BYTES
                 + target.threadCount() * THREAD_RESERVE_BYTES;
     }

@@ -10,13 +10,15 @@ import java.util.Set;
  *
  * @param kind what it is made of
  * @param way what is done with it
- * @param reason why it is missing; empty unless it is
+ * @param reason why it is missing; empty unless it is or may be
  */
 record Treatment(RegionKind kind, Way way, String reason) {
     /** Ways to capture. */
     enum Way {
         /** Write-protected, copied while the target runs. */
         PROTECT,
+        /** Copied where writes are marked; missing where they would have to wait. */
+        MARK,
         /** Pages that are no longer the file's are copied while the target is stopped. */
         COPY_CHANGED,
         /** Copied whole while the target is stopped. */
@@ -26,12 +28,6 @@ record Treatment(RegionKind kind, Way way, String reason) {
         /** Listed as missing. */
         MISSING
     }
-
-    /**
-     * Shared mappings of files, and of System V memory, up to this size are copied while the target
-     * is stopped.
-     */
-    static final long SMALL_BYTES = 1 << 20;
 
     private static final Set<String> KERNELS_OWN =
             Set.of("[vvar]", "[vvar_vclock]", "[uprobes]", "[vsyscall]");
@@ -85,7 +81,7 @@ record Treatment(RegionKind kind, Way way, String reason) {
         if (mapping.name()
                 .startsWith("/SYSV")) { // its vm_operations are not those of shmem, so userfaultfd
             // refuses it
-            return mapping.range().sizeBytes() <= SMALL_BYTES
+            return mapping.range().sizeBytes() <= Mapping.SMALL_BYTES
                     ? new Treatment(RegionKind.SHARED, Way.COPY_WHOLE, "")
                     : new Treatment(
                             RegionKind.SHARED,
@@ -99,12 +95,12 @@ record Treatment(RegionKind kind, Way way, String reason) {
         if (!mapping.isWritable()) {
             return new Treatment(RegionKind.SHARED_FILE, Way.REFERENCE, "");
         }
-        if (mapping.range().sizeBytes() <= SMALL_BYTES) {
+        if (!mapping.isLargeWritableFile()) {
             return new Treatment(RegionKind.SHARED_FILE, Way.COPY_WHOLE, "");
         }
         return new Treatment(
                 RegionKind.SHARED_FILE,
-                Way.MISSING,
+                Way.MARK,
                 "a writable shared mapping of a file cannot be protected; the file has what was written to it");
     }
 

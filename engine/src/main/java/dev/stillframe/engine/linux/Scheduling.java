@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 /** The threads of this process as the kernel sees them. */
 public final class Scheduling {
     private static final int PRIO_PROCESS = 0;
+    private static final int CLOCK_PROCESS_CPUTIME_ID = 2;
     private static final int CLOCK_THREAD_CPUTIME_ID = 3;
 
     private Scheduling() {}
@@ -53,8 +54,17 @@ public final class Scheduling {
 
     /** Processor time of the calling thread: {@code CLOCK_THREAD_CPUTIME_ID}. */
     public static long threadCpuNanos() {
+        return cpuNanos(CLOCK_THREAD_CPUTIME_ID);
+    }
+
+    /** Processor time of all threads of this process: {@code CLOCK_PROCESS_CPUTIME_ID}. */
+    public static long processCpuNanos() {
+        return cpuNanos(CLOCK_PROCESS_CPUTIME_ID);
+    }
+
+    private static long cpuNanos(int clock) {
         MemorySegment time = Kernel.scratch();
-        Kernel.call(Syscall.CLOCK_GETTIME, CLOCK_THREAD_CPUTIME_ID, time.address(), 0);
+        Kernel.call(Syscall.CLOCK_GETTIME, clock, time.address(), 0);
         return time.get(JAVA_LONG, 0) * 1_000_000_000L + time.get(JAVA_LONG, 8);
     }
 

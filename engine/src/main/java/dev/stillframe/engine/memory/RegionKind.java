@@ -15,7 +15,7 @@ public enum RegionKind {
      * A private mapping of a file: absent pages are the file's own; only changed pages are stored.
      */
     PRIVATE_FILE,
-    /** A shared mapping of a file on disk: by reference, nothing is stored. */
+    /** A shared mapping of a file on disk: its pages, or by reference if nothing is stored. */
     SHARED_FILE,
     /**
      * What the kernel provides to every process (vdso, vvar, vsyscall); stored where it can be
@@ -28,5 +28,10 @@ public enum RegionKind {
      * Memory of which only pages written since the parent image are stored: absent pages are the
      * parent's, whose root hash stands as the path of the region's file.
      */
-    CHANGES
+    CHANGES;
+
+    /** Whether a file on disk is behind it. */
+    public boolean isFile() {
+        return this == PRIVATE_FILE || this == SHARED_FILE;
+    }
 }

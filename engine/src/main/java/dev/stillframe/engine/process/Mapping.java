@@ -49,6 +49,26 @@ public record Mapping(
                         || name.startsWith("[anon_shmem:"));
     }
 
+    /**
+     * Files that are mapped shared and writable, and System V memory, up to this size are small
+     * enough to be copied while a process stands.
+     */
+    public static final long SMALL_BYTES = 1 << 20;
+
+    /** Whether it is a file on disk that is changed by writes here, and not a small one. */
+    public boolean isLargeWritableFile() {
+        return isShared()
+                && !isSharedMemory()
+                && isWritable()
+                && inode != 0
+                && range.sizeBytes() > SMALL_BYTES;
+    }
+
+    /** Whether somebody else could change it while we look at it for long. */
+    boolean isChangedByOthers() {
+        return isSharedMemory() || isLargeWritableFile();
+    }
+
     /** Device and inode of what is mapped: equal for two mappings of the same memory. */
     public String object() {
         return device + ":" + inode;

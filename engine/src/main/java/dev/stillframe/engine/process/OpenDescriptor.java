@@ -37,7 +37,7 @@ public record OpenDescriptor(String object, int pid, String program, int number)
         Set<String> objects = new HashSet<>();
         Set<String> names = new HashSet<>();
         for (Mapping mapping : shown) {
-            if (mapping.isSharedMemory()) {
+            if (mapping.isChangedByOthers()) {
                 objects.add(mapping.object());
                 names.add(lastName(mapping.name()));
             }

@@ -34,7 +34,7 @@ public final class SharedElsewhere {
      */
     static List<Missing> find(int pid, List<Mapping> shown) throws IOException {
         Map<AddressRange, List<Integer>> sharers = new LinkedHashMap<>();
-        List<Mapping> shared = shown.stream().filter(Mapping::isSharedMemory).toList();
+        List<Mapping> shared = shown.stream().filter(Mapping::isChangedByOthers).toList();
         Set<Integer> seen =
                 new HashSet<>(List.of(pid, Math.toIntExact(ProcessHandle.current().pid())));
         boolean more = !shared.isEmpty();
@@ -102,7 +102,7 @@ public final class SharedElsewhere {
                 continue;
             }
             for (Mapping mine : shown) {
-                if (mine.isSharedMemory()
+                if (mine.isChangedByOthers()
                         && their.inode() == mine.inode()
                         && their.device().equals(mine.device())) {
                     addCommon(mine, their, found);

@@ -45,11 +45,10 @@ class TreatmentTest {
     }
 
     @Test
-    void aLargeWritableFileMappingIsListed() {
+    void aLargeWritableFileMappingIsCapturedWhereWritesAreMarked() {
         Treatment treatment =
                 Treatment.of(
-                        mapping("rw-s", 9, "/var/lib/data", Treatment.SMALL_BYTES + 4096),
-                        Set.of());
-        assertThat(treatment.way()).isEqualTo(Treatment.Way.MISSING);
+                        mapping("rw-s", 9, "/var/lib/data", Mapping.SMALL_BYTES + 4096), Set.of());
+        assertThat(treatment.way()).isEqualTo(Treatment.Way.MARK);
     }
 }

@@ -72,6 +72,9 @@ class RoundsTest {
         "thp,4,20000",
         "memfd,1,0",
         "memfd,4,20000",
+        "file,1,0",
+        "file,2,5000",
+        "pagedout,2,2000",
         "hugetlb,1,0",
         "hugetlb,2,20000"
     })
@@ -89,7 +92,7 @@ class RoundsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"anon,2", "memfd,2", "thp,1"})
+    @CsvSource({"anon,2", "memfd,2", "file,2", "thp,1"})
     void pagesThatAppearDuringTheRoundsAreOfOneInstant(String memory, int threads)
             throws Exception {
         Settings settings = Settings.of(memory, SIZE_BYTES, threads).withRate(10_000).withHoles();

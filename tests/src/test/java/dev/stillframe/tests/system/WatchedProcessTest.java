@@ -79,7 +79,14 @@ class WatchedProcessTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"anon,1,0", "anon,2,2000", "thp,2,2000", "memfd,2,2000", "hugetlb,1,2000"})
+    @CsvSource({
+        "anon,1,0",
+        "anon,2,2000",
+        "thp,2,2000",
+        "memfd,2,2000",
+        "file,1,2000",
+        "hugetlb,1,2000"
+    })
     void everyImageOfAChainIsOneInstant(String memory, int threads, int rate) throws Exception {
         Settings settings = Settings.of(memory, SIZE_BYTES, threads);
         try (HugePages _ = HugePages.reserve(memory.equals("hugetlb") ? SIZE_BYTES : 0);

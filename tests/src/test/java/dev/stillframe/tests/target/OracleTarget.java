@@ -32,7 +32,8 @@ public final class OracleTarget implements AutoCloseable {
     /**
      * How to run it.
      *
-     * @param memory {@code anon}, {@code thp}, {@code memfd} or {@code hugetlb}
+     * @param memory {@code anon}, {@code thp}, {@code memfd}, {@code file}, {@code pagedout} (a
+     *     file whose pages are taken out of memory all the time) or {@code hugetlb}
      * @param sizeBytes a multiple of 2 MiB
      * @param threads writers, 1 to 8
      * @param writesPerSecond of each writer; 0 is flat out
