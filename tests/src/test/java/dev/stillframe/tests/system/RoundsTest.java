@@ -9,8 +9,6 @@ import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.image.ImageReader;
-import dev.stillframe.engine.image.ImageVerifier;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.linux.PagemapScan;
 import dev.stillframe.engine.memory.AddressRange;
@@ -27,8 +25,6 @@ import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -216,18 +212,13 @@ class RoundsTest {
         Path path =
                 NativeProgram.scratch()
                         .resolve("rounds-" + target.pid() + "-" + random.nextLong(Long.MAX_VALUE));
-        try (Arena arena = Arena.ofConfined()) {
+        try {
             List<Long> before = target.published();
             SnapshotReport report;
             try (ImageWriter writer = ImageWriter.create(path)) {
                 report = Snapshots.take(target.pid(), writer, options, Progress.NONE);
             }
-            assertThat(ImageVerifier.verify(path, ImageVerifier.Progress.NONE).damages()).isEmpty();
-            MemorySegment bytes = arena.allocate(target.region().sizeBytes(), 8);
-            try (ImageReader reader = ImageReader.open(path)) {
-                assertThat(reader.read(target.region(), bytes)).isEmpty();
-            }
-            SnapshotOracleTest.check(target, before, bytes, report);
+            OracleImage.check(target, before, path, report);
         } finally {
             DirectoryTree.delete(path);
         }
