@@ -96,6 +96,19 @@ class RoundsTest {
         }
     }
 
+    /** After a fork, parent and child have the same pages until one of them writes. */
+    @ParameterizedTest
+    @CsvSource({"anon,2", "thp,2"})
+    void whatAForkingTargetWritesIsOfOneInstant(String memory, int threads) throws Exception {
+        Settings settings =
+                Settings.of(memory, SIZE_BYTES, threads).withRate(10_000).withChildren();
+        try (OracleTarget target = OracleTarget.start(settings, Seed.value())) {
+            for (int turn = 0; turn < Campaign.turns(2, 25); turn++) {
+                checkInMemory(target, atTheEnd(), true);
+            }
+        }
+    }
+
     /** Who writes faster than we copy is captured at the start, on the sink that was begun. */
     @ParameterizedTest
     @CsvSource({"anon,2", "memfd,2"})
