@@ -58,6 +58,7 @@ class RoundsTest {
                 .withPauseTarget(Duration.ofMillis(5));
     }
 
+    /** In a campaign 520 images, half of them on the disk. */
     @ParameterizedTest
     @CsvSource({
         "anon,1,0",
@@ -77,7 +78,7 @@ class RoundsTest {
                 OracleTarget target =
                         OracleTarget.start(
                                 rate == 0 ? settings : settings.withRate(rate), Seed.value())) {
-            for (int turn = 0; turn < Campaign.turns(2, 25); turn++) {
+            for (int turn = 0; turn < Campaign.turns(2, 26); turn++) {
                 checkInMemory(target, atTheEnd(), true);
                 checkOnDisk(target, atTheEnd());
             }

@@ -34,6 +34,7 @@ class SnapshotOracleTest {
 
     private final RandomGenerator random = Seed.random("SnapshotOracleTest");
 
+    /** In a campaign 512 images. */
     @ParameterizedTest
     @CsvSource({
         "anon,1",
@@ -58,7 +59,7 @@ class SnapshotOracleTest {
                 OracleTarget target =
                         OracleTarget.start(
                                 Settings.of(memory, SIZE_BYTES, threads), Seed.value())) {
-            for (int turn = 0; turn < Campaign.turns(2, 13); turn++) {
+            for (int turn = 0; turn < Campaign.turns(2, 32); turn++) {
                 atARandomMoment();
                 if (turn % 2 == 0) {
                     checkInMemory(target, Snapshots.options());
