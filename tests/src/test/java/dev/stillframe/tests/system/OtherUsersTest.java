@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Timeout;
  * Servers that run as a user of their own, under load: they may make no full userfaultfd, so the
  * instant is at the end, and they go on.
  */
-@Timeout(value = 20, unit = TimeUnit.MINUTES)
+@Timeout(value = 60, unit = TimeUnit.MINUTES)
 class OtherUsersTest {
     private static final String USER = "nobody";
     private static final String NO_DEFAULTS = "--no-defaults";
@@ -76,7 +76,7 @@ class OtherUsersTest {
             Signals.await("the socket", () -> Files.exists(directory.resolve("s")));
             try (HttpLoad load = new HttpLoad(directory.resolve("s"))) {
                 load.awaitMore();
-                mustBeCaptured(worker, load::awaitMore);
+                mustBeCaptured(worker, Campaign.turns(1, 20), load::awaitMore);
             }
             assertThat(children(master).getFirst().pid())
                     .as("no worker has died")
@@ -126,6 +126,7 @@ class OtherUsersTest {
                 List<Integer> rows = new ArrayList<>();
                 mustBeCaptured(
                         mariadb.pid(),
+                        3,
                         () -> {
                             rows.add(rows.size());
                             Tool.run(client("mariadb", "-e", insert(rows.getLast())));
@@ -180,8 +181,8 @@ class OtherUsersTest {
     }
 
     /** At the end, by request and by itself; never at the start. */
-    private static void mustBeCaptured(int pid, Sign lives) throws Exception {
-        for (int turn = 0; turn < Campaign.turns(1, 20); turn++) {
+    private static void mustBeCaptured(int pid, int turns, Sign lives) throws Exception {
+        for (int turn = 0; turn < turns; turn++) {
             for (InstantChoice instant : List.of(InstantChoice.END, InstantChoice.AUTO)) {
                 SnapshotReport report = takeAndVerify(pid, instant);
                 assertThat(report.course().atEnd()).as("%s", report).isTrue();
