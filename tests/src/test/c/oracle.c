@@ -14,6 +14,8 @@
  */
 #include "common.h"
 
+#include <sys/wait.h>
+
 #define SLOTS 16
 #define MAX_THREADS 8
 #define HUGE (2UL << 20)
@@ -139,6 +141,22 @@ static void *page_out(void *unused) {
     return NULL;
 }
 
+/* What a child shares with its parent, the parent gets anew when it writes to it. */
+static void *fork_for_ever(void *unused) {
+    (void)unused;
+    for (;;) {
+        pid_t child = fork();
+        if (child == 0) {
+            _exit(0);
+        }
+        int status;
+        if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+            die("a child");
+        }
+    }
+    return NULL;
+}
+
 static unsigned char *allocate(const char *kind, size_t size) {
     unsigned char *memory;
     if (strcmp(kind, "anon") == 0) {
@@ -219,6 +237,10 @@ int main(int argc, char **argv) {
     }
     if (fill) {
         pthread_barrier_wait(&ready);
+    }
+    if (number(argc, argv, "--fork", "0")) {
+        pthread_t thread;
+        start(&thread, fork_for_ever, NULL);
     }
     printf("ready address=%llu size=%llu page=%lu\n", (unsigned long long)(uintptr_t)region,
            (unsigned long long)size, PAGE);

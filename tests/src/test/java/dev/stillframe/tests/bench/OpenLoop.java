@@ -1,7 +1,5 @@
 package dev.stillframe.tests.bench;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
-
 import java.io.EOFException;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
@@ -14,30 +12,26 @@ import java.util.concurrent.locks.LockSupport;
 import org.HdrHistogram.Histogram;
 
 /**
- * A client of a Redis server that sends SETs at a fixed rate, whatever becomes of them, and counts
+ * A client that sends a server its requests at a fixed rate, whatever becomes of them, and counts
  * the time from when each was due until its answer: what a server owes that stood still is not
  * forgotten. One thread sends, one reads. Nothing is allocated for a request.
  */
 final class OpenLoop implements AutoCloseable {
-    private static final byte[] ANSWER = "+OK\r\n".getBytes(US_ASCII);
-    private static final byte[] HEAD = "*3\r\n$3\r\nSET\r\n$".getBytes(US_ASCII);
-    private static final byte[] KEY = "key:".getBytes(US_ASCII);
-    private static final byte[] TAIL =
-            ("\r\n$512\r\n" + "v".repeat(512) + "\r\n").getBytes(US_ASCII);
     private static final int BUFFER_BYTES = 1 << 20;
     private static final int BATCH = 512;
     private static final long LONGEST_NANOS = TimeUnit.MINUTES.toNanos(10);
     private static final long SLOW_NANOS = 5_000_000;
 
     private final SocketChannel channel;
+    private final Subject subject;
     private final long intervalNanos;
-    private final int keys;
     private final long startNanos = System.nanoTime();
     private final Thread sender;
     private final Thread reader;
     private final Histogram waits = new Histogram(LONGEST_NANOS, 3);
     private long slowSecond = -1;
     private int slowSeconds;
+    private volatile long lastWaitNanos;
     private volatile boolean over;
 
     /**
@@ -52,10 +46,10 @@ final class OpenLoop implements AutoCloseable {
             double maxMillis,
             int slowSeconds) {}
 
-    OpenLoop(Path socket, int requestsPerSecond, int keys) throws IOException {
+    OpenLoop(Subject subject, Path socket) throws IOException {
         this.channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
-        this.intervalNanos = TimeUnit.SECONDS.toNanos(1) / requestsPerSecond;
-        this.keys = keys;
+        this.subject = subject;
+        this.intervalNanos = TimeUnit.SECONDS.toNanos(1) / subject.requestsPerSecond();
         this.sender =
                 Thread.ofPlatform()
                         .name("open-loop-sender")
@@ -85,6 +79,35 @@ final class OpenLoop implements AutoCloseable {
         }
     }
 
+    /** Whether the server still owes answers of a time in which it was slow. */
+    boolean isBehind() {
+        return lastWaitNanos > SLOW_NANOS;
+    }
+
+    /** Writes the value of every key once. */
+    static void fill(Subject subject, Path socket) throws IOException {
+        ByteBuffer out = ByteBuffer.allocateDirect(BUFFER_BYTES);
+        ByteBuffer in = ByteBuffer.allocateDirect(BUFFER_BYTES);
+        Answers answers = new Answers(subject);
+        try (SocketChannel filling = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            for (int key = 0; key < subject.keys(); ) {
+                out.clear();
+                for (int i = 0; i < BATCH && key < subject.keys(); i++, key++) {
+                    subject.put(out, key);
+                }
+                out.flip();
+                while (out.hasRemaining()) {
+                    filling.write(out);
+                }
+                for (long complete = 0; complete < key; complete = answers.take(in.flip())) {
+                    if (filling.read(in.clear()) < 0) {
+                        throw new EOFException("the server closed the connection");
+                    }
+                }
+            }
+        }
+    }
+
     private interface Part {
         void run() throws IOException;
     }
@@ -110,7 +133,7 @@ final class OpenLoop implements AutoCloseable {
             }
             out.clear();
             for (int i = 0; i < BATCH && sent < due; i++, sent++) {
-                put(out, random.nextInt(keys));
+                subject.put(out, random.nextInt(subject.keys()));
             }
             out.flip();
             while (out.hasRemaining()) {
@@ -119,46 +142,15 @@ final class OpenLoop implements AutoCloseable {
         }
     }
 
-    private static void put(ByteBuffer out, int key) {
-        out.put(HEAD);
-        putNumber(out, KEY.length + digits(key));
-        out.put((byte) '\r').put((byte) '\n').put(KEY);
-        putNumber(out, key);
-        out.put(TAIL);
-    }
-
-    private static int digits(int number) {
-        int digits = 1;
-        for (int rest = number; rest >= 10; rest /= 10) {
-            digits++;
-        }
-        return digits;
-    }
-
-    private static void putNumber(ByteBuffer out, int number) {
-        int at = out.position();
-        int end = at + digits(number);
-        int rest = number;
-        for (int i = end - 1; i >= at; i--) {
-            out.put(i, (byte) ('0' + rest % 10));
-            rest /= 10;
-        }
-        out.position(end);
-    }
-
     private void read() throws IOException {
         ByteBuffer in = ByteBuffer.allocateDirect(BUFFER_BYTES);
-        long bytes = 0;
+        Answers answers = new Answers(subject);
         long answered = 0;
         while (channel.read(in.clear()) >= 0) {
             long now = System.nanoTime();
-            bytes += in.position();
-            if (in.position() > 0 && in.get(0) == '-') {
-                throw new IllegalStateException(
-                        "the server refused: " + US_ASCII.decode(in.flip()));
-            }
+            long complete = answers.take(in.flip());
             synchronized (waits) {
-                for (; answered < bytes / ANSWER.length; answered++) {
+                for (; answered < complete; answered++) {
                     record(now, now - startNanos - (answered + 1) * intervalNanos);
                 }
             }
@@ -167,6 +159,7 @@ final class OpenLoop implements AutoCloseable {
     }
 
     private void record(long now, long waited) {
+        lastWaitNanos = waited;
         waits.recordValue(Math.clamp(waited, 0, LONGEST_NANOS));
         long second = (now - startNanos) / TimeUnit.SECONDS.toNanos(1);
         if (waited > SLOW_NANOS && second != slowSecond) {

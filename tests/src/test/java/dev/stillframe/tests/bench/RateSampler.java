@@ -1,6 +1,7 @@
 package dev.stillframe.tests.bench;
 
 import dev.stillframe.tests.target.Counters;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -67,6 +68,41 @@ final class RateSampler {
                         .mapToLong(Step::nanos)
                         .sum()
                 / 1e9;
+    }
+
+    /** Mean rate between two values of {@link System#nanoTime()}. Call it after the stop. */
+    double rate(long fromNanos, long toNanos) {
+        return meanRate(between(fromNanos, toNanos));
+    }
+
+    /** The least mean rate in any time of at least {@code span} between the two, likewise. */
+    double slowestRate(long fromNanos, long toNanos, Duration span) {
+        List<Step> all = between(fromNanos, toNanos);
+        double slowest = meanRate(all);
+        int first = 0;
+        for (int last = 0; last < all.size(); last++) {
+            long end = all.get(last).startNanos + all.get(last).nanos;
+            while (first <= last && end - all.get(first).startNanos >= span.toNanos()) {
+                slowest = Math.min(slowest, meanRate(all.subList(first, last + 1)));
+                first++;
+            }
+        }
+        return slowest;
+    }
+
+    private List<Step> between(long fromNanos, long toNanos) {
+        return steps.stream()
+                .filter(
+                        step ->
+                                step.startNanos >= fromNanos
+                                        && step.startNanos + step.nanos <= toNanos)
+                .toList();
+    }
+
+    private static double meanRate(List<Step> some) {
+        return some.stream().mapToLong(Step::writes).sum()
+                * 1e9
+                / some.stream().mapToLong(Step::nanos).sum();
     }
 
     private void sample() {

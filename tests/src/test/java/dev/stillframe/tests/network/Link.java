@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One way through a {@link HostileNetwork}: listens, and relays each connection as the plan has it.
- * Owned by the network's thread; {@link #address}, {@link #struck} and {@link #close} may be called
- * by any other.
+ * Owned by the network's thread; {@link #address}, {@link #struck}, {@link #accepted}, {@link #cut}
+ * and {@link #close} may be called by any other.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // failures end up in the handlers
 final class Link implements AutoCloseable {
@@ -97,6 +97,15 @@ final class Link implements AutoCloseable {
     /** How many connections have come. */
     int accepted() {
         return loop.submit(() -> accepted).awaitUninterruptibly().getNow();
+    }
+
+    /** Resets all connections; those that come later are let alone. */
+    void cut() {
+        assertThat(
+                        loop.submit(() -> List.copyOf(relays).forEach(Relay::reset))
+                                .awaitUninterruptibly(PATIENCE_SECONDS, TimeUnit.SECONDS))
+                .as("the link is cut")
+                .isTrue();
     }
 
     private ChannelFuture bind() {

@@ -1,6 +1,7 @@
 package dev.stillframe.tests.network;
 
 import dev.stillframe.engine.image.ImageStore;
+import dev.stillframe.engine.page.DurableSink;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
@@ -14,6 +15,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.UnaryOperator;
 
 /** A receiver with a store on the disk, patient enough for a busy machine and no more. */
 final class StoreReceiver implements AutoCloseable {
@@ -82,6 +84,14 @@ final class StoreReceiver implements AutoCloseable {
     static StoreReceiver with(Path directory, ReceiverLimits limits) throws IOException {
         ImageStore store = ImageStore.open(directory);
         return new StoreReceiver(store, new StoreSinks(store), limits, 0);
+    }
+
+    /** The same with sinks as the test makes them of those in the store. */
+    static StoreReceiver between(Path directory, UnaryOperator<DurableSink> sinks)
+            throws IOException {
+        ImageStore store = ImageStore.open(directory);
+        SinkFactory made = (name, key) -> sinks.apply(store.createOrResume(name, key));
+        return new StoreReceiver(store, made, LIMITS, 0);
     }
 
     /** The same with sinks that wait at their gates. */

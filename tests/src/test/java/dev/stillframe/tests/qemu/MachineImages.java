@@ -4,6 +4,7 @@ import dev.stillframe.agent.Main;
 import dev.stillframe.agent.qemu.MachineSnapshot;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotException;
+import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.tests.system.Snapshots;
 import dev.stillframe.tests.target.JavaCommand;
@@ -24,6 +25,13 @@ public final class MachineImages {
     public static MachineSnapshot.Taken take(Guest guest, Path image)
             throws IOException, SnapshotException, InterruptedException {
         return take(subject(guest), image);
+    }
+
+    /** The same with other options. */
+    static MachineSnapshot.Taken take(Guest guest, Path image, SnapshotOptions options)
+            throws IOException, SnapshotException, InterruptedException {
+        return new MachineSnapshot(options, new SimpleMeterRegistry(), Progress.NONE)
+                .take(subject(guest), ImageWriter.create(image));
     }
 
     /** Takes an image. */

@@ -6,8 +6,10 @@ import dev.stillframe.tests.oracle.OracleShape;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
@@ -38,9 +40,7 @@ public final class OracleTarget implements AutoCloseable {
      * @param threads writers, 1 to 8
      * @param writesPerSecond of each writer; 0 is flat out
      * @param filled whether every page is written before the target is ready
-     * @param counted whether it shows its writers' rates in memory that it shares with this
-     *     process; the engine then lists that memory as missing
-     * @param withoutRights whether it may make no full userfaultfd, as programs of ordinary users
+     * @param more what else is so
      */
     public record Settings(
             String memory,
@@ -48,33 +48,58 @@ public final class OracleTarget implements AutoCloseable {
             int threads,
             long writesPerSecond,
             boolean filled,
-            boolean counted,
-            boolean withoutRights) {
-        /** Flat out, every page written, without counters. */
+            Set<Trait> more) {
+        /** What an oracle may be or do. */
+        public enum Trait {
+            /**
+             * It shows its writers' rates in memory that it shares with this process; the engine
+             * then lists that memory as missing.
+             */
+            COUNTED,
+            /** It may make no full userfaultfd, as programs of ordinary users. */
+            WITHOUT_RIGHTS,
+            /** It makes children all the time. */
+            FORKING
+        }
+
+        /** Flat out, every page written, nothing else. */
         public static Settings of(String memory, long sizeBytes, int threads) {
-            return new Settings(memory, sizeBytes, threads, 0, true, false, false);
+            return new Settings(memory, sizeBytes, threads, 0, true, Set.of());
         }
 
         /** The same with counters. */
         public Settings withCounters() {
-            return new Settings(
-                    memory, sizeBytes, threads, writesPerSecond, filled, true, withoutRights);
+            return with(Trait.COUNTED);
         }
 
         /** The same at another rate. */
         public Settings withRate(long writes) {
-            return new Settings(memory, sizeBytes, threads, writes, filled, counted, withoutRights);
+            return new Settings(memory, sizeBytes, threads, writes, filled, more);
         }
 
         /** The same without {@code CAP_SYS_PTRACE}. */
         public Settings withoutRightsOfItsOwn() {
-            return new Settings(memory, sizeBytes, threads, writesPerSecond, filled, counted, true);
+            return with(Trait.WITHOUT_RIGHTS);
+        }
+
+        /** The same, making children all the time. */
+        public Settings withChildren() {
+            return with(Trait.FORKING);
+        }
+
+        private Settings with(Trait trait) {
+            Set<Trait> all = EnumSet.of(trait);
+            all.addAll(more);
+            return new Settings(memory, sizeBytes, threads, writesPerSecond, filled, all);
         }
 
         /** The same, ready before its pages were written. */
         public Settings withHoles() {
-            return new Settings(
-                    memory, sizeBytes, threads, writesPerSecond, false, counted, withoutRights);
+            return new Settings(memory, sizeBytes, threads, writesPerSecond, false, more);
+        }
+
+        boolean is(Trait trait) {
+            return more.contains(trait);
         }
     }
 
@@ -82,21 +107,31 @@ public final class OracleTarget implements AutoCloseable {
     public static OracleTarget start(Settings settings, long seed)
             throws IOException, InterruptedException, TimeoutException {
         OracleShape shape = new OracleShape(settings.sizeBytes, settings.threads, seed);
-        Counters counters = settings.counted ? Counters.create(settings.threads) : null;
+        Counters counters =
+                settings.is(Settings.Trait.COUNTED) ? Counters.create(settings.threads) : null;
         List<String> command = new ArrayList<>();
-        if (settings.withoutRights) {
+        if (settings.is(Settings.Trait.WITHOUT_RIGHTS)) {
             command.addAll(List.of("setpriv", "--bounding-set=-sys_ptrace"));
         }
         command.add(NativeProgram.of("oracle").toString());
         command.addAll(
                 List.of(
-                        "--memory", settings.memory,
-                        "--size", Long.toString(settings.sizeBytes),
-                        "--threads", Integer.toString(settings.threads),
-                        "--rate", Long.toString(settings.writesPerSecond),
-                        "--seed", Long.toUnsignedString(seed),
-                        "--fill", settings.filled ? "1" : "0",
-                        "--counters", counters == null ? "" : counters.path().toString()));
+                        "--memory",
+                        settings.memory,
+                        "--size",
+                        Long.toString(settings.sizeBytes),
+                        "--threads",
+                        Integer.toString(settings.threads),
+                        "--rate",
+                        Long.toString(settings.writesPerSecond),
+                        "--seed",
+                        Long.toUnsignedString(seed),
+                        "--fill",
+                        settings.filled ? "1" : "0",
+                        "--fork",
+                        settings.is(Settings.Trait.FORKING) ? "1" : "0",
+                        "--counters",
+                        counters == null ? "" : counters.path().toString()));
         TargetProcess process = TargetProcess.start(command);
         try {
             Map<String, Long> facts = process.awaitReady();
