@@ -11,6 +11,7 @@ import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.process.Mapping;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.tracking.WriteMarks;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -138,16 +139,24 @@ final class MarkedMemory implements AutoCloseable {
     void renew(Map<Long, Set<String>> now) throws IOException {
         flags = now;
         look();
-        if (!mappings.isEmpty()) {
-            long start = mappings.getFirst().range().start();
-            target.scan(start, start + Block.PAGE_BYTES, WRITTEN, (_, _, _) -> {});
-        }
+        checkThatItIsThere();
         for (TrackedMapping t : List.copyOf(tracked.values())) {
             if (!now.getOrDefault(t.range().start(), Set.of()).contains(REGISTERED)) {
                 forget(t);
             } else if (t.file() != null) {
                 fresh.add(t);
             }
+        }
+    }
+
+    /**
+     * If the target runs another program now, the kernel refuses to register anything with ENOMEM
+     * (userfaultfd_register, fs/userfaultfd.c); a scan says ESRCH.
+     */
+    private void checkThatItIsThere() throws IOException {
+        if (!mappings.isEmpty()) {
+            long start = mappings.getFirst().range().start();
+            target.scan(start, start + Block.PAGE_BYTES, WRITTEN, (_, _, _) -> {});
         }
     }
 
@@ -231,6 +240,7 @@ final class MarkedMemory implements AutoCloseable {
             if (e.is(Errno.ESRCH)) {
                 throw e;
             }
+            checkThatItIsThere();
             refused.put(mapping.range(), Registration.reason(e));
             TrackedMapping t = tracked.get(mapping.range().start());
             if (t != null) {
@@ -477,8 +487,8 @@ final class MarkedMemory implements AutoCloseable {
     }
 
     /** Takes marks and registrations away. */
-    void giveBack() {
-        PieceByPiece.giveBack(tracked.values(), marks::unregister);
+    void giveBack(Clock clock) {
+        PieceByPiece.giveBack(tracked.values(), marks::unregister, clock);
     }
 
     @Override

@@ -8,6 +8,7 @@ import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.staging.PageLedger;
 import dev.stillframe.engine.tracking.WriteMarks;
+import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,7 @@ final class Marking implements AutoCloseable {
     private final Target target;
     private final UnaryOperator<WriteMarks> seam;
     private final boolean stays;
+    private final Clock clock;
     private Ordinals ordinals = new Ordinals();
     private RoundRelief relief;
     private @Nullable WriteMarks marks;
@@ -35,10 +37,11 @@ final class Marking implements AutoCloseable {
     private List<MarkedMemory.Found> found = List.of();
 
     /** Nothing is marked yet; {@code seam} decorates the marks. */
-    Marking(Target target, UnaryOperator<WriteMarks> seam, boolean stays) {
+    Marking(Target target, UnaryOperator<WriteMarks> seam, boolean stays, Clock clock) {
         this.target = target;
         this.seam = seam;
         this.stays = stays;
+        this.clock = clock;
         this.relief = new RoundRelief(target);
     }
 
@@ -90,7 +93,7 @@ final class Marking implements AutoCloseable {
 
     private void giveBack() {
         if (memory != null) {
-            memory.giveBack();
+            memory.giveBack(clock);
         }
         relief.makeWritable(found);
     }

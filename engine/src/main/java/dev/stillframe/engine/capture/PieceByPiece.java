@@ -1,6 +1,7 @@
 package dev.stillframe.engine.capture;
 
 import dev.stillframe.engine.memory.RegionKind;
+import io.micrometer.core.instrument.Clock;
 import java.util.Collection;
 import java.util.concurrent.locks.LockSupport;
 
@@ -10,13 +11,27 @@ import java.util.concurrent.locks.LockSupport;
  * maps, unmaps or first touches something.
  */
 final class PieceByPiece {
-    /** Half a millisecond's walk. */
+    /** Half a millisecond's walk where every page is there. */
     private static final long PIECE_BYTES = 16L << 20;
 
-    /** Who waits for the lock gets it now: the kernel does not hand it over to him by itself. */
-    private static final long BETWEEN_PIECES_NANOS = 50_000;
+    /** Terabytes of addresses may be reserved, in which there is nothing to walk. */
+    private static final long MOST_BYTES = 256L << 20;
 
-    private PieceByPiece() {}
+    private static final long QUICK_NANOS = 30_000;
+    private static final long TURN_NANOS = 500_000;
+
+    /** Who waits for the lock gets it now: the kernel does not hand it over to him by itself. */
+    private static final long BETWEEN_TURNS_NANOS = 50_000;
+
+    private final Unregister unregister;
+    private final Clock clock;
+    private long pieceBytes = PIECE_BYTES;
+    private long turnNanos;
+
+    private PieceByPiece(Unregister unregister, Clock clock) {
+        this.unregister = unregister;
+        this.clock = clock;
+    }
 
     /** Answers as the tracker does; what cannot be unregistered any more has gone. */
     @FunctionalInterface
@@ -24,19 +39,27 @@ final class PieceByPiece {
         long unregister(long start, long bytes);
     }
 
-    static void giveBack(Collection<TrackedMapping> tracked, Unregister unregister) {
-        long walked = 0;
+    static void giveBack(Collection<TrackedMapping> tracked, Unregister unregister, Clock clock) {
+        PieceByPiece pieces = new PieceByPiece(unregister, clock);
         for (TrackedMapping t : tracked) {
             for (long at = t.range().start(); at < t.range().end(); ) {
-                long end = t.kind() == RegionKind.HUGETLB ? t.range().end() : pieceEnd(t, at);
-                unregister.unregister(at, end - at);
-                walked += end - at;
-                if (walked >= PIECE_BYTES) {
-                    LockSupport.parkNanos(BETWEEN_PIECES_NANOS);
-                    walked = 0;
-                }
+                long end =
+                        t.kind() == RegionKind.HUGETLB ? t.range().end() : pieces.pieceEnd(t, at);
+                pieces.giveBack(at, end - at);
                 at = end;
             }
+        }
+    }
+
+    private void giveBack(long start, long bytes) {
+        long from = clock.monotonicTime();
+        unregister.unregister(start, bytes);
+        long nanos = clock.monotonicTime() - from;
+        pieceBytes = nanos < QUICK_NANOS ? Math.min(2 * pieceBytes, MOST_BYTES) : PIECE_BYTES;
+        turnNanos += nanos;
+        if (turnNanos >= TURN_NANOS) {
+            LockSupport.parkNanos(BETWEEN_TURNS_NANOS);
+            turnNanos = 0;
         }
     }
 
@@ -45,7 +68,7 @@ final class PieceByPiece {
      * when the last is unregistered, but not those of the hugetlb pool (VM_SPECIAL in
      * include/linux/mm.h), which are few pages anyway.
      */
-    private static long pieceEnd(TrackedMapping t, long at) {
-        return Math.min(t.range().end(), (at & -PIECE_BYTES) + PIECE_BYTES);
+    private long pieceEnd(TrackedMapping t, long at) {
+        return Math.min(t.range().end(), (at & -pieceBytes) + pieceBytes);
     }
 }

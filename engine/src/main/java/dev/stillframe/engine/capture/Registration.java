@@ -461,7 +461,7 @@ final class Registration implements AutoCloseable {
 
     /** Takes the protection away, when every page is accounted for. */
     void giveBack() {
-        PieceByPiece.giveBack(tracked.values(), capture.tracker::unregister);
+        PieceByPiece.giveBack(tracked.values(), capture.tracker::unregister, capture.clock);
     }
 
     @Override

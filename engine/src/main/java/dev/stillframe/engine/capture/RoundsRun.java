@@ -144,7 +144,8 @@ final class RoundsRun implements AutoCloseable {
                     return new Outcome.Taken(finish(marked, ""));
                 }
                 case Convergence.Decision.Never(String reason) -> {
-                    if (options.rounds().instant() == InstantChoice.END) {
+                    if (options.rounds().instant() == InstantChoice.END
+                            || !target.canBeMadeToWait()) {
                         awaitRoom(reason);
                         return new Outcome.Taken(finish(marked, reason));
                     }

@@ -214,7 +214,7 @@ public final class Snapshot {
     }
 
     Marking mark(Target target, boolean stays) {
-        return new Marking(target, seams.marks(), stays);
+        return new Marking(target, seams.marks(), stays, clock);
     }
 
     /** Where the rounds came to no end, the instant is at the start after all. */
@@ -265,7 +265,7 @@ public final class Snapshot {
 
     /** Where the end is wanted in any case, all that is left is copied while the target stands. */
     private long roundStagingBytes(Target target) throws IOException {
-        return options.rounds().instant() == InstantChoice.END
+        return options.rounds().instant() == InstantChoice.END || !target.canBeMadeToWait()
                 ? stagingBytes(target)
                 : Math.min(wantedStagingBytes(), ROUND_STAGING_BYTES) + FREEZE_RESERVE_BYTES;
     }

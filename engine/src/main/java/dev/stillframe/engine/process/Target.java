@@ -37,6 +37,14 @@ public interface Target extends AutoCloseable {
      */
     default void refuseOwnUserfaultfd() throws IOException {}
 
+    /**
+     * Whether its writes can be made to wait, as the instant at the start needs: not where it has
+     * no right to a userfaultfd that the kernel's own writes respect.
+     */
+    default boolean canBeMadeToWait() throws IOException {
+        return true;
+    }
+
     /** Its mappings now, by address. */
     List<Mapping> mappings() throws IOException;
 

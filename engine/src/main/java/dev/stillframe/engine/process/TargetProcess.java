@@ -30,6 +30,11 @@ import java.util.Set;
 public final class TargetProcess implements Target {
     private static final int ELF_CLASS_OFFSET = 4;
     private static final int ELF_CLASS_32 = 1;
+    private static final int CAP_SYS_PTRACE = 19;
+
+    /** PROC_USER_INIT_INO, include/uapi/linux/nsfs.h. */
+    private static final String FIRST_USER_NAMESPACE = "user:[4026531837]";
+
     private static final int AT_PAGESZ = 6; // include/uapi/linux/auxvec.h
     private static final int PAGE_BYTES = 4096;
     private static final long HUGE_PAGE_BYTES = 2L << 20;
@@ -357,6 +362,24 @@ public final class TargetProcess implements Target {
     String threadName(int tid) throws IOException {
         byte[] name = Descriptor.readStart("/proc/" + pid + "/task/" + tid + "/comm");
         return new String(name, StandardCharsets.ISO_8859_1).strip();
+    }
+
+    /** userfaultfd(2): CAP_SYS_PTRACE in the first user namespace, or the setting for all. */
+    @Override
+    public boolean canBeMadeToWait() throws IOException {
+        return Processes.read(Path.of("/proc/sys/vm/unprivileged_userfaultfd")).startsWith("1")
+                || (hasCapability(CAP_SYS_PTRACE) && isInTheFirstUserNamespace());
+    }
+
+    private boolean hasCapability(int capability) throws IOException {
+        long effective = Long.parseUnsignedLong(ProcessStatus.of(pid).text("CapEff"), 16);
+        return (effective >>> capability & 1) != 0;
+    }
+
+    private boolean isInTheFirstUserNamespace() throws IOException {
+        return Files.readSymbolicLink(Path.of("/proc/" + pid + "/ns/user"))
+                .toString()
+                .equals(FIRST_USER_NAMESPACE);
     }
 
     @Override

@@ -79,6 +79,11 @@ public abstract class Windows implements Target {
     }
 
     @Override
+    public boolean canBeMadeToWait() throws IOException {
+        return process.canBeMadeToWait();
+    }
+
+    @Override
     public void refuseOwnUserfaultfd() throws IOException {
         process.refuseOwnUserfaultfd();
     }

@@ -45,6 +45,7 @@ public final class Bench {
                     Map.entry("encoding", EncodingBench::measure),
                     Map.entry("tls", TransportBench::measureTls),
                     Map.entry("watch", Watch::measure),
+                    Map.entry("watched", WatchedBench::measure),
                     Map.entry("machine", MachineBench::measure),
                     Map.entry("transport", TransportBench::measure));
 

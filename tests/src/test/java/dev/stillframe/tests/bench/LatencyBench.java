@@ -43,7 +43,7 @@ final class LatencyBench {
     /** One that is slower than its load never catches up. */
     private static final Duration CATCHING_UP = Duration.ofMinutes(1);
 
-    private static final Path COMMAND =
+    static final Path COMMAND =
             Path.of(System.getProperty("basedir"), "..", "agent", "bin", "stillframe").normalize();
 
     private LatencyBench() {}
@@ -91,7 +91,7 @@ final class LatencyBench {
         }
     }
 
-    private static boolean listens(Path socket) {
+    static boolean listens(Path socket) {
         try (SocketChannel _ = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
             return true;
         } catch (IOException e) {

@@ -6,9 +6,11 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
+import java.util.PrimitiveIterator;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -86,20 +88,26 @@ final class OpenLoop implements AutoCloseable {
 
     /** Writes the value of every key once. */
     static void fill(Subject subject, Path socket) throws IOException {
+        write(subject, socket, IntStream.range(0, subject.keys()).iterator());
+    }
+
+    /** Writes the values of keys, as fast as the server takes them. */
+    static void write(Subject subject, Path socket, PrimitiveIterator.OfInt keys)
+            throws IOException {
         ByteBuffer out = ByteBuffer.allocateDirect(BUFFER_BYTES);
         ByteBuffer in = ByteBuffer.allocateDirect(BUFFER_BYTES);
         Answers answers = new Answers(subject);
         try (SocketChannel filling = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
-            for (int key = 0; key < subject.keys(); ) {
+            for (long sent = 0; keys.hasNext(); ) {
                 out.clear();
-                for (int i = 0; i < BATCH && key < subject.keys(); i++, key++) {
-                    subject.put(out, key);
+                for (int i = 0; i < BATCH && keys.hasNext(); i++, sent++) {
+                    subject.put(out, keys.nextInt());
                 }
                 out.flip();
                 while (out.hasRemaining()) {
                     filling.write(out);
                 }
-                for (long complete = 0; complete < key; complete = answers.take(in.flip())) {
+                for (long complete = 0; complete < sent; complete = answers.take(in.flip())) {
                     if (filling.read(in.clear()) < 0) {
                         throw new EOFException("the server closed the connection");
                     }

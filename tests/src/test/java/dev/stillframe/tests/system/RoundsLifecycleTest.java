@@ -92,7 +92,7 @@ class RoundsLifecycleTest {
                             replaced.add(replace(target));
                         }
                     };
-            mustHoldNothingOfTheFirst(target, replacing, replaced);
+            assertThat(mustHoldNothingOfTheFirst(target, replacing, replaced)).isFalse();
             assertThat(replaced).hasSize(1);
             assertThat(new ProcessFacts(target.pid()).protectedMappings()).isEmpty();
             assertThat(mustHoldNothingOfTheFirst(target, Probe.NONE, replaced)).isTrue();

@@ -146,6 +146,11 @@ class RoundsTest {
                     .hasMessageContaining("EPERM")
                     .hasMessageContaining("take the instant at the end");
             assertThat(target.process().isAlive()).isTrue();
+            // It cannot be made to wait: what does not converge is paused for, however long.
+            SnapshotOptions auto =
+                    atTheEnd().withInstant(InstantChoice.AUTO).withPauseTarget(Duration.ofNanos(1));
+            SnapshotReport report = checkInMemory(target, auto, true);
+            assertThat(report.course().converged()).isFalse();
         }
     }
 

@@ -18,6 +18,9 @@ import java.util.stream.Stream;
 
 /** What {@code /proc/PID} tells of a process (proc(5)). Each call reads anew. */
 public final class ProcessFacts {
+    /** USER_HZ: proc_pid_stat(5). */
+    private static final double TICKS_PER_SECOND = 100;
+
     private static final Pattern MAPPING = Pattern.compile("[0-9a-f]+-[0-9a-f]+ .*");
 
     private final Path directory;
@@ -92,8 +95,18 @@ public final class ProcessFacts {
 
     /** Page faults that needed no disk, of all threads so far; {@code minflt} of {@code stat}. */
     public long minorFaults() throws IOException {
+        return Long.parseLong(statBehindName()[7]);
+    }
+
+    /** Processor time of all threads so far, of their own and in the kernel. */
+    public double cpuSeconds() throws IOException {
+        String[] stat = statBehindName();
+        return (Long.parseLong(stat[11]) + Long.parseLong(stat[12])) / TICKS_PER_SECOND;
+    }
+
+    private String[] statBehindName() throws IOException {
         String stat = Files.readString(directory.resolve("stat"), UTF_8);
-        return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[7]);
+        return stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
     }
 
     /** Blocked, ignored, caught and pending signals of every thread. */
