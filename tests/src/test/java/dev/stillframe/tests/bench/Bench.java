@@ -39,6 +39,7 @@ public final class Bench {
                     Map.entry("capture", Bench::capture),
                     Map.entry("slowed", Bench::slowed),
                     Map.entry("slowsink", Bench::slowSink),
+                    Map.entry("roundpause", RoundPauses::measure),
                     Map.entry("slowrounds", RoundsBench::measure),
                     Map.entry("latency", LatencyBench::measure),
                     Map.entry("barrier", Barrier::measure),
