@@ -161,7 +161,7 @@ final class LastLook {
                         mapping.range().start(),
                         isSolid && !isFile
                                 ? List.of(mapping.range())
-                                : isFile ? exact(here.content()) : blocks(mapping, here.content()));
+                                : isFile ? exact(here.content()) : blocks(mapping.range(), here.content()));
             }
         }
     }
@@ -175,12 +175,12 @@ final class LastLook {
     }
 
     /** All blocks with something in them; what is empty there is said to be zero. */
-    static List<AddressRange> blocks(Mapping mapping, PageRuns runs) {
+    static List<AddressRange> blocks(AddressRange mapping, PageRuns runs) {
         List<AddressRange> ranges = new ArrayList<>();
         for (int run = 0; run < runs.count(); run++) {
-            long start = Math.max(Block.startOf(runs.start(run)), mapping.range().start());
+            long start = Math.max(Block.startOf(runs.start(run)), mapping.start());
             long end =
-                    Math.min(Block.startOf(runs.end(run) - 1) + Block.BYTES, mapping.range().end());
+                    Math.min(Block.startOf(runs.end(run) - 1) + Block.BYTES, mapping.end());
             append(ranges, start, end);
         }
         return ranges;

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The mappings whose writes are marked, and what was written to them. Mappings come and go between
@@ -90,8 +91,18 @@ final class MarkedMemory implements AutoCloseable {
      *
      * @param content all that hold something
      * @param written those that have to be copied
+     * @param pending by what they are found when they are marked; null if they are
      */
-    record Found(TrackedMapping mapping, PageRuns content, PageRuns written) {}
+    record Found(
+            TrackedMapping mapping,
+            PageRuns content,
+            PageRuns written,
+            PagemapScan.@Nullable Query pending) {
+        /** Whose pages are marked, or need not be. */
+        Found(TrackedMapping mapping, PageRuns content, PageRuns written) {
+            this(mapping, content, written, null);
+        }
+    }
 
     /** With {@code flags} as they were before: VmFlags by the start of a mapping. */
     MarkedMemory(Target target, WriteMarks marks, Map<Long, Set<String>> flags) {
@@ -262,27 +273,46 @@ final class MarkedMemory implements AutoCloseable {
     }
 
     /**
-     * What was written since it was last taken, and marks it again: of what is registered only
-     * lately, all that there is, and {@code relief} hears which of it is in huge pages.
+     * What was written since it was last taken: of what is registered only lately, all that there
+     * is, and {@code relief} hears which of it is in huge pages. Memory that nobody else has is
+     * marked again when it is {@linkplain #takePiece copied}, all other memory by this.
      */
     List<Found> take(RoundRelief relief) throws IOException {
         List<Found> found = new ArrayList<>();
         for (TrackedMapping t : tracked.values()) {
             PageRuns written = new PageRuns();
             boolean isFresh = fresh.remove(t);
-            marks.take(
-                    t.range().start(),
-                    t.range().end(),
-                    isFresh ? all(t) : written(t),
+            PagemapScan.Query query = isFresh ? all(t) : written(t);
+            PagemapScan.Visitor visitor =
                     (start, end, categories) -> {
                         if (isFresh && (categories & PagemapScan.HUGE) != 0) {
                             relief.wasHuge(start, end);
                         }
                         addUnlessZero(written, start, end, categories);
-                    });
-            found.add(takenOf(t, isFresh, written));
+                    };
+            if (t.kind() == RegionKind.ANONYMOUS) {
+                target.scan(t.range().start(), t.range().end(), query, visitor);
+                found.add(new Found(t, written, written, query));
+            } else {
+                marks.take(t.range().start(), t.range().end(), query, visitor);
+                found.add(takenOf(t, isFresh, written));
+            }
         }
         return spread(found);
+    }
+
+    /**
+     * Marks what is to be copied in a piece of memory, and says what it is. The later that is, the
+     * fewer pages are written again before the next round.
+     */
+    PageRuns takePiece(Found found, AddressRange piece) throws IOException {
+        PageRuns runs = new PageRuns();
+        marks.take(
+                piece.start(),
+                piece.end(),
+                requireNonNull(found.pending()),
+                (start, end, categories) -> addUnlessZero(runs, start, end, categories));
+        return runs;
     }
 
     private Found takenOf(TrackedMapping t, boolean isFresh, PageRuns written) throws IOException {
@@ -467,7 +497,7 @@ final class MarkedMemory implements AutoCloseable {
                     written = union(written, shifted(other, each.mapping()));
                 }
             }
-            result.add(new Found(each.mapping(), each.content(), written));
+            result.add(new Found(each.mapping(), each.content(), written, each.pending()));
         }
         return result;
     }

@@ -42,6 +42,7 @@ final class RoundsRun implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RoundsRun.class);
     private static final int NICE = 5;
     private static final int MOST_ROUNDS = 12;
+    private static final long PIECE_BYTES = 8 * Block.BYTES;
     private static final long POLL_NANOS = 200_000;
     private static final long THREAD_WAIT_NANOS = 10_000_000_000L;
 
@@ -259,7 +260,7 @@ final class RoundsRun implements AutoCloseable {
         long pages = copier.pages();
         long nanos = copier.nanos();
         for (MarkedMemory.Found each : found) {
-            copier.copy(each.mapping(), each.written());
+            copy(marked, each);
         }
         copier.endRound();
         if (first && !parts.marking().goesOn() && target instanceof TargetProcess) {
@@ -270,6 +271,21 @@ final class RoundsRun implements AutoCloseable {
                         marked,
                         takenNanos,
                         (double) (copier.nanos() - nanos) / Math.max(1, copier.pages() - pages)));
+    }
+
+    private void copy(MarkedMemory marked, MarkedMemory.Found found) throws IOException {
+        if (found.pending() == null) {
+            copier.copy(found.mapping(), found.written());
+            return;
+        }
+        for (AddressRange range : LastLook.blocks(found.mapping().range(), found.written())) {
+            for (long at = range.start(); at < range.end(); ) {
+                long end = Math.min(range.end(), Block.startOf(at) + PIECE_BYTES);
+                copier.copy(
+                        found.mapping(), marked.takePiece(found, new AddressRange(at, end)));
+                at = end;
+            }
+        }
     }
 
     private void lookAtOthers(MarkedMemory marked) throws IOException {
@@ -299,7 +315,7 @@ final class RoundsRun implements AutoCloseable {
         long left = new LastLook(target, marked, ordinals, copier, others).rehearse();
         return new Convergence.Round(
                 left,
-                clock.monotonicTime() - takenNanos,
+                (clock.monotonicTime() - takenNanos) / 2, // marked piece by piece
                 Scheduling.threadCpuNanos() - from,
                 Math.max(nanosPerPage, LEAST_NANOS_PER_PAGE),
                 roomPages(parts.staging().freeBlocks()));
