@@ -161,7 +161,9 @@ final class LastLook {
                         mapping.range().start(),
                         isSolid && !isFile
                                 ? List.of(mapping.range())
-                                : isFile ? exact(here.content()) : blocks(mapping.range(), here.content()));
+                                : isFile
+                                        ? exact(here.content())
+                                        : blocks(mapping.range(), here.content()));
             }
         }
     }
@@ -179,8 +181,7 @@ final class LastLook {
         List<AddressRange> ranges = new ArrayList<>();
         for (int run = 0; run < runs.count(); run++) {
             long start = Math.max(Block.startOf(runs.start(run)), mapping.start());
-            long end =
-                    Math.min(Block.startOf(runs.end(run) - 1) + Block.BYTES, mapping.end());
+            long end = Math.min(Block.startOf(runs.end(run) - 1) + Block.BYTES, mapping.end());
             append(ranges, start, end);
         }
         return ranges;

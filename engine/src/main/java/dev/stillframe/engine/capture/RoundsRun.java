@@ -281,8 +281,7 @@ final class RoundsRun implements AutoCloseable {
         for (AddressRange range : LastLook.blocks(found.mapping().range(), found.written())) {
             for (long at = range.start(); at < range.end(); ) {
                 long end = Math.min(range.end(), Block.startOf(at) + PIECE_BYTES);
-                copier.copy(
-                        found.mapping(), marked.takePiece(found, new AddressRange(at, end)));
+                copier.copy(found.mapping(), marked.takePiece(found, new AddressRange(at, end)));
                 at = end;
             }
         }
