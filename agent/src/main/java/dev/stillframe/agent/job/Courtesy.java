@@ -54,8 +54,8 @@ public final class Courtesy implements Progress {
     private static int courtesy(Step step) {
         return switch (step) {
             case PREPARE, FIRST_ROUND, DRAIN, PUBLISH -> POLITE;
-            case ATTACH, ARM, FREEZE, SWEEP -> 0;
             case ROUNDS -> GAINING;
+            case ATTACH, ARM, LAST_ROUNDS, FREEZE, SWEEP -> 0;
         };
     }
 }

@@ -17,9 +17,6 @@ record Convergence(Duration target, int mostRounds) {
     /** Of a round that leaves more than this part of what the one before left, little is hoped. */
     private static final double SLOW = 0.75;
 
-    /** So many are copied in less than a millisecond. */
-    private static final long FEW = 256;
-
     /**
      * What is known after a round.
      *
@@ -59,23 +56,19 @@ record Convergence(Duration target, int mostRounds) {
         Round last = rounds.getLast();
         boolean fits =
                 last.pauseNanos() <= target.toNanos() && last.pausePages() <= last.roomPages();
-        if (fits && !isShrinking(rounds)) {
+        if (fits) { // a shorter pause is not worth what another round costs the target in faults
             return new Decision.Freeze();
         }
         if (rounds.size() < mostRounds && (rounds.size() < 3 || isShrinking(rounds))) {
             return new Decision.Again();
         }
-        return fits ? new Decision.Freeze() : new Decision.Never(reason(rounds));
+        return new Decision.Never(reason(rounds));
     }
 
-    /** Whether the last round left clearly less than the one before, or can be expected to. */
+    /** Whether the last round left clearly less than the one before. */
     private static boolean isShrinking(List<Round> rounds) {
-        if (rounds.size() < 2) {
-            return rounds.getLast().leftPages() > FEW;
-        }
         long before = rounds.get(rounds.size() - 2).leftPages();
-        long now = rounds.getLast().leftPages();
-        return now > FEW && now < before * SLOW;
+        return rounds.getLast().leftPages() < before * SLOW;
     }
 
     private String reason(List<Round> rounds) {

@@ -19,6 +19,10 @@ public interface Progress {
         FIRST_ROUND,
         /** What was written meanwhile is being copied again, in rounds that become shorter. */
         ROUNDS,
+        /**
+         * Little is left to be copied: the sooner that is over, the less of it is written again.
+         */
+        LAST_ROUNDS,
         /** Memory is being write-protected; the target runs. */
         ARM,
         /** The target is stopped: T0. */

@@ -43,6 +43,10 @@ final class RoundsRun implements AutoCloseable {
     private static final int NICE = 5;
     private static final int MOST_ROUNDS = 12;
     private static final long PIECE_BYTES = 8 * Block.BYTES;
+
+    /** They are copied in 20 ms. */
+    private static final long FEW_PAGES = 8192;
+
     private static final long POLL_NANOS = 200_000;
     private static final long THREAD_WAIT_NANOS = 10_000_000_000L;
 
@@ -201,7 +205,9 @@ final class RoundsRun implements AutoCloseable {
                 Role.ROUND.start(
                         () -> {
                             try {
-                                giveWay();
+                                if (step() != Progress.Step.LAST_ROUNDS) {
+                                    giveWay();
+                                }
                                 step.run();
                             } catch (Throwable t) { // the thread's top: the run hears of it
                                 failure.fail(t);
@@ -237,7 +243,7 @@ final class RoundsRun implements AutoCloseable {
 
     private void round(MarkedMemory marked) throws IOException {
         boolean first = rounds.isEmpty();
-        tell(first ? Progress.Step.FIRST_ROUND : Progress.Step.ROUNDS);
+        tell(step());
         parts.seams().probe().at("rounds: take");
         marked.refresh();
         if (first) {
@@ -285,6 +291,15 @@ final class RoundsRun implements AutoCloseable {
                 at = end;
             }
         }
+    }
+
+    private Progress.Step step() {
+        if (rounds.isEmpty()) {
+            return Progress.Step.FIRST_ROUND;
+        }
+        return rounds.getLast().leftPages() > FEW_PAGES
+                ? Progress.Step.ROUNDS
+                : Progress.Step.LAST_ROUNDS;
     }
 
     private void lookAtOthers(MarkedMemory marked) throws IOException {
@@ -386,7 +401,6 @@ final class RoundsRun implements AutoCloseable {
         attachment.thaw();
         isHeld = false;
         long pauseNanos = clock.monotonicTime() - standing.sinceNanos();
-        parts.progress().at(Progress.Step.DRAIN, 0, 0);
         lookAtOthers(marked);
         last.settle(target.isSolid());
         Layout layout = layout(marked.mappings(), instant, states, last::content);
@@ -394,6 +408,8 @@ final class RoundsRun implements AutoCloseable {
         copier.submitKept();
         parts.seams().probe().at("rounds: give back");
         parts.marking().end(last.found());
+        // Not before: who gives way while he holds the lock of an address space keeps it waiting.
+        parts.progress().at(Progress.Step.DRAIN, 0, 0);
         attachment.confirm();
         List<Missing> missing = new ArrayList<>(shared);
         missing.addAll(changed);
