@@ -85,6 +85,11 @@ int main(int argc, char **argv) {
             check(mprotect(anonymous, SIZE, PROT_READ | PROT_WRITE) == 0, "mprotect");
         } else if (!strcmp(act, "system")) { // the kernel writes
             check(pread(file, anonymous + 450 * PAGE, 3 * PAGE, 0) == (ssize_t)(3 * PAGE), "pread");
+        } else if (!strcmp(act, "much")) { // takes long to copy
+            char *much = map_at(NULL, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+            check((much = mremap(much, SIZE, 64 * SIZE, MREMAP_MAYMOVE)) != MAP_FAILED, "mremap");
+            fill(much, 0, 64 * PAGES, 1);
+            fill(anonymous, 0, PAGES, 1);
         } else if (!strcmp(act, "exec")) {
             execl("/bin/sh", "sh", "-c", "echo another program; exec cat", (char *)NULL);
         } else {

@@ -32,6 +32,11 @@ record Convergence(Duration target, int mostRounds) {
             return STOP_NANOS + lookNanos + (long) (pausePages() * nanosPerPage);
         }
 
+        /** The same with another number of pages, which were found while the threads stood. */
+        Round found(long pages) {
+            return new Round(pages, Long.MAX_VALUE, lookNanos, nanosPerPage, roomPages);
+        }
+
         /** With those that will be written until the threads stand; not more than as many again. */
         long pausePages() {
             long untilThen = STOP_NANOS + lookNanos;
@@ -49,6 +54,14 @@ record Convergence(Duration target, int mostRounds) {
 
         /** It will not fit, and why. */
         record Never(String reason) implements Decision {}
+    }
+
+    /**
+     * Whether the threads have to go on again: what they have written until they stood takes much
+     * longer to copy than was predicted, or there is no staging for it.
+     */
+    boolean isTooMuch(Round found) {
+        return found.pauseNanos() > 2 * target.toNanos() || found.leftPages() > found.roomPages();
     }
 
     /** After at least one round, the last one last. */

@@ -47,10 +47,19 @@ final class LastLook {
         this.others = others;
     }
 
-    /** While the target stands. */
-    void take() throws IOException {
+    /** Finds what has to be copied, and marks nothing; how many pages that are. */
+    long look() throws IOException {
         memory.look();
         found = memory.lookAtAll(ordinals);
+        long pages = 0;
+        for (MarkedMemory.Found each : found) {
+            pages += (isOthers(each) ? each.content() : each.written()).pages();
+        }
+        return pages;
+    }
+
+    /** Copies what {@link #look} has found; the target has stood since. */
+    void take() throws IOException {
         for (MarkedMemory.Found each : found) {
             copy(each.mapping(), isOthers(each) ? each.content() : each.written());
         }
@@ -69,12 +78,7 @@ final class LastLook {
      * @return pages that would have to be copied
      */
     long rehearse() throws IOException {
-        memory.look();
-        found = memory.lookAtAll(ordinals);
-        long pages = 0;
-        for (MarkedMemory.Found each : found) {
-            pages += (isOthers(each) ? each.content() : each.written()).pages();
-        }
+        long pages = look();
         for (Mapping mapping : memory.mappings()) {
             if (isRehearsed(memory, mapping) && ordinals.isCovered(mapping.range())) {
                 copyWhole(mapping);

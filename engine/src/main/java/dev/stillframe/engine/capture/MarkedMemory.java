@@ -83,6 +83,9 @@ final class MarkedMemory implements AutoCloseable {
     /** Those of which nothing was taken yet. */
     private final Set<TrackedMapping> fresh = new HashSet<>();
 
+    /** Those that were looked at before they were registered. */
+    private final List<TrackedMapping> adopted = new ArrayList<>();
+
     private final Map<AddressRange, String> refused = new HashMap<>();
     private List<Mapping> mappings = List.of();
 
@@ -178,6 +181,10 @@ final class MarkedMemory implements AutoCloseable {
     void refresh() throws IOException {
         look();
         refused.clear();
+        adopted.stream()
+                .filter(t -> t.equals(tracked.get(t.range().start())))
+                .forEach(this::forget);
+        adopted.clear();
         for (Mapping mapping : mappings) {
             if (isMarkable(mapping) && !tracked.containsKey(mapping.range().start())) {
                 register(mapping);
@@ -392,6 +399,7 @@ final class MarkedMemory implements AutoCloseable {
     private TrackedMapping adopted(Mapping mapping) throws IOException {
         TrackedMapping t = opened(mapping);
         tracked.put(mapping.range().start(), t);
+        adopted.add(t);
         return t;
     }
 

@@ -1,5 +1,7 @@
 package dev.stillframe.engine.capture;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
@@ -30,6 +32,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -71,6 +74,7 @@ final class RoundsRun implements AutoCloseable {
     private boolean isDraining;
     private boolean hasBegun;
     private boolean isHeld;
+    private boolean isWatched;
     private boolean leavesSink;
 
     /** What it works with; not its own. */
@@ -146,13 +150,16 @@ final class RoundsRun implements AutoCloseable {
             switch (decision) {
                 case Convergence.Decision.Again _ -> {}
                 case Convergence.Decision.Freeze _ -> {
-                    return new Outcome.Taken(finish(marked, ""));
+                    SnapshotReport report = finish(marked, "", true);
+                    if (report != null) {
+                        return new Outcome.Taken(report);
+                    }
                 }
                 case Convergence.Decision.Never(String reason) -> {
                     if (options.rounds().instant() == InstantChoice.END
                             || !target.canBeMadeToWait()) {
                         awaitRoom(reason);
-                        return new Outcome.Taken(finish(marked, reason));
+                        return new Outcome.Taken(requireNonNull(finish(marked, reason, false)));
                     }
                     leavesSink = true; // whoever goes on begins where this ends
                     drain.finish();
@@ -383,17 +390,31 @@ final class RoundsRun implements AutoCloseable {
         parts.progress().at(step, done, Math.max(done, ordinals.count() * Block.PAGE_BYTES));
     }
 
-    private SnapshotReport finish(MarkedMemory marked, String reason) throws IOException {
+    /** Null if {@code mayGoOn} and the target went on, because too much was left for a pause. */
+    private @Nullable SnapshotReport finish(MarkedMemory marked, String reason, boolean mayGoOn)
+            throws IOException {
         Attachment attachment = parts.attachment();
         parts.progress().at(Progress.Step.FREEZE, 0, 0);
         LastLook last = new LastLook(target, marked, ordinals, copier, others);
-        copier.keep();
         isHeld = true;
-        attachment.watch(Attachment.ExitListener.NONE, failure::fail);
+        if (!isWatched) {
+            attachment.watch(Attachment.ExitListener.NONE, failure::fail);
+            isWatched = true;
+        }
         long predictedNanos = rounds.getLast().pauseNanos();
+        parts.seams().probe().at("rounds: stop");
         Attachment.Standing standing = attachment.freeze(options.stopBudget());
         Instant instant = Instant.ofEpochMilli(clock.wallTime());
         parts.seams().probe().at("rounds: last look");
+        Convergence.Round found = rounds.getLast().found(last.look());
+        if (mayGoOn && convergence.isTooMuch(found)) {
+            attachment.thaw();
+            isHeld = false;
+            rounds.add(found);
+            LOG.debug("goes on: {} were left when the target stood", found);
+            return null;
+        }
+        copier.keep();
         last.take();
         List<Missing> changed = others.changed(marked.tracked(), instant);
         List<ThreadState> states = attachment.states();

@@ -11,6 +11,7 @@ import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
 import dev.stillframe.engine.image.ImageWriter;
 import dev.stillframe.engine.linux.PagemapScan;
+import dev.stillframe.engine.linux.ProcessMemory;
 import dev.stillframe.engine.memory.AddressRange;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.engine.process.Probe;
@@ -23,14 +24,18 @@ import dev.stillframe.tests.target.HugePages;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
+import dev.stillframe.tests.target.TargetProcess;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
@@ -151,6 +156,54 @@ class RoundsTest {
                     atTheEnd().withInstant(InstantChoice.AUTO).withPauseTarget(Duration.ofNanos(1));
             SnapshotReport report = checkInMemory(target, auto, true);
             assertThat(report.course().converged()).isFalse();
+        }
+    }
+
+    /** It was predicted that there would be little, and then there is much. */
+    @Test
+    void whoHasWrittenMoreThanAPauseIsForGoesOnOnceMore() throws Exception {
+        Path file = NativeProgram.scratch().resolve("mapped-" + random.nextLong(Long.MAX_VALUE));
+        MemoryImage image = new MemoryImage();
+        try (TargetProcess target =
+                TargetProcess.startNative("watched", List.of(file.toString()))) {
+            Map<String, Long> facts = target.awaitReady();
+            AtomicInteger stops = new AtomicInteger();
+            Probe writing =
+                    point -> {
+                        if (point.equals("rounds: stop") && stops.incrementAndGet() == 1) {
+                            writeMuch(target);
+                        }
+                    };
+            SnapshotReport report =
+                    new Snapshot(
+                                    Snapshots.options().withInstant(InstantChoice.AUTO),
+                                    new SimpleMeterRegistry(),
+                                    Progress.NONE,
+                                    new Snapshot.Seams(writing, Snapshot.Seams.NONE.reader()))
+                            .take(target.pid(), image);
+            assertThat(stops).hasValue(2);
+            assertThat(report.course().atEnd()).isTrue();
+            assertThat(report.missing()).isEmpty();
+            long start = facts.getOrDefault("anonymous", 0L);
+            int bytes = Math.toIntExact(facts.getOrDefault("bytes", 0L));
+            try (ProcessMemory memory = ProcessMemory.of(target.pid())) {
+                assertThat(
+                                image.read(new AddressRange(start, start + bytes))
+                                        .mismatch(MemorySegment.ofArray(memory.read(start, bytes))))
+                        .isEqualTo(-1);
+            }
+        } finally {
+            image.free();
+            Files.deleteIfExists(file);
+        }
+    }
+
+    private static void writeMuch(TargetProcess target) {
+        try {
+            target.writeLine("much");
+            target.awaitLine("done");
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
         }
     }
 
