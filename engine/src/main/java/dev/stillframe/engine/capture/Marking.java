@@ -3,6 +3,7 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
+import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.Target;
@@ -45,9 +46,13 @@ final class Marking implements AutoCloseable {
         this.relief = new RoundRelief(target);
     }
 
-    /** Whether there will be another snapshot. */
+    /**
+     * Whether the marks are kept for another snapshot. Not where there is memory of the hugetlb
+     * pool: snapshots of it one after the other have been seen to fail.
+     */
     boolean stays() {
-        return stays;
+        return stays
+                && found.stream().noneMatch(each -> each.mapping().kind() == RegionKind.HUGETLB);
     }
 
     /** Whether there is an image before, from which the next one goes on. */
@@ -86,7 +91,7 @@ final class Marking implements AutoCloseable {
      */
     void end(List<MarkedMemory.Found> content) {
         found = content;
-        if (!stays) {
+        if (!stays()) {
             giveBack();
         }
     }
@@ -106,7 +111,7 @@ final class Marking implements AutoCloseable {
      */
     void published(Layout layout, PageLedger ledger) {
         forget();
-        if (!stays) {
+        if (!stays()) {
             ledger.close();
             relief.makeHuge();
             return;
