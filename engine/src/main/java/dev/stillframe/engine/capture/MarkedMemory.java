@@ -246,25 +246,35 @@ final class MarkedMemory implements AutoCloseable {
     private void register(Mapping mapping) throws IOException {
         try {
             TrackedMapping t = opened(mapping);
-            if (isMostlyHoles(t)) {
-                refused.put(mapping.range(), MOSTLY_HOLES);
+            String refusal = isMostlyHoles(t) ? MOSTLY_HOLES : refusal(t.range());
+            if (refusal == null) {
+                tracked.put(t.range().start(), t);
+                fresh.add(t);
+            } else {
+                refused.put(t.range(), refusal);
                 close(t);
-                return;
             }
-            tracked.put(mapping.range().start(), t);
-            fresh.add(t);
-            marks.register(mapping.range());
         } catch (ErrnoException e) {
-            if (e.is(Errno.ESRCH)) {
-                throw e;
-            }
-            checkThatItIsThere();
-            refused.put(mapping.range(), Registration.reason(e));
-            TrackedMapping t = tracked.get(mapping.range().start());
-            if (t != null) {
-                forget(t);
-            }
+            refused.put(mapping.range(), reason(e));
         }
+    }
+
+    /** Why a range cannot be registered; null if it is now. */
+    private @Nullable String refusal(AddressRange range) throws IOException {
+        try {
+            marks.register(range);
+            return null;
+        } catch (ErrnoException e) {
+            return reason(e);
+        }
+    }
+
+    private String reason(ErrnoException e) throws IOException {
+        if (e.is(Errno.ESRCH)) {
+            throw e;
+        }
+        checkThatItIsThere();
+        return Registration.reason(e);
     }
 
     private TrackedMapping opened(Mapping mapping) throws IOException {
@@ -324,12 +334,12 @@ final class MarkedMemory implements AutoCloseable {
 
     private Found takenOf(TrackedMapping t, boolean isFresh, PageRuns written) throws IOException {
         if (t.file() == null) {
-            PageRuns all = union(written, discarded(t));
+            PageRuns all = written.or(discarded(t));
             return new Found(t, all, all);
         }
         PageRuns data = data(t);
         PageRuns gone = takeEmptyEntries(data);
-        PageRuns all = isFresh ? data : data.in(union(written, gone));
+        PageRuns all = isFresh ? data : data.in(written.or(gone));
         return new Found(t, all, all);
     }
 
@@ -421,11 +431,11 @@ final class MarkedMemory implements AutoCloseable {
                     }
                 });
         if (t.file() == null) {
-            return new Found(t, content, union(written, notStored(content, ordinals)));
+            return new Found(t, content, written.or(notStored(content, ordinals)));
         }
         PageRuns all = data(t);
         PageRuns since = all.without(content.without(written));
-        return new Found(t, all, union(since, notStored(all, ordinals)));
+        return new Found(t, all, since.or(notStored(all, ordinals)));
     }
 
     /**
@@ -460,28 +470,6 @@ final class MarkedMemory implements AutoCloseable {
         return runs;
     }
 
-    private static PageRuns union(PageRuns one, PageRuns other) {
-        if (other.count() == 0 || one.count() == 0) {
-            return other.count() == 0 ? one : other;
-        }
-        TreeMap<Long, Long> ends = new TreeMap<>();
-        for (PageRuns each : List.of(one, other)) {
-            for (int run = 0; run < each.count(); run++) {
-                ends.merge(each.start(run), each.end(run), Math::max);
-            }
-        }
-        PageRuns union = new PageRuns();
-        long behind = Long.MIN_VALUE;
-        for (Map.Entry<Long, Long> each : ends.entrySet()) {
-            long start = Math.max(behind, each.getKey());
-            if (start < each.getValue()) {
-                union.add(start, each.getValue());
-                behind = each.getValue();
-            }
-        }
-        return union;
-    }
-
     /**
      * What was written by one mapping of shared memory has changed in all others of it, and is
      * marked in none of them.
@@ -502,7 +490,7 @@ final class MarkedMemory implements AutoCloseable {
             PageRuns written = each.written();
             for (Found other : byObject.getOrDefault(each.mapping().object(), List.of())) {
                 if (!other.mapping().equals(each.mapping())) {
-                    written = union(written, shifted(other, each.mapping()));
+                    written = written.or(shifted(other, each.mapping()));
                 }
             }
             result.add(new Found(each.mapping(), each.content(), written, each.pending()));

@@ -1,6 +1,9 @@
 package dev.stillframe.engine.capture;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** Runs of pages of one mapping, by address. Grows; owned by one thread. */
 final class PageRuns {
@@ -22,6 +25,29 @@ final class PageRuns {
             ends[count++] = end;
         }
         pages += (end - start) / Block.PAGE_BYTES;
+    }
+
+    /** The pages of both. */
+    PageRuns or(PageRuns other) {
+        if (other.count == 0 || count == 0) {
+            return other.count == 0 ? this : other;
+        }
+        TreeMap<Long, Long> ends = new TreeMap<>();
+        for (PageRuns each : List.of(this, other)) {
+            for (int run = 0; run < each.count; run++) {
+                ends.merge(each.starts[run], each.ends[run], Math::max);
+            }
+        }
+        PageRuns both = new PageRuns();
+        long behind = Long.MIN_VALUE;
+        for (Map.Entry<Long, Long> each : ends.entrySet()) {
+            long start = Math.max(behind, each.getKey());
+            if (start < each.getValue()) {
+                both.add(start, each.getValue());
+                behind = each.getValue();
+            }
+        }
+        return both;
     }
 
     /** The pages of these that are in {@code other} too. */

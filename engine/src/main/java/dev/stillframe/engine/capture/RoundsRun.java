@@ -74,7 +74,6 @@ final class RoundsRun implements AutoCloseable {
     private boolean isDraining;
     private boolean hasBegun;
     private boolean isHeld;
-    private boolean isWatched;
     private boolean leavesSink;
 
     /** What it works with; not its own. */
@@ -212,7 +211,7 @@ final class RoundsRun implements AutoCloseable {
                 Role.ROUND.start(
                         () -> {
                             try {
-                                if (step() != Progress.Step.LAST_ROUNDS) {
+                                if (stepNow() != Progress.Step.LAST_ROUNDS) {
                                     giveWay();
                                 }
                                 step.run();
@@ -250,7 +249,7 @@ final class RoundsRun implements AutoCloseable {
 
     private void round(MarkedMemory marked) throws IOException {
         boolean first = rounds.isEmpty();
-        tell(step());
+        tell(stepNow());
         parts.seams().probe().at("rounds: take");
         marked.refresh();
         if (first) {
@@ -300,7 +299,7 @@ final class RoundsRun implements AutoCloseable {
         }
     }
 
-    private Progress.Step step() {
+    private Progress.Step stepNow() {
         if (rounds.isEmpty()) {
             return Progress.Step.FIRST_ROUND;
         }
@@ -397,10 +396,7 @@ final class RoundsRun implements AutoCloseable {
         parts.progress().at(Progress.Step.FREEZE, 0, 0);
         LastLook last = new LastLook(target, marked, ordinals, copier, others);
         isHeld = true;
-        if (!isWatched) {
-            attachment.watch(Attachment.ExitListener.NONE, failure::fail);
-            isWatched = true;
-        }
+        attachment.watch(Attachment.ExitListener.NONE, failure::fail);
         long predictedNanos = rounds.getLast().pauseNanos();
         parts.seams().probe().at("rounds: stop");
         Attachment.Standing standing = attachment.freeze(options.stopBudget());

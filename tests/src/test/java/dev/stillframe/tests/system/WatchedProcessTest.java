@@ -116,9 +116,7 @@ class WatchedProcessTest {
     /** Whatever becomes of a mapping between two images: the program stands still at both. */
     @Test
     void everyImageOfAStillProcessIsItsMemory() throws Exception {
-        try (TargetProcess target =
-                TargetProcess.startNative(
-                        "watched", List.of(directory.resolve("mapped").toString()))) {
+        try (TargetProcess target = still()) {
             Map<String, Long> facts = target.awaitReady();
             try (WatchedProcess watched = watch(target.pid(), InstantChoice.END)) {
                 check(watched, target, facts, "at first");
@@ -143,9 +141,7 @@ class WatchedProcessTest {
 
     @Test
     void whatChangedSinceAnImageThatFailedIsInTheNext() throws Exception {
-        try (TargetProcess target =
-                TargetProcess.startNative(
-                        "watched", List.of(directory.resolve("mapped").toString()))) {
+        try (TargetProcess target = still()) {
             Map<String, Long> facts = target.awaitReady();
             try (WatchedProcess watched = watch(target.pid(), InstantChoice.END)) {
                 check(watched, target, facts, "at first");
@@ -187,9 +183,7 @@ class WatchedProcessTest {
 
     @Test
     void anotherProgramIsNotTakenForTheOneThatIsWatched() throws Exception {
-        try (TargetProcess target =
-                TargetProcess.startNative(
-                        "watched", List.of(directory.resolve("mapped").toString()))) {
+        try (TargetProcess target = still()) {
             target.awaitReady();
             try (WatchedProcess watched = watch(target.pid(), InstantChoice.END)) {
                 watched.take(next());
@@ -214,6 +208,12 @@ class WatchedProcessTest {
             assertThat(Files.exists(directory.resolve("alone"))).isFalse();
             watched.take(new DiscardingSink()); // all of it, since that failed
         }
+    }
+
+    /** It stands still but for what it is told to do. */
+    private TargetProcess still() throws Exception {
+        return TargetProcess.startNative(
+                "watched", List.of(directory.resolve("mapped").toString()));
     }
 
     private static void act(TargetProcess target, String act) throws Exception {
