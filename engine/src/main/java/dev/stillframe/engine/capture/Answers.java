@@ -182,7 +182,8 @@ final class Answers {
     private void captureSeized(Block at, int page) throws IOException {
         switch (at.claim(page)) {
             case Claim.CLEAN -> {
-                int window = at.isHuge() ? Block.PAGES : faultAround;
+                capture.pace.await();
+                int window = at.isHuge() ? Block.PAGES : stagedAround();
                 int first = page & -window;
                 copier.copyClean(at, first, first + window);
             }
@@ -202,6 +203,11 @@ final class Answers {
                 }
             }
         }
+    }
+
+    /** What is left of staging is for pages that somebody waits for. */
+    private int stagedAround() {
+        return capture.staging.isScarce() ? 1 : faultAround;
     }
 
     private void releaseHoles(Block at, int page) throws IOException {

@@ -33,6 +33,7 @@ final class Capture implements Drain.Failures {
     final PageReader reader;
     final Views views;
     final Staging staging;
+    final Pace pace;
     final SnapshotOptions options;
     final Probe probe;
     final Clock clock;
@@ -115,6 +116,7 @@ final class Capture implements Drain.Failures {
         this.reader = reader;
         this.views = views;
         this.staging = staging;
+        this.pace = new Pace(staging);
         this.options = options;
         this.probe = probe;
         this.clock = staging.clock();

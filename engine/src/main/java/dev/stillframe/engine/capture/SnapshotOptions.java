@@ -69,7 +69,7 @@ public record SnapshotOptions(
      */
     public record Tuning(int maxFaultAroundPages, boolean spin, boolean preCopyHotPages) {
         /** What users get. */
-        public static final Tuning DEFAULT = new Tuning(128, true, true);
+        public static final Tuning DEFAULT = new Tuning(32, true, true);
     }
 
     /** Checks the ranges. */

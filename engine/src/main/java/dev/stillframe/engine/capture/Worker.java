@@ -195,10 +195,11 @@ final class Worker implements Runnable {
 
     /**
      * While arming, where one worker has all the work, the others leave the processors to the
-     * target.
+     * target; and where staging is scarce, all to the drain.
      */
     private boolean spins() {
         return capture.options.tuning().spin()
+                && !capture.staging.isScarce()
                 && (capture.phase() != Capture.Phase.ARM || capture.workers.getFirst() == this);
     }
 

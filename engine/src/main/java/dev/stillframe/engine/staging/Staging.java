@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.Clock;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -20,12 +21,17 @@ public final class Staging implements AutoCloseable {
      */
     private static final int MOST_RESERVE = 32;
 
+    /** What took longer than that was no sink at work. */
+    private static final long MOST_BLOCK_NANOS = 1_000_000_000;
+
     private final Runnable freeMemory;
     private final Clock clock;
     private final int blocks;
     private final int least;
     private final ArrayBlockingQueue<StagingBlock> free;
     private final ArrayBlockingQueue<StagingBlock> filled;
+    private final AtomicLong recycledNanos = new AtomicLong();
+    private final AtomicLong blockNanos = new AtomicLong();
     private final LongAdder waitedNanos = new LongAdder();
     private volatile boolean abandoned;
 
@@ -116,12 +122,30 @@ public final class Staging implements AutoCloseable {
         return free.size() < least;
     }
 
+    /**
+     * How long to take over the next block, so that what is left lasts: nothing while there is half
+     * of what is {@linkplain #isScarce reserved}; as long as the sink takes over one while there is
+     * a quarter, and longer while there is less.
+     */
+    public long scarceBlockNanos() {
+        int gone = (least + 1) / 2 - free.size();
+        if (gone <= 0) {
+            return 0;
+        }
+        long since = Math.min(clock.monotonicTime() - recycledNanos.get(), MOST_BLOCK_NANOS);
+        return Math.max(blockNanos.get(), since) * 4 * gone / least;
+    }
+
     public boolean hasFilled() {
         return !filled.isEmpty();
     }
 
     /** Gives a block back for reuse. */
     public void recycle(StagingBlock block) {
+        long now = clock.monotonicTime();
+        long nanos = now - recycledNanos.getAndSet(now);
+        long before = blockNanos.get();
+        blockNanos.set(before + (Math.min(nanos, MOST_BLOCK_NANOS) - before) / 4);
         block.clear();
         free.add(block);
     }

@@ -37,7 +37,8 @@ public final class Bench {
             Map.ofEntries(
                     Map.entry("pause", Bench::pause),
                     Map.entry("capture", Bench::capture),
-                    Map.entry("slowed", Bench::slowed),
+                    Map.entry("slowed", SlowedBench::measure),
+                    Map.entry("tuning", Bench::tuning),
                     Map.entry("slowsink", Bench::slowSink),
                     Map.entry("roundpause", RoundPauses::measure),
                     Map.entry("slowrounds", RoundsBench::measure),
@@ -113,7 +114,7 @@ public final class Bench {
     }
 
     /** How long the writer is slow, in turns with the engine as plain as can be. */
-    private static void slowed(Figures figures) throws Exception {
+    private static void tuning(Figures figures) throws Exception {
         List<Double> ours = new ArrayList<>();
         List<Double> plain = new ArrayList<>();
         try (OracleTarget target = start(GIB)) {
