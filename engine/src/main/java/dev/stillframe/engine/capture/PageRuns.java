@@ -1,9 +1,7 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.memory.AddressRange;
 import java.util.Arrays;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 
 /** Runs of pages of one mapping, by address. Grows; owned by one thread. */
 final class PageRuns {
@@ -11,6 +9,12 @@ final class PageRuns {
     private long[] ends = new long[64];
     private int count;
     private long pages;
+
+    static PageRuns of(AddressRange range) {
+        PageRuns all = new PageRuns();
+        all.add(range.start(), range.end());
+        return all;
+    }
 
     /** Adds a run behind the last one, or makes that longer. */
     void add(long start, long end) {
@@ -32,19 +36,18 @@ final class PageRuns {
         if (other.count == 0 || count == 0) {
             return other.count == 0 ? this : other;
         }
-        TreeMap<Long, Long> ends = new TreeMap<>();
-        for (PageRuns each : List.of(this, other)) {
-            for (int run = 0; run < each.count; run++) {
-                ends.merge(each.starts[run], each.ends[run], Math::max);
-            }
-        }
         PageRuns both = new PageRuns();
+        int ours = 0;
+        int others = 0;
         long behind = Long.MIN_VALUE;
-        for (Map.Entry<Long, Long> each : ends.entrySet()) {
-            long start = Math.max(behind, each.getKey());
-            if (start < each.getValue()) {
-                both.add(start, each.getValue());
-                behind = each.getValue();
+        while (ours < count || others < other.count) {
+            boolean isOurs =
+                    others == other.count || (ours < count && starts[ours] <= other.starts[others]);
+            long start = Math.max(behind, isOurs ? starts[ours] : other.starts[others]);
+            long end = isOurs ? ends[ours++] : other.ends[others++];
+            if (start < end) {
+                both.add(start, end);
+                behind = end;
             }
         }
         return both;
@@ -75,6 +78,17 @@ final class PageRuns {
             }
         }
         return rest;
+    }
+
+    /** With the pages between two runs, where they are fewer than {@code gapPages}. */
+    PageRuns joined(int gapPages) {
+        PageRuns joined = new PageRuns();
+        for (int run = 0; run < count; run++) {
+            boolean isNear =
+                    run > 0 && starts[run] - ends[run - 1] < (long) gapPages * Block.PAGE_BYTES;
+            joined.add(isNear ? ends[run - 1] : starts[run], ends[run]);
+        }
+        return joined;
     }
 
     int count() {
