@@ -34,13 +34,6 @@ final class ImageFormat {
     static final int HEADER_BYTES = 128;
 
     /**
-     * The kind of a page in the index, beside those of {@link
-     * dev.stillframe.engine.instant.PageKind}: data, with its hash, that the parent has at the same
-     * address. To the root hash it is data.
-     */
-    static final int IN_PARENT = 4;
-
-    /**
      * Most pages of one image: 256 TiB of 4 KiB pages, all that a process can address with 4-level
      * tables.
      */

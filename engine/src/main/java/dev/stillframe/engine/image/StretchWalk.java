@@ -117,7 +117,7 @@ final class StretchWalk {
 
     private void showRecorded(long code, AddressRange range, Stretch.Visitor visitor)
             throws IOException {
-        if (code == PageKind.DATA.code() || code == ImageFormat.IN_PARENT) {
+        if (code == PageKind.DATA.code() || code == PageKind.IN_PARENT.code()) {
             visitor.visit(new Stretch.Stored(range));
         } else if (code == PageKind.ZERO.code()) {
             visitor.visit(new Stretch.Zero(range));
