@@ -12,11 +12,8 @@ import java.util.Set;
 
 /** The names, numbers and limits of the image format; {@code engine/IMAGE.md} gives every byte. */
 final class ImageFormat {
-    /** The version written. */
-    static final int VERSION = 2;
-
-    /** The oldest version read: its layouts were never amended. */
-    static final int OLDEST_VERSION = 1;
+    /** The version that is written and read. */
+    static final int VERSION = 3;
 
     static final String MANIFEST = "manifest.json";
     static final String INDEX = "index";
@@ -95,11 +92,6 @@ final class ImageFormat {
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(text))
                 }
                 : new FileAttribute<?>[0];
-    }
-
-    /** Whether images of a version can be read. */
-    static boolean isKnown(int version) {
-        return version >= OLDEST_VERSION && version <= VERSION;
     }
 
     /** Exact length of the index of an image with so many ordinals. */

@@ -7,7 +7,6 @@ import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.RegionKind;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -23,7 +22,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -209,19 +207,11 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /**
-     * Root hash of the image that this one adds to, in hexadecimal; null if it stands alone. Of an
-     * arena's changes ({@link RegionKind#CHANGES}) the parent is not looked at; otherwise its pages
-     * are read from there.
+     * Root hash of the image that has the pages which are not stored here, in hexadecimal; null if
+     * all are.
      */
     public @Nullable String parent() {
-        if (parent != null) {
-            return parent.rootHash();
-        }
-        return layout().regions().stream()
-                .filter(region -> region.kind() == RegionKind.CHANGES)
-                .map(region -> Objects.requireNonNull(region.file()).path())
-                .findFirst()
-                .orElse(null);
+        return manifest.parent();
     }
 
     /** The directory. */

@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
-import java.util.Objects;
 
 /**
  * Says of every address where its bytes are: the record of its page decides where there is one;
@@ -162,12 +161,6 @@ final class StretchWalk {
                             new Stretch.Unavailable(
                                     range, "memory of the kernel that could not be read"));
             case DEVICE -> visitor.visit(new Stretch.Unavailable(range, "memory of a device"));
-            case CHANGES ->
-                    visitor.visit(
-                            new Stretch.Unavailable(
-                                    range,
-                                    "as in the parent image "
-                                            + Objects.requireNonNull(region.file()).path()));
         }
     }
 
