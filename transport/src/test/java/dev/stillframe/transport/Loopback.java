@@ -2,6 +2,7 @@ package dev.stillframe.transport;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.transport.receiver.Receiver;
 import dev.stillframe.transport.receiver.ReceiverEvents;
 import dev.stillframe.transport.receiver.ReceiverLimits;
@@ -22,6 +23,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** A receiver on the loopback interface with its sinks in memory. */
 public final class Loopback implements AutoCloseable {
@@ -67,7 +69,7 @@ public final class Loopback implements AutoCloseable {
         receiver = Receiver.start(listen, this::sink, limits, credentials, registry, new Told());
     }
 
-    private MemorySink sink(String name, byte[] key) {
+    private MemorySink sink(String name, byte[] key, @Nullable String parent, HeapAllowance heap) {
         MemorySink sink = new MemorySink(name);
         sinks.add(sink);
         return sink;

@@ -33,6 +33,20 @@ public final class SampleBatch implements PageBatch {
         return this;
     }
 
+    /** Adds pages that are said to be in the parent, with any hashes. */
+    public SampleBatch addInParent(long firstOrdinal, byte[] hashes) {
+        MemorySegment copy = arena.allocate(hashes.length, Long.BYTES);
+        copy.copyFrom(MemorySegment.ofArray(hashes));
+        runs.add(
+                new Run(
+                        PageKind.IN_PARENT,
+                        firstOrdinal,
+                        hashes.length / PageHash.BYTES,
+                        MemorySegment.NULL,
+                        copy));
+        return this;
+    }
+
     /** Adds whole pages of data with their right hashes. */
     public SampleBatch addData(long firstOrdinal, byte[] bytes) {
         int count = bytes.length / PAGE;

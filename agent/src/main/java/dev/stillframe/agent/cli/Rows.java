@@ -35,11 +35,7 @@ final class Rows {
             return this;
         }
         return add(
-                "parent",
-                image.sharesPages()
-                        ? rootHash + ": has " + Units.count(image.sharedPages()) + " of the pages"
-                        : rootHash
-                                + ": this image has only the changes, and the parent was not looked at");
+                "parent", rootHash + ": has " + Units.count(image.sharedPages()) + " of the pages");
     }
 
     /** What is missing: how much, and for each reason how much and where the first of it is. */

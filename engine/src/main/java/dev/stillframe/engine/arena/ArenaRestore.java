@@ -7,14 +7,11 @@ import dev.stillframe.engine.image.Verification;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -27,74 +24,31 @@ public final class ArenaRestore {
     /**
      * Does it; the caller sees to it that no snapshot is taken meanwhile.
      *
-     * @param images the newest first; each but the last is of changes to the next
-     * @throws IOException if one is damaged, incomplete, or not of such an arena; the arena is
-     *     unchanged
+     * @param places directories with the image's parents, beside its own
+     * @throws IOException if it or a parent is damaged, missing or incomplete, or it is not of such
+     *     an arena; the arena is unchanged
      */
-    public static void run(MemoryArena arena, List<Path> images) throws IOException {
-        for (Path image : images) {
-            Verification verification = ImageVerifier.verify(image, ImageVerifier.Progress.NONE);
-            if (!verification.intact()) {
-                throw new ImageFormatException(
-                        "%s is damaged, %d times; the first: %s"
-                                .formatted(
-                                        image,
-                                        verification.damageCount(),
-                                        verification.damages().getFirst()));
-            }
+    public static void run(MemoryArena arena, Path image, List<Path> places) throws IOException {
+        Verification verification =
+                ImageVerifier.verify(image, places, ImageVerifier.Progress.NONE);
+        if (!verification.intact()) {
+            throw new ImageFormatException(
+                    "%s is damaged, %d times; the first: %s"
+                            .formatted(
+                                    image,
+                                    verification.damageCount(),
+                                    verification.damages().getFirst()));
         }
-        try (Arena scratch = Arena.ofConfined()) {
+        try (Arena scratch = Arena.ofConfined();
+                ImageReader reader = ImageReader.open(image, places)) {
+            fitting(arena, reader);
             MemorySegment content = scratch.allocate(arena.sizeBytes(), MemoryArena.PAGE_BYTES);
-            String expected =
-                    null; // of the newest nothing is expected: it is what the caller wants
-            List<Path> readable = new ArrayList<>();
-            for (Path image : images) {
-                try (ImageReader reader = ImageReader.open(image)) {
-                    fitting(arena, reader);
-                    String rootHash = HexFormat.of().formatHex(reader.rootHash());
-                    if (!readable.isEmpty() && !rootHash.equals(expected)) {
-                        throw new ImageFormatException(
-                                expected == null
-                                        ? "%s has no parent, but %s was given"
-                                                .formatted(readable.getLast(), image)
-                                        : "the parent of %s is %s, but %s is %s"
-                                                .formatted(
-                                                        readable.getLast(),
-                                                        expected,
-                                                        image,
-                                                        rootHash));
-                    }
-                    expected = reader.parent();
-                    readable.add(image);
-                }
-            }
-            if (expected != null) {
+            List<Missing> missing = reader.read(new AddressRange(0, arena.sizeBytes()), content);
+            if (!missing.isEmpty()) {
                 throw new ImageFormatException(
-                        "%s needs its parent %s, which was not given"
-                                .formatted(images.getLast(), expected));
-            }
-            for (Path image : readable.reversed()) {
-                read(image, content);
+                        "%s is not complete: %s".formatted(image, missing.getFirst()));
             }
             put(arena, content);
-        }
-    }
-
-    private static void read(Path image, MemorySegment content) throws IOException {
-        try (ImageReader reader = ImageReader.open(image)) {
-            Region region = reader.layout().regions().getFirst();
-            for (Extent extent : region.extents()) {
-                long start = extent.firstPage() * MemoryArena.PAGE_BYTES;
-                AddressRange range =
-                        new AddressRange(
-                                start, start + extent.pageCount() * MemoryArena.PAGE_BYTES);
-                List<Missing> missing =
-                        reader.read(range, content.asSlice(start, range.sizeBytes()));
-                if (!missing.isEmpty()) {
-                    throw new ImageFormatException(
-                            "%s is not complete: %s".formatted(image, missing.getFirst()));
-                }
-            }
         }
     }
 

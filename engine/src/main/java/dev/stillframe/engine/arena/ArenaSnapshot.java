@@ -5,6 +5,7 @@ import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.staging.Drain;
+import dev.stillframe.engine.staging.PageLedger;
 import dev.stillframe.engine.staging.Places;
 import dev.stillframe.engine.staging.Staging;
 import dev.stillframe.engine.staging.StagingBlock;
@@ -14,7 +15,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Instant;
-import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.function.Consumer;
@@ -30,12 +30,21 @@ final class ArenaSnapshot implements AutoCloseable {
     private final WriteBarrier barrier;
     private final PageSink sink;
     private final ArenaOptions options;
-    private final @Nullable ArenaReport parent;
+    private final @Nullable Parent parent;
     private final Consumer<String> steps;
     private final int pages;
     private @Nullable Staging staging;
     private @Nullable Drain drain;
     private boolean encodes;
+
+    /**
+     * An earlier snapshot, from which this one goes on.
+     *
+     * @param epoch its epoch
+     * @param newest what the arena's newest image has, which is what the parent has of pages that
+     *     were not written since that
+     */
+    record Parent(int epoch, PageLedger newest) {}
 
     /** {@code steps} is told of each step before it is taken. */
     ArenaSnapshot(
@@ -43,7 +52,7 @@ final class ArenaSnapshot implements AutoCloseable {
             WriteBarrier barrier,
             PageSink sink,
             ArenaOptions options,
-            @Nullable ArenaReport parent,
+            @Nullable Parent parent,
             Consumer<String> steps) {
         this.arena = arena;
         this.clock = arena.clock();
@@ -92,7 +101,7 @@ final class ArenaSnapshot implements AutoCloseable {
         Role.DRAIN.start(draining);
         encodes = true;
         steps.accept("layout");
-        Layout layout = layout(images, instant, copies);
+        Layout layout = images.at(Layout.epochNanos(instant));
         draining.begin(layout, new Places(layout), false);
         steps.accept("sweep");
         sweep(copies);
@@ -103,7 +112,7 @@ final class ArenaSnapshot implements AutoCloseable {
                 published.image(),
                 HexFormat.of().formatHex(published.rootHash()),
                 copies.epoch(),
-                layout.pageCount(),
+                draining.dataPages() + draining.zeroPages(),
                 draining.zeroPages(),
                 copies.byWriters(),
                 instantNanos - armed,
@@ -138,22 +147,6 @@ final class ArenaSnapshot implements AutoCloseable {
         }
     }
 
-    private Layout layout(ArenaLayout images, Instant instant, PageCopies copies) {
-        long instantEpochNanos = Layout.epochNanos(instant);
-        return parent == null
-                ? images.whole(instantEpochNanos)
-                : images.changes(instantEpochNanos, parent, wanted(copies));
-    }
-
-    /** What was written since the parent. */
-    private BitSet wanted(PageCopies copies) {
-        BitSet wanted = new BitSet(pages);
-        for (int page = 0; page < pages; page++) {
-            wanted.set(page, copies.isWanted(page));
-        }
-        return wanted;
-    }
-
     /** Has every page copied that is wanted and that no writer has copied. */
     private void sweep(PageCopies copies) throws IOException {
         for (int page = 0; page < pages; page++) {
@@ -172,8 +165,19 @@ final class ArenaSnapshot implements AutoCloseable {
         draining.finish();
         awaitDrain(draining);
         copies.check();
+        if (parent != null) {
+            draining.sendUnchanged(layout, parent.newest());
+        }
         byte[] rootHash = RootHash.of(layout, List.of(), draining.ledger());
         return new Published(sink.finish(new Ending(List.of(), rootHash)), rootHash);
+    }
+
+    /** What the published image has; it is the caller's. */
+    PageLedger takeLedger() {
+        if (drain == null) {
+            throw new IllegalStateException("nothing was taken");
+        }
+        return drain.takeLedger();
     }
 
     /** Bounded by the drain's stall timeout and the sink's own deadline. */

@@ -6,15 +6,16 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.stillframe.engine.page.PageSink;
+import dev.stillframe.engine.staging.PageLedger;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The arena whose writes go through a {@link WriteBarrier}. Thread-safe. */
@@ -35,6 +36,12 @@ final class EmulatedArena implements MemoryArena {
 
     /** Root hashes of the images that were published, by epoch. Whoever has the turn owns it. */
     private final TreeMap<Integer, String> published = new TreeMap<>();
+
+    /**
+     * What the newest image has, 24 bytes a page; null before the first. Whoever has the turn owns
+     * it.
+     */
+    private @Nullable PageLedger newest;
 
     private final ArenaTurn turn;
     private final Consumer<String> steps;
@@ -439,6 +446,7 @@ final class EmulatedArena implements MemoryArena {
             try (ArenaSnapshot snapshot =
                     new ArenaSnapshot(this, barrier, sink, options, known(parent), steps)) {
                 ArenaReport report = snapshot.take();
+                keep(snapshot.takeLedger());
                 published.put(report.epoch(), report.rootHash());
                 if (published.size() > MOST_PARENTS) {
                     published.pollFirstEntry();
@@ -450,27 +458,40 @@ final class EmulatedArena implements MemoryArena {
         }
     }
 
+    /** What the newest image has; nothing is kept of an arena that is being closed. */
+    private void keep(@Nullable PageLedger next) {
+        PageLedger before = newest;
+        newest = next;
+        if (before != null) {
+            before.close();
+        }
+    }
+
     @Override
-    public void restore(Path image, Path... parents) throws IOException {
+    public void restore(Path image, Path... places) throws IOException {
         if (barrier.inUnit()) {
             throw new IllegalStateException(
                     "a restore of arena " + name + " inside a unit of writes");
         }
         begin("a restore");
         try {
-            ArenaRestore.run(this, Stream.concat(Stream.of(image), Stream.of(parents)).toList());
+            ArenaRestore.run(this, image, List.of(places));
         } finally {
             turn.end();
         }
     }
 
-    private @Nullable ArenaReport known(@Nullable ArenaReport parent) {
-        if (parent != null && !parent.rootHash().equals(published.get(parent.epoch()))) {
+    private ArenaSnapshot.@Nullable Parent known(@Nullable ArenaReport parent) {
+        if (parent == null) {
+            return null;
+        }
+        PageLedger known = newest;
+        if (known == null || !parent.rootHash().equals(published.get(parent.epoch()))) {
             throw new IllegalArgumentException(
                     "image %s is none of the last %d of arena %s"
                             .formatted(parent.rootHash(), MOST_PARENTS, name));
         }
-        return parent;
+        return new ArenaSnapshot.Parent(parent.epoch(), known);
     }
 
     private void begin(String what) {
@@ -485,6 +506,7 @@ final class EmulatedArena implements MemoryArena {
         if (turn.close()) {
             try {
                 arena.close();
+                keep(null);
             } catch (RuntimeException e) {
                 turn.end(); // it can be closed again
                 throw e;

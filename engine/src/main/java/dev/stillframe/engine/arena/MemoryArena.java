@@ -1,5 +1,6 @@
 package dev.stillframe.engine.arena;
 
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import io.micrometer.core.instrument.Clock;
 import java.io.IOException;
@@ -57,12 +58,12 @@ public interface MemoryArena extends MemoryRange, AutoCloseable {
     ArenaReport snapshot(PageSink sink, ArenaOptions options) throws IOException;
 
     /**
-     * The same, but only the pages that were written since an earlier snapshot; the image names
-     * that one as its parent, by root hash, and is of use only together with it. What {@code
-     * verify} says of such an image it says of the changes alone.
+     * The same, but only the pages that were written since an earlier snapshot are copied; of the
+     * others the sink is told that the image's parent has them ({@link PageKind#IN_PARENT}).
      *
-     * @param parent a published snapshot of this arena, one of the last thousand, whole or itself
-     *     of changes
+     * @param parent a published snapshot of this arena, one of the last thousand, itself taken in
+     *     either way
+     * @param sink of a child of that snapshot's image, or of one with the same pages
      * @throws IllegalArgumentException if it is not
      * @throws UnsupportedOperationException if this arena does not know what was written between
      *     snapshots
@@ -76,13 +77,12 @@ public interface MemoryArena extends MemoryRange, AutoCloseable {
      * on either side; readers see pages change. Takes as much memory again until it returns.
      *
      * @param image an image of an arena of this size, complete
-     * @param parents if it is an image of changes: its parent, the parent of that, and so on to the
-     *     one that is whole
+     * @param places directories in which its parents are looked for, beside the image's own
      * @throws IllegalStateException if a snapshot or a restore is running, or after close
      * @throws IOException if the image is damaged, incomplete, or of another size or page size; the
      *     arena is unchanged
      */
-    void restore(Path image, Path... parents) throws IOException;
+    void restore(Path image, Path... places) throws IOException;
 
     /**
      * Runs {@code writes} as one unit: an image has all that it writes on this thread or nothing of

@@ -26,7 +26,6 @@ final class PageCopies implements WriteBarrier.Copying, Drain.Failures {
     private final WriteBarrier barrier;
     private final int epoch;
     private final int since;
-    private final boolean[] wasDirty;
     private final long sweeper = Thread.currentThread().threadId();
     private final Stripe[] stripes = new Stripe[STRIPES];
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
@@ -48,7 +47,6 @@ final class PageCopies implements WriteBarrier.Copying, Drain.Failures {
         this.barrier = barrier;
         this.epoch = barrier.nextEpoch();
         this.since = since;
-        this.wasDirty = new boolean[(int) (memory.byteSize() / StagingBlock.PAGE_BYTES)];
         for (int i = 0; i < STRIPES; i++) {
             stripes[i] = new Stripe();
         }
@@ -67,7 +65,6 @@ final class PageCopies implements WriteBarrier.Copying, Drain.Failures {
         if (barrier.stamp(page) < since) {
             return true; // the parent has it
         }
-        wasDirty[page] = true; // before the stamp of this epoch hides it
         Stripe stripe = lockedStripe();
         try {
             StagingBlock block = room(stripe);
@@ -156,12 +153,6 @@ final class PageCopies implements WriteBarrier.Copying, Drain.Failures {
                 stripe.lock.unlock();
             }
         }
-    }
-
-    /** Whether a page is wanted; the same from T0 on. */
-    boolean isWanted(int page) {
-        int stamp = barrier.settledStamp(page);
-        return stamp < epoch ? stamp >= since : wasDirty[page];
     }
 
     /** Pages that writers have copied. */

@@ -181,17 +181,6 @@ final class WriteBarrier {
         return (int) PAGE_WORD.getAcquire(stamps, page);
     }
 
-    /**
-     * The same for others: a write that has looked at the epoch may not have stamped the page yet,
-     * so its end is awaited.
-     */
-    int settledStamp(int page) {
-        int claim = take(page);
-        int stamp = stamp(page);
-        PAGE_WORD.setRelease(claims, page, claim);
-        return stamp;
-    }
-
     /** The present epoch. */
     int epoch() {
         return epoch;

@@ -1,5 +1,6 @@
 package dev.stillframe.engine.capture;
 
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.page.PageSink;
 import dev.stillframe.engine.process.Target;
 import dev.stillframe.engine.process.TargetProcess;
@@ -11,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A process that is captured again and again. Between two snapshots the kernel goes on marking what
  * is written, so that only that is read for the next image; of the rest the sink is told that the
- * image before has it ({@link PageSink#inherit}). Each page that is written costs the process one
+ * image before has it ({@link PageKind#IN_PARENT}). Each page that is written costs the process one
  * fault of the kernel's own after each snapshot; nobody ever waits for us, and if we are killed
  * nothing of it is left. Huge pages that were written are small until this is closed.
  *

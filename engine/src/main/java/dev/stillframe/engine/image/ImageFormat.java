@@ -12,11 +12,8 @@ import java.util.Set;
 
 /** The names, numbers and limits of the image format; {@code engine/IMAGE.md} gives every byte. */
 final class ImageFormat {
-    /** The version written. */
-    static final int VERSION = 2;
-
-    /** The oldest version read: its layouts were never amended. */
-    static final int OLDEST_VERSION = 1;
+    /** The version that is written and read. */
+    static final int VERSION = 3;
 
     static final String MANIFEST = "manifest.json";
     static final String INDEX = "index";
@@ -32,13 +29,6 @@ final class ImageFormat {
 
     /** Length of the header of the index; the records follow. */
     static final int HEADER_BYTES = 128;
-
-    /**
-     * The kind of a page in the index, beside those of {@link
-     * dev.stillframe.engine.instant.PageKind}: data, with its hash, that the parent has at the same
-     * address. To the root hash it is data.
-     */
-    static final int IN_PARENT = 4;
 
     /**
      * Most pages of one image: 256 TiB of 4 KiB pages, all that a process can address with 4-level
@@ -102,11 +92,6 @@ final class ImageFormat {
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(text))
                 }
                 : new FileAttribute<?>[0];
-    }
-
-    /** Whether images of a version can be read. */
-    static boolean isKnown(int version) {
-        return version >= OLDEST_VERSION && version <= VERSION;
     }
 
     /** Exact length of the index of an image with so many ordinals. */

@@ -7,7 +7,6 @@ import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.memory.AddressRange;
-import dev.stillframe.engine.memory.RegionKind;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -23,7 +22,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,7 +80,7 @@ public final class ImageReader implements AutoCloseable {
      * @param places directories with images, which are looked through after the image's own
      */
     public static ImageReader open(Path image, List<Path> places) throws IOException {
-        return open(image, places(image, places), 0, HeapAllowance.ofThisProgram());
+        return open(image, places(image, places), List.of(), HeapAllowance.ofThisProgram());
     }
 
     /**
@@ -90,7 +88,12 @@ public final class ImageReader implements AutoCloseable {
      * image takes.
      */
     public static ImageReader open(Path image, HeapAllowance heap) throws IOException {
-        return open(image, places(image, List.of()), 0, heap);
+        return open(image, places(image, List.of()), List.of(), heap);
+    }
+
+    /** The same of an image that is to have a child, for which its chain must leave room. */
+    static ImageReader openAsParent(Path image, Path child) throws IOException {
+        return open(image, places(image, List.of()), List.of(child), HeapAllowance.ofThisProgram());
     }
 
     private static List<Path> places(Path image, List<Path> more) {
@@ -103,11 +106,8 @@ public final class ImageReader implements AutoCloseable {
         return all;
     }
 
-    /**
-     * Below as many children as {@code generation} says; parents are looked for in {@code places}
-     * only.
-     */
-    static ImageReader open(Path image, List<Path> places, int generation, HeapAllowance heap)
+    /** As the parent of {@code younger}; its own parents are looked for in {@code places} only. */
+    static ImageReader open(Path image, List<Path> places, List<Path> younger, HeapAllowance heap)
             throws IOException {
         Path indexPath = existing(image, ImageFormat.INDEX);
         IndexHeader header = header(image);
@@ -135,7 +135,7 @@ public final class ImageReader implements AutoCloseable {
             Parent parent =
                     manifest.parent() == null
                             ? null
-                            : new Parent(image, manifest.parent(), places, generation, heap);
+                            : new Parent(image, manifest.parent(), places, younger, heap);
             ImageReader reader = new ImageReader(image, manifest, index, pages, parent);
             done = true;
             return reader;
@@ -207,19 +207,11 @@ public final class ImageReader implements AutoCloseable {
     }
 
     /**
-     * Root hash of the image that this one adds to, in hexadecimal; null if it stands alone. Of an
-     * arena's changes ({@link RegionKind#CHANGES}) the parent is not looked at; otherwise its pages
-     * are read from there.
+     * Root hash of the image that has the pages which are not stored here, in hexadecimal; null if
+     * all are.
      */
     public @Nullable String parent() {
-        if (parent != null) {
-            return parent.rootHash();
-        }
-        return layout().regions().stream()
-                .filter(region -> region.kind() == RegionKind.CHANGES)
-                .map(region -> Objects.requireNonNull(region.file()).path())
-                .findFirst()
-                .orElse(null);
+        return manifest.parent();
     }
 
     /** The directory. */
@@ -247,7 +239,7 @@ public final class ImageReader implements AutoCloseable {
         long shared = 0;
         long ordinalCount = parent == null ? 0 : layout().ordinalCount();
         for (long ordinal = 0; ordinal < ordinalCount; ordinal++) {
-            shared += index.kindCode(ordinal) == ImageFormat.IN_PARENT ? 1 : 0;
+            shared += index.kindCode(ordinal) == PageKind.IN_PARENT.code() ? 1 : 0;
         }
         return shared;
     }
@@ -257,6 +249,27 @@ public final class ImageReader implements AutoCloseable {
         if (parent != null) {
             parent.reader().requireParents();
         }
+    }
+
+    /**
+     * Throws if the image is not where it was opened, with which pages that others share with it
+     * would be lost.
+     */
+    void requireStillThere() throws IOException {
+        try {
+            if (head(image).rootHash().equals(manifest.rootHash())) {
+                return;
+            }
+        } catch (IOException e) {
+            throw gone(e);
+        }
+        throw gone(null);
+    }
+
+    private ParentMissingException gone(@Nullable IOException cause) {
+        return new ParentMissingException(
+                "the parent %s was removed meanwhile: begin again with everything".formatted(image),
+                cause);
     }
 
     /** Whether the page at an address is data with that hash, here or in the parent. */
@@ -294,7 +307,7 @@ public final class ImageReader implements AutoCloseable {
     public PageKind kind(long ordinal) throws IOException {
         locator.address(ordinal); // refuses what does not exist
         long code = index.kindCode(ordinal);
-        if (code == ImageFormat.IN_PARENT && parent != null) {
+        if (code == PageKind.IN_PARENT.code() && parent != null) {
             return PageKind.DATA;
         }
         if (code < PageKind.ZERO.code() || code > PageKind.LOST.code()) {
@@ -411,7 +424,7 @@ public final class ImageReader implements AutoCloseable {
         int pageSize = layout().pageSizeBytes();
         long count = into.byteSize() / pageSize;
         for (long page = 0; page < count; ) {
-            if (index.kindCode(firstOrdinal + page) == ImageFormat.IN_PARENT) {
+            if (index.kindCode(firstOrdinal + page) == PageKind.IN_PARENT.code()) {
                 long pages =
                         readFromParent(
                                 parent.reader(),
@@ -443,7 +456,7 @@ public final class ImageReader implements AutoCloseable {
         long count = 1;
         long most = into.byteSize() / pageSize;
         while (count < most
-                && index.kindCode(firstOrdinal + count) == ImageFormat.IN_PARENT
+                && index.kindCode(firstOrdinal + count) == PageKind.IN_PARENT.code()
                 && locator.address(firstOrdinal + count) == address + count * pageSize
                 && from.locator.find(address + count * pageSize) == there + count) {
             count++;

@@ -1,5 +1,6 @@
 package dev.stillframe.engine.image;
 
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.PageRecords;
 import dev.stillframe.engine.page.DurableSink;
@@ -117,6 +118,14 @@ public final class ImageStore {
      */
     public DurableSink createOrResume(String name, byte[] key) throws IOException {
         return ImageWriter.createOrResume(resolve(name), key);
+    }
+
+    /**
+     * The same as the child of an image of this store; see {@link ImageWriter#createOrResumeChild}.
+     */
+    public DurableSink createOrResumeChild(
+            String name, byte[] key, String parentRootHash, HeapAllowance heap) throws IOException {
+        return ImageWriter.createOrResumeChild(resolve(name), key, parentRootHash, heap);
     }
 
     /** Where the image called {@code name} is, if there is one and it has that root hash. */

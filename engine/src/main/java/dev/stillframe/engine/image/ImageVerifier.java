@@ -160,7 +160,7 @@ public final class ImageVerifier {
             }
             return;
         }
-        if (code == ImageFormat.IN_PARENT && reader.sharesPages()) {
+        if (code == PageKind.IN_PARENT.code() && reader.sharesPages()) {
             if (bytes.mismatch(zeros) != -1) {
                 damaged(
                         ordinal,
@@ -192,7 +192,7 @@ public final class ImageVerifier {
         boolean read = false;
         for (int page = 0; reader.sharesPages() && page < count; page++) {
             int record = page * PageRecords.RECORD_BYTES;
-            if (records.getLong(record) != ImageFormat.IN_PARENT) {
+            if (records.getLong(record) != PageKind.IN_PARENT.code()) {
                 continue;
             }
             if (!read) {

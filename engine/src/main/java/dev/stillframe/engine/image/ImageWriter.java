@@ -1,5 +1,6 @@
 package dev.stillframe.engine.image;
 
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
@@ -26,6 +27,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -93,7 +95,7 @@ public final class ImageWriter implements DurableSink {
      */
     public static ImageWriter createChild(Path image, Path parent) throws IOException {
         Path target = checkedTarget(image);
-        ImageReader reader = ImageReader.open(parent);
+        ImageReader reader = ImageReader.openAsParent(parent, target);
         boolean done = false;
         try {
             reader.requireParents();
@@ -123,19 +125,51 @@ public final class ImageWriter implements DurableSink {
      * @throws IOException also if another process has it open
      */
     public static ImageWriter createOrResume(Path image, byte[] key) throws IOException {
+        return createOrResume(checkedTarget(image), key, null);
+    }
+
+    /**
+     * The same as the child of an image beside it; see {@link #createChild}.
+     *
+     * @param key also another one for another parent: what was checked against one must not be
+     *     taken up with another
+     * @param parentRootHash of the parent, 64 hexadecimal digits in lower case
+     * @param heap asked for what the parent takes
+     * @throws ParentMissingException if the parent is not there, or one that it needs itself
+     */
+    public static ImageWriter createOrResumeChild(
+            Path image, byte[] key, String parentRootHash, HeapAllowance heap) throws IOException {
         Path target = checkedTarget(image);
+        Parent parent =
+                new Parent(target, parentRootHash, List.of(parent(target)), List.of(), heap);
+        boolean done = false;
+        try {
+            ImageReader reader = parent.reader();
+            reader.requireParents();
+            ImageWriter writer = createOrResume(target, key, reader);
+            done = true;
+            return writer;
+        } finally {
+            if (!done) {
+                parent.close();
+            }
+        }
+    }
+
+    private static ImageWriter createOrResume(Path target, byte[] key, @Nullable ImageReader parent)
+            throws IOException {
         try (DirectoryStream<Path> partials =
                 Files.newDirectoryStream(parent(target), path -> isPartialOf(target, path))) {
             for (Path partial : partials) {
                 ImageJournal journal = ImageJournal.open(partial.resolve(ImageFormat.SESSION), key);
                 if (journal != null) {
-                    return new ImageWriter(target, partial, false, journal, null);
+                    return new ImageWriter(target, partial, false, journal, parent);
                 }
             }
         }
         Path partial = makePartial(target);
         ImageJournal journal = ImageJournal.create(partial.resolve(ImageFormat.SESSION), key);
-        return new ImageWriter(target, partial, false, journal, null);
+        return new ImageWriter(target, partial, false, journal, parent);
     }
 
     private static boolean isPartialOf(Path target, Path path) {
@@ -262,7 +296,8 @@ public final class ImageWriter implements DurableSink {
     /**
      * {@inheritDoc}
      *
-     * @throws ImageFormatException if a page is outside the extents, or its hash is wrong
+     * @throws ImageFormatException if a page is outside the extents, its hash is wrong, or it is
+     *     not in the parent though the batch says so
      * @throws IOException if it cannot be written; either way the image cannot be finished any more
      */
     @Override
@@ -294,30 +329,13 @@ public final class ImageWriter implements DurableSink {
         return view;
     }
 
-    @Override
-    public void inherit(long firstOrdinal, long count, MemorySegment hashes) throws IOException {
-        ImageContents open = open();
-        failing(
-                () -> {
-                    checkInOneExtent(open, firstOrdinal, count);
-                    clearStored(open, firstOrdinal, count);
-                    long address = open.locator.address(firstOrdinal);
-                    int pages = Math.toIntExact(count);
-                    int unlike = parent == null ? 0 : parent.firstUnlike(address, pages, hashes);
-                    if (unlike < pages) {
-                        throw new ImageFormatException(
-                                "%s is said to be in the parent, %s, and is not"
-                                        .formatted(
-                                                describe(open, firstOrdinal + unlike),
-                                                parent == null ? "none" : parent.image()));
-                    }
-                    open.index.recordInParent(firstOrdinal, pages, hashes);
-                });
-    }
-
-    /** Root hash of the parent, if pages are there that are not here. */
-    private @Nullable String neededParent() {
-        return parent == null || !sharesPages ? null : hex(parent.rootHash());
+    /** Root hash of the parent, if pages are there that are not here; it is still there. */
+    private @Nullable String neededParent() throws IOException {
+        if (parent == null || !sharesPages) {
+            return null;
+        }
+        parent.requireStillThere();
+        return hex(parent.rootHash());
     }
 
     /**
@@ -402,8 +420,28 @@ public final class ImageWriter implements DurableSink {
                 dataPages += Math.toIntExact(count);
                 open.index.recordData(first, count, batch.hashes(run));
             }
+            case IN_PARENT -> {
+                checkInParent(open, first, Math.toIntExact(count), batch.hashes(run));
+                clearStored(open, first, count);
+                open.index.recordInParent(first, Math.toIntExact(count), batch.hashes(run));
+            }
             case UNKNOWN ->
                     throw new ImageFormatException(describe(open, first) + " came as unknown");
+        }
+    }
+
+    private void checkInParent(ImageContents open, long first, int count, MemorySegment hashes)
+            throws ImageFormatException {
+        if (parent == null) {
+            throw new ImageFormatException(
+                    describe(open, first)
+                            + " is said to be in the parent, and this image has none: begin it as the child of one");
+        }
+        int unlike = parent.firstUnlike(open.locator.address(first), count, hashes);
+        if (unlike < count) {
+            throw new ImageFormatException(
+                    "%s is said to be in the parent, but %s has something else there: begin again with everything"
+                            .formatted(describe(open, first + unlike), parent.image()));
         }
     }
 
@@ -474,7 +512,7 @@ public final class ImageWriter implements DurableSink {
                 if (code == PageKind.UNKNOWN.code()) {
                     throw new ImageFormatException(describe(open, first + page) + " never came");
                 }
-                sharesPages |= code == ImageFormat.IN_PARENT;
+                sharesPages |= code == PageKind.IN_PARENT.code();
                 if (code == PageKind.LOST.code()) {
                     long address = open.locator.address(first + page);
                     if (!missing.cover(address, address + open.layout.pageSizeBytes())) {

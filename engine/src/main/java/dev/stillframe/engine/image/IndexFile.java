@@ -209,7 +209,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
     /** Records that a page of data, whose hash is recorded already, is stored in the parent. */
     void recordInParent(long ordinal) throws IOException {
         reserve(position(ordinal), RECORD_BYTES);
-        mapped.writeLong(position(ordinal), ImageFormat.IN_PARENT);
+        mapped.writeLong(position(ordinal), PageKind.IN_PARENT.code());
     }
 
     /**
@@ -222,7 +222,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
             int part = Math.min(PIECE_RECORDS, count - done);
             for (int page = 0; page < part; page++) {
                 long at = (long) page * RECORD_BYTES;
-                piece.set(WORD, at, ImageFormat.IN_PARENT);
+                piece.set(WORD, at, PageKind.IN_PARENT.code());
                 MemorySegment.copy(
                         hashes,
                         (long) (done + page) * PageHash.BYTES,
@@ -246,7 +246,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
                 long at = (long) page * RECORD_BYTES;
                 long hash = offset + (long) (done + page) * PageHash.BYTES;
                 long code = piece.get(WORD, at);
-                if ((code != PageKind.DATA.code() && code != ImageFormat.IN_PARENT)
+                if ((code != PageKind.DATA.code() && code != PageKind.IN_PARENT.code())
                         || piece.get(WORD, at + Long.BYTES) != hashes.get(WORD, hash)
                         || piece.get(WORD, at + 2 * Long.BYTES)
                                 != hashes.get(WORD, hash + Long.BYTES)) {
@@ -264,7 +264,7 @@ final class IndexFile implements PageRecords, AutoCloseable {
             copy(firstOrdinal, count, into);
             ByteBuffer words = into.duplicate().order(ByteOrder.LITTLE_ENDIAN);
             for (int at = from; at < into.position(); at += RECORD_BYTES) {
-                if (words.getLong(at) == ImageFormat.IN_PARENT) {
+                if (words.getLong(at) == PageKind.IN_PARENT.code()) {
                     words.putLong(at, PageKind.DATA.code());
                 }
             }

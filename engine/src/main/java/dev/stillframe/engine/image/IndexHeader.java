@@ -60,9 +60,9 @@ record IndexHeader(int pageSizeBytes, long ordinalCount, byte[] manifestHash) {
             throw new ImageFormatException(file + " does not begin as the index of an image does");
         }
         int format = in.getInt();
-        if (!ImageFormat.isKnown(format)) {
+        if (format != ImageFormat.VERSION) {
             throw new ImageFormatException(
-                    "%s has format %d; this program reads format %d"
+                    "%s has format %d; this program reads format %d: use the release that wrote it, or take the image anew"
                             .formatted(file, format, ImageFormat.VERSION));
         }
         if (Arrays.equals(

@@ -45,7 +45,7 @@ record Manifest(
     Manifest {
         Objects.requireNonNull(layout, "layout");
         missing = List.copyOf(missing);
-        if (!ImageFormat.isKnown(format)) {
+        if (format != ImageFormat.VERSION) {
             throw new IllegalArgumentException(
                     "format " + format + "; this program reads format " + ImageFormat.VERSION);
         }

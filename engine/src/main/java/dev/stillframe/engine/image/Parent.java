@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -23,7 +24,7 @@ final class Parent implements AutoCloseable {
     private final Path child;
     private final String rootHash;
     private final List<Path> places;
-    private final int generation;
+    private final List<Path> younger;
     private final HeapAllowance heap;
     private @Nullable ImageReader reader;
 
@@ -31,14 +32,16 @@ final class Parent implements AutoCloseable {
      * Of an image whose parent has that root hash.
      *
      * @param places directories to look in for it
-     * @param generation how many images there are between it and the one that is read
+     * @param younger the images between it and the one that is read, and that one: none of them is
+     *     it, even where all are of one instant and have one root hash
      * @param heap asked for what it takes
      */
-    Parent(Path child, String rootHash, List<Path> places, int generation, HeapAllowance heap) {
+    Parent(Path child, String rootHash, List<Path> places, List<Path> younger, HeapAllowance heap) {
         this.child = child;
         this.rootHash = rootHash;
         this.places = places;
-        this.generation = generation;
+        this.younger = new ArrayList<>(younger);
+        this.younger.add(child);
         this.heap = heap;
     }
 
@@ -49,7 +52,7 @@ final class Parent implements AutoCloseable {
     /**
      * The parent, open.
      *
-     * @throws ImageFormatException if it is in none of the places
+     * @throws ParentMissingException if it is in none of the places
      */
     ImageReader reader() throws IOException {
         if (reader == null) {
@@ -59,7 +62,7 @@ final class Parent implements AutoCloseable {
     }
 
     private ImageReader find() throws IOException {
-        if (generation >= MAX_CHAIN) {
+        if (younger.size() > MAX_CHAIN) {
             throw new ImageFormatException(
                     "%s has more than %d images before it; merge them".formatted(child, MAX_CHAIN));
         }
@@ -75,21 +78,31 @@ final class Parent implements AutoCloseable {
                 }
             }
         }
-        throw new ImageFormatException(
+        throw new ParentMissingException(
                 "%s needs its parent, the image with root hash %s, which is not in %s: bring it there, or say where it is"
-                        .formatted(child, rootHash, places));
+                        .formatted(child, rootHash, places),
+                null);
     }
 
     private @Nullable ImageReader openIfIt(Path image) throws IOException {
         try {
-            if (!ImageReader.head(image).rootHash().equals(rootHash)) {
+            if (!ImageReader.head(image).rootHash().equals(rootHash) || isYounger(image)) {
                 return null;
             }
         } catch (IOException e) {
             LOG.debug("{} is not the parent: it cannot be read", image, e);
             return null;
         }
-        return ImageReader.open(image, places, generation + 1, heap);
+        return ImageReader.open(image, places, younger, heap);
+    }
+
+    private boolean isYounger(Path image) throws IOException {
+        for (Path each : younger) {
+            if (Files.exists(each) && Files.isSameFile(each, image)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Override

@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
-import java.util.Objects;
 
 /**
  * Says of every address where its bytes are: the record of its page decides where there is one;
@@ -117,7 +116,7 @@ final class StretchWalk {
 
     private void showRecorded(long code, AddressRange range, Stretch.Visitor visitor)
             throws IOException {
-        if (code == PageKind.DATA.code() || code == ImageFormat.IN_PARENT) {
+        if (code == PageKind.DATA.code() || code == PageKind.IN_PARENT.code()) {
             visitor.visit(new Stretch.Stored(range));
         } else if (code == PageKind.ZERO.code()) {
             visitor.visit(new Stretch.Zero(range));
@@ -162,12 +161,6 @@ final class StretchWalk {
                             new Stretch.Unavailable(
                                     range, "memory of the kernel that could not be read"));
             case DEVICE -> visitor.visit(new Stretch.Unavailable(range, "memory of a device"));
-            case CHANGES ->
-                    visitor.visit(
-                            new Stretch.Unavailable(
-                                    range,
-                                    "as in the parent image "
-                                            + Objects.requireNonNull(region.file()).path()));
         }
     }
 

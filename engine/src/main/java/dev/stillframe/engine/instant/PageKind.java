@@ -1,6 +1,9 @@
 package dev.stillframe.engine.instant;
 
-/** What an image knows of a page. The codes are frozen: they are on the wire and in the index. */
+/**
+ * What an image knows of a page, or a batch says of it. The codes are frozen: they are on the wire
+ * and in the index.
+ */
 public enum PageKind {
     /** Not yet heard of; an image with such a page is not complete. */
     UNKNOWN(0),
@@ -9,12 +12,24 @@ public enum PageKind {
     /** Stored, with its hash. */
     DATA(2),
     /** Lost before it was copied; its range is in the list of what is missing. */
-    LOST(3);
+    LOST(3),
+    /** Data with its hash, which the image's parent has at the same address. */
+    IN_PARENT(4);
 
     private final int code;
 
     PageKind(int code) {
         this.code = code;
+    }
+
+    /** Whether a hash belongs to it. */
+    public boolean hasHash() {
+        return this == DATA || this == IN_PARENT;
+    }
+
+    /** What the page is, wherever it is stored. */
+    public PageKind content() {
+        return this == IN_PARENT ? DATA : this;
     }
 
     /** The number on the wire and in the index. */
@@ -33,6 +48,7 @@ public enum PageKind {
             case 1 -> ZERO;
             case 2 -> DATA;
             case 3 -> LOST;
+            case 4 -> IN_PARENT;
             default -> throw new IllegalArgumentException("page kind " + code);
         };
     }

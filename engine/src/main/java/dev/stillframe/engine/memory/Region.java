@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param name what {@code /proc/PID/maps} calls it ({@code [heap]}, {@code /memfd:ring (deleted)});
  *     empty for a nameless mapping
  * @param fileOffsetBytes where in its file the mapping begins; 0 without a file
- * @param file the file behind it; null for memory without one; for {@link RegionKind#CHANGES} the
- *     parent image
+ * @param file the file behind it; null for memory without one
  * @param extents in page order, disjoint; empty when nothing of the region is stored
  */
 public record Region(
@@ -33,10 +32,6 @@ public record Region(
         extents = List.copyOf(extents);
         if (!protection.matches("[r-][w-][x-][ps]")) {
             throw new IllegalArgumentException("not a protection: '" + protection + "'");
-        }
-        if (kind == RegionKind.CHANGES && (file == null || !file.path().matches("[0-9a-f]{64}"))) {
-            throw new IllegalArgumentException(
-                    "changes without the root hash of a parent: " + name);
         }
         if (fileOffsetBytes < 0) {
             throw new IllegalArgumentException("file offset " + fileOffsetBytes);

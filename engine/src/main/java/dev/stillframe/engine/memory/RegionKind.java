@@ -23,12 +23,7 @@ public enum RegionKind {
      */
     KERNEL,
     /** Device memory and other mappings that cannot be read consistently; nothing is stored. */
-    DEVICE,
-    /**
-     * Memory of which only pages written since the parent image are stored: absent pages are the
-     * parent's, whose root hash stands as the path of the region's file.
-     */
-    CHANGES;
+    DEVICE;
 
     /** Whether a file on disk is behind it. */
     public boolean isFile() {

@@ -7,53 +7,56 @@ import dev.stillframe.engine.page.RunBatch;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Pages as they lie in {@link CopiedPages}, which outlive the sink: nothing is copied, and nothing
- * is to be released.
+ * Pages as they lie in {@link CopiedPages}, which outlive the sink, and pages that the parent has:
+ * nothing is copied, and nothing is to be released.
  */
 final class ChangesBatch extends RunBatch {
     private final MemorySegment[] data = new MemorySegment[CopiedPages.CHUNK_PAGES];
-    private final PageContents contents;
-    private int runs;
-    private int pages;
+    private final CopiedPages copies;
+    private int pagesApart;
     private int lastPage;
 
-    /** An empty one; {@code contents} has the hashes. */
-    ChangesBatch(CopiedPages copies, PageContents contents) {
+    /** An empty one. */
+    ChangesBatch(CopiedPages copies) {
         super(CopiedPages.CHUNK_PAGES, copies.hashTable());
-        this.contents = contents;
+        this.copies = copies;
     }
 
+    /** Whether there may be no room for another page; zeros behind zeros take none. */
     boolean isFull() {
-        return pages == CopiedPages.CHUNK_PAGES;
+        return pagesApart == CopiedPages.CHUNK_PAGES;
     }
 
-    boolean isEmpty() {
-        return pages == 0;
-    }
-
-    /** Adds a page, which in the image has number {@code ordinal}. */
-    void add(int page, long ordinal, CopiedPages copies) {
+    /** Adds a page of which there is a copy; {@code contents} has its hash. */
+    void addCopied(int page, PageContents contents) {
         PageKind kind = contents.isZero(page) ? PageKind.ZERO : PageKind.DATA;
+        add(page, kind, contents, kind == PageKind.ZERO || copies.isFollowed(lastPage));
         if (kind == PageKind.DATA) {
-            contents.copyHash(page, hashTable(), (long) dataPages() * PageHash.BYTES);
+            int count = Math.toIntExact(pageCount(runCount() - 1));
+            data[runCount() - 1] = copies.run(page - count + 1, count);
         }
-        boolean follows =
-                runs > 0
-                        && lastPage + 1 == page
-                        && kind(runs - 1) == kind
-                        && (kind == PageKind.ZERO || copies.isFollowed(lastPage));
+    }
+
+    /** Adds a page that is as the parent has it; {@code contents} has its hash. */
+    void addUnchanged(int page, PageContents contents) {
+        add(page, contents.isZero(page) ? PageKind.ZERO : PageKind.IN_PARENT, contents, true);
+    }
+
+    private void add(int page, PageKind kind, PageContents contents, boolean joins) {
+        int last = runCount() - 1;
+        boolean follows = last >= 0 && lastPage + 1 == page && kind(last) == kind && joins;
+        if (kind.hasHash()) {
+            contents.copyHash(page, hashTable(), (long) hashCount() * PageHash.BYTES);
+        }
         if (follows) {
             lengthen(1);
         } else {
-            add(kind, ordinal, 1);
-            runs++;
+            add(kind, page, 1);
         }
-        if (kind == PageKind.DATA) {
-            int count = Math.toIntExact(pageCount(runs - 1));
-            data[runs - 1] = copies.run(page - count + 1, count);
+        if (!follows || kind.hasHash()) {
+            pagesApart++;
         }
         lastPage = page;
-        pages++;
     }
 
     @Override

@@ -41,6 +41,7 @@ final class ChangesSnapshot implements AutoCloseable {
     private final ArenaReport parent;
     private final PageSink sink;
     private final Clock clock;
+    private final int pages;
     private final CopiedPages copies;
     private final PageContents now;
 
@@ -75,7 +76,7 @@ final class ChangesSnapshot implements AutoCloseable {
         this.parent = parent;
         this.sink = sink;
         this.clock = clock;
-        int pages = Math.toIntExact(memory.byteSize() / PageHistory.PAGE_BYTES);
+        this.pages = Math.toIntExact(memory.byteSize() / PageHistory.PAGE_BYTES);
         this.copies = new CopiedPages(pages);
         this.now = new PageContents(pages);
     }
@@ -93,7 +94,7 @@ final class ChangesSnapshot implements AutoCloseable {
         wanted.or(older);
         Layout layout =
                 ArenaLayout.of(arena.name(), "rw-s", memory.byteSize())
-                        .changes(stopped.instantEpochNanos(), parent, wanted);
+                        .at(stopped.instantEpochNanos());
         sink.begin(layout);
         send(wanted);
         byte[] rootHash = RootHash.of(layout, List.of(), records(wanted));
@@ -102,7 +103,7 @@ final class ChangesSnapshot implements AutoCloseable {
                         sink.finish(new Ending(List.of(), rootHash)),
                         HexFormat.of().formatHex(rootHash),
                         epoch,
-                        layout.pageCount(),
+                        wanted.cardinality(),
                         wanted.stream().filter(now::isZero).count(),
                         0,
                         instant - stopped.pauseNanos() - started,
@@ -154,29 +155,30 @@ final class ChangesSnapshot implements AutoCloseable {
     }
 
     private void send(BitSet wanted) throws IOException {
-        ChangesBatch batch = new ChangesBatch(copies, now);
-        long ordinal = 0;
-        for (int page = wanted.nextSetBit(0); page >= 0; page = wanted.nextSetBit(page + 1)) {
-            batch.add(page, ordinal++, copies);
+        ChangesBatch batch = new ChangesBatch(copies);
+        for (int page = 0; page < pages; page++) {
             if (batch.isFull()) {
                 sink.accept(batch);
-                batch = new ChangesBatch(copies, now);
+                batch = new ChangesBatch(copies);
+            }
+            if (wanted.get(page)) {
+                batch.addCopied(page, now);
+            } else {
+                batch.addUnchanged(page, history.contents());
             }
         }
-        if (!batch.isEmpty()) {
-            sink.accept(batch);
-        }
+        sink.accept(batch);
     }
 
     private PageRecords records(BitSet wanted) {
-        int[] pages = wanted.stream().toArray();
         return (firstOrdinal, count, into) -> {
             into.order(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < count; i++) {
-                int page = pages[Math.toIntExact(firstOrdinal + i)];
-                into.putLong((now.isZero(page) ? PageKind.ZERO : PageKind.DATA).code());
+                int page = Math.toIntExact(firstOrdinal + i);
+                PageContents from = wanted.get(page) ? now : history.contents();
+                into.putLong((from.isZero(page) ? PageKind.ZERO : PageKind.DATA).code());
                 MemorySegment hash = MemorySegment.ofBuffer(into).asSlice(0, PageHash.BYTES);
-                now.copyHash(page, hash, 0);
+                from.copyHash(page, hash, 0);
                 into.position(into.position() + PageHash.BYTES);
             }
         };

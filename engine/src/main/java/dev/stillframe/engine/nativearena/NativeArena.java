@@ -24,7 +24,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.StampedLock;
@@ -461,12 +460,10 @@ public final class NativeArena implements MemoryArena {
     }
 
     @Override
-    public void restore(Path image, Path... parents) throws IOException {
+    public void restore(Path image, Path... places) throws IOException {
         begin("a restore");
         try {
-            List<Path> images = new ArrayList<>(List.of(image));
-            images.addAll(List.of(parents));
-            ArenaRestore.run(this, images);
+            ArenaRestore.run(this, image, List.of(places));
         } finally {
             turn.end();
         }

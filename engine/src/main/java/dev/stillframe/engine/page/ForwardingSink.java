@@ -3,7 +3,6 @@ package dev.stillframe.engine.page;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /**
  * Hands every call on to another sink and owns it from then on: closing this one closes the other.
@@ -26,11 +25,6 @@ public abstract class ForwardingSink implements PageSink {
     @Override
     public void accept(PageBatch batch) throws IOException {
         next.accept(batch);
-    }
-
-    @Override
-    public void inherit(long firstOrdinal, long count, MemorySegment hashes) throws IOException {
-        next.inherit(firstOrdinal, count, hashes);
     }
 
     @Override

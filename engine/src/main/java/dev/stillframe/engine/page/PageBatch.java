@@ -13,7 +13,7 @@ public interface PageBatch {
     /** Number of runs, at least 1. */
     int runCount();
 
-    /** What the pages of run {@code run} are: {@code ZERO}, {@code DATA} or {@code LOST}. */
+    /** What the pages of run {@code run} are: anything but {@code UNKNOWN}. */
     PageKind kind(int run);
 
     /** Ordinal of the first page of run {@code run}. */
@@ -29,8 +29,8 @@ public interface PageBatch {
     MemorySegment data(int run);
 
     /**
-     * Hashes of a {@code DATA} run: {@link PageHash#BYTES} per page, valid until {@link
-     * #release()}.
+     * Hashes of a {@code DATA} or {@code IN_PARENT} run: {@link PageHash#BYTES} per page, valid
+     * until {@link #release()}.
      */
     MemorySegment hashes(int run);
 

@@ -2,14 +2,13 @@ package dev.stillframe.engine.page;
 
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
-import dev.stillframe.engine.instant.PageHash;
+import dev.stillframe.engine.instant.PageKind;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /**
  * Where pages go: a local image or a connection. Calls come from one thread: {@code begin}, any
- * number of {@code accept}, {@code inherit} and {@code amend}, then {@code finish} or {@code
- * abort}, and always {@code close}.
+ * number of {@code accept} and {@code amend}, then {@code finish} or {@code abort}, and always
+ * {@code close}.
  *
  * <p>Pages may come in rounds, divided by {@code amend}: a page comes at most once in a round, and
  * what came of it last counts. At the end every page of the layout then in force has come.
@@ -22,19 +21,12 @@ public interface PageSink extends AutoCloseable {
      * Takes a batch and its ownership: the sink releases it, at once or when it is written, also
      * when this throws. May block while the sink is slow, but not for ever: a sink has a deadline
      * of its own.
+     *
+     * @throws IOException also if pages are {@link PageKind#IN_PARENT} and the image has no parent,
+     *     or that has something else there; a sink that sends them on may throw that from a later
+     *     call
      */
     void accept(PageBatch batch) throws IOException;
-
-    /**
-     * Says of pages with consecutive ordinals, within one extent, that the image's parent has them
-     * at the same addresses: nothing else comes of them.
-     *
-     * @param hashes native memory, {@link PageHash#BYTES} for each page; the caller's
-     * @throws IOException if the image has no parent, or that has something else there
-     */
-    default void inherit(long firstOrdinal, long count, MemorySegment hashes) throws IOException {
-        throw new IOException("the other end does not have the image before this one");
-    }
 
     /**
      * Ends a round; from now on {@code layout} is in force. It may have lost pages and won others,

@@ -14,14 +14,16 @@ public abstract class RunBatch implements PageBatch {
     private final long[] ordinals;
     private final long[] counts;
     private final int[] firstDataPage;
+    private final int[] firstHash;
     private int runs;
     private int dataPages;
+    private int hashCount;
 
     /**
      * An empty table.
      *
      * @param maxRuns room for so many runs
-     * @param hashes room for the hashes of all data pages, {@link PageHash#BYTES} each
+     * @param hashes room for the hashes of all pages that have one, {@link PageHash#BYTES} each
      */
     protected RunBatch(int maxRuns, MemorySegment hashes) {
         this.hashes = hashes;
@@ -29,12 +31,14 @@ public abstract class RunBatch implements PageBatch {
         this.ordinals = new long[maxRuns];
         this.counts = new long[maxRuns];
         this.firstDataPage = new int[maxRuns];
+        this.firstHash = new int[maxRuns];
     }
 
     /** Forgets all runs. */
     protected final void clear() {
         runs = 0;
         dataPages = 0;
+        hashCount = 0;
     }
 
     /** Adds a run behind the last one; there is room for it. */
@@ -42,7 +46,8 @@ public abstract class RunBatch implements PageBatch {
         kinds[runs] = kind;
         ordinals[runs] = firstOrdinal;
         counts[runs] = count;
-        firstDataPage[runs++] = dataPages;
+        firstDataPage[runs] = dataPages;
+        firstHash[runs++] = hashCount;
         count(kind, count);
     }
 
@@ -56,11 +61,19 @@ public abstract class RunBatch implements PageBatch {
         if (kind == PageKind.DATA) {
             dataPages += Math.toIntExact(count);
         }
+        if (kind.hasHash()) {
+            hashCount += Math.toIntExact(count);
+        }
     }
 
     /** Pages of all {@code DATA} runs together. */
     public final int dataPages() {
         return dataPages;
+    }
+
+    /** Pages of all runs whose pages have hashes. */
+    public final int hashCount() {
+        return hashCount;
     }
 
     /** Number of the first page of run {@code run} among all data pages of the batch. */
@@ -69,8 +82,8 @@ public abstract class RunBatch implements PageBatch {
     }
 
     /**
-     * Room for all hashes, to be filled by whoever fills the batch; one for each data page, in
-     * their order.
+     * Room for all hashes, to be filled by whoever fills the batch; one for each page that has one,
+     * in their order.
      */
     public final MemorySegment hashTable() {
         return hashes;
@@ -98,7 +111,6 @@ public abstract class RunBatch implements PageBatch {
 
     @Override
     public final MemorySegment hashes(int run) {
-        return hashes.asSlice(
-                (long) firstDataPage[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
+        return hashes.asSlice((long) firstHash[run] * PageHash.BYTES, counts[run] * PageHash.BYTES);
     }
 }

@@ -29,8 +29,6 @@ public final class Drain implements Runnable {
     /** A receiver may not have them on its disk before many more are on the way. */
     private static final int BATCHES = 128;
 
-    private static final int INHERITED_PAGES = 4096;
-
     private static final long WAIT_NANOS = 2_000_000;
 
     private final Staging staging;
@@ -55,14 +53,12 @@ public final class Drain implements Runnable {
     private @Nullable PageLedger ledger;
     private @Nullable Places places;
 
-    /** Runs without content that are not yet handed on. */
+    /** Runs without contents that are not yet handed on. */
     private @Nullable StagedBatch empty;
 
     private final LongAdder dataPages = new LongAdder();
     private final LongAdder zeroPages = new LongAdder();
     private final LongAdder unchangedPages = new LongAdder();
-    private final MemorySegment inherited =
-            arena.allocate((long) INHERITED_PAGES * PageHash.BYTES, Long.BYTES);
 
     /** The layout that is to be in force, and where pages are in it. */
     private record Draft(Layout layout, Places places) {}
@@ -284,17 +280,22 @@ public final class Drain implements Runnable {
      * of this one, which calls {@link #endEmpty} at last.
      */
     public void sendEmpty(PageKind kind, long ordinal, long count) throws IOException {
+        StagedBatch batch = begunEmpty();
+        batch.beginRun();
+        batch.add(kind, ordinal, count, 0);
+        if (batch.isFull()) {
+            endEmpty();
+        }
+    }
+
+    private StagedBatch begunEmpty() throws IOException {
         StagedBatch batch = empty;
         if (batch == null) {
             batch = idleBatch();
             batch.begin(MemorySegment.NULL);
             empty = batch;
         }
-        batch.beginRun();
-        batch.add(kind, ordinal, count, 0);
-        if (batch.isFull()) {
-            endEmpty();
-        }
+        return batch;
     }
 
     /**
@@ -322,19 +323,20 @@ public final class Drain implements Runnable {
     private void sendUnchanged(long first, long end, PageLedger before) throws IOException {
         switch (before.kind(first)) {
             case ZERO -> sendEmpty(PageKind.ZERO, first, end - first);
-            case DATA -> inherit(first, end, before);
-            case LOST, UNKNOWN ->
+            case DATA -> sendInherited(first, end, before);
+            case LOST, UNKNOWN, IN_PARENT ->
                     throw new IllegalStateException(
                             "page %d is in no image, and did not come".formatted(first));
         }
     }
 
-    private void inherit(long first, long end, PageLedger before) throws IOException {
-        known(ledger).copy(before, first, end - first, first);
-        for (long at = first; at < end; at += INHERITED_PAGES) {
-            long count = Math.min(INHERITED_PAGES, end - at);
-            before.copyHashes(at, count, inherited);
-            sink.inherit(at, count, inherited);
+    private void sendInherited(long first, long end, PageLedger before) throws IOException {
+        for (long at = first; at < end; ) {
+            StagedBatch batch = begunEmpty();
+            long count = Math.min(batch.hashRoom(), end - at);
+            before.copyHashes(at, count, batch.hashTable(), batch.nextHash());
+            sendEmpty(PageKind.IN_PARENT, at, count);
+            at += count;
         }
         unchangedPages.add(end - first);
     }

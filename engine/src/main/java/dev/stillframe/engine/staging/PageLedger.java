@@ -43,8 +43,8 @@ public final class PageLedger implements PageRecords, AutoCloseable {
             PageKind kind = batch.kind(run);
             long at = batch.firstOrdinal(run) * RECORD_BYTES;
             for (long page = 0; page < batch.pageCount(run); page++, at += RECORD_BYTES) {
-                records.set(WORD, at, kind.code());
-                if (kind != PageKind.DATA) {
+                records.set(WORD, at, kind.content().code());
+                if (!kind.hasHash()) {
                     records.asSlice(at + Long.BYTES, PageHash.BYTES).fill((byte) 0);
                 } else {
                     MemorySegment.copy(
@@ -68,14 +68,14 @@ public final class PageLedger implements PageRecords, AutoCloseable {
                 count * RECORD_BYTES);
     }
 
-    /** The hashes of pages of data. */
-    void copyHashes(long firstOrdinal, long count, MemorySegment into) {
+    /** The hashes of pages of data, to {@code offset} of {@code into}. */
+    void copyHashes(long firstOrdinal, long count, MemorySegment into, long offset) {
         for (long page = 0; page < count; page++) {
             MemorySegment.copy(
                     records,
                     (firstOrdinal + page) * RECORD_BYTES + Long.BYTES,
                     into,
-                    page * PageHash.BYTES,
+                    offset + page * PageHash.BYTES,
                     PageHash.BYTES);
         }
     }

@@ -32,12 +32,17 @@ final class StagedBatch extends RunBatch {
     }
 
     boolean isFull() {
-        return runCount() == MAX_RUNS;
+        return runCount() == MAX_RUNS || hashRoom() == 0;
     }
 
-    /** Where the hash of the next data page goes in {@link #hashTable()}. */
+    /** For how many more hashes there is room. */
+    int hashRoom() {
+        return StagingBlock.PAGES - hashCount();
+    }
+
+    /** Where the hash of the next page goes in {@link #hashTable()}. */
     long nextHash() {
-        return (long) dataPages() * PageHash.BYTES;
+        return (long) hashCount() * PageHash.BYTES;
     }
 
     /** The next page begins a run of its own: a run does not cross the border of an extent. */

@@ -195,10 +195,44 @@ class ImageChainTest {
         assertThat(directory).isEmptyDirectory();
     }
 
+    /** Of one instant they have one root hash, by which a child must not find itself. */
+    @Test
+    void imagesOfOneInstantAreNotTheirOwnParents() throws IOException {
+        SampleImage sample = SampleImage.random(random, PAGES);
+        sample.write(directory.resolve("whole"));
+        writeChild(sample, "b", "whole");
+        writeChild(sample, "a", "b");
+        for (String name : List.of("a", "b", "whole")) {
+            assertThat(
+                            ImageVerifier.verify(
+                                            directory.resolve(name), ImageVerifier.Progress.NONE)
+                                    .damages())
+                    .as(name)
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void aChildWhoseParentWasRemovedMeanwhileIsNotPublished() throws IOException {
+        SampleImage first = SampleImage.random(random, PAGES);
+        SampleImage second = changed(first);
+        first.write(directory.resolve("first"));
+        try (ImageWriter writer =
+                ImageWriter.createChild(directory.resolve("second"), directory.resolve("first"))) {
+            writer.begin(second.layout);
+            writer.accept(second.batch());
+            ImageStore.open(directory).remove("first");
+            assertThatThrownBy(() -> writer.finish(second.ending()))
+                    .isInstanceOf(ParentMissingException.class)
+                    .hasMessageContaining("was removed meanwhile");
+        }
+        assertThat(directory.resolve("second")).doesNotExist();
+    }
+
     private boolean isShared(ImageReader image, long ordinal) throws IOException {
         ByteBuffer record = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
         image.records().copy(ordinal, 1, record);
-        return record.getLong(0) == ImageFormat.IN_PARENT;
+        return record.getLong(0) == PageKind.IN_PARENT.code();
     }
 
     /** Other bytes in every tenth page or so, and some pages of another kind. */

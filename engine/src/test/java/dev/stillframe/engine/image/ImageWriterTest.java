@@ -36,9 +36,9 @@ class ImageWriterTest {
 
     private static final String TINY_HEADER =
             header(
-                    "02000000", // format
-                    "ea34ac494f40829cb187f8033967b21b73759552f384fd32eced25b08848a187",
-                    "809492b1b9c4f680f6a0f78d391f9758");
+                    "03000000", // format
+                    "ec386e4d82c6396566b3bca5b89d7a670113de915e1b2844162600c49f3e09a5",
+                    "5becadb1a2ec598b1c14fedd77c09331");
 
     /** As format 1 had it. */
     private static final String FORMER_HEADER =
@@ -72,16 +72,18 @@ class ImageWriterTest {
         assertThat(Files.readAllBytes(image.resolve("pages"))).isEqualTo(SampleImage.tiny().bytes);
     }
 
+    /** Formats of before are not read, and it is said what to do. */
     @Test
-    void anImageOfTheFirstFormatIsRead() throws IOException {
+    void anImageOfAnotherFormatIsRefused() throws IOException {
         Path image = directory.resolve("tiny");
         SampleImage.tiny().write(image);
-        Files.write(image.resolve("index"), HexFormat.of().parseHex(FORMER_HEADER + TINY_RECORDS));
-        String manifest = Files.readString(image.resolve("manifest.json"));
-        Files.writeString(
-                image.resolve("manifest.json"),
-                manifest.replace("\"format\" : 2", "\"format\" : 1"));
-        assertThat(ImageVerifier.verify(image, ImageVerifier.Progress.NONE).damages()).isEmpty();
+        for (String header : List.of(FORMER_HEADER, TINY_HEADER.replaceFirst("03", "02"))) {
+            Files.write(image.resolve("index"), HexFormat.of().parseHex(header + TINY_RECORDS));
+            assertThatThrownBy(() -> ImageReader.open(image))
+                    .isInstanceOf(ImageFormatException.class)
+                    .hasMessageContaining("this program reads format 3")
+                    .hasMessageContaining("take the image anew");
+        }
     }
 
     @Test

@@ -25,7 +25,9 @@ class ManifestTest {
 
     private static String text() throws Exception {
         SampleImage sample = SampleImage.random(new Random(1), 9);
-        Manifest manifest = new Manifest(2, sample.layout, null, sample.missing, "0".repeat(64));
+        Manifest manifest =
+                new Manifest(
+                        ImageFormat.VERSION, sample.layout, null, sample.missing, "0".repeat(64));
         return written(manifest);
     }
 
@@ -104,8 +106,8 @@ class ManifestTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "\"format\" : 2|\"format\" : 3",
-                "\"format\" : 2|\"format\" : null",
+                "\"format\" : 3|\"format\" : 2",
+                "\"format\" : 3|\"format\" : null",
                 "\"parent\" : null|\"parent\" : \"x\"",
                 "\"page_size_bytes\" : 4096|\"page_size_bytes\" : 4097",
                 "\"first_ordinal\" : 0|\"first_ordinal\" : -1",

@@ -43,7 +43,7 @@ final class ImageChain {
 
     /** Adds what was written since the newest image. */
     ArenaReport changes() throws IOException {
-        ArenaReport report = changesSince(last);
+        ArenaReport report = changesSince(last, newest());
         last = report;
         return report;
     }
@@ -51,14 +51,15 @@ final class ImageChain {
     /** Begins a chain of the same whole image and what was written since. */
     ArenaReport changesSinceWhole() throws IOException {
         images.subList(0, images.size() - 1).clear();
-        ArenaReport report = changesSince(whole);
+        ArenaReport report = changesSince(whole, newest());
         last = report;
         return report;
     }
 
-    private ArenaReport changesSince(@Nullable ArenaReport parent) throws IOException {
+    private ArenaReport changesSince(@Nullable ArenaReport parent, Path image) throws IOException {
         ArenaReport known = Objects.requireNonNull(parent, "no whole image yet");
-        return arena.snapshotSince(known, ImageWriter.create(next()), ArenaOptions.DEFAULT);
+        return arena.snapshotSince(
+                known, ImageWriter.createChild(next(), image), ArenaOptions.DEFAULT);
     }
 
     private Path next() {
@@ -73,6 +74,6 @@ final class ImageChain {
 
     /** Puts what the newest image is of into {@code other}. */
     void restoreTo(MemoryArena other) throws IOException {
-        other.restore(newest(), images.subList(1, images.size()).toArray(Path[]::new));
+        other.restore(newest());
     }
 }

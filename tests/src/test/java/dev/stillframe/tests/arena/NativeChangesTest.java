@@ -132,10 +132,12 @@ class NativeChangesTest {
             Path all = folder.resolve("all");
             assertThat(
                             arena.snapshotSince(
-                                            whole, ImageWriter.create(all), ArenaOptions.DEFAULT)
+                                            whole,
+                                            ImageWriter.createChild(all, image),
+                                            ArenaOptions.DEFAULT)
                                     .pages())
                     .isEqualTo(3);
-            restored.restore(all, image);
+            restored.restore(all);
             assertThat(restored.segment().mismatch(arena.segment())).isEqualTo(-1);
         }
     }

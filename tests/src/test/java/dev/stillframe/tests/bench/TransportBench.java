@@ -116,7 +116,7 @@ final class TransportBench {
         try (Receiver receiver =
                         Receiver.start(
                                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                                (_, _) -> new DiscardingSink(),
+                                (_, _, _, _) -> new DiscardingSink(),
                                 ReceiverLimits.DEFAULT,
                                 credentials,
                                 registry,

@@ -131,14 +131,14 @@ final class EncodedBatches {
         int choice = input.next();
         int encoding = choice % AS_IT_IS % 6;
         byte[] contents = contents(pages, encoding, choice >= AS_IT_IS, input);
-        byte[] frame = new byte[FrameSeal.HEADER_BYTES + 24 + 24 + 16 * pages + contents.length];
+        byte[] frame = new byte[FrameSeal.HEADER_BYTES + 28 + 24 + 16 * pages + contents.length];
         ByteBuffer out = ByteBuffer.wrap(frame).order(ByteOrder.LITTLE_ENDIAN);
         out.putShort(4, (short) Limits.VERSION)
                 .put(6, (byte) 4)
                 .putInt(8, frame.length - FrameSeal.HEADER_BYTES);
         out.position(FrameSeal.HEADER_BYTES);
         out.putLong(sequence).putInt(pages).putInt(PAGE).putShort((short) 1);
-        out.put((byte) encoding).put((byte) 0).putInt(contents.length);
+        out.put((byte) encoding).put((byte) 0).putInt(contents.length).putInt(0);
         out.putLong(2).putLong(0).putLong(pages); // one run of data from page 0
         out.position(out.position() + 16 * pages).put(contents);
         FrameSeal.seal(frame);

@@ -10,7 +10,7 @@ final class FrameSeal {
 
     private static final int MAGIC = 0x52465453;
     private static final int BATCH = 4;
-    private static final int BATCH_FIXED_BYTES = 24;
+    private static final int BATCH_FIXED_BYTES = 28;
 
     private FrameSeal() {}
 
@@ -47,7 +47,9 @@ final class FrameSeal {
             return body;
         }
         long runs = Short.toUnsignedLong(frame.getShort(HEADER_BYTES + 16));
-        long pages = Integer.toUnsignedLong(frame.getInt(HEADER_BYTES + 8));
-        return (int) Math.min(body, BATCH_FIXED_BYTES + runs * 24 + pages * 16);
+        long hashes =
+                Integer.toUnsignedLong(frame.getInt(HEADER_BYTES + 8))
+                        + Integer.toUnsignedLong(frame.getInt(HEADER_BYTES + 24));
+        return (int) Math.min(body, BATCH_FIXED_BYTES + runs * 24 + hashes * 16);
     }
 }

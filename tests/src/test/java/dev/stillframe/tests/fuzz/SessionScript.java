@@ -106,18 +106,22 @@ final class SessionScript {
         byte[] runTable = new byte[runs * 24];
         ByteBuffer table = buffer(runTable);
         int dataPages = 0;
+        int inParent = 0;
         for (int run = 0; run < runs; run++) {
-            int kind = input.next() % 4;
+            int kind = input.next() % 5;
             int first = input.next();
             int count = input.next();
             table.put((byte) kind).put(new byte[7]).putLong(first).putLong(count);
             dataPages += kind == 2 ? count : 0;
+            inParent += kind == 4 ? count : 0;
         }
-        byte[] frame = new byte[24 + runTable.length + dataPages * (PageHash.BYTES + PAGE)];
+        int hashes = dataPages + inParent;
+        byte[] frame = new byte[28 + runTable.length + hashes * PageHash.BYTES + dataPages * PAGE];
         ByteBuffer body = buffer(frame);
         body.putLong(sequence).putInt(dataPages).putInt(PAGE).putShort((short) runs);
-        body.put((byte) 0).put((byte) 0).putInt(dataPages * PAGE).put(runTable);
-        for (int page = 0; page < dataPages; page++) {
+        body.put((byte) 0).put((byte) 0).putInt(dataPages * PAGE);
+        body.putInt(inParent).put(runTable);
+        for (int hash = 0; hash < hashes; hash++) {
             body.put(damaged ? new byte[PageHash.BYTES] : ZERO_HASH);
         }
         frame(4, frame);

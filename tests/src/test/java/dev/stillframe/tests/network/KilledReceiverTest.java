@@ -2,11 +2,13 @@ package dev.stillframe.tests.network;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.image.ImageReader;
 import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.system.Campaign;
 import dev.stillframe.tests.target.JavaCommand;
 import dev.stillframe.tests.target.TargetProcess;
+import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -25,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,8 +51,27 @@ class KilledReceiverTest {
 
     @Test
     void aReceiverThatIsKilledAgainAndAgainEndsWithTheImage() throws Exception {
+        kill(StormImage.of(random.nextLong(), PAGES), null);
+        assertThat(ImageStore.open(directory).list()).hasSize(1);
+    }
+
+    @Test
+    void theSameOfAnImageThatSharesPagesWithAnother() throws Exception {
+        StormImage parent = StormImage.of(random.nextLong(), PAGES);
+        parent.send(
+                ImageStore.open(directory).create("parent"),
+                new Random(1),
+                BATCH_PAGES,
+                new AtomicInteger());
+        kill(StormImage.childOf(parent, random.nextLong()), parent.rootHash());
+        assertThat(ImageStore.open(directory).list()).hasSize(2);
+        try (ImageReader reader = ImageReader.open(directory.resolve("image"))) {
+            assertThat(reader.parent()).isEqualTo(parent.rootHash());
+        }
+    }
+
+    private void kill(StormImage image, @Nullable String parent) throws Exception {
         int kills = Campaign.turns(5, 100);
-        StormImage image = StormImage.of(random.nextLong(), PAGES);
         AtomicInteger live = new AtomicInteger();
         Gates gates = new Gates();
         int batches = image.batches(new Random(1), BATCH_PAGES).size();
@@ -62,7 +84,7 @@ class KilledReceiverTest {
             TargetProcess child = receiver(port);
             // Connected before the first kill: only a session that has begun is taken up again.
             SimpleMeterRegistry registry = new SimpleMeterRegistry();
-            try (Sender sender = connect(port, registry)) {
+            try (Sender sender = connect(port, parent, registry)) {
                 Future<String> sent =
                         thread.submit(
                                 () ->
@@ -94,7 +116,6 @@ class KilledReceiverTest {
         }
         assertThat(live).hasValue(0);
         image.assertExactAt(directory.resolve("image"));
-        assertThat(ImageStore.open(directory).list()).hasSize(1);
     }
 
     private static double sent(SimpleMeterRegistry registry) {
@@ -109,11 +130,13 @@ class KilledReceiverTest {
         }
     }
 
-    private static Sender connect(int port, SimpleMeterRegistry registry) throws IOException {
+    private static Sender connect(int port, @Nullable String parent, SimpleMeterRegistry registry)
+            throws IOException {
         return Sender.connect(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
-                "image",
+                new Sender.Announced("image", parent),
                 OPTIONS,
+                new RateLimit(RateLimit.UNLIMITED),
                 registry);
     }
 

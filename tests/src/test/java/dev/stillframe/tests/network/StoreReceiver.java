@@ -90,7 +90,10 @@ final class StoreReceiver implements AutoCloseable {
     static StoreReceiver between(Path directory, UnaryOperator<DurableSink> sinks)
             throws IOException {
         ImageStore store = ImageStore.open(directory);
-        SinkFactory made = (name, key) -> sinks.apply(store.createOrResume(name, key));
+        StoreSinks own = new StoreSinks(store);
+        SinkFactory made =
+                (name, key, parent, heap) ->
+                        sinks.apply((DurableSink) own.open(name, key, parent, heap));
         return new StoreReceiver(store, made, LIMITS, 0);
     }
 
@@ -98,7 +101,7 @@ final class StoreReceiver implements AutoCloseable {
     static StoreReceiver gated(Path directory, Gates gates, ReceiverLimits limits)
             throws IOException {
         ImageStore store = ImageStore.open(directory);
-        SinkFactory sinks = (name, _) -> gates.guard(name, store.create(name));
+        SinkFactory sinks = (name, _, _, _) -> gates.guard(name, store.create(name));
         return new StoreReceiver(store, sinks, limits, 0);
     }
 

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 
 /** Some runs of a {@link StormImage} in memory of their own. Released once, by any thread. */
 final class StormBatch extends RunBatch {
@@ -21,23 +22,30 @@ final class StormBatch extends RunBatch {
 
     private StormBatch(
             StormImage image, List<StormImage.Run> runs, AtomicInteger live, Arena arena) {
-        super(runs.size(), arena.allocate(dataPages(runs) * PageHash.BYTES, Long.BYTES));
+        super(
+                runs.size(),
+                arena.allocate(pages(runs, PageKind::hasHash) * PageHash.BYTES, Long.BYTES));
         this.arena = arena;
-        this.memory = arena.allocate(dataPages(runs) * StormImage.PAGE, StormImage.PAGE);
+        this.memory =
+                arena.allocate(
+                        pages(runs, PageKind.DATA::equals) * StormImage.PAGE, StormImage.PAGE);
         this.live = live;
         for (StormImage.Run run : runs) {
             add(run.kind(), run.first(), run.count());
+            int last = runCount() - 1;
+            if (run.kind().hasHash()) {
+                image.copyHashes(run, hashes(last));
+            }
             if (run.kind() == PageKind.DATA) {
-                int last = runCount() - 1;
-                image.copy(run, data(last), hashes(last));
+                image.copyContents(run, data(last));
             }
         }
         live.incrementAndGet();
     }
 
-    private static long dataPages(List<StormImage.Run> runs) {
+    private static long pages(List<StormImage.Run> runs, Predicate<PageKind> which) {
         return runs.stream()
-                .filter(run -> run.kind() == PageKind.DATA)
+                .filter(run -> which.test(run.kind()))
                 .mapToLong(StormImage.Run::count)
                 .sum();
     }

@@ -27,13 +27,16 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An image made of a seed: some regions with holes, and in their extents runs of pages with data,
- * without, and lost ones. Its contents are made when they are needed. Immutable.
+ * without, and lost ones; in a child, also such as are in its parent. Its contents are made when
+ * they are needed. Immutable.
  */
 final class StormImage {
     static final int PAGE = 4096;
@@ -42,6 +45,7 @@ final class StormImage {
     private static final String REASON = "discarded";
 
     private final long seed;
+    private final @Nullable StormImage parent;
     private final Layout layout;
     private final List<Run> runs;
     private final List<Missing> missing;
@@ -50,8 +54,10 @@ final class StormImage {
     /** Pages of one kind in one extent. */
     record Run(PageKind kind, int first, int count) {}
 
-    private StormImage(long seed, Layout layout, List<Run> runs) throws IOException {
+    private StormImage(long seed, @Nullable StormImage parent, Layout layout, List<Run> runs)
+            throws IOException {
         this.seed = seed;
+        this.parent = parent;
         this.layout = layout;
         this.runs = runs;
         this.missing =
@@ -85,7 +91,28 @@ final class StormImage {
             regions.add(new Region(range, "rw-p", RegionKind.ANONYMOUS, name, 0, null, extents));
             address = range.end() + random.nextInt(100) * (long) PAGE;
         }
-        return new StormImage(seed, layout(regions), runs);
+        return new StormImage(seed, null, layout(regions), runs);
+    }
+
+    /** The same pages, some with other contents, and the others said to be in {@code parent}. */
+    static StormImage childOf(StormImage parent, long seed) throws IOException {
+        Random random = new Random(seed);
+        List<Run> runs = new ArrayList<>();
+        for (Run run : parent.runs) {
+            boolean inParent = run.kind() == PageKind.DATA && random.nextInt(3) > 0;
+            runs.add(inParent ? new Run(PageKind.IN_PARENT, run.first(), run.count()) : run);
+        }
+        return new StormImage(seed, parent, parent.layout, runs);
+    }
+
+    /** Null if it has none. */
+    @Nullable StormImage parent() {
+        return parent;
+    }
+
+    /** In hexadecimal. */
+    String rootHash() throws IOException {
+        return HexFormat.of().formatHex(ending().rootHash());
     }
 
     private static void addRuns(List<Run> runs, int first, int count, Random random) {
@@ -170,15 +197,21 @@ final class StormImage {
         return sink.finish(ending());
     }
 
-    /** Copies the contents and the hashes of a run of data pages. */
-    void copy(Run run, MemorySegment data, MemorySegment hashes) {
+    /** Copies the contents of a run of data pages. */
+    void copyContents(Run run, MemorySegment data) {
         for (int page = 0; page < run.count(); page++) {
             MemorySegment.copy(
-                    MemorySegment.ofArray(contents(run.first() + page)),
+                    MemorySegment.ofArray(contents(run.first() + page, run.kind())),
                     0,
                     data,
                     (long) page * PAGE,
                     PAGE);
+        }
+    }
+
+    /** Copies the hashes of a run of pages that have them. */
+    void copyHashes(Run run, MemorySegment hashes) {
+        for (int page = 0; page < run.count(); page++) {
             MemorySegment.copy(
                     MemorySegment.ofArray(hash(run.first() + page)),
                     0,
@@ -189,7 +222,10 @@ final class StormImage {
     }
 
     /** Never all zero: noise, one word again and again, or a few words in zeros. */
-    private byte[] contents(int ordinal) {
+    private byte[] contents(int ordinal, PageKind kind) {
+        if (kind == PageKind.IN_PARENT && parent != null) {
+            return parent.contents(ordinal, PageKind.DATA);
+        }
         Random random = new Random(seed * 31 + ordinal);
         byte[] page = new byte[PAGE];
         switch (random.nextInt(3)) {
@@ -219,10 +255,10 @@ final class StormImage {
             ByteBuffer into = ByteBuffer.wrap(all).order(ByteOrder.LITTLE_ENDIAN);
             for (Run run : runs) {
                 for (int ordinal = run.first(); ordinal < run.first() + run.count(); ordinal++) {
-                    into.putLong(run.kind().code());
+                    into.putLong(run.kind().content().code());
                     hash.fill((byte) 0);
-                    if (run.kind() == PageKind.DATA) {
-                        page.copyFrom(MemorySegment.ofArray(contents(ordinal)));
+                    if (run.kind().hasHash()) {
+                        page.copyFrom(MemorySegment.ofArray(contents(ordinal, run.kind())));
                         hasher.hash(page, 0, PAGE, hash, 0);
                     }
                     into.put(hash.asByteBuffer());
@@ -268,7 +304,7 @@ final class StormImage {
 
     private void assertExact(ImageReader reader, PageKind kind, int ordinal, MemorySegment page)
             throws IOException {
-        assertThat(reader.kind(ordinal)).as("page %d", ordinal).isEqualTo(kind);
+        assertThat(reader.kind(ordinal)).as("page %d", ordinal).isEqualTo(kind.content());
         assertThat(reader.hash(ordinal)).as("page %d", ordinal).isEqualTo(hash(ordinal));
         AddressRange range = range(layout, new Run(kind, ordinal, 1));
         List<Missing> unread = reader.read(range, page);
@@ -277,7 +313,7 @@ final class StormImage {
             return;
         }
         assertThat(unread).isEmpty();
-        byte[] expected = kind == PageKind.DATA ? contents(ordinal) : new byte[PAGE];
+        byte[] expected = kind.hasHash() ? contents(ordinal, kind) : new byte[PAGE];
         assertThat(page.mismatch(MemorySegment.ofArray(expected)))
                 .as("the first wrong byte of page %d", ordinal)
                 .isEqualTo(-1);

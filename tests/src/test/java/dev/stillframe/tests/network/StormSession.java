@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.stillframe.transport.encoding.Preset;
 import dev.stillframe.transport.security.Credentials;
+import dev.stillframe.transport.sender.RateLimit;
 import dev.stillframe.transport.sender.Sender;
 import dev.stillframe.transport.sender.SenderOptions;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -20,7 +21,7 @@ import java.util.concurrent.locks.LockSupport;
  * One image through one link, and what has to hold afterwards. Immutable.
  *
  * @param name of the image
- * @param image what is sent
+ * @param image what is sent; its parent, if it has one, is put into the store before
  * @param plan what the network does
  * @param lanes connections that carry pages
  * @param order seed of the order of the runs
@@ -43,6 +44,7 @@ record StormSession(
                                     StoreReceiver.IDLE))
                     .withGiveUpAfter(Duration.ofSeconds(90));
 
+    private static final String PARENT = "-parent";
     private static final long BETWEEN_ATTEMPTS_NANOS = 10_000_000;
 
     /** Attempts that meet nobody while the receiver is down for half a second, and some more. */
@@ -68,6 +70,10 @@ record StormSession(
      */
     Outcome run(HostileNetwork network, StoreReceiver receiver, AtomicInteger live)
             throws IOException {
+        StormImage parent = image.parent();
+        if (parent != null) {
+            parent.send(receiver.store.create(name + PARENT), new Random(order), live);
+        }
         try (Link link = network.link(receiver.address(), plan)) {
             List<IOException> refusals = new ArrayList<>();
             SimpleMeterRegistry registry = new SimpleMeterRegistry();
@@ -89,15 +95,22 @@ record StormSession(
         }
     }
 
+    /** The images that are in the store when it has run. */
+    List<String> images() {
+        return image.parent() == null ? List.of(name) : List.of(name, name + PARENT);
+    }
+
     /** Fails after as many refusals as the network has connections to spoil. */
     private Sender connect(Link link, List<IOException> refusals, MeterRegistry registry)
             throws IOException {
         while (true) {
             try {
+                StormImage parent = image.parent();
                 return Sender.connect(
                         link.address(),
-                        name,
+                        new Sender.Announced(name, parent == null ? null : parent.rootHash()),
                         OPTIONS.withLanes(lanes).withPreset(preset()).withCredentials(credentials),
+                        new RateLimit(RateLimit.UNLIMITED),
                         registry);
             } catch (IOException e) {
                 assertThat(e.getMessage()).contains("127.0.0.1").hasSizeGreaterThan(30);

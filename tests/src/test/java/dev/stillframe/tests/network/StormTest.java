@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Many sessions through a network that does what a random plan says: each that has begun ends with
- * the exact image, and nothing is left behind.
+ * Many sessions through a network that does what a random plan says, of images that stand alone and
+ * of children: each that has begun ends with the exact image, and nothing is left behind.
  */
 @Timeout(value = 60, unit = TimeUnit.MINUTES)
 class StormTest {
@@ -109,6 +109,9 @@ class StormTest {
             Random random = new Random(Seed.value() + i);
             int pages = random.nextInt(4) > 0 ? 32 + random.nextInt(300) : random.nextInt(2000) + 1;
             StormImage image = StormImage.of(random.nextLong(), pages);
+            if (random.nextBoolean()) {
+                image = StormImage.childOf(image, random.nextLong());
+            }
             NetworkPlan plan = Plans.random(random, 1 + image.dataBytes());
             sessions.add(
                     new StormSession(
@@ -143,6 +146,6 @@ class StormTest {
         }
         assertThat(published)
                 .containsExactlyInAnyOrderElementsOf(
-                        sessions.stream().map(StormSession::name).toList());
+                        sessions.stream().flatMap(s -> s.images().stream()).toList());
     }
 }

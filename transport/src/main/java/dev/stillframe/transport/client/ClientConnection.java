@@ -1,5 +1,6 @@
 package dev.stillframe.transport.client;
 
+import dev.stillframe.engine.image.ParentMissingException;
 import dev.stillframe.transport.security.PresharedKey;
 import dev.stillframe.transport.security.TlsTrouble;
 import dev.stillframe.transport.wire.BatchMemory;
@@ -190,9 +191,7 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
             case Message.Refusal(var code, var text) -> {
                 String words =
                         "the receiver %s refused: %s (%s)".formatted(peer(), text, code.tag());
-                fail(
-                        context,
-                        isPassing(code) ? new LostException(words, null) : new IOException(words));
+                fail(context, refused(code, words));
             }
             default -> {
                 if (proved) {
@@ -206,6 +205,13 @@ public abstract class ClientConnection extends ChannelInboundHandlerAdapter {
                 }
             }
         }
+    }
+
+    private IOException refused(ErrorCode code, String words) {
+        if (code == ErrorCode.PARENT) {
+            return new ParentMissingException(words, null);
+        }
+        return isPassing(code) ? new LostException(words, null) : new IOException(words);
     }
 
     private void challenged(ChannelHandlerContext context, byte[] nonce) {

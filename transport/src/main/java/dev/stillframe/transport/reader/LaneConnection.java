@@ -129,11 +129,12 @@ final class LaneConnection extends ClientConnection {
         long next = fetch.firstOrdinal();
         long dataPages = 0;
         for (int run = 0; run < pages.runCount(); run++) {
-            if (pages.firstOrdinal(run) != next || pages.kind(run) == PageKind.LOST) {
+            boolean data = pages.kind(run) == PageKind.DATA;
+            if (pages.firstOrdinal(run) != next || (!data && pages.kind(run) != PageKind.ZERO)) {
                 return false;
             }
             next += pages.pageCount(run);
-            dataPages += pages.kind(run) == PageKind.DATA ? pages.pageCount(run) : 0;
+            dataPages += data ? pages.pageCount(run) : 0;
         }
         return next == fetch.firstOrdinal() + fetch.pages()
                 && pages.dataBytes() == dataPages * pageSizeBytes;

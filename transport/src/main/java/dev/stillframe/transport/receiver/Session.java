@@ -116,7 +116,7 @@ final class Session implements Connection.Party, SessionWorker.Results {
                     info.peer(),
                     info.imageName(),
                     hello.attempt());
-            worker.open(services.sinks());
+            worker.open(services.sinks(), heap);
         }
     }
 

@@ -1,8 +1,10 @@
 package dev.stillframe.transport.receiver;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.image.ImageBusyException;
 import dev.stillframe.engine.image.ImageFormatException;
+import dev.stillframe.engine.image.ParentMissingException;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.instant.Missing;
 import dev.stillframe.engine.page.Checkpoint;
@@ -20,6 +22,8 @@ import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
@@ -109,7 +113,8 @@ final class SessionWorker {
                         task -> Role.SESSION.unstarted(session, task));
     }
 
-    void open(SinkFactory factory) {
+    /** What the parent of the image takes is of {@code heap}. */
+    void open(SinkFactory factory, HeapAllowance heap) {
         enqueue(
                 () -> {
                     Optional<String> known = published(factory);
@@ -118,7 +123,8 @@ final class SessionWorker {
                         results.done(new SessionState.Event.Published(known.get()));
                         return;
                     }
-                    PageSink opened = factory.open(hello.imageName(), key(hello.token()));
+                    PageSink opened =
+                            factory.open(hello.imageName(), key(hello), parent(hello), heap);
                     sink = opened;
                     if (opened instanceof DurableSink kept) {
                         durable = kept.checkpoint();
@@ -141,11 +147,9 @@ final class SessionWorker {
 
     /** Where the image is, if an earlier attempt came to its end and only its answer was lost. */
     private Optional<String> published(SinkFactory factory) throws IOException {
-        boolean ended = false;
-        for (byte part : hello.rootHash()) {
-            ended |= part != 0;
-        }
-        return ended ? factory.published(hello.imageName(), hello.rootHash()) : Optional.empty();
+        return isGiven(hello.rootHash())
+                ? factory.published(hello.imageName(), hello.rootHash())
+                : Optional.empty();
     }
 
     /** Also with a layout that amends the one before. */
@@ -361,6 +365,12 @@ final class SessionWorker {
             job.run();
         } catch (JsonProcessingException e) {
             fail(ErrorCode.DOCUMENT, "a document that cannot be read: " + e.getOriginalMessage());
+        } catch (ParentMissingException e) {
+            fail(
+                    ErrorCode.PARENT,
+                    "%s; or send %s as a whole".formatted(e.getMessage(), hello.imageName()));
+        } catch (HeapLoan.RefusedException e) {
+            fail(e.code(), String.valueOf(e.getMessage()));
         } catch (ImageFormatException e) {
             fail(ErrorCode.IMAGE, String.valueOf(e.getMessage()));
         } catch (ImageBusyException e) { // of an attempt before, which is just being closed
@@ -385,10 +395,27 @@ final class SessionWorker {
         return sink;
     }
 
-    /** The disk knows a session by this, not by its token, with which one could go on with it. */
-    private static byte[] key(byte[] token) {
+    /** A field of HELLO that is all zeros says nothing. */
+    private static boolean isGiven(byte[] rootHash) {
+        return !Arrays.equals(rootHash, new byte[rootHash.length]);
+    }
+
+    private static @Nullable String parent(Message.Hello hello) {
+        return isGiven(hello.parent()) ? HexFormat.of().formatHex(hello.parent()) : null;
+    }
+
+    /**
+     * The disk knows a session by this, not by its token, with which one could go on with it. What
+     * was checked against one parent is never taken up with another.
+     */
+    private static byte[] key(Message.Hello hello) {
         try {
-            return MessageDigest.getInstance("SHA-256").digest(token);
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            digest.update(hello.token());
+            if (isGiven(hello.parent())) {
+                digest.update(hello.parent());
+            }
+            return digest.digest();
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError("every Java platform has SHA-256", e);
         }

@@ -1,11 +1,13 @@
 package dev.stillframe.transport.receiver;
 
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.image.ImageStore;
 import dev.stillframe.engine.page.PageSink;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Images in a store on the disk, which survive cuts and the receiver's death.
@@ -19,8 +21,12 @@ public record StoreSinks(ImageStore store, boolean readable) implements SinkFact
     }
 
     @Override
-    public PageSink open(String imageName, byte[] sessionKey) throws IOException {
-        return store.createOrResume(imageName, sessionKey);
+    public PageSink open(
+            String imageName, byte[] sessionKey, @Nullable String parent, HeapAllowance heap)
+            throws IOException {
+        return parent == null
+                ? store.createOrResume(imageName, sessionKey)
+                : store.createOrResumeChild(imageName, sessionKey, parent, heap);
     }
 
     @Override

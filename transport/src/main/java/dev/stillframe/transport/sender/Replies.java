@@ -1,5 +1,6 @@
 package dev.stillframe.transport.sender;
 
+import dev.stillframe.engine.image.ParentMissingException;
 import dev.stillframe.transport.client.LostException;
 import dev.stillframe.transport.wire.ErrorCode;
 import dev.stillframe.transport.wire.Message;
@@ -190,6 +191,7 @@ final class Replies {
      * Returns while all is well.
      *
      * @throws LostException if the attempt is over
+     * @throws ParentMissingException if the session is over for that reason
      * @throws IOException if the session is over
      */
     void check() throws IOException {
@@ -225,6 +227,9 @@ final class Replies {
         IOException cause = failure;
         if (cause instanceof LostException) {
             throw new LostException(String.valueOf(cause.getMessage()), cause);
+        }
+        if (cause instanceof ParentMissingException) {
+            throw new ParentMissingException(String.valueOf(cause.getMessage()), cause);
         }
         if (cause != null) {
             throw new IOException(cause.getMessage(), cause);

@@ -1,8 +1,10 @@
 package dev.stillframe.transport.sender;
 
 import dev.stillframe.engine.document.Json;
+import dev.stillframe.engine.image.ParentMissingException;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
+import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.page.PageBatch;
 import dev.stillframe.engine.page.PageSink;
@@ -24,6 +26,7 @@ import java.net.SocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -48,7 +51,7 @@ public final class Sender implements PageSink {
 
     private final Network network;
     private final Clock clock;
-    private final String imageName;
+    private final Announced what;
     private final byte[] token = new byte[Limits.TOKEN_BYTES];
     private final Retained retained = new Retained();
     private final Backoff backoff;
@@ -74,11 +77,35 @@ public final class Sender implements PageSink {
     private long progress = -1;
     private long progressNanos;
 
-    private Sender(Network network, String imageName) {
+    /**
+     * What will be sent.
+     *
+     * @param imageName what the image shall be called at the receiver
+     * @param parent root hash of an image that the receiver has, 64 hexadecimal digits: batches may
+     *     say that it has pages ({@link PageKind#IN_PARENT}), which are not sent then; null if
+     *     everything comes
+     */
+    public record Announced(String imageName, @Nullable String parent) {
+        /** Checks both. */
+        public Announced {
+            if (!ImageName.isValid(imageName)) {
+                throw new IllegalArgumentException(ImageName.rule());
+            }
+            if (parent != null && !parent.matches("[0-9a-f]{64}")) {
+                throw new IllegalArgumentException("not a root hash: '" + parent + "'");
+            }
+        }
+
+        private byte[] parentHash() {
+            return parent == null ? new byte[RootHash.BYTES] : HexFormat.of().parseHex(parent);
+        }
+    }
+
+    private Sender(Network network, Announced what) {
         this.network = network;
         this.clock = network.clock();
         this.progressNanos = clock.monotonicTime();
-        this.imageName = imageName;
+        this.what = what;
         this.backoff = new Backoff(network.random());
         network.random().nextBytes(token);
         keeper = Role.SENDER_KEEPER.unstarted(this::keep);
@@ -90,22 +117,20 @@ public final class Sender implements PageSink {
      *
      * @param receiver where it listens: an {@code InetSocketAddress} or a {@code
      *     UnixDomainSocketAddress}
-     * @param imageName what the image shall be called there
+     * @param what the image
      * @param options how to send
      * @param rate how fast; can be changed while it runs
      * @param registry gets the meters {@code stillframe.transport.*}
+     * @throws ParentMissingException if the receiver does not have the parent
      * @throws IOException if there is no receiver, or it does not want the image
      */
     public static Sender connect(
             SocketAddress receiver,
-            String imageName,
+            Announced what,
             SenderOptions options,
             RateLimit rate,
             MeterRegistry registry)
             throws IOException {
-        if (!ImageName.isValid(imageName)) {
-            throw new IOException(ImageName.rule());
-        }
         NetworkTransport transport = NetworkTransport.chosen();
         Network network =
                 new Network(
@@ -126,7 +151,7 @@ public final class Sender implements PageSink {
                         new Choice(options.preset()),
                         new SenderMetrics(registry),
                         new SecureRandom());
-        Sender sender = new Sender(network, imageName);
+        Sender sender = new Sender(network, what);
         boolean connected = false;
         try {
             sender.open();
@@ -138,6 +163,20 @@ public final class Sender implements PageSink {
                 network.dialer().group().shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
             }
         }
+    }
+
+    /** The same of an image without a parent, called {@code imageName} at the receiver. */
+    public static Sender connect(
+            SocketAddress receiver,
+            String imageName,
+            SenderOptions options,
+            RateLimit rate,
+            MeterRegistry registry)
+            throws IOException {
+        if (!ImageName.isValid(imageName)) {
+            throw new IOException(ImageName.rule());
+        }
+        return connect(receiver, new Announced(imageName, null), options, rate, registry);
     }
 
     /** The same without a limit of the rate. */
@@ -289,9 +328,10 @@ public final class Sender implements PageSink {
                     "the receiver %s published an image with another root hash"
                             .formatted(network.peer()));
         }
-        LOG.info("{} published image {} as {}", network.peer(), imageName, answer[0].place());
+        LOG.info(
+                "{} published image {} as {}", network.peer(), what.imageName(), answer[0].place());
         end(true);
-        return network.peer() + "/" + imageName;
+        return network.peer() + "/" + what.imageName();
     }
 
     @Override
@@ -513,7 +553,8 @@ public final class Sender implements PageSink {
                         token,
                         network.nonce(),
                         ending == null ? new byte[RootHash.BYTES] : ending.rootHash(),
-                        imageName);
+                        what.parentHash(),
+                        what.imageName());
         return Attempt.open(network, hello, retained, new Watch());
     }
 
@@ -560,7 +601,7 @@ public final class Sender implements PageSink {
         long waitNanos = backoff.nextNanos();
         LOG.warn(
                 "image {}: {}; next attempt in {} ms",
-                imageName,
+                what.imageName(),
                 cause.getMessage(),
                 TimeUnit.NANOSECONDS.toMillis(waitNanos));
         network.metrics().reconnected();

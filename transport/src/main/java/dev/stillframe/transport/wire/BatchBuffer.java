@@ -16,7 +16,7 @@ import java.util.function.Consumer;
 public final class BatchBuffer extends RunBatch {
     /** Native memory of one buffer. */
     public static final long MEMORY_BYTES =
-            Limits.MAX_DATA_BYTES + (long) Limits.MAX_DATA_PAGES * PageHash.BYTES;
+            Limits.MAX_DATA_BYTES + (long) Limits.MAX_HASHES * PageHash.BYTES;
 
     private final MemorySegment data;
     private final Consumer<BatchBuffer> onRelease;
@@ -31,7 +31,7 @@ public final class BatchBuffer extends RunBatch {
     public BatchBuffer(Arena arena, Consumer<BatchBuffer> onRelease) {
         super(
                 Limits.MAX_RUNS,
-                arena.allocate((long) Limits.MAX_DATA_PAGES * PageHash.BYTES, Long.BYTES));
+                arena.allocate((long) Limits.MAX_HASHES * PageHash.BYTES, Long.BYTES));
         this.data = arena.allocate(Limits.MAX_DATA_BYTES, Limits.MAX_PAGE_BYTES);
         this.onRelease = onRelease;
     }
@@ -48,7 +48,7 @@ public final class BatchBuffer extends RunBatch {
         add(kind, firstOrdinal, count);
     }
 
-    /** Where the hashes of so many data pages go. */
+    /** Where so many hashes go. */
     ByteBuffer hashTarget(int pages) {
         return hashTable().asSlice(0, (long) pages * PageHash.BYTES).asByteBuffer();
     }

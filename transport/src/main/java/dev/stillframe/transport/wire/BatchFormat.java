@@ -4,9 +4,9 @@ package dev.stillframe.transport.wire;
 final class BatchFormat {
     /**
      * Sequence u64, data pages u32, page size u32, run count u16, encoding u8, a zero, length of
-     * the contents u32.
+     * the contents u32, pages in the parent u32.
      */
-    static final int FIXED_BYTES = 24;
+    static final int FIXED_BYTES = 28;
 
     /** Kind u8, seven zeros, first ordinal u64, page count u64. */
     static final int RUN_BYTES = 24;

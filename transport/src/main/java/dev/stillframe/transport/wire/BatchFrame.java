@@ -69,20 +69,26 @@ public final class BatchFrame {
             ByteBufAllocator allocator) {
         int runs = batch.runCount();
         long dataBytes = batch.dataBytes();
+        int dataPages = (int) (dataBytes / pageSizeBytes);
+        int inParent = pagesInParent(batch);
         if (runs < 1
                 || runs > Limits.MAX_RUNS
                 || dataBytes > Limits.MAX_DATA_BYTES
-                || dataBytes % pageSizeBytes != 0) {
+                || dataBytes % pageSizeBytes != 0
+                || dataPages + inParent > Limits.MAX_HASHES) {
             throw new IllegalArgumentException(
-                    "a batch of %d runs and %d bytes of data".formatted(runs, dataBytes));
+                    "a batch of %d runs, %d bytes of data and %d pages in the parent"
+                            .formatted(runs, dataBytes, inParent));
         }
-        int dataPages = (int) (dataBytes / pageSizeBytes);
         int bytes =
-                BatchFormat.FIXED_BYTES + runs * BatchFormat.RUN_BYTES + dataPages * PageHash.BYTES;
+                BatchFormat.FIXED_BYTES
+                        + runs * BatchFormat.RUN_BYTES
+                        + (dataPages + inParent) * PageHash.BYTES;
         ByteBuf out = allocator.directBuffer(FrameHeader.BYTES + bytes);
         out.writerIndex(FrameHeader.BYTES);
         out.writeLongLE(sequence).writeIntLE(dataPages).writeIntLE(pageSizeBytes);
         out.writeShortLE(runs).writeByte(encoding).writeByte(0).writeIntLE((int) contentsBytes);
+        out.writeIntLE(inParent);
         writeTables(batch, out);
         CRC32C crc = new CRC32C();
         crc.update(out.nioBuffer(FrameHeader.BYTES, bytes));
@@ -98,10 +104,18 @@ public final class BatchFrame {
             out.writeLongLE(batch.firstOrdinal(run)).writeLongLE(batch.pageCount(run));
         }
         for (int run = 0; run < batch.runCount(); run++) {
-            if (batch.kind(run) == PageKind.DATA) {
+            if (batch.kind(run).hasHash()) {
                 out.writeBytes(batch.hashes(run).asByteBuffer());
             }
         }
+    }
+
+    private static int pagesInParent(PageBatch batch) {
+        long pages = 0;
+        for (int run = 0; run < batch.runCount(); run++) {
+            pages += batch.kind(run) == PageKind.IN_PARENT ? batch.pageCount(run) : 0;
+        }
+        return Math.toIntExact(pages);
     }
 
     private static void addData(PageBatch batch, ByteBufAllocator allocator, List<ByteBuf> pieces) {

@@ -46,7 +46,9 @@ public enum ErrorCode {
     /** The peer is not who it has to be. */
     IDENTITY(18),
     /** The sender has come again; this is its old connection. */
-    SUPERSEDED(19);
+    SUPERSEDED(19),
+    /** The receiver does not have the image that the new one shares pages with. */
+    PARENT(20);
 
     private final int number;
 
@@ -72,7 +74,8 @@ public enum ErrorCode {
                     INTERNAL,
                     ABORTED,
                     GONE,
-                    IDENTITY ->
+                    IDENTITY,
+                    PARENT ->
                     false;
         };
     }

@@ -38,6 +38,7 @@ public final class FrameReader implements AutoCloseable {
     private @Nullable BatchBuffer batch;
     private long sequence;
     private int announcedDataPages;
+    private int announcedHashes;
     private ByteBuffer runTable = headerBytes;
     private int encoding;
     private int contentsBytes;
@@ -127,7 +128,7 @@ public final class FrameReader implements AutoCloseable {
             case BATCH_FIXED -> fixedPart();
             case BATCH_RUNS -> {
                 runTable = target;
-                expect(Expected.BATCH_HASHES, begun().hashTarget(announcedDataPages));
+                expect(Expected.BATCH_HASHES, begun().hashTarget(announcedHashes));
             }
             case BATCH_HASHES -> hashes();
             case BATCH_DATA -> {
@@ -171,6 +172,7 @@ public final class FrameReader implements AutoCloseable {
         encoding = Byte.toUnsignedInt(fixed.get());
         MessageCodec.zeros(fixed, 1);
         long length = Integer.toUnsignedLong(fixed.getInt());
+        long hashes = dataPages + Integer.toUnsignedLong(fixed.getInt());
         if (sequence < 1) {
             throw malformed(
                     "batch %s; they count from 1".formatted(Long.toUnsignedString(sequence)));
@@ -182,16 +184,19 @@ public final class FrameReader implements AutoCloseable {
         }
         if (runCount < 1
                 || runCount > Limits.MAX_RUNS
-                || dataPages * pageBytes > Limits.MAX_DATA_BYTES) {
+                || dataPages * pageBytes > Limits.MAX_DATA_BYTES
+                || hashes > Limits.MAX_HASHES) {
             // Not LIMIT, which would be final: nothing has been checked yet, this may be damage.
             throw malformed(
-                    "batch %d with %d runs and %d pages of data; at most %d runs and %d bytes of data are possible"
+                    "batch %d with %d runs, %d pages of data and %d hashes; at most %d runs, %d bytes of data and %d hashes are possible"
                             .formatted(
                                     sequence,
                                     runCount,
                                     dataPages,
+                                    hashes,
                                     Limits.MAX_RUNS,
-                                    Limits.MAX_DATA_BYTES));
+                                    Limits.MAX_DATA_BYTES,
+                                    Limits.MAX_HASHES));
         }
         long rawBytes = dataPages * pageBytes;
         if (Contents.arePages(encoding) ? length != rawBytes : length < 1 || length >= rawBytes) {
@@ -203,7 +208,7 @@ public final class FrameReader implements AutoCloseable {
         long bytes =
                 BatchFormat.FIXED_BYTES
                         + (long) runCount * BatchFormat.RUN_BYTES
-                        + dataPages * PageHash.BYTES
+                        + hashes * PageHash.BYTES
                         + length;
         if (known().bodyBytes() != bytes) {
             throw malformed(
@@ -211,6 +216,7 @@ public final class FrameReader implements AutoCloseable {
                             .formatted(sequence, known().bodyBytes(), bytes));
         }
         announcedDataPages = (int) dataPages;
+        announcedHashes = (int) hashes;
         if (encoding != Contents.RAW && contents == null) {
             contents = memory.contents();
         }
@@ -241,15 +247,20 @@ public final class FrameReader implements AutoCloseable {
                                         Long.toUnsignedString(ordinal),
                                         Limits.MAX_PAGES));
             }
-            if (kind == PageKind.DATA && count > announcedDataPages - buffer.dataPages()) {
-                throw malformed(
-                        "batch %d has more pages of data than it announced".formatted(sequence));
+            if (kind.hasHash() && count > announcedHashes - buffer.hashCount()) {
+                throw malformed("batch %d has more pages than it announced".formatted(sequence));
             }
             buffer.addRun(kind, ordinal, count);
         }
-        if (buffer.dataPages() != announcedDataPages) {
+        if (buffer.dataPages() != announcedDataPages || buffer.hashCount() != announcedHashes) {
             throw malformed(
-                    "batch %d has fewer pages of data than it announced".formatted(sequence));
+                    "batch %d has %d pages of data and %d hashes; it announced %d and %d"
+                            .formatted(
+                                    sequence,
+                                    buffer.dataPages(),
+                                    buffer.hashCount(),
+                                    announcedDataPages,
+                                    announcedHashes));
         }
     }
 
@@ -269,9 +280,7 @@ public final class FrameReader implements AutoCloseable {
     }
 
     private PageKind kind(byte code) throws ProtocolException {
-        if (code != PageKind.ZERO.code()
-                && code != PageKind.DATA.code()
-                && code != PageKind.LOST.code()) {
+        if (code < PageKind.ZERO.code() || code > PageKind.IN_PARENT.code()) {
             throw malformed("batch %d has pages of the kind %d".formatted(sequence, code));
         }
         return PageKind.of(code);

@@ -4,8 +4,8 @@ import dev.stillframe.engine.instant.PageHash;
 
 /** The bounds of the protocol. A peer that exceeds one is refused with its name. */
 public final class Limits {
-    /** The protocol version that this side speaks; version 1 had one connection a session. */
-    public static final int VERSION = 3;
+    /** The protocol version that this side speaks. */
+    public static final int VERSION = 4;
 
     /** Length of the secret that a session is known by. */
     public static final int TOKEN_BYTES = 16;
@@ -43,6 +43,9 @@ public final class Limits {
     /** Most pages with contents in a batch. */
     public static final int MAX_DATA_PAGES = MAX_DATA_BYTES / MIN_PAGE_BYTES;
 
+    /** Most pages with hashes in a batch: those with contents, and those in the parent. */
+    public static final int MAX_HASHES = MAX_DATA_PAGES;
+
     /** Most runs in a batch. */
     public static final int MAX_RUNS = 1024;
 
@@ -74,7 +77,7 @@ public final class Limits {
     static final int MAX_BATCH_BODY_BYTES =
             BatchFormat.FIXED_BYTES
                     + MAX_RUNS * BatchFormat.RUN_BYTES
-                    + MAX_DATA_PAGES * PageHash.BYTES
+                    + MAX_HASHES * PageHash.BYTES
                     + MAX_DATA_BYTES;
 
     private Limits() {}

@@ -27,6 +27,7 @@ public sealed interface Message {
      *     ones again
      * @param attempt counts the connections of the session's control, from 1
      * @param rootHash of the image if END was sent before; zeros otherwise
+     * @param parent root hash of the image that has pages which are not sent; zeros for none
      * @param imageName what the image shall be called
      */
     record Hello(
@@ -40,6 +41,7 @@ public sealed interface Message {
             byte[] token,
             byte[] nonce,
             byte[] rootHash,
+            byte[] parent,
             String imageName)
             implements Opening {}
 

@@ -114,7 +114,7 @@ public final class MessageCodec {
         out.putInt(hello.idleMillis());
         out.putLong(hello.retainBytes()).putLong(hello.durable());
         out.putInt(hello.attempt()).putInt(0);
-        out.put(hello.token()).put(hello.nonce()).put(hello.rootHash());
+        out.put(hello.token()).put(hello.nonce()).put(hello.rootHash()).put(hello.parent());
         putText(hello.imageName(), out);
     }
 
@@ -214,6 +214,7 @@ public final class MessageCodec {
         byte[] token = bytes(body, Limits.TOKEN_BYTES);
         byte[] nonce = bytes(body, Limits.NONCE_BYTES);
         byte[] rootHash = bytes(body, RootHash.BYTES);
+        byte[] parent = bytes(body, RootHash.BYTES);
         return new Message.Hello(
                 minVersion,
                 maxVersion,
@@ -225,6 +226,7 @@ public final class MessageCodec {
                 token,
                 nonce,
                 rootHash,
+                parent,
                 text(body));
     }
 

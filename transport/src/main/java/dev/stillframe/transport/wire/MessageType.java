@@ -50,6 +50,7 @@ enum MessageType {
                         + Limits.TOKEN_BYTES
                         + Limits.NONCE_BYTES
                         + RootHash.BYTES
+                        + RootHash.BYTES
                         + 2;
         static final int PROOF_BYTES = 32;
     }

@@ -11,12 +11,14 @@ public final class PageCounters {
     private final Counter zero;
     private final Counter data;
     private final Counter lost;
+    private final Counter inParent;
 
     /** In {@code registry}; {@code side} is {@code sender} or {@code receiver}. */
     public PageCounters(MeterRegistry registry, String side) {
         zero = counter(registry, side, "zero");
         data = counter(registry, side, "data");
         lost = counter(registry, side, "lost");
+        inParent = counter(registry, side, "in_parent");
     }
 
     private static Counter counter(MeterRegistry registry, String side, String kind) {
@@ -31,6 +33,7 @@ public final class PageCounters {
                 case ZERO -> zero.increment(pages);
                 case DATA -> data.increment(pages);
                 case LOST -> lost.increment(pages);
+                case IN_PARENT -> inParent.increment(pages);
                 case UNKNOWN -> {} // in no batch
             }
         }

@@ -112,7 +112,7 @@ class FailingConnectionTest {
         ReceiverMetrics metrics = new ReceiverMetrics(registry);
         Services services =
                 new Services(
-                        (name, _) -> new MemorySink(name),
+                        (name, _, _, _) -> new MemorySink(name),
                         Siege.LIMITS,
                         Credentials.NONE,
                         new Capacity(Siege.LIMITS, metrics),

@@ -2,6 +2,7 @@ package dev.stillframe.transport.receiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.stillframe.engine.document.HeapAllowance;
 import dev.stillframe.engine.instant.Ending;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.page.PageBatch;
@@ -30,6 +31,7 @@ import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -73,7 +75,7 @@ class FailingSessionTest {
         boolean fails = heard.equals("disk");
         MeterRegistry registry = fault.registry();
         try (Receiver receiver =
-                receiver((name, _) -> new FailingSink(name, fault, fails), registry, fault)) {
+                receiver((name, _, _, _) -> new FailingSink(name, fault, fails), registry, fault)) {
             assertThat(send(receiver)).containsAnyOf(heard, LATE_LANE);
             Loopback.await(fault::hasHappened);
             if (!told.equals("none")) {
@@ -98,7 +100,11 @@ class FailingSessionTest {
         SinkFactory sinks =
                 new SinkFactory() {
                     @Override
-                    public PageSink open(String imageName, byte[] sessionKey) {
+                    public PageSink open(
+                            String imageName,
+                            byte[] sessionKey,
+                            @Nullable String parent,
+                            HeapAllowance heap) {
                         return new MemorySink(imageName);
                     }
 
@@ -157,9 +163,14 @@ class FailingSessionTest {
         SinkFactory failing =
                 new SinkFactory() {
                     @Override
-                    public PageSink open(String imageName, byte[] sessionKey) throws IOException {
+                    public PageSink open(
+                            String imageName,
+                            byte[] sessionKey,
+                            @Nullable String parent,
+                            HeapAllowance heap)
+                            throws IOException {
                         fault.pass("open");
-                        return sinks.open(imageName, sessionKey);
+                        return sinks.open(imageName, sessionKey, parent, heap);
                     }
 
                     @Override

@@ -72,7 +72,7 @@ class SessionClockTest {
         ReceiverMetrics metrics = new ReceiverMetrics(new SimpleMeterRegistry());
         Services services =
                 new Services(
-                        (_, _) -> sink,
+                        (_, _, _, _) -> sink,
                         LIMITS,
                         Credentials.NONE,
                         new Capacity(LIMITS, metrics),
@@ -193,8 +193,8 @@ class SessionClockTest {
         random.nextBytes(token);
         peer.say(
                 new Message.Hello(
-                        3,
-                        3,
+                        Limits.VERSION,
+                        Limits.VERSION,
                         1,
                         PEER_IDLE_MILLIS,
                         64 << 20,
@@ -202,6 +202,7 @@ class SessionClockTest {
                         1,
                         token,
                         new byte[Limits.NONCE_BYTES],
+                        new byte[RootHash.BYTES],
                         new byte[RootHash.BYTES],
                         "x"));
         assertThat(peer.await()).isInstanceOf(Message.HelloAck.class);

@@ -118,17 +118,28 @@ final class Siege implements AutoCloseable {
     Message hello(String name) {
         token = new byte[Limits.TOKEN_BYTES];
         random.nextBytes(token);
-        return hello(3, 3, name);
+        return hello(Limits.VERSION, Limits.VERSION, name);
     }
 
     Message hello(int oldest, int newest, String name) {
         return new Message.Hello(
-                oldest, newest, 2, 30_000, 64 << 20, 0, 1, token, new byte[32], new byte[32], name);
+                oldest,
+                newest,
+                2,
+                30_000,
+                64 << 20,
+                0,
+                1,
+                token,
+                new byte[32],
+                new byte[32],
+                new byte[32],
+                name);
     }
 
     /** A lane of the last session that said hello. */
     Message attach(int lane) {
-        return new Message.Attach(3, lane, 1, 30_000, token, new byte[32]);
+        return new Message.Attach(Limits.VERSION, lane, 1, 30_000, token, new byte[32]);
     }
 
     static Message part(byte[] document) {

@@ -231,7 +231,9 @@ class SenderTest {
         play(
                 sender -> {
                     sender.hear();
-                    sender.say(new Message.HelloAck(3, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 10, 0));
+                    sender.say(
+                            new Message.HelloAck(
+                                    Limits.VERSION, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 10, 0));
                     testEnded.await();
                 });
         try (Sender sender = connect(OPTIONS)) {
@@ -247,7 +249,8 @@ class SenderTest {
                 sender -> {
                     sender.hear();
                     sender.say(
-                            new Message.HelloAck(3, 1, 0, WINDOW, 65_536, 1, 20_000, 1 << 20, 0));
+                            new Message.HelloAck(
+                                    Limits.VERSION, 1, 0, WINDOW, 65_536, 1, 20_000, 1 << 20, 0));
                     sender.hear();
                     begun(sender);
                     testEnded.await();
@@ -431,6 +434,7 @@ class SenderTest {
     }
 
     private static Message welcome() {
-        return new Message.HelloAck(3, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
+        return new Message.HelloAck(
+                Limits.VERSION, 1, 0, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
     }
 }

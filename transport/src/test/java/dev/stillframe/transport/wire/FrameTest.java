@@ -83,13 +83,16 @@ class FrameTest {
     void aBatchIsReadIntoAlignedMemory() throws Exception {
         Message.Batch batch = readBatch(golden("BATCH"));
         assertThat(batch.sequence()).isEqualTo(258);
-        assertThat(batch.pages().runCount()).isEqualTo(3);
+        assertThat(batch.pages().runCount()).isEqualTo(4);
         assertThat(batch.pages().data(0).address() % SampleBatch.PAGE).isZero();
         assertThat(batch.pages().data(0).toArray(ValueLayout.JAVA_BYTE)).containsOnly(1);
         assertThat(batch.pages().kind(1)).isEqualTo(PageKind.ZERO);
         assertThat(batch.pages().pageCount(1)).isEqualTo(2);
         assertThat(batch.pages().kind(2)).isEqualTo(PageKind.LOST);
         assertThat(batch.pages().firstOrdinal(2)).isEqualTo(3);
+        assertThat(batch.pages().kind(3)).isEqualTo(PageKind.IN_PARENT);
+        assertThat(batch.pages().pageCount(3)).isEqualTo(2);
+        assertThat(batch.pages().hashes(3).get(ValueLayout.JAVA_BYTE, 16)).isEqualTo((byte) 0xd0);
         assertThat(batch.pages().dataBytes()).isEqualTo(SampleBatch.PAGE);
         batch.pages().release();
     }
@@ -202,6 +205,10 @@ class FrameTest {
         assertRefused(Frames.sealed(batch), ErrorCode.MALFORMED);
         bytes.putInt(BATCH_FIXED + 8, 1).putInt(BATCH_FIXED + 12, 1 << 30); // page size
         assertRefused(Frames.sealed(batch), ErrorCode.MALFORMED);
+        bytes.putInt(BATCH_FIXED + 12, SampleBatch.PAGE).putInt(BATCH_FIXED + 24, -1); // in parent
+        assertRefused(Frames.sealed(batch), ErrorCode.MALFORMED);
+        bytes.putInt(BATCH_FIXED + 24, Limits.MAX_HASHES);
+        assertRefused(Frames.sealed(batch), ErrorCode.MALFORMED);
         assertThat(acquired).isZero();
     }
 
@@ -219,7 +226,8 @@ class FrameTest {
     @Test
     void runsThatLieAreRefused() throws IOException {
         assertRunRefused(0, new byte[] {0}, ErrorCode.MALFORMED); // kind UNKNOWN
-        assertRunRefused(0, new byte[] {4}, ErrorCode.MALFORMED);
+        assertRunRefused(0, new byte[] {4}, ErrorCode.MALFORMED); // no contents, but some came
+        assertRunRefused(0, new byte[] {5}, ErrorCode.MALFORMED);
         assertRunRefused(0, new byte[] {1}, ErrorCode.MALFORMED); // the data belongs to no run
         assertRunRefused(1, new byte[] {1}, ErrorCode.UNSUPPORTED); // reserved
         assertRunRefused(7, new byte[] {1}, ErrorCode.UNSUPPORTED);

@@ -1,5 +1,6 @@
 package dev.stillframe.transport.wire;
 
+import dev.stillframe.engine.instant.PageHash;
 import dev.stillframe.engine.instant.PageKind;
 import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.engine.page.PageBatch;
@@ -29,8 +30,8 @@ public final class Frames {
         messages.put(
                 "HELLO",
                 new Message.Hello(
-                        3,
-                        3,
+                        4,
+                        4,
                         4,
                         30_000,
                         256L << 20,
@@ -39,14 +40,15 @@ public final class Frames {
                         token,
                         nonce,
                         new byte[32],
+                        bytes(RootHash.BYTES, 0xa0),
                         "cache-1"));
         messages.put("CHALLENGE", new Message.Challenge(nonce));
         messages.put("PROOF", new Message.Proof(mac));
         messages.put("PROVED", new Message.Proved(mac));
         messages.put(
                 "HELLO_ACK",
-                new Message.HelloAck(3, 4, 8 << 20, 32, 2 << 20, 1024, 30_000, 64L << 20, 258));
-        messages.put("ATTACH", new Message.Attach(3, 1, 2, 30_000, token, nonce));
+                new Message.HelloAck(4, 4, 8 << 20, 32, 2 << 20, 1024, 30_000, 64L << 20, 258));
+        messages.put("ATTACH", new Message.Attach(4, 1, 2, 30_000, token, nonce));
         messages.put("ATTACHED", new Message.Attached());
         messages.put("LAYOUT", new Message.LayoutPart(part("{}")));
         messages.put("BEGUN", new Message.Begun());
@@ -60,7 +62,7 @@ public final class Frames {
         messages.put("KEEP_ALIVE", new Message.KeepAlive());
         messages.put("PING", new Message.Ping(0x0102030405060708L));
         messages.put("PONG", new Message.Pong(0x0102030405060708L));
-        messages.put("READ", new Message.Read(3, true, 30_000, nonce, "cache-1"));
+        messages.put("READ", new Message.Read(4, true, 30_000, nonce, "cache-1"));
         messages.put("FOUND", new Message.Found(30_000, 4096, 65_536, root));
         messages.put("FETCH", new Message.Fetch(258, 4096, 256));
         return messages;
@@ -79,11 +81,15 @@ public final class Frames {
         return new Message.Part(document.length(), 0, document.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** The batch of the example: page 0 all ones, two zero pages, one lost. */
+    /** The batch of the example: page 0 all ones, two zero pages, one lost, two in the parent. */
     static SampleBatch exampleBatch() {
         byte[] ones = new byte[SampleBatch.PAGE];
         Arrays.fill(ones, (byte) 1);
-        return new SampleBatch().addData(0, ones).add(PageKind.ZERO, 1, 2).add(PageKind.LOST, 3, 1);
+        return new SampleBatch()
+                .addData(0, ones)
+                .add(PageKind.ZERO, 1, 2)
+                .add(PageKind.LOST, 3, 1)
+                .addInParent(4, bytes(2 * PageHash.BYTES, 0xc0));
     }
 
     /** A frame with a message, as bytes. */
@@ -140,7 +146,8 @@ public final class Frames {
         long tables =
                 BatchFormat.FIXED_BYTES
                         + (long) runs * BatchFormat.RUN_BYTES
-                        + (frame.getInt(FrameHeader.BYTES + 8) & 0xffffL) * 16;
+                        + (frame.getInt(FrameHeader.BYTES + 8) & 0xffffL) * 16
+                        + (frame.getInt(FrameHeader.BYTES + 24) & 0xffffL) * 16;
         return (int) Math.min(body, tables);
     }
 }
