@@ -3,7 +3,6 @@ package dev.stillframe.engine.capture;
 import dev.stillframe.engine.instant.Layout;
 import dev.stillframe.engine.memory.Extent;
 import dev.stillframe.engine.memory.Region;
-import dev.stillframe.engine.memory.RegionKind;
 import dev.stillframe.engine.process.Attachment;
 import dev.stillframe.engine.process.Probe;
 import dev.stillframe.engine.process.Target;
@@ -46,13 +45,9 @@ final class Marking implements AutoCloseable {
         this.relief = new RoundRelief(target);
     }
 
-    /**
-     * Whether the marks are kept for another snapshot. Not where there is memory of the hugetlb
-     * pool: snapshots of it one after the other have been seen to fail.
-     */
+    /** Whether the marks are kept for another snapshot. */
     boolean stays() {
-        return stays
-                && found.stream().noneMatch(each -> each.mapping().kind() == RegionKind.HUGETLB);
+        return stays;
     }
 
     /** Whether there is an image before, from which the next one goes on. */

@@ -197,7 +197,8 @@ final class RoundsRun implements AutoCloseable {
             throw new TargetException(
                     reason + ": give more with --staging, or take the instant at the start");
         }
-        await(() -> roomPages(parts.staging().freeBlocks()) >= left, Progress.Step.ROUNDS);
+        // More may be written until the threads stand, up to all that there is.
+        await(() -> parts.staging().freeBlocks() == parts.staging().blocks(), Progress.Step.ROUNDS);
     }
 
     /** A part is left for what nobody marks, and for what is written meanwhile. */

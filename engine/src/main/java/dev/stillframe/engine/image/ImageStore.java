@@ -181,9 +181,7 @@ public final class ImageStore {
     public void makeStandAlone(String name) throws IOException {
         Path image = resolve(name);
         Path whole = directory.resolve("." + name + WHOLE);
-        if (Files.exists(whole)) { // of an attempt that was cut off
-            delete(whole);
-        }
+        deleteCutOff(whole.getFileName().toString());
         try (ImageReader reader = ImageReader.open(image)) {
             if (!reader.sharesPages()) {
                 return;
@@ -194,6 +192,22 @@ public final class ImageStore {
         Files.move(whole, image, StandardCopyOption.ATOMIC_MOVE);
         ImageFormat.force(directory);
         delete(parted);
+    }
+
+    /** Whatever an attempt to make an image whole has left, finished or not. */
+    private void deleteCutOff(String whole) throws IOException {
+        try (DirectoryStream<Path> left =
+                Files.newDirectoryStream(
+                        directory,
+                        path -> {
+                            String name = path.getFileName().toString();
+                            return name.equals(whole)
+                                    || name.startsWith(whole + ImageFormat.PARTIAL);
+                        })) {
+            for (Path each : left) {
+                delete(each);
+            }
+        }
     }
 
     /**

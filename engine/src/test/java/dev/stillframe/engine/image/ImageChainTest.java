@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -74,6 +75,25 @@ class ImageChainTest {
             }
         }
         assertThat(ImageVerifier.verify(merged, ImageVerifier.Progress.NONE).intact()).isTrue();
+    }
+
+    @Test
+    void madeToStandAloneItRemovesWhatAnAttemptThatWasCutOffHasLeft() throws IOException {
+        SampleImage first = SampleImage.random(random, PAGES);
+        SampleImage second = changed(first);
+        first.write(directory.resolve("first"));
+        writeChild(second, "second", "first");
+        second.write(directory.resolve(".second.whole"));
+        Path partial = Files.createDirectory(directory.resolve(".second.whole.partial-0000beef"));
+        Files.createFile(partial.resolve(ImageFormat.INDEX));
+        ImageStore store = ImageStore.open(directory);
+        store.makeStandAlone("second");
+        store.remove("first");
+        try (Stream<Path> left = Files.list(directory)) {
+            assertThat(left).containsExactly(directory.resolve("second"));
+        }
+        Path image = directory.resolve("second");
+        assertThat(ImageVerifier.verify(image, ImageVerifier.Progress.NONE).intact()).isTrue();
     }
 
     @Test
