@@ -163,7 +163,7 @@ final class RoundsRun implements AutoCloseable {
                     leavesSink = true; // whoever goes on begins where this ends
                     drain.finish();
                     await(() -> drain.awaitEnd(POLL_NANOS), Progress.Step.ROUNDS);
-                    awaitMemory();
+                    awaitMemory(Progress.Step.ROUNDS);
                     return new Outcome.Never(
                             new SnapshotReport.Course(
                                     false,
@@ -176,12 +176,21 @@ final class RoundsRun implements AutoCloseable {
         }
     }
 
-    /** A receiver may not have the last batches on its disk yet: until then they are sent again. */
-    private void awaitMemory() throws IOException {
+    /**
+     * Until all staging is free. A receiver may not have the last batches on its disk yet: until
+     * then they are sent again.
+     */
+    private void awaitMemory(Progress.Step step) throws IOException {
+        Staging staging = parts.staging();
+        int free = -1;
         Deadline deadline = Deadline.in(clock, options.stallTimeout());
-        while (!drain.hasAllBack()) {
+        while (staging.freeBlocks() < staging.blocks() || !drain.hasAllBack()) {
             failure.check();
-            if (deadline.hasPassed()) {
+            tell(step);
+            if (staging.freeBlocks() > free) {
+                free = staging.freeBlocks();
+                deadline = Deadline.in(clock, options.stallTimeout());
+            } else if (deadline.hasPassed()) {
                 throw new TargetException(
                         "the receiving end has not stored the last pages for %d s; look at its disk and network, or give it longer with --timeout"
                                 .formatted(options.stallTimeout().toSeconds()));

@@ -58,7 +58,7 @@ class MachineTest {
     void aGuestUnderLoadIsCapturedAndRunsAgainFromTheInstant() throws Exception {
         try (Guest guest = Guest.start(GuestOptions.of(MEMORY_MIB, LOAD_MIB))) {
             guest.awaitRunning();
-            for (int turn = 0; turn < Campaign.turns(3, 50); turn++) {
+            for (int turn = 0; turn < Campaign.turns(2, 50); turn++) {
                 Path image = directory.resolve("image-" + turn);
                 long before = guest.step();
                 MachineSnapshot.Taken taken = MachineImages.take(guest, image);

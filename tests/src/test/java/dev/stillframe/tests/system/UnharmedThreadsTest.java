@@ -48,7 +48,7 @@ class UnharmedThreadsTest {
                 List.of("--threads", "150", "--ballast", Integer.toString(64 << 20));
         try (TargetProcess target = TargetProcess.startNative("exitwords", arguments)) {
             target.awaitReady();
-            for (int turn = 0; turn < Campaign.turns(6, 60); turn++) {
+            for (int turn = 0; turn < Campaign.turns(4, 60); turn++) {
                 Snapshots.take(target.pid(), new DiscardingSink());
             }
             mustSayOk(target);
@@ -82,7 +82,7 @@ class UnharmedThreadsTest {
         try (TargetProcess target = TargetProcess.startNative("rtsignals", List.of())) {
             target.awaitReady();
             int failed = 0;
-            for (int turn = 0; turn < Campaign.turns(4, 40); turn++) {
+            for (int turn = 0; turn < Campaign.turns(3, 40); turn++) {
                 AtomicLong calls = new AtomicLong(isFrequent(fatal) ? 1 + random.nextLong(20) : 1);
                 Probe failing =
                         point -> {
