@@ -103,10 +103,19 @@ final class Ordinals {
 
     /** Notes that pages, which have ordinals, were copied. */
     void store(long start, long end) {
+        note(start, end, true);
+    }
+
+    /** Notes that what was copied of pages is not what they hold now. */
+    void forget(long start, long end) {
+        note(start, end, false);
+    }
+
+    private void note(long start, long end, boolean isStored) {
         for (long at = start; at < end; ) {
             long stop = runEnd(at, end);
             int first = Math.toIntExact(of(at));
-            stored.set(first, first + Math.toIntExact((stop - at) / Block.PAGE_BYTES));
+            stored.set(first, first + Math.toIntExact((stop - at) / Block.PAGE_BYTES), isStored);
             at = stop;
         }
     }

@@ -144,8 +144,10 @@ final class RoundCopier implements AutoCloseable {
             int whole = (int) (Math.max(0, copied) / Block.PAGE_BYTES);
             if (whole > 0) {
                 add(into, at, whole);
+            } else { // what cannot be read is left out, and what it was before does not count
+                ordinals.forget(at, at + Block.PAGE_BYTES);
             }
-            at += (long) Math.max(1, whole) * Block.PAGE_BYTES; // what cannot be read is left out
+            at += (long) Math.max(1, whole) * Block.PAGE_BYTES;
         }
     }
 

@@ -9,12 +9,14 @@ import dev.stillframe.engine.capture.Snapshot;
 import dev.stillframe.engine.capture.SnapshotException;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
+import dev.stillframe.engine.linux.Errno;
 import dev.stillframe.engine.mmu.CowPolicy;
 import dev.stillframe.engine.mmu.EmulatedProcess;
 import dev.stillframe.engine.mmu.Mapped;
 import dev.stillframe.engine.mmu.Mmu;
 import dev.stillframe.engine.mmu.Outcome;
 import dev.stillframe.engine.process.Probe;
+import dev.stillframe.engine.process.Target;
 import dev.stillframe.tests.Seed;
 import dev.stillframe.tests.emulated.EmulatedOracle.Kind;
 import dev.stillframe.tests.image.FailingSink;
@@ -28,9 +30,14 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MockClock;
 import io.micrometer.core.instrument.simple.SimpleConfig;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -217,6 +224,60 @@ class EmulatedSnapshotTest {
             oracle.awaitProgress();
             assertThat(oracle.threads().process().mappings()).noneMatch(Mapped::isTracked);
         }
+    }
+
+    /** What was copied in an earlier round is not what is there at the end. */
+    @Test
+    void whatCannotBeReadAnyMoreIsMissingAndNotOld() throws Exception {
+        MemoryImage image = new MemoryImage();
+        AtomicBoolean stands = new AtomicBoolean();
+        SnapshotOptions options = Snapshots.options().withInstant(InstantChoice.END);
+        try (EmulatedOracle oracle = start(CowPolicy.MODERN, Kind.ANONYMOUS, 2)) {
+            Probe stop =
+                    point -> {
+                        if (point.equals("rounds: stop")) {
+                            awaitWrites(oracle);
+                            stands.set(true);
+                        }
+                    };
+            Snapshot.Seams seams = new Snapshot.Seams(stop, Snapshot.Seams.NONE.reader());
+            SnapshotReport report =
+                    new Snapshot(options, new SimpleMeterRegistry(), Progress.NONE, seams)
+                            .take(unreadable(oracle.target(), stands::get), image);
+            assertThat(report.missing()).isNotEmpty();
+        } finally {
+            image.free();
+        }
+    }
+
+    private static void awaitWrites(EmulatedOracle oracle) {
+        try {
+            oracle.awaitProgress();
+        } catch (Exception e) {
+            throw new IllegalStateException("the writers stand", e);
+        }
+    }
+
+    /** {@code target}, whose memory cannot be read while {@code when} says so. */
+    private static Target unreadable(Target target, BooleanSupplier when) {
+        InvocationHandler reading =
+                (_, method, arguments) -> {
+                    boolean reads =
+                            method.getName().equals("gather")
+                                    || (method.getName().equals("read")
+                                            && method.getReturnType() == long.class);
+                    if (reads && when.getAsBoolean()) {
+                        return (long) -Errno.EFAULT.number();
+                    }
+                    try {
+                        return method.invoke(target, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                };
+        return (Target)
+                Proxy.newProxyInstance(
+                        Target.class.getClassLoader(), new Class<?>[] {Target.class}, reading);
     }
 
     @Test

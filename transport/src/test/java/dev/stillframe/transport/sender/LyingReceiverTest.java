@@ -8,6 +8,7 @@ import dev.stillframe.engine.instant.RootHash;
 import dev.stillframe.transport.SampleBatch;
 import dev.stillframe.transport.SampleImage;
 import dev.stillframe.transport.encoding.Preset;
+import dev.stillframe.transport.wire.Limits;
 import dev.stillframe.transport.wire.Message;
 import dev.stillframe.transport.wire.RawPeer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -184,6 +185,6 @@ class LyingReceiverTest {
 
     private static Message welcome(int lanes, int dictionaryBytes) {
         return new Message.HelloAck(
-                3, lanes, dictionaryBytes, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
+                Limits.VERSION, lanes, dictionaryBytes, WINDOW, 2 << 20, 1024, 20_000, 1 << 20, 0);
     }
 }
