@@ -163,7 +163,7 @@ final class RoundsRun implements AutoCloseable {
                     leavesSink = true; // whoever goes on begins where this ends
                     drain.finish();
                     await(() -> drain.awaitEnd(POLL_NANOS), Progress.Step.ROUNDS);
-                    awaitMemory(Progress.Step.ROUNDS);
+                    awaitMemory();
                     return new Outcome.Never(
                             new SnapshotReport.Course(
                                     false,
@@ -180,13 +180,13 @@ final class RoundsRun implements AutoCloseable {
      * Until all staging is free. A receiver may not have the last batches on its disk yet: until
      * then they are sent again.
      */
-    private void awaitMemory(Progress.Step step) throws IOException {
+    private void awaitMemory() throws IOException {
         Staging staging = parts.staging();
         int free = -1;
         Deadline deadline = Deadline.in(clock, options.stallTimeout());
         while (staging.freeBlocks() < staging.blocks() || !drain.hasAllBack()) {
             failure.check();
-            tell(step);
+            tell(Progress.Step.ROUNDS);
             if (staging.freeBlocks() > free) {
                 free = staging.freeBlocks();
                 deadline = Deadline.in(clock, options.stallTimeout());
@@ -207,7 +207,7 @@ final class RoundsRun implements AutoCloseable {
                     reason + ": give more with --staging, or take the instant at the start");
         }
         // More may be written until the threads stand, up to all that there is.
-        await(() -> parts.staging().freeBlocks() == parts.staging().blocks(), Progress.Step.ROUNDS);
+        awaitMemory();
     }
 
     /** A part is left for what nobody marks, and for what is written meanwhile. */
