@@ -58,10 +58,6 @@ final class MarkedMemory implements AutoCloseable {
     private static final PagemapScan.Query PERHAPS_DISCARDED =
             new PagemapScan.Query(PagemapScan.SWAPPED, PagemapScan.WRITTEN, 0, 0);
 
-    /** Empty pages as well, where there is a page table, and all that is not in memory. */
-    private static final PagemapScan.Query NOT_MARKED =
-            new PagemapScan.Query(PagemapScan.WRITTEN, 0, 0, PagemapScan.WRITTEN);
-
     private static final PagemapScan.Query NOT_REGISTERED =
             new PagemapScan.Query(0, PagemapScan.REGISTERED, 0, 0);
 
@@ -255,28 +251,29 @@ final class MarkedMemory implements AutoCloseable {
 
     private void register(Mapping mapping) throws IOException {
         try {
-            TrackedMapping t = opened(mapping);
-            String refusal = isMostlyHoles(t) ? MOSTLY_HOLES : refusal(t.range());
-            if (refusal == null) {
-                tracked.put(t.range().start(), t);
-                fresh.add(t);
-            } else {
-                refused.put(t.range(), refusal);
-                close(t);
-            }
+            track(opened(mapping));
         } catch (ErrnoException e) {
             refused.put(mapping.range(), reason(e));
         }
     }
 
-    /** Why a range cannot be registered; null if it is now. */
-    private @Nullable String refusal(AddressRange range) throws IOException {
+    /** Closes it if it cannot be. */
+    private void track(TrackedMapping t) throws IOException {
+        boolean isRegistered = false;
         try {
-            marks.register(range);
-            return null;
-        } catch (ErrnoException e) {
-            return reason(e);
+            if (isMostlyHoles(t)) {
+                refused.put(t.range(), MOSTLY_HOLES);
+                return;
+            }
+            marks.register(t.range());
+            isRegistered = true;
+        } finally {
+            if (!isRegistered) {
+                close(t);
+            }
         }
+        tracked.put(t.range().start(), t);
+        fresh.add(t);
     }
 
     private String reason(ErrnoException e) throws IOException {
@@ -435,9 +432,7 @@ final class MarkedMemory implements AutoCloseable {
 
     /**
      * Pages of private memory that hold what was copied when they were marked, as far as one quick
-     * look tells: all that it asks for is the mark, and for that alone the kernel has a loop that
-     * takes a tenth of the time (pagemap_scan_pmd_entry in fs/proc/task_mmu.c). The mark of a page
-     * that is not registered any more tells nothing.
+     * look tells. The mark of a page that is not registered any more tells nothing.
      */
     private PageRuns unchanged(TrackedMapping t, Ordinals ordinals) throws IOException {
         AddressRange range = t.range();
@@ -447,7 +442,7 @@ final class MarkedMemory implements AutoCloseable {
         if (scan(range, NOT_REGISTERED).count() > 0) {
             return new PageRuns();
         }
-        PageRuns marked = PageRuns.of(range).without(scan(range, NOT_MARKED));
+        PageRuns marked = PageRuns.of(range).without(scan(range, PagemapScan.NOT_MARKED));
         return marked.without(notStored(marked, ordinals));
     }
 

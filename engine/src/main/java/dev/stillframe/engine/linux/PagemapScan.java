@@ -42,10 +42,16 @@ public final class PagemapScan implements AutoCloseable {
     public static final Query PROTECTED =
             new Query(0, WRITTEN, PRESENT | SWAPPED, PRESENT | PFNZERO);
 
+    /**
+     * Whatever is not marked: empty pages as well, where there is a page table, and all that is not
+     * in memory. The kernel has a loop for this query alone that takes a tenth of the time of any
+     * other (pagemap_scan_pmd_entry in fs/proc/task_mmu.c).
+     */
+    public static final Query NOT_MARKED = new Query(WRITTEN, 0, 0, WRITTEN);
+
     private static final long PAGEMAP_SCAN = 0xc0606610L;
     private static final long PM_SCAN_WP_MATCHING = 1;
     private static final long PM_SCAN_CHECK_WPASYNC = 2;
-    private static final Query TAKE_WRITTEN = new Query(WRITTEN, 0, 0, WRITTEN);
 
     /** Without anything to tell apart all of it is one region. */
     private static final Query ALL_PROTECTED = new Query(0, WRITTEN, PRESENT | SWAPPED, WRITTEN);
@@ -124,7 +130,7 @@ public final class PagemapScan implements AutoCloseable {
      *     Userfaultfd.Feature#WP_ASYNC}
      */
     public void takeWritten(long start, long end, Visitor visitor) throws ErrnoException {
-        scan(start, end, TAKE_WRITTEN, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, visitor);
+        scan(start, end, NOT_MARKED, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, visitor);
     }
 
     /**

@@ -1,9 +1,9 @@
 package dev.stillframe.tests.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.stillframe.engine.document.Json;
 import dev.stillframe.tests.bench.OpenLoop.Waits;
 import dev.stillframe.tests.image.DirectoryTree;
+import dev.stillframe.tests.target.Launcher;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
@@ -43,9 +43,6 @@ final class LatencyBench {
     /** One that is slower than its load never catches up. */
     private static final Duration CATCHING_UP = Duration.ofMinutes(1);
 
-    static final Path COMMAND =
-            Path.of(System.getProperty("basedir"), "..", "agent", "bin", "stillframe").normalize();
-
     private LatencyBench() {}
 
     /** What is done to the server in a turn. */
@@ -64,7 +61,7 @@ final class LatencyBench {
     }
 
     static void measure(Figures figures) throws Exception {
-        Tool.run(List.of(COMMAND.toString(), "--version")); // builds it, and has it learn
+        Launcher.prepare();
         measure(figures, new Subject.Redis(KEYS, 10_000));
         if (Boolean.getBoolean("stillframe.bench.full")) {
             measure(figures, new Subject.Redis(KEYS, 20_000));
@@ -115,7 +112,7 @@ final class LatencyBench {
     private static void turns(Figures figures, Subject subject, Server server, OpenLoop load)
             throws Exception {
         Map<String, Action> actions = actions(subject);
-        Map<String, List<Double>> found = new LinkedHashMap<>();
+        Samples found = new Samples();
         Thread.sleep(TURN); // the server and the compiler of this JVM settle
         for (int turn = 0; turn < TURNS; turn++) {
             for (Map.Entry<String, Action> action : actions.entrySet()) {
@@ -135,16 +132,16 @@ final class LatencyBench {
                         waits,
                         own);
                 String prefix = subject.name() + "_" + action.getKey();
-                add(found, prefix + "_p50_ms", waits.p50Millis());
-                add(found, prefix + "_p99_ms", waits.p99Millis());
-                add(found, prefix + "_p999_ms", waits.p999Millis());
-                add(found, prefix + "_longest_ms", waits.maxMillis());
-                add(found, prefix + "_slow_s", waits.slowSeconds());
-                add(found, prefix + "_took_s", took);
-                own.forEach((figure, value) -> add(found, prefix + "_" + figure, value));
+                found.add(prefix + "_p50_ms", waits.p50Millis());
+                found.add(prefix + "_p99_ms", waits.p99Millis());
+                found.add(prefix + "_p999_ms", waits.p999Millis());
+                found.add(prefix + "_longest_ms", waits.maxMillis());
+                found.add(prefix + "_slow_s", waits.slowSeconds());
+                found.add(prefix + "_took_s", took);
+                own.forEach((figure, value) -> found.add(prefix + "_" + figure, value));
             }
         }
-        found.forEach(figures::addAll);
+        found.showIn(figures);
     }
 
     /** What the server owes then would count for the next turn. */
@@ -156,26 +153,9 @@ final class LatencyBench {
         }
     }
 
-    private static void add(Map<String, List<Double>> found, String name, double value) {
-        found.computeIfAbsent(name, any -> new ArrayList<>()).add(value);
-    }
-
     private static Map<String, Double> snapshot(Server server, String instant) throws Exception {
         Path image = server.directory().resolve("image");
-        String pid = String.valueOf(server.process().pid());
-        String printed =
-                Tool.run(
-                        List.of(
-                                COMMAND.toString(),
-                                "snapshot",
-                                "--pid",
-                                pid,
-                                "--out",
-                                image.toString(),
-                                "--instant",
-                                instant,
-                                "--json"));
-        JsonNode facts = Json.MAPPER.readTree(printed);
+        JsonNode facts = Launcher.snapshot(server.process().pid(), image, "--instant", instant);
         DirectoryTree.delete(image);
         if (!facts.get("complete").booleanValue()) {
             throw new IOException("the image is incomplete: " + facts.get("missing"));

@@ -14,6 +14,7 @@ import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.qemu.Guest;
 import dev.stillframe.tests.qemu.GuestOptions;
 import dev.stillframe.tests.qemu.LoadReport;
+import dev.stillframe.tests.target.Launcher;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.transport.reader.ReaderOptions;
 import dev.stillframe.transport.reader.RemoteImage;
@@ -53,11 +54,7 @@ final class MachineBench {
     private static final long WINDOW_NANOS = 200_000_000;
     private static final long STEP_NANOS = 10_000_000;
 
-    private static final String LAUNCHER =
-            Path.of(System.getProperty("basedir", "tests"))
-                    .toAbsolutePath()
-                    .resolveSibling("agent/bin/stillframe")
-                    .toString();
+    private static final String LAUNCHER = Launcher.PATH.toString();
 
     private final Figures figures;
     private final Path directory;

@@ -1,11 +1,10 @@
 package dev.stillframe.tests.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.stillframe.engine.document.Json;
 import dev.stillframe.tests.image.DirectoryTree;
+import dev.stillframe.tests.target.Launcher;
 import dev.stillframe.tests.target.OracleTarget;
 import dev.stillframe.tests.target.OracleTarget.Settings;
-import dev.stillframe.tests.target.Tool;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,7 +33,7 @@ final class RoundPauses {
                         Settings.of("anon", sizeBytes, 1).withRate(WRITES_PER_SECOND), 1)) {
             for (int turn = 0; turn < TURNS; turn++) {
                 Path image = directory.resolve("image");
-                JsonNode facts = take(target.pid(), image);
+                JsonNode facts = Launcher.snapshot(target.pid(), image);
                 DirectoryTree.delete(image);
                 System.out.printf("%s, turn %d: %s%n", name, turn, facts);
                 if (facts.get("instant").asText().equals("end")) {
@@ -50,19 +49,5 @@ final class RoundPauses {
         figures.addAll("pause_ms_" + name, pauses);
         figures.addAll("predicted_pause_ms_" + name, predicted);
         figures.addAll("total_ms_" + name, totals);
-    }
-
-    private static JsonNode take(int pid, Path image) throws Exception {
-        String printed =
-                Tool.run(
-                        List.of(
-                                LatencyBench.COMMAND.toString(),
-                                "snapshot",
-                                "--json",
-                                "--pid",
-                                Integer.toString(pid),
-                                "--out",
-                                image.toString()));
-        return Json.MAPPER.readTree(printed.substring(printed.indexOf('{')));
     }
 }

@@ -5,19 +5,15 @@ import dev.stillframe.engine.capture.InstantChoice;
 import dev.stillframe.engine.capture.Progress;
 import dev.stillframe.engine.capture.SnapshotOptions;
 import dev.stillframe.engine.capture.SnapshotReport;
-import dev.stillframe.engine.document.Json;
 import dev.stillframe.engine.page.DiscardingSink;
 import dev.stillframe.tests.image.DirectoryTree;
 import dev.stillframe.tests.image.ThrottledSink;
 import dev.stillframe.tests.system.Snapshots;
+import dev.stillframe.tests.target.Launcher;
 import dev.stillframe.tests.target.TargetProcess;
-import dev.stillframe.tests.target.Tool;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -39,7 +35,7 @@ final class SlowedBench {
     private SlowedBench() {}
 
     static void measure(Figures figures) throws Exception {
-        Tool.run(List.of(LatencyBench.COMMAND.toString(), "--version")); // builds it
+        Launcher.prepare();
         measure(figures, 1024, 0);
         measure(figures, 4096, 0);
         measure(figures, 1024, WRITES_PER_SECOND);
@@ -48,8 +44,7 @@ final class SlowedBench {
 
     /** A sink that takes far less than is written, and little staging: what one write waits. */
     private static void measureSlowSink(Figures figures) throws Exception {
-        List<Double> longest = new ArrayList<>();
-        List<Double> p999 = new ArrayList<>();
+        Samples found = new Samples();
         try (TargetProcess writer =
                 TargetProcess.startNative("pace", List.of("--mib", "" + SLOW_SINK_MEBIBYTES))) {
             writer.awaitReady();
@@ -66,18 +61,17 @@ final class SlowedBench {
                                         .withStallTimeout(Duration.ofMinutes(5)),
                                 Progress.NONE);
                 writer.writeLine("report");
-                String waits = writer.awaitLine("report");
+                Map<String, Long> waits = writer.awaitFacts("report");
                 System.out.printf("slow sink: %s; %s%n", waits, report.times());
-                longest.add(figure(waits, "longest_us") / 1000);
-                p999.add(figure(waits, "p999_us") / 1000);
+                found.add("slow_sink_longest_ms", millis(waits, "longest_us"));
+                found.add("slow_sink_p999_ms", millis(waits, "p999_us"));
             }
         }
-        figures.addAll("slow_sink_longest_ms", longest);
-        figures.addAll("slow_sink_p999_ms", p999);
+        found.showIn(figures);
     }
 
     private static void measure(Figures figures, int sizeMebibytes, int rate) throws Exception {
-        Map<String, List<Double>> found = new LinkedHashMap<>();
+        Samples found = new Samples();
         Path directory = Files.createTempDirectory(Path.of("/var/tmp"), "stillframe-slowed-");
         try (TargetProcess writer =
                 TargetProcess.startNative(
@@ -91,65 +85,36 @@ final class SlowedBench {
                                             sizeMebibytes,
                                             rate == 0 ? "flat_out" : "at_rate",
                                             instant);
-                    turn(writer, directory.resolve("image"), instant)
-                            .forEach(
-                                    (figure, value) ->
-                                            found.computeIfAbsent(
-                                                            name + "_" + figure,
-                                                            any -> new ArrayList<>())
-                                                    .add(value));
+                    turn(writer, directory.resolve("image"), instant, name, found);
                 }
             }
         } finally {
             DirectoryTree.delete(directory);
         }
-        found.forEach(figures::addAll);
+        found.showIn(figures);
     }
 
-    private static Map<String, Double> turn(TargetProcess writer, Path image, String instant)
+    private static void turn(
+            TargetProcess writer, Path image, String instant, String name, Samples found)
             throws Exception {
         Thread.sleep(UNDISTURBED);
         writer.writeLine("mark");
-        JsonNode facts = snapshot(writer.pid(), image, instant);
+        JsonNode facts = Launcher.snapshot(writer.pid(), image, "--instant", instant);
         Thread.sleep(Duration.ofSeconds(1)); // what is left behind belongs to it
         writer.writeLine("report");
-        String report = writer.awaitLine("report");
-        System.out.printf("%s: %s; %s%n", instant, report, facts);
+        Map<String, Long> waits = writer.awaitFacts("report");
+        System.out.printf("%s: %s; %s%n", instant, waits, facts);
         DirectoryTree.delete(image);
-        Map<String, Double> figures = new LinkedHashMap<>();
-        figures.put("under_half_ms", figure(report, "slow_ms"));
-        figures.put("longest_ms", figure(report, "longest_us") / 1000);
-        figures.put("p99_ms", figure(report, "p99_us") / 1000);
-        figures.put("p999_ms", figure(report, "p999_us") / 1000);
-        figures.put("at_end", facts.get("instant").asText().equals("end") ? 1.0 : 0.0);
-        figures.put("pause_ms", facts.get("pause_ms").asDouble());
-        figures.put("fault_p50_us", facts.get("fault_p50_us").asDouble());
-        return figures;
+        found.add(name + "_under_half_ms", waits.getOrDefault("slow_ms", 0L));
+        found.add(name + "_longest_ms", millis(waits, "longest_us"));
+        found.add(name + "_p99_ms", millis(waits, "p99_us"));
+        found.add(name + "_p999_ms", millis(waits, "p999_us"));
+        found.add(name + "_at_end", facts.get("instant").asText().equals("end") ? 1 : 0);
+        found.add(name + "_pause_ms", facts.get("pause_ms").asDouble());
+        found.add(name + "_fault_p50_us", facts.get("fault_p50_us").asDouble());
     }
 
-    private static JsonNode snapshot(int pid, Path image, String instant)
-            throws IOException, InterruptedException {
-        String printed =
-                Tool.run(
-                        List.of(
-                                LatencyBench.COMMAND.toString(),
-                                "snapshot",
-                                "--json",
-                                "--instant",
-                                instant,
-                                "--pid",
-                                Integer.toString(pid),
-                                "--out",
-                                image.toString()));
-        return Json.MAPPER.readTree(printed.substring(printed.indexOf('{')));
-    }
-
-    private static double figure(String report, String name) {
-        for (String each : report.split(" ", -1)) {
-            if (each.startsWith(name + "=")) {
-                return Double.parseDouble(each.substring(name.length() + 1));
-            }
-        }
-        throw new IllegalArgumentException("no " + name + " in: " + report);
+    private static double millis(Map<String, Long> report, String micros) {
+        return report.getOrDefault(micros, 0L) / 1000.0;
     }
 }

@@ -3,16 +3,14 @@ package dev.stillframe.tests.bench;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.stillframe.engine.document.Json;
 import dev.stillframe.tests.image.DirectoryTree;
+import dev.stillframe.tests.target.Launcher;
 import dev.stillframe.tests.target.ProcessFacts;
 import dev.stillframe.tests.target.Signals;
 import dev.stillframe.tests.target.TargetProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
@@ -41,20 +39,19 @@ final class WatchedBench {
             OpenLoop.fill(subject, socket);
             System.out.printf(
                     "%d MB resident%n", new ProcessFacts(server.pid()).kibibytes("Rss") / 1000);
-            Map<String, List<Double>> found = watch(subject, server, socket, directory);
-            found.forEach(figures::addAll);
+            watch(subject, server, socket, directory).showIn(figures);
         } finally {
             DirectoryTree.delete(directory);
         }
     }
 
-    private static Map<String, List<Double>> watch(
-            Subject subject, TargetProcess server, Path socket, Path directory) throws Exception {
-        Map<String, List<Double>> found = new LinkedHashMap<>();
+    private static Samples watch(Subject subject, TargetProcess server, Path socket, Path directory)
+            throws Exception {
+        Samples found = new Samples();
         SplittableRandom random = new SplittableRandom(1);
         List<String> command =
                 List.of(
-                        LatencyBench.COMMAND.toString(),
+                        Launcher.PATH.toString(),
                         "watch",
                         "--json",
                         "--pid",
@@ -71,10 +68,10 @@ final class WatchedBench {
                 JsonNode facts = Json.MAPPER.readTree(watch.awaitLine("\"image\""));
                 double cpu = new ProcessFacts(watch.pid()).cpuSeconds();
                 String name = image == 0 ? "first_" : "next_";
-                add(found, name + "total_ms", facts.get("total_ms").asDouble());
-                add(found, name + "cpu_s", cpu - before);
-                add(found, name + "pages_read", facts.get("pages").asDouble());
-                add(found, name + "pause_ms", facts.get("pause_ms").asDouble());
+                found.add(name + "total_ms", facts.get("total_ms").asDouble());
+                found.add(name + "cpu_s", cpu - before);
+                found.add(name + "pages_read", facts.get("pages").asDouble());
+                found.add(name + "pause_ms", facts.get("pause_ms").asDouble());
                 System.out.printf("image %d: %.2f CPU seconds, %s%n", image, cpu - before, facts);
                 before = cpu;
                 OpenLoop.write(subject, socket, random.ints(WRITTEN, 0, subject.keys()).iterator());
@@ -82,9 +79,5 @@ final class WatchedBench {
             watch.awaitExit();
         }
         return found;
-    }
-
-    private static void add(Map<String, List<Double>> found, String name, double value) {
-        found.computeIfAbsent(name, any -> new ArrayList<>()).add(value);
     }
 }

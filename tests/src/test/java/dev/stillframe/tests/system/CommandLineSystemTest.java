@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.stillframe.tests.target.Launcher;
 import dev.stillframe.tests.target.NativeProgram;
 import dev.stillframe.tests.target.TargetProcess;
 import dev.stillframe.tests.target.Tool;
@@ -23,11 +24,6 @@ import org.junit.jupiter.api.Timeout;
 /** The program as a user starts it, by its launcher, on processes that know nothing of it. */
 @Timeout(300)
 class CommandLineSystemTest {
-    private static final Path LAUNCHER =
-            Path.of(System.getProperty("basedir", "tests"))
-                    .toAbsolutePath()
-                    .resolveSibling("agent/bin/stillframe");
-
     private Path directory = Path.of("");
 
     @BeforeEach
@@ -120,7 +116,7 @@ class CommandLineSystemTest {
     }
 
     private static String stillframe(String... arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of(LAUNCHER.toString()));
+        List<String> command = new ArrayList<>(List.of(Launcher.PATH.toString()));
         command.addAll(List.of(arguments));
         return Tool.run(command);
     }

@@ -87,7 +87,13 @@ public final class TargetProcess implements AutoCloseable {
      * Waits for the line that begins with {@code ready} and gives its {@code name=number} facts.
      */
     public Map<String, Long> awaitReady() throws InterruptedException, TimeoutException {
-        String line = awaitLine("ready");
+        return awaitFacts("ready");
+    }
+
+    /** The same of a line that contains {@code words}. */
+    public Map<String, Long> awaitFacts(String words)
+            throws InterruptedException, TimeoutException {
+        String line = awaitLine(words);
         Map<String, Long> facts = new HashMap<>();
         for (String fact : line.split(" ", -1)) {
             int equals = fact.indexOf('=');
